@@ -1,0 +1,22 @@
+package org.pyramiddrop.kernels;
+
+/** How a weight's numbers are stored. */
+public enum DType {
+  /** IEEE 754 binary32. */
+  FLOAT32(4),
+  /** IEEE 754 binary16. */
+  FLOAT16(2),
+  /** The upper half of a binary32. */
+  BFLOAT16(2);
+
+  private final int bytes;
+
+  DType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /** Bytes of one number. */
+  public int bytes() {
+    return bytes;
+  }
+}

@@ -1,0 +1,11 @@
+package org.pyramiddrop.kernels;
+
+/** Row numbers or positions in a device's memory, so that a choice made there is used there. */
+public interface Indices extends AutoCloseable {
+  /** How many numbers these are. */
+  int size();
+
+  /** Frees the memory; a second call does nothing. */
+  @Override
+  void close();
+}

@@ -1,0 +1,172 @@
+package org.pyramiddrop.kernels.check;
+
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/** What shapes each operation takes, checked in one place for every device. */
+public final class Shapes {
+  private Shapes() {}
+
+  /** Refuses matrices that can't be stacked along their rows. */
+  public static void stackable(List<HostMatrix> parts) {
+    if (parts.isEmpty()) {
+      throw new IllegalArgumentException("a weight needs at least one matrix");
+    }
+    for (HostMatrix part : parts) {
+      equal("columns of a part", part.columns(), "columns of the first", parts.get(0).columns());
+      if (part.dtype() != parts.get(0).dtype()) {
+        throw new IllegalArgumentException(
+            "a %s matrix can't be stacked on a %s one"
+                .formatted(part.dtype(), parts.get(0).dtype()));
+      }
+    }
+  }
+
+  /** Refuses two numbers that should be equal, naming both. */
+  public static void equal(String what, long a, String other, long b) {
+    if (a != b) {
+      throw new IllegalArgumentException("%s: %d, but %s: %d".formatted(what, a, other, b));
+    }
+  }
+
+  /** Refuses tensors of different shape. */
+  public static void same(String a, Tensor x, String b, Tensor y) {
+    equal("rows of " + a, x.rows(), "rows of " + b, y.rows());
+    equal("columns of " + a, x.columns(), "columns of " + b, y.columns());
+  }
+
+  /** See {@link Kernels#embed}. */
+  public static void embed(Weight table, int[] ids, Tensor out) {
+    equal("ids", ids.length, "rows of out", out.rows());
+    equal("columns of the table", table.columns(), "columns of out", out.columns());
+    for (int id : ids) {
+      if (id < 0 || id >= table.rows()) {
+        throw new IllegalArgumentException(
+            "id %d is outside the table of %d rows".formatted(id, table.rows()));
+      }
+    }
+  }
+
+  /** See {@link Kernels#gatherRows}. */
+  public static void gatherRows(Tensor x, Indices rows, Tensor out) {
+    equal("rows picked", rows.size(), "rows of out", out.rows());
+    equal("columns of x", x.columns(), "columns of out", out.columns());
+  }
+
+  /** See {@link Kernels#linear}. */
+  public static void linear(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
+    equal("columns of x", x.columns(), "columns of w", w.columns());
+    equal("rows of x", x.rows(), "rows of out", out.rows());
+    equal("rows of w", w.rows(), "columns of out", out.columns());
+    if (bias != null) {
+      vector("bias", bias, out.columns());
+    }
+  }
+
+  /** See {@link Kernels#swiGlu}. */
+  public static void swiGlu(Tensor x, Weight gateUp, Tensor out) {
+    equal("columns of x", x.columns(), "columns of gate and up", gateUp.columns());
+    equal("rows of x", x.rows(), "rows of out", out.rows());
+    equal("rows of gate and up", gateUp.rows(), "twice the columns of out", 2L * out.columns());
+  }
+
+  /** See {@link Kernels#rmsNorm} and {@link Kernels#layerNorm}. */
+  public static void norm(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
+    same("x", x, "out", out);
+    vector("w", w, x.columns());
+    if (bias != null) {
+      vector("bias", bias, x.columns());
+    }
+  }
+
+  private static void vector(String what, Weight w, int size) {
+    equal("rows of " + what, w.rows(), "what it is added to or multiplied with", size);
+    equal("columns of " + what, w.columns(), "a vector's", 1);
+  }
+
+  /** See {@link Kernels#rotate}. */
+  public static void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
+    equal("positions", positions.size(), "rows of x", x.rows());
+    if (heads < 1 || (long) heads * rotary.headSize() > x.columns()) {
+      throw new IllegalArgumentException(
+          "%d heads of %d don't fit in %d columns"
+              .formatted(heads, rotary.headSize(), x.columns()));
+    }
+  }
+
+  /** See {@link Kernels#storeKeyValues}. */
+  public static void storeKeyValues(
+      Tensor keyValue,
+      @Nullable Rotary rotary,
+      @Nullable Indices positions,
+      Tensor keys,
+      Tensor values) {
+    same("keys", keys, "values", values);
+    equal("rows of keys and values", keyValue.rows(), "rows of the cache", keys.rows());
+    equal("columns", keyValue.columns(), "columns of keys and values", 2L * keys.columns());
+    if (rotary != null) {
+      Objects.requireNonNull(positions, "positions to rotate by");
+      equal("positions", positions.size(), "rows", keyValue.rows());
+      equal("columns of keys beyond whole heads", keys.columns() % rotary.headSize(), "none", 0);
+    }
+  }
+
+  /** See {@link Kernels#attention}. */
+  public static void attention(
+      Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
+    same("keys", keys, "values", values);
+    equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
+    equal("rows of q", q.rows(), "rows of out", out.rows());
+    equal("columns of out", out.columns(), "query heads", heads.queryColumns());
+    atLeast("columns of q", q.columns(), heads.queryColumns());
+    if (mask instanceof Mask.UpTo(Indices lastKey)) {
+      equal("last keys", lastKey.size(), "rows of q", q.rows());
+    } else if (mask instanceof Mask.Causal) {
+      atLeast("rows of keys", keys.rows(), q.rows());
+    }
+  }
+
+  /** Refuses a query row that would see no key, or one past the last. */
+  public static void visible(int row, int count, int keys) {
+    if (count < 1 || count > keys) {
+      throw new IllegalArgumentException(
+          "row %d of q would see %d of %d keys".formatted(row, count, keys));
+    }
+  }
+
+  /** See {@link Kernels#scoreTokens}. */
+  public static void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
+    equal("rows of the query", query.rows(), "queries", 1);
+    atLeast("columns of the query", query.columns(), heads.queryColumns());
+    equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
+    equal("rows of out", out.rows(), "queries", 1);
+    equal("columns of out", out.columns(), "keys", keys.rows());
+    atLeast("keys", keys.rows(), 1);
+  }
+
+  /** See {@link Kernels#selectTopK}. */
+  public static void selectTopK(
+      Tensor scores, int first, int count, int keep, Indices out, int at) {
+    equal("rows of scores", scores.rows(), "rows", 1);
+    Objects.checkFromIndexSize(first, count, scores.columns());
+    Objects.checkFromIndexSize(at, keep, out.size());
+    if (keep > count) {
+      throw new IllegalArgumentException("can't keep %d of %d tokens".formatted(keep, count));
+    }
+  }
+
+  private static void atLeast(String what, int is, int least) {
+    if (is < least) {
+      throw new IllegalArgumentException("%s: %d, needs at least %d".formatted(what, is, least));
+    }
+  }
+}

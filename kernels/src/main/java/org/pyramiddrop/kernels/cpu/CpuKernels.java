@@ -1,0 +1,319 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.kernels.check.Shapes;
+
+/** The operations on the Vector API, split over cores; each call returns when it is done. */
+public final class CpuKernels implements Kernels {
+  /** Below this many numbers a row-wise operation is not worth handing to other threads. */
+  private static final int ALONE = 1 << 14;
+
+  private final Workers workers;
+  private final MatrixProduct matrixProduct;
+  private final StreamingProduct streamingProduct;
+  private final Attention attention;
+  private final QueryAttention queryAttention;
+
+  /** Starts {@code threads - 1} threads that help the calling one. */
+  public CpuKernels(int threads) {
+    workers = new Workers(threads);
+    Scratch scratch = new Scratch(threads);
+    matrixProduct = new MatrixProduct(workers, scratch);
+    streamingProduct = new StreamingProduct(workers);
+    attention = new Attention(workers, scratch);
+    queryAttention = new QueryAttention(workers, scratch);
+  }
+
+  /** Bits of the vectors in use. */
+  public static int vectorBits() {
+    return Lanes.FLOATS.vectorBitSize();
+  }
+
+  @Override
+  public String description() {
+    return "cpu, %d-bit vectors, %d thread%s"
+        .formatted(vectorBits(), workers.count(), workers.count() == 1 ? "" : "s");
+  }
+
+  @Override
+  public Tensor allocate(int rows, int columns) {
+    return CpuTensor.allocate(rows, columns);
+  }
+
+  @Override
+  public Weight weight(List<HostMatrix> parts) {
+    Shapes.stackable(parts);
+    return CpuWeight.of(parts);
+  }
+
+  @Override
+  public Indices indices(int... values) {
+    return new CpuIndices(values.clone());
+  }
+
+  @Override
+  public Rotary rotary(int headSize, double theta, int positions) {
+    return CpuRotary.tabulate(headSize, theta, positions);
+  }
+
+  @Override
+  public void upload(float[] values, Tensor out) {
+    CpuTensor to = (CpuTensor) out;
+    Shapes.equal("uploaded numbers", values.length, "the tensor", to.size());
+    System.arraycopy(values, 0, to.data(), to.offset(), values.length);
+  }
+
+  @Override
+  public float[] download(Tensor x) {
+    CpuTensor from = (CpuTensor) x;
+    return Arrays.copyOfRange(from.data(), from.offset(), from.offset() + from.size());
+  }
+
+  @Override
+  public int[] download(Indices x) {
+    return ((CpuIndices) x).values().clone();
+  }
+
+  @Override
+  public void embed(Weight table, int[] ids, Tensor out) {
+    Shapes.embed(table, ids, out);
+    CpuWeight from = (CpuWeight) table;
+    CpuTensor to = (CpuTensor) out;
+    for (int i = 0; i < ids.length; i++) {
+      Numbers.widen(
+          from.dtype(),
+          from.segment(ids[i]),
+          from.offset(ids[i]),
+          to.data(),
+          to.row(i),
+          to.columns());
+    }
+  }
+
+  @Override
+  public void copy(Tensor x, Tensor out) {
+    Shapes.same("x", x, "out", out);
+    CpuTensor from = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    System.arraycopy(from.data(), from.offset(), to.data(), to.offset(), from.size());
+  }
+
+  @Override
+  public void add(Tensor x, Weight w) {
+    Shapes.equal("rows of x", x.rows(), "rows of w", w.rows());
+    Shapes.equal("columns of x", x.columns(), "columns of w", w.columns());
+    CpuTensor to = (CpuTensor) x;
+    CpuWeight from = (CpuWeight) w;
+    float[] row = new float[x.columns()];
+    for (int r = 0; r < x.rows(); r++) {
+      Numbers.widen(from.dtype(), from.segment(r), from.offset(r), row, 0, row.length);
+      int at = to.row(r);
+      for (int c = 0; c < row.length; c++) {
+        to.data()[at + c] += row[c];
+      }
+    }
+  }
+
+  @Override
+  public void gatherRows(Tensor x, Indices rows, Tensor out) {
+    Shapes.gatherRows(x, rows, out);
+    CpuTensor from = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    int[] picked = ((CpuIndices) rows).values();
+    for (int i = 0; i < picked.length; i++) {
+      System.arraycopy(from.data(), from.row(picked[i]), to.data(), to.row(i), from.columns());
+    }
+  }
+
+  @Override
+  public Indices gather(Indices x, Indices rows) {
+    int[] from = ((CpuIndices) x).values();
+    return new CpuIndices(Arrays.stream(((CpuIndices) rows).values()).map(i -> from[i]).toArray());
+  }
+
+  @Override
+  public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
+    Shapes.linear(x, w, bias, out);
+    CpuTensor in = (CpuTensor) x;
+    if (x.rows() <= StreamingProduct.MAX_ROWS) {
+      streamingProduct.linear(in, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
+    } else {
+      matrixProduct.linear(in, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
+    }
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
+    Shapes.swiGlu(x, gateUp, out);
+    if (x.rows() <= StreamingProduct.MAX_ROWS) {
+      streamingProduct.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
+    } else {
+      matrixProduct.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
+    }
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out) {
+    Shapes.norm(x, w, null, out);
+    CpuTensor in = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    CpuWeight v = (CpuWeight) w;
+    int columns = x.columns();
+    byRow(
+        x,
+        r ->
+            Norms.rms(
+                in.data(),
+                in.row(r),
+                columns,
+                v.vector(),
+                v.vectorOffset(),
+                epsilon,
+                to.data(),
+                to.row(r)));
+  }
+
+  @Override
+  public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
+    Shapes.norm(x, w, bias, out);
+    CpuTensor in = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    CpuWeight v = (CpuWeight) w;
+    CpuWeight b = (CpuWeight) bias;
+    int columns = x.columns();
+    byRow(
+        x,
+        r ->
+            Norms.layer(
+                in.data(),
+                in.row(r),
+                columns,
+                v.vector(),
+                v.vectorOffset(),
+                b.vector(),
+                b.vectorOffset(),
+                epsilon,
+                to.data(),
+                to.row(r)));
+  }
+
+  @Override
+  public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
+    Shapes.rotate(x, heads, rotary, positions);
+    CpuTensor t = (CpuTensor) x;
+    int[] at = ((CpuIndices) positions).values();
+    byRow(x, r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
+  }
+
+  private static void rotateRow(float[] x, int at, int heads, CpuRotary rotary, int position) {
+    if (position < 0 || position >= rotary.positions()) {
+      throw new IllegalArgumentException(
+          "position %d is outside the %d that are tabulated"
+              .formatted(position, rotary.positions()));
+    }
+    int half = rotary.headSize() / 2;
+    int angle = position * half;
+    for (int h = 0; h < heads; h++) {
+      int low = at + h * rotary.headSize();
+      for (int c = 0; c < half; c++) {
+        float cos = rotary.cos()[angle + c];
+        float sin = rotary.sin()[angle + c];
+        float a = x[low + c];
+        float b = x[low + half + c];
+        x[low + c] = a * cos - b * sin;
+        x[low + half + c] = b * cos + a * sin;
+      }
+    }
+  }
+
+  @Override
+  public void storeKeyValues(
+      Tensor keyValue,
+      @Nullable Rotary rotary,
+      @Nullable Indices positions,
+      Tensor keys,
+      Tensor values) {
+    Shapes.storeKeyValues(keyValue, rotary, positions, keys, values);
+    CpuTensor from = (CpuTensor) keyValue;
+    CpuTensor k = (CpuTensor) keys;
+    CpuTensor v = (CpuTensor) values;
+    int columns = keys.columns();
+    byRow(
+        keyValue,
+        r -> {
+          System.arraycopy(from.data(), from.row(r), k.data(), k.row(r), columns);
+          System.arraycopy(from.data(), from.row(r) + columns, v.data(), v.row(r), columns);
+          if (rotary != null && positions != null) {
+            int position = ((CpuIndices) positions).values()[r];
+            rotateRow(
+                k.data(), k.row(r), columns / rotary.headSize(), (CpuRotary) rotary, position);
+          }
+        });
+  }
+
+  @Override
+  public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
+    Shapes.attention(q, heads, keys, values, mask, out);
+    Attention.Visible visible =
+        switch (mask) {
+          case Mask.Full() -> row -> keys.rows();
+          case Mask.Causal() -> row -> keys.rows() - q.rows() + row + 1;
+          case Mask.UpTo(Indices last) -> {
+            int[] lastKey = ((CpuIndices) last).values();
+            yield row -> lastKey[row] + 1;
+          }
+        };
+    for (int r = 0; r < q.rows(); r++) {
+      Shapes.visible(r, visible.keys(r), keys.rows());
+    }
+    if (q.rows() <= StreamingProduct.MAX_ROWS) {
+      queryAttention.run(
+          (CpuTensor) q, heads, (CpuTensor) keys, (CpuTensor) values, visible, (CpuTensor) out);
+    } else {
+      attention.run(
+          (CpuTensor) q, heads, (CpuTensor) keys, (CpuTensor) values, visible, (CpuTensor) out);
+    }
+  }
+
+  @Override
+  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
+    Shapes.scoreTokens(query, heads, keys, out);
+    queryAttention.score((CpuTensor) query, heads, (CpuTensor) keys, (CpuTensor) out);
+  }
+
+  @Override
+  public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
+    Shapes.selectTopK(scores, first, count, keep, out, at);
+    CpuTensor s = (CpuTensor) scores;
+    Selection.topK(s.data(), s.offset(), first, count, keep, ((CpuIndices) out).values(), at);
+  }
+
+  /** Runs a task for each row, alone where the whole is small. */
+  private void byRow(Tensor x, java.util.function.IntConsumer row) {
+    int rows = x.rows();
+    int each = Math.max(1, ALONE / x.columns());
+    workers.run(
+        MatrixProduct.ceilDiv(rows, each),
+        (task, worker) -> {
+          for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+            row.accept(r);
+          }
+        });
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+}

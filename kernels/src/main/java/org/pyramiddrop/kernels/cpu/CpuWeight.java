@@ -1,0 +1,107 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Objects;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Weight;
+
+/**
+ * Matrices stacked along their rows, read where they lie: mapped files stay mapped, in their own
+ * dtype.
+ *
+ * <p>A vector (one column) is small and is added to every row of activations, so it is widened
+ * once, here.
+ */
+final class CpuWeight implements Weight {
+  private final HostMatrix[] parts;
+
+  /** First row of each part, and the number of all rows last. */
+  private final int[] starts;
+
+  private final int first;
+  private final int rows;
+  private final float[] vector;
+
+  private CpuWeight(HostMatrix[] parts, int[] starts, int first, int rows, float[] vector) {
+    this.parts = parts;
+    this.starts = starts;
+    this.first = first;
+    this.rows = rows;
+    this.vector = vector;
+  }
+
+  static CpuWeight of(List<HostMatrix> list) {
+    HostMatrix[] parts = list.toArray(HostMatrix[]::new);
+    int[] starts = new int[parts.length + 1];
+    for (int i = 0; i < parts.length; i++) {
+      starts[i + 1] = Math.addExact(starts[i], parts[i].rows());
+    }
+    int rows = starts[parts.length];
+    float[] vector = new float[parts[0].columns() == 1 ? rows : 0];
+    for (int i = 0; i < parts.length && vector.length > 0; i++) {
+      Numbers.widen(parts[i].dtype(), parts[i].data(), 0, vector, starts[i], parts[i].rows());
+    }
+    return new CpuWeight(parts, starts, 0, rows, vector);
+  }
+
+  private int part(int row) {
+    int p = 0;
+    while (row >= starts[p + 1]) {
+      p++;
+    }
+    return p;
+  }
+
+  /** The memory that holds a row. */
+  MemorySegment segment(int row) {
+    return parts[part(first + row)].data();
+  }
+
+  /** Where a row begins in its {@link #segment}, in bytes. */
+  long offset(int row) {
+    int at = first + row;
+    return (long) (at - starts[part(at)]) * columns() * dtype().bytes();
+  }
+
+  /** How many rows, from this one on, lie one behind the other in one segment. */
+  int contiguous(int row) {
+    int at = first + row;
+    return Math.min(starts[part(at) + 1] - at, rows - row);
+  }
+
+  /** The widened numbers of a vector; number i is at {@code vectorOffset() + i}. */
+  float[] vector() {
+    return vector;
+  }
+
+  int vectorOffset() {
+    return first;
+  }
+
+  @Override
+  public int rows() {
+    return rows;
+  }
+
+  @Override
+  public int columns() {
+    return parts[0].columns();
+  }
+
+  @Override
+  public DType dtype() {
+    return parts[0].dtype();
+  }
+
+  @Override
+  public CpuWeight rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
+    return new CpuWeight(parts, starts, first + from, count, vector);
+  }
+
+  /** Nothing to free: the memory belongs to whoever mapped it. */
+  @Override
+  public void close() {}
+}

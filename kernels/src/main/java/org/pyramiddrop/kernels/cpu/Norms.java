@@ -1,0 +1,81 @@
+package org.pyramiddrop.kernels.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Normalisation of one row at a time. */
+final class Norms {
+  private static final VectorSpecies<Float> F = Lanes.FLOATS;
+
+  private Norms() {}
+
+  static void rms(
+      float[] x, int at, int count, float[] w, int wi, float epsilon, float[] out, int to) {
+    float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, 0) / count + epsilon));
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector.fromArray(F, x, at + i)
+          .mul(scale)
+          .mul(FloatVector.fromArray(F, w, wi + i))
+          .intoArray(out, to + i);
+    }
+    for (int i = bound; i < count; i++) {
+      out[to + i] = x[at + i] * scale * w[wi + i];
+    }
+  }
+
+  static void layer(
+      float[] x,
+      int at,
+      int count,
+      float[] w,
+      int wi,
+      float[] bias,
+      int bi,
+      float epsilon,
+      float[] out,
+      int to) {
+    float mean = (float) (sum(x, at, count) / count);
+    float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, mean) / count + epsilon));
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector.fromArray(F, x, at + i)
+          .sub(mean)
+          .mul(scale)
+          .fma(FloatVector.fromArray(F, w, wi + i), FloatVector.fromArray(F, bias, bi + i))
+          .intoArray(out, to + i);
+    }
+    for (int i = bound; i < count; i++) {
+      out[to + i] = (x[at + i] - mean) * scale * w[wi + i] + bias[bi + i];
+    }
+  }
+
+  private static double sum(float[] x, int at, int count) {
+    FloatVector sum = FloatVector.zero(F);
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      sum = sum.add(FloatVector.fromArray(F, x, at + i));
+    }
+    double total = sum.reduceLanes(VectorOperators.ADD);
+    for (int i = bound; i < count; i++) {
+      total += x[at + i];
+    }
+    return total;
+  }
+
+  private static double sumOfSquares(float[] x, int at, int count, float mean) {
+    FloatVector sum = FloatVector.zero(F);
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector v = FloatVector.fromArray(F, x, at + i).sub(mean);
+      sum = v.fma(v, sum);
+    }
+    double total = sum.reduceLanes(VectorOperators.ADD);
+    for (int i = bound; i < count; i++) {
+      double v = x[at + i] - mean;
+      total += v * v;
+    }
+    return total;
+  }
+}

@@ -1,0 +1,75 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import org.pyramiddrop.kernels.DType;
+
+/** Stored numbers made floats: exact for every dtype, subnormal, infinite and NaN ones included. */
+final class Numbers {
+  static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private Numbers() {}
+
+  /** Widens {@code count} numbers from {@code bytes} on into {@code out[at ..]}. */
+  static void widen(DType dtype, MemorySegment from, long bytes, float[] out, int at, int count) {
+    scatter(dtype, from, bytes, out, at, 1, count);
+  }
+
+  /** Widens {@code count} numbers into {@code out[at]}, {@code out[at + stride]} and so on. */
+  static void scatter(
+      DType dtype, MemorySegment from, long bytes, float[] out, int at, int stride, int count) {
+    switch (dtype) {
+      case FLOAT32 -> {
+        for (int i = 0; i < count; i++) {
+          out[at + i * stride] = from.get(FLOAT, bytes + 4L * i);
+        }
+      }
+      case FLOAT16 -> {
+        for (int i = 0; i < count; i++) {
+          out[at + i * stride] = Float.float16ToFloat(from.get(SHORT, bytes + 2L * i));
+        }
+      }
+      case BFLOAT16 -> scatterBfloat16(from, bytes, out, at, stride, count);
+    }
+  }
+
+  private static void scatterBfloat16(
+      MemorySegment from, long bytes, float[] out, int at, int stride, int count) {
+    int i = 0;
+    for (; i + 4 <= count; i += 4) {
+      long four = from.get(LONG, bytes + 2L * i);
+      int o = at + i * stride;
+      out[o] = Float.intBitsToFloat((int) four << 16);
+      out[o + stride] = Float.intBitsToFloat((int) four & 0xffff0000);
+      out[o + 2 * stride] = Float.intBitsToFloat((int) (four >>> 32) << 16);
+      out[o + 3 * stride] = Float.intBitsToFloat((int) (four >>> 32) & 0xffff0000);
+    }
+    for (; i < count; i++) {
+      out[at + i * stride] = bfloat16(from.get(SHORT, bytes + 2L * i));
+    }
+  }
+
+  static float bfloat16(short bits) {
+    return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** Widens the binary16 number in the low half of each lane; the high half is ignored. */
+  static FloatVector float16(IntVector halves) {
+    IntVector magnitude = halves.and(0x7fff);
+    // With 13 zero bits below, exponent and fraction read as a float that is 2^112 too small.
+    FloatVector value =
+        magnitude.lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
+    IntVector bits = value.reinterpretAsInts();
+    bits = bits.blend(bits.or(0x7f800000), magnitude.compare(VectorOperators.GE, 0x7c00));
+    return bits.or(halves.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+  }
+}

@@ -1,0 +1,124 @@
+package org.pyramiddrop.kernels.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+import org.pyramiddrop.kernels.Heads;
+
+/**
+ * One query at a time against keys where they lie: decode's attention, and the ranking of tokens.
+ * Reading the cache once is all there is to do, so nothing is packed.
+ */
+final class QueryAttention {
+  private static final VectorSpecies<Float> F = Lanes.FLOATS;
+
+  private final Workers workers;
+  private final Scratch scratch;
+
+  QueryAttention(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  void run(
+      CpuTensor q,
+      Heads heads,
+      CpuTensor keys,
+      CpuTensor values,
+      Attention.Visible visible,
+      CpuTensor out) {
+    int group = heads.query() / heads.keyValue();
+    workers.run(
+        q.rows() * heads.query(),
+        (task, worker) -> {
+          int row = task / heads.query();
+          int head = task % heads.query();
+          int see = visible.keys(row);
+          float[] own = scratch.own(worker, keys.rows());
+          int column = head / group * heads.size();
+          probabilities(
+              q, q.row(row) + head * heads.size(), heads.size(), keys, column, see, own, 0);
+          weightedSum(
+              own,
+              see,
+              values,
+              column,
+              out.data(),
+              out.row(row) + head * heads.size(),
+              heads.size());
+        });
+  }
+
+  /** {@code out[j] = mean over heads of softmax(q · k_j / √size)}. */
+  void score(CpuTensor query, Heads heads, CpuTensor keys, CpuTensor out) {
+    int group = heads.query() / heads.keyValue();
+    int count = keys.rows();
+    float[] all = scratch.left(heads.query() * count);
+    workers.run(
+        heads.query(),
+        (head, worker) ->
+            probabilities(
+                query,
+                query.offset() + head * heads.size(),
+                heads.size(),
+                keys,
+                head / group * heads.size(),
+                count,
+                all,
+                head * count));
+    for (int j = 0; j < count; j++) {
+      float sum = 0;
+      for (int h = 0; h < heads.query(); h++) {
+        sum += all[h * count + j];
+      }
+      out.data()[out.offset() + j] = sum / heads.query();
+    }
+  }
+
+  private static void probabilities(
+      CpuTensor q, int qi, int size, CpuTensor keys, int column, int see, float[] out, int at) {
+    float scale = (float) (1 / Math.sqrt(size));
+    for (int j = 0; j < see; j++) {
+      out[at + j] = dot(q.data(), qi, keys.data(), keys.row(j) + column, size) * scale;
+    }
+    float total = Attention.exponentials(out, at, see, Attention.maximum(out, at, see));
+    for (int j = 0; j < see; j++) {
+      out[at + j] /= total;
+    }
+  }
+
+  private static float dot(float[] a, int ai, float[] b, int bi, int count) {
+    FloatVector sum = FloatVector.zero(F);
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      sum = FloatVector.fromArray(F, a, ai + i).fma(FloatVector.fromArray(F, b, bi + i), sum);
+    }
+    float total = sum.reduceLanes(VectorOperators.ADD);
+    for (int i = bound; i < count; i++) {
+      total += a[ai + i] * b[bi + i];
+    }
+    return total;
+  }
+
+  private static void weightedSum(
+      float[] weights, int count, CpuTensor values, int column, float[] out, int at, int size) {
+    float[] v = values.data();
+    int stride = values.columns();
+    int first = values.offset() + column;
+    int bound = F.loopBound(size);
+    for (int c = 0; c < bound; c += Lanes.COUNT) {
+      FloatVector sum = FloatVector.zero(F);
+      for (int j = 0; j < count; j++) {
+        sum = FloatVector.fromArray(F, v, first + j * stride + c).fma(Lanes.splat(weights[j]), sum);
+      }
+      sum.intoArray(out, at + c);
+    }
+    for (int c = bound; c < size; c++) {
+      float sum = 0;
+      for (int j = 0; j < count; j++) {
+        sum += weights[j] * v[first + j * stride + c];
+      }
+      out[at + c] = sum;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Hugging Face checkpoints and inputs, read from disk: safetensors files, configurations,
+ * tokenizer, chat template and pictures.
+ */
+module org.pyramiddrop.loader {
+  requires static org.jspecify;
+  requires transitive java.desktop;
+  requires tools.jackson.core;
+  requires tools.jackson.databind;
+  requires ai.djl.tokenizers;
+  requires com.drew.metadata;
+
+  exports org.pyramiddrop.loader;
+}

@@ -1,0 +1,49 @@
+package org.pyramiddrop.loader;
+
+/**
+ * How a stored picture has to be turned to stand upright: the eight values of EXIF's orientation
+ * tag, in order.
+ */
+enum Orientation {
+  UPRIGHT,
+  MIRRORED,
+  UPSIDE_DOWN,
+  FLIPPED,
+  TRANSPOSED,
+  TURNED_LEFT,
+  TRANSVERSED,
+  TURNED_RIGHT;
+
+  /** The orientation with this number, 1 to 8; any other number means upright. */
+  static Orientation ofExif(int value) {
+    return value >= 1 && value <= values().length ? values()[value - 1] : UPRIGHT;
+  }
+
+  static Picture upright(Picture stored, Orientation orientation) {
+    if (orientation == UPRIGHT) {
+      return stored;
+    }
+    boolean sideways = orientation.ordinal() >= TRANSPOSED.ordinal();
+    int width = sideways ? stored.height() : stored.width();
+    int height = sideways ? stored.width() : stored.height();
+    int[] rgb = new int[width * height];
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        int right = width - 1 - x;
+        int down = height - 1 - y;
+        rgb[y * width + x] =
+            switch (orientation) {
+              case UPRIGHT -> stored.rgb(x, y);
+              case MIRRORED -> stored.rgb(right, y);
+              case UPSIDE_DOWN -> stored.rgb(right, down);
+              case FLIPPED -> stored.rgb(x, down);
+              case TRANSPOSED -> stored.rgb(y, x);
+              case TURNED_LEFT -> stored.rgb(y, right);
+              case TRANSVERSED -> stored.rgb(down, right);
+              case TURNED_RIGHT -> stored.rgb(down, x);
+            };
+      }
+    }
+    return new Picture(width, height, rgb);
+  }
+}

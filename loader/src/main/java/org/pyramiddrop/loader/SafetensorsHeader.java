@@ -1,0 +1,199 @@
+package org.pyramiddrop.loader;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What a safetensors file says of itself, checked in full before a byte of its data is mapped:
+ * every tensor's size follows from its shape and type, and the tensors tile the data part with no
+ * hole and no overlap.
+ *
+ * @param dataOffset where the data part starts in the file
+ * @param dataSize its length in bytes
+ * @param tensors the tensors by name, in the header's order
+ * @param metadata free text by key
+ */
+record SafetensorsHeader(
+    long dataOffset, long dataSize, Map<String, Entry> tensors, Map<String, String> metadata) {
+  private static final int LENGTH_BYTES = 8;
+  private static final long LONGEST_HEADER = 100_000_000;
+  private static final String METADATA = "__metadata__";
+
+  /** One tensor: its bytes are {@code begin} (included) to {@code end} of the data part. */
+  record Entry(StoredType type, List<Long> shape, long begin, long end) {}
+
+  static SafetensorsHeader read(Path file, FileChannel channel) throws IOException {
+    long size = channel.size();
+    if (size < LENGTH_BYTES) {
+      throw new CheckpointException(
+          file, "a safetensors file has at least 8 bytes, this one has " + size);
+    }
+    long length = readFully(channel, 0, LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
+    if (length < 0 || length > LONGEST_HEADER) {
+      throw new CheckpointException(
+          file,
+          "the header may be "
+              + LONGEST_HEADER
+              + " bytes long, this one claims "
+              + Long.toUnsignedString(length));
+    }
+    long dataOffset = LENGTH_BYTES + length;
+    if (dataOffset > size) {
+      throw new CheckpointException(
+          file, "the header claims " + length + " bytes, which reaches past the file's " + size);
+    }
+    ByteBuffer header = readFully(channel, LENGTH_BYTES, (int) length);
+    if (length == 0 || header.get(0) != '{') {
+      throw new CheckpointException(file, "the header must start with '{'");
+    }
+    ObjectNode root = Json.parseObject(file, header, "the header");
+
+    Map<String, Entry> tensors = new LinkedHashMap<>();
+    Map<String, String> metadata = Map.of();
+    for (Map.Entry<String, JsonNode> property : root.properties()) {
+      if (property.getKey().equals(METADATA)) {
+        metadata = metadata(file, property.getValue());
+      } else {
+        tensors.put(property.getKey(), entry(file, property.getKey(), property.getValue()));
+      }
+    }
+    checkTiling(file, tensors, size - dataOffset);
+    return new SafetensorsHeader(
+        dataOffset, size - dataOffset, Collections.unmodifiableMap(tensors), metadata);
+  }
+
+  private static ByteBuffer readFully(FileChannel channel, long position, int length)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(length);
+    while (buffer.hasRemaining()) {
+      int read = channel.read(buffer, position + buffer.position());
+      if (read < 0) {
+        throw new EOFException("the file shrank while it was read");
+      }
+    }
+    return buffer.flip();
+  }
+
+  private static Map<String, String> metadata(Path file, JsonNode node) {
+    if (!node.isObject()) {
+      throw new CheckpointException(file, METADATA + " must map strings to strings");
+    }
+    Map<String, String> metadata = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> property : node.properties()) {
+      if (!property.getValue().isString()) {
+        throw new CheckpointException(
+            file,
+            METADATA
+                + " must map strings to strings, '"
+                + OneLine.shorten(property.getKey())
+                + "' does not");
+      }
+      metadata.put(property.getKey(), property.getValue().stringValue());
+    }
+    return Collections.unmodifiableMap(metadata);
+  }
+
+  private static Entry entry(Path file, String name, JsonNode node) {
+    if (!node.isObject()) {
+      throw new CheckpointException(file, name, "its header entry must be a JSON object");
+    }
+    JsonNode dtype = node.path("dtype");
+    if (!dtype.isString()) {
+      throw new CheckpointException(file, name, "dtype must be a string");
+    }
+    StoredType type =
+        StoredType.named(dtype.stringValue())
+            .orElseThrow(() ->
+                new CheckpointException(
+                    file, name, "unknown dtype '" + OneLine.shorten(dtype.stringValue()) + "'"));
+    List<Long> shape = naturals(file, name, node, "shape");
+    List<Long> offsets = naturals(file, name, node, "data_offsets");
+    if (offsets.size() != 2 || offsets.get(0) > offsets.get(1)) {
+      throw new CheckpointException(
+          file, name, "data_offsets must be a begin and an end no smaller, not " + offsets);
+    }
+    Entry entry = new Entry(type, shape, offsets.get(0), offsets.get(1));
+    long bytes = bytes(file, name, type, shape);
+    if (entry.end() - entry.begin() != bytes) {
+      throw new CheckpointException(
+          file,
+          name,
+          "%s %s takes %d bytes, its data_offsets %s span %d"
+              .formatted(type, shape, bytes, offsets, entry.end() - entry.begin()));
+    }
+    return entry;
+  }
+
+  private static List<Long> naturals(Path file, String name, JsonNode entry, String key) {
+    JsonNode array = entry.path(key);
+    if (!array.isArray()) {
+      throw new CheckpointException(file, name, key + " must be a list of integers");
+    }
+    List<Long> naturals = new ArrayList<>(array.size());
+    for (JsonNode number : array.values()) {
+      if (!number.isIntegralNumber() || !number.canConvertToLong() || number.longValue() < 0) {
+        throw new CheckpointException(
+            file,
+            name,
+            key
+                + " must hold integers from 0 to 2^63 - 1, not "
+                + OneLine.shorten(number.toString()));
+      }
+      naturals.add(number.longValue());
+    }
+    return List.copyOf(naturals);
+  }
+
+  private static long bytes(Path file, String name, StoredType type, List<Long> shape) {
+    long bits;
+    try {
+      long elements = 1;
+      for (long dim : shape) {
+        elements = Math.multiplyExact(elements, dim);
+      }
+      bits = Math.multiplyExact(elements, (long) type.bits());
+    } catch (ArithmeticException e) {
+      throw new CheckpointException(file, name, "the size of " + type + " " + shape + " overflows");
+    }
+    if (bits % 8 != 0) {
+      throw new CheckpointException(
+          file, name, type + " " + shape + " does not end at a whole byte");
+    }
+    return bits / 8;
+  }
+
+  private static void checkTiling(Path file, Map<String, Entry> tensors, long dataSize) {
+    List<Map.Entry<String, Entry>> inOrder = new ArrayList<>(tensors.entrySet());
+    inOrder.sort(
+        Comparator.comparingLong((Map.Entry<String, Entry> e) -> e.getValue().begin())
+            .thenComparingLong(e -> e.getValue().end()));
+    long reached = 0;
+    for (Map.Entry<String, Entry> tensor : inOrder) {
+      long begin = tensor.getValue().begin();
+      if (begin != reached) {
+        throw new CheckpointException(
+            file,
+            tensor.getKey(),
+            "its data starts at byte %d, %s the tensor before it, which ends at %d"
+                .formatted(begin, begin < reached ? "inside" : "with a hole after", reached));
+      }
+      reached = tensor.getValue().end();
+    }
+    if (reached != dataSize) {
+      throw new CheckpointException(
+          file, "the tensors take " + reached + " bytes of data, the file holds " + dataSize);
+    }
+  }
+}

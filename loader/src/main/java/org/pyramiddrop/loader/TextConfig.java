@@ -1,0 +1,137 @@
+package org.pyramiddrop.loader;
+
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The shape of a decoder of the LLaMA family.
+ *
+ * @param modelType {@code llama} or {@code mistral}
+ * @param hiddenSize width of its layers
+ * @param intermediateSize width inside its feed-forward blocks
+ * @param layers how many layers it has
+ * @param heads query heads
+ * @param keyValueHeads key and value heads; they divide {@code heads}
+ * @param headSize width of one head, even
+ * @param vocabSize rows of the embedding and output matrices
+ * @param maxPositions the longest sequence it was made for, in tokens
+ * @param rmsNormEps what its norms add to the mean square
+ * @param ropeTheta base of the rotary embedding's wavelengths
+ * @param activation {@code silu}
+ * @param attentionBias whether the attention projections have biases
+ * @param mlpBias whether the feed-forward projections have biases
+ * @param tieWordEmbeddings whether the output matrix is the embedding matrix
+ * @param endTokenIds tokens that end a sequence, unless {@code generation_config.json} says
+ *     otherwise
+ */
+public record TextConfig(
+    String modelType,
+    int hiddenSize,
+    int intermediateSize,
+    int layers,
+    int heads,
+    int keyValueHeads,
+    int headSize,
+    int vocabSize,
+    int maxPositions,
+    float rmsNormEps,
+    double ropeTheta,
+    String activation,
+    boolean attentionBias,
+    boolean mlpBias,
+    boolean tieWordEmbeddings,
+    Set<Integer> endTokenIds) {
+
+  /** Keeps a copy of the end tokens. */
+  public TextConfig {
+    endTokenIds = Set.copyOf(endTokenIds);
+  }
+
+  // Absent fields mean the family's defaults: those of the original LLaMA 7B and Mistral 7B.
+  static TextConfig of(Fields config) {
+    Fields text = config.object("text_config");
+    String modelType = text.oneOf("model_type", "llama", List.of("llama", "mistral"));
+    boolean mistral = modelType.equals("mistral");
+    int hiddenSize = text.positive("hidden_size", 4096);
+    int heads = text.positive("num_attention_heads", 32);
+    int keyValueHeads =
+        text.positive(
+            "num_key_value_heads", mistral && !text.isNull("num_key_value_heads") ? 8 : heads);
+    if (heads % keyValueHeads != 0) {
+      throw text.wrong("num_key_value_heads", "must divide num_attention_heads = " + heads);
+    }
+    if (!text.has("head_dim") && hiddenSize % heads != 0) {
+      throw text.wrong("num_attention_heads", "must divide hidden_size = " + hiddenSize);
+    }
+    int headSize = text.positive("head_dim", Math.max(1, hiddenSize / heads));
+    if (headSize % 2 != 0) {
+      throw text.wrong("head_dim", "must be even, for rotary embeddings; it is " + headSize);
+    }
+    int maxPositions = text.positive("max_position_embeddings", mistral ? 131072 : 2048);
+    if (mistral) {
+      checkSlidingWindow(text, maxPositions);
+    }
+    return new TextConfig(
+        modelType,
+        hiddenSize,
+        text.positive("intermediate_size", mistral ? 14336 : 11008),
+        text.positive("num_hidden_layers", 32),
+        heads,
+        keyValueHeads,
+        headSize,
+        text.positive("vocab_size", 32000),
+        maxPositions,
+        (float) text.positive("rms_norm_eps", 1e-6),
+        ropeTheta(text),
+        text.oneOf("hidden_act", "silu", List.of("silu")),
+        !mistral && text.flag("attention_bias", false),
+        !mistral && text.flag("mlp_bias", false),
+        text.flag("tie_word_embeddings", false),
+        endTokenIds(text, config));
+  }
+
+  private static void checkSlidingWindow(Fields text, int maxPositions) {
+    if (text.isNull("sliding_window")) {
+      return;
+    }
+    int window = text.positive("sliding_window", 4096);
+    if (window < maxPositions) {
+      throw text.wrong(
+          "sliding_window",
+          "means attention over the last "
+              + window
+              + " of max_position_embeddings = "
+              + maxPositions
+              + " tokens; sliding-window attention isn't supported");
+    }
+  }
+
+  // The base moved from a field of its own into rope_parameters; the newer place wins.
+  private static double ropeTheta(Fields text) {
+    double theta = text.positive("rope_theta", 10000.0);
+    for (String key : List.of("rope_scaling", "rope_parameters")) {
+      if (!text.has(key)) {
+        continue;
+      }
+      Fields rope = text.object(key);
+      String type = rope.text("rope_type").or(() -> rope.text("type")).orElse("default");
+      if (!type.equals("default")) {
+        throw text.wrong(key, "asks for '" + type + "' rotary scaling, which isn't supported");
+      }
+      if (rope.positive("partial_rotary_factor", 1.0) != 1.0) {
+        throw rope.wrong("partial_rotary_factor", "isn't supported; whole heads are rotated");
+      }
+      theta = rope.positive("rope_theta", theta);
+    }
+    if (text.positive("partial_rotary_factor", 1.0) != 1.0) {
+      throw text.wrong("partial_rotary_factor", "isn't supported; whole heads are rotated");
+    }
+    return theta;
+  }
+
+  private static Set<Integer> endTokenIds(Fields text, Fields config) {
+    Fields source = text.has("eos_token_id") || !config.has("eos_token_id") ? text : config;
+    return source.has("eos_token_id") ? StopTokens.ids(source) : new LinkedHashSet<>(List.of(2));
+  }
+}

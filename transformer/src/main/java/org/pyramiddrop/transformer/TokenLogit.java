@@ -1,0 +1,4 @@
+package org.pyramiddrop.transformer;
+
+/** The logit of one token of the vocabulary. */
+public record TokenLogit(int id, float value) {}

@@ -1,0 +1,5 @@
+/** LLaVA-family models: load a checkpoint, ask about pictures, prune image tokens on the way. */
+@NullMarked
+package org.pyramiddrop.transformer;
+
+import org.jspecify.annotations.NullMarked;
