@@ -6,7 +6,6 @@ module org.pyramiddrop.loader {
   requires static org.jspecify;
   requires transitive java.desktop;
   requires tools.jackson.core;
-  requires tools.jackson.databind;
   requires ai.djl.tokenizers;
   requires com.drew.metadata;
 

@@ -40,8 +40,10 @@ public interface Kernels extends AutoCloseable {
   Indices indices(int... values);
 
   /**
-   * Tabulates cos and sin of {@code position · theta^(-2i/headSize)} in float32, computed in double
-   * ("RoFormer", Su et al. 2021; halves of a head rotate against each other as in LLaMA).
+   * Tabulates cos and sin of {@code position · theta^(-2i/headSize)} in float32 ("RoFormer", Su et
+   * al. 2021; halves of a head rotate against each other as in LLaMA). The power, its reciprocal
+   * and the angle are each rounded to float32, as in the reference implementation; cos and sin of
+   * that angle are exact to float32.
    */
   Rotary rotary(int headSize, double theta, int positions);
 
@@ -116,16 +118,19 @@ public interface Kernels extends AutoCloseable {
   void rotate(Tensor x, int heads, Rotary rotary, Indices positions);
 
   /**
-   * Rotates the keys of {@code keyValue} as {@link #rotate} does and stores keys and values apart,
-   * into the rows of a cache. {@code keyValue} itself is left undefined.
+   * Stores keys and values apart, into the rows of a cache; keys are rotated on the way as {@link
+   * #rotate} does.
    *
-   * @param keyValue tokens × (keys, then values)
+   * @param x tokens × (columns that are not read, then keys, then values)
+   * @param firstColumn where the keys begin
+   * @param rotary none to store keys as they are, as the vision tower does
+   * @param positions one a row where there is a rotary
    * @param keys out: tokens × keys; usually rows of a cache
    * @param values out: tokens × values
-   * @param rotary none to store keys as they are, as the vision tower does
    */
   void storeKeyValues(
-      Tensor keyValue,
+      Tensor x,
+      int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
       Tensor keys,
@@ -137,7 +142,7 @@ public interface Kernels extends AutoCloseable {
    *
    * @param q tokens × at least {@code heads.queryColumns()}; further columns are not read
    * @param keys sequence × keys
-   * @param values sequence × values
+   * @param values sequence × values; keys and values are finite, also where a row does not see them
    * @param out tokens × {@code heads.queryColumns()}
    */
   void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out);

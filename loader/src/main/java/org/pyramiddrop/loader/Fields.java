@@ -3,9 +3,8 @@ package org.pyramiddrop.loader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 
 /**
  * A JSON object of a configuration file, read field by field with checks; a field that is null
@@ -14,9 +13,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
 final class Fields {
   private final Path file;
   private final String prefix;
-  private final JsonNode object;
+  private final JsonValue.Obj object;
 
-  private Fields(Path file, String prefix, JsonNode object) {
+  private Fields(Path file, String prefix, JsonValue.Obj object) {
     this.file = file;
     this.prefix = prefix;
     this.object = object;
@@ -28,8 +27,7 @@ final class Fields {
 
   /** Whether the field is there and not null. */
   boolean has(String key) {
-    JsonNode node = object.get(key);
-    return node != null && !node.isNull();
+    return !(object.get(key) instanceof JsonValue.Null);
   }
 
   /**
@@ -37,25 +35,39 @@ final class Fields {
    * default".
    */
   boolean isNull(String key) {
-    JsonNode node = object.get(key);
-    return node != null && node.isNull();
+    return object.properties().containsKey(key) && !has(key);
+  }
+
+  boolean isObject(String key) {
+    return object.get(key) instanceof JsonValue.Obj;
+  }
+
+  boolean isList(String key) {
+    return object.get(key) instanceof JsonValue.Arr;
   }
 
   /** The object in a field; one without fields if it is absent. */
   Fields object(String key) {
-    JsonNode node = has(key) ? object.path(key) : JsonNodeFactory.instance.objectNode();
-    if (!node.isObject()) {
-      throw wrong(key, "must be an object");
+    return switch (object.get(key)) {
+      case JsonValue.Obj nested -> new Fields(file, prefix + key + ".", nested);
+      case JsonValue.Null none -> new Fields(file, prefix + key + ".", new JsonValue.Obj(Map.of()));
+      default -> throw wrong(key, "must be an object");
+    };
+  }
+
+  /** The objects in a list; what is none is left out. */
+  List<Fields> objects(String key) {
+    List<Fields> objects = new ArrayList<>();
+    for (JsonValue value : list(key)) {
+      if (value instanceof JsonValue.Obj nested) {
+        objects.add(new Fields(file, prefix + key + ".", nested));
+      }
     }
-    return new Fields(file, prefix + key + ".", node);
+    return objects;
   }
 
-  boolean isObject(String key) {
-    return object.path(key).isObject();
-  }
-
-  boolean isList(String key) {
-    return object.path(key).isArray();
+  int integer(String key, int absent) {
+    return has(key) ? integer(key, object.get(key)) : absent;
   }
 
   int positive(String key, int absent) {
@@ -66,25 +78,17 @@ final class Fields {
     return value;
   }
 
-  int integer(String key, int absent) {
-    return has(key) ? integer(key, object.path(key)) : absent;
-  }
-
   /** One integer or a list of them; empty if absent. */
   List<Integer> integers(String key) {
-    List<Integer> values = new ArrayList<>();
-    if (isList(key)) {
-      for (JsonNode node : object.path(key).values()) {
-        values.add(integer(key, node));
-      }
-    } else if (has(key)) {
-      values.add(integer(key, object.path(key)));
+    if (!has(key)) {
+      return List.of();
     }
-    return List.copyOf(values);
+    List<JsonValue> values = isList(key) ? list(key) : List.of(object.get(key));
+    return values.stream().map(value -> integer(key, value)).toList();
   }
 
   double positive(String key, double absent) {
-    double value = has(key) ? number(key, object.path(key)) : absent;
+    double value = has(key) ? number(key, object.get(key)) : absent;
     if (!(value > 0) || Double.isInfinite(value)) {
       throw wrong(key, "must be a positive number");
     }
@@ -96,32 +100,30 @@ final class Fields {
     if (!has(key)) {
       return absent.clone();
     }
-    JsonNode node = object.path(key);
-    if (!node.isArray() || node.size() != 3) {
+    if (list(key).size() != 3) {
       throw wrong(key, "must be a list of 3 numbers");
     }
-    return node.values().stream().mapToDouble(n -> number(key, n)).toArray();
+    return list(key).stream().mapToDouble(value -> number(key, value)).toArray();
   }
 
   boolean flag(String key, boolean absent) {
-    if (has(key) && !object.path(key).isBoolean()) {
-      throw wrong(key, "must be true or false");
-    }
-    return has(key) ? object.path(key).booleanValue() : absent;
+    return switch (object.get(key)) {
+      case JsonValue.Bool(boolean value) -> value;
+      case JsonValue.Null none -> absent;
+      default -> throw wrong(key, "must be true or false");
+    };
+  }
+
+  Optional<String> text(String key) {
+    return switch (object.get(key)) {
+      case JsonValue.Str(String value) -> Optional.of(value);
+      case JsonValue.Null none -> Optional.empty();
+      default -> throw wrong(key, "must be a string");
+    };
   }
 
   String text(String key, String absent) {
     return text(key).orElse(absent);
-  }
-
-  Optional<String> text(String key) {
-    if (!has(key)) {
-      return Optional.empty();
-    }
-    if (!object.path(key).isString()) {
-      throw wrong(key, "must be a string");
-    }
-    return Optional.of(object.path(key).stringValue());
   }
 
   /** A text field that may only take certain values. */
@@ -133,35 +135,31 @@ final class Fields {
     return value;
   }
 
-  /** The objects in a list, those that are none left out. */
-  List<Fields> objects(String key) {
-    List<Fields> objects = new ArrayList<>();
-    for (JsonNode node : object.path(key).values()) {
-      if (node.isObject()) {
-        objects.add(new Fields(file, prefix + key + ".", node));
-      }
-    }
-    return objects;
-  }
-
   /** A complaint about one field; shows its value. */
   CheckpointException wrong(String key, String rule) {
-    JsonNode node = object.get(key);
-    String value = node == null ? " (absent)" : " = " + OneLine.shorten(node.toString());
+    String value =
+        object.properties().containsKey(key)
+            ? " = " + OneLine.shorten(object.get(key).toString())
+            : " (absent)";
     return new CheckpointException(file, prefix + key + value + " " + rule);
   }
 
-  private int integer(String key, JsonNode node) {
-    if (!node.isIntegralNumber() || !node.canConvertToInt()) {
-      throw wrong(key, "must be an integer");
-    }
-    return node.intValue();
+  private List<JsonValue> list(String key) {
+    return object.get(key) instanceof JsonValue.Arr(List<JsonValue> values) ? values : List.of();
   }
 
-  private double number(String key, JsonNode node) {
-    if (!node.isNumber()) {
-      throw wrong(key, "must be a number");
+  private int integer(String key, JsonValue value) {
+    if (!(value instanceof JsonValue.Whole(long whole)) || whole != (int) whole) {
+      throw wrong(key, "must be an integer");
     }
-    return node.doubleValue();
+    return (int) whole;
+  }
+
+  private double number(String key, JsonValue value) {
+    return switch (value) {
+      case JsonValue.Whole(long whole) -> whole;
+      case JsonValue.Real real -> real.value();
+      default -> throw wrong(key, "must be a number");
+    };
   }
 }

@@ -5,14 +5,20 @@ package org.pyramiddrop.loader;
  * tag, in order.
  */
 enum Orientation {
-  UPRIGHT,
-  MIRRORED,
-  UPSIDE_DOWN,
-  FLIPPED,
-  TRANSPOSED,
-  TURNED_LEFT,
-  TRANSVERSED,
-  TURNED_RIGHT;
+  UPRIGHT(false),
+  MIRRORED(false),
+  UPSIDE_DOWN(false),
+  FLIPPED(false),
+  TRANSPOSED(true),
+  TURNED_LEFT(true),
+  TRANSVERSED(true),
+  TURNED_RIGHT(true);
+
+  private final boolean sideways;
+
+  Orientation(boolean sideways) {
+    this.sideways = sideways;
+  }
 
   /** The orientation with this number, 1 to 8; any other number means upright. */
   static Orientation ofExif(int value) {
@@ -23,9 +29,8 @@ enum Orientation {
     if (orientation == UPRIGHT) {
       return stored;
     }
-    boolean sideways = orientation.ordinal() >= TRANSPOSED.ordinal();
-    int width = sideways ? stored.height() : stored.width();
-    int height = sideways ? stored.width() : stored.height();
+    int width = orientation.sideways ? stored.height() : stored.width();
+    int height = orientation.sideways ? stored.width() : stored.height();
     int[] rgb = new int[width * height];
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) {

@@ -19,7 +19,9 @@ public final class Picture {
 
   /**
    * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says. Transparency is
-   * dropped, not blended, and colour profiles are ignored, as the reference processor does.
+   * dropped, not blended, and colour profiles are ignored, as the reference processor does. Lossy
+   * WebP may come out a little different where strong colours meet: this decoder doesn't smooth
+   * between a picture's coarser colour samples.
    *
    * @throws PictureException if the file is missing, no such picture, damaged, CMYK, 16-bit grey or
    *     too large

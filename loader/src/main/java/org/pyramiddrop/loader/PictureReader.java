@@ -11,6 +11,8 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -30,6 +32,9 @@ final class PictureReader {
   static Picture read(Path file) {
     byte[] bytes = readBytes(file);
     String format = format(file, bytes);
+    if (format.equals("webp")) {
+      checkRiffLength(file, bytes);
+    }
     Metadata metadata = metadata(bytes);
     if (format.equals("jpeg")) {
       JpegDirectory frame = metadata.getFirstDirectoryOfType(JpegDirectory.class);
@@ -38,6 +43,7 @@ final class PictureReader {
       if (components != null && components == 4) {
         throw new PictureException(file, "is a CMYK JPEG, which isn't supported; save it as RGB");
       }
+      bytes = JpegProfiles.removed(bytes);
     }
     BufferedImage image = decode(file, bytes, format);
     if (format.equals("png") && isGrey16(image)) {
@@ -74,11 +80,20 @@ final class PictureReader {
     throw new PictureException(file, "is not a PNG, JPEG or WebP picture");
   }
 
+  // The decoder takes missing bytes for zeros.
+  private static void checkRiffLength(Path file, byte[] bytes) {
+    long claimed =
+        8 + Integer.toUnsignedLong(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(4));
+    if (bytes.length < claimed) {
+      throw new PictureException(
+          file, "is truncated: it claims " + claimed + " bytes and has " + bytes.length);
+    }
+  }
+
   private static BufferedImage decode(Path file, byte[] bytes, String format) {
     Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName(format);
     if (!readers.hasNext()) {
-      throw new PictureException(
-          file, "no reader for " + format + " is on the module or class path");
+      throw new PictureException(file, "no decoder for " + format + " was found");
     }
     ImageReader reader = readers.next();
     try (MemoryCacheImageInputStream stream =
@@ -91,10 +106,14 @@ final class PictureReader {
       }
       // Decoders fill up what is missing and warn; a picture with a made-up part must not pass.
       String[] damage = new String[1];
-      reader.addIIOReadWarningListener((source, warning) -> damage[0] = warning);
+      reader.addIIOReadWarningListener((source, warning) -> {
+        if (warning.contains("Truncated") || warning.contains("premature end")) {
+          damage[0] = warning;
+        }
+      });
       BufferedImage image = reader.read(0);
-      if (damage[0] != null && damage[0].contains("Premature end")) {
-        throw new PictureException(file, "is truncated: " + damage[0]);
+      if (damage[0] != null) {
+        throw new PictureException(file, "is damaged: " + damage[0]);
       }
       return image;
     } catch (IOException e) {

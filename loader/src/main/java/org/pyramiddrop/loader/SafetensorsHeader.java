@@ -12,8 +12,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a safetensors file says of itself, checked in full before a byte of its data is mapped:
@@ -58,11 +56,11 @@ record SafetensorsHeader(
     if (length == 0 || header.get(0) != '{') {
       throw new CheckpointException(file, "the header must start with '{'");
     }
-    ObjectNode root = Json.parseObject(file, header, "the header");
+    JsonValue.Obj root = Json.parseObject(file, header, "the header");
 
     Map<String, Entry> tensors = new LinkedHashMap<>();
     Map<String, String> metadata = Map.of();
-    for (Map.Entry<String, JsonNode> property : root.properties()) {
+    for (Map.Entry<String, JsonValue> property : root.properties().entrySet()) {
       if (property.getKey().equals(METADATA)) {
         metadata = metadata(file, property.getValue());
       } else {
@@ -86,13 +84,13 @@ record SafetensorsHeader(
     return buffer.flip();
   }
 
-  private static Map<String, String> metadata(Path file, JsonNode node) {
-    if (!node.isObject()) {
+  private static Map<String, String> metadata(Path file, JsonValue value) {
+    if (!(value instanceof JsonValue.Obj object)) {
       throw new CheckpointException(file, METADATA + " must map strings to strings");
     }
     Map<String, String> metadata = new LinkedHashMap<>();
-    for (Map.Entry<String, JsonNode> property : node.properties()) {
-      if (!property.getValue().isString()) {
+    for (Map.Entry<String, JsonValue> property : object.properties().entrySet()) {
+      if (!(property.getValue() instanceof JsonValue.Str(String text))) {
         throw new CheckpointException(
             file,
             METADATA
@@ -100,26 +98,25 @@ record SafetensorsHeader(
                 + OneLine.shorten(property.getKey())
                 + "' does not");
       }
-      metadata.put(property.getKey(), property.getValue().stringValue());
+      metadata.put(property.getKey(), text);
     }
     return Collections.unmodifiableMap(metadata);
   }
 
-  private static Entry entry(Path file, String name, JsonNode node) {
-    if (!node.isObject()) {
+  private static Entry entry(Path file, String name, JsonValue value) {
+    if (!(value instanceof JsonValue.Obj fields)) {
       throw new CheckpointException(file, name, "its header entry must be a JSON object");
     }
-    JsonNode dtype = node.path("dtype");
-    if (!dtype.isString()) {
+    if (!(fields.get("dtype") instanceof JsonValue.Str(String dtype))) {
       throw new CheckpointException(file, name, "dtype must be a string");
     }
     StoredType type =
-        StoredType.named(dtype.stringValue())
+        StoredType.named(dtype)
             .orElseThrow(() ->
                 new CheckpointException(
-                    file, name, "unknown dtype '" + OneLine.shorten(dtype.stringValue()) + "'"));
-    List<Long> shape = naturals(file, name, node, "shape");
-    List<Long> offsets = naturals(file, name, node, "data_offsets");
+                    file, name, "unknown dtype '" + OneLine.shorten(dtype) + "'"));
+    List<Long> shape = naturals(file, name, fields, "shape");
+    List<Long> offsets = naturals(file, name, fields, "data_offsets");
     if (offsets.size() != 2 || offsets.get(0) > offsets.get(1)) {
       throw new CheckpointException(
           file, name, "data_offsets must be a begin and an end no smaller, not " + offsets);
@@ -136,22 +133,21 @@ record SafetensorsHeader(
     return entry;
   }
 
-  private static List<Long> naturals(Path file, String name, JsonNode entry, String key) {
-    JsonNode array = entry.path(key);
-    if (!array.isArray()) {
+  private static List<Long> naturals(Path file, String name, JsonValue.Obj entry, String key) {
+    if (!(entry.get(key) instanceof JsonValue.Arr(List<JsonValue> values))) {
       throw new CheckpointException(file, name, key + " must be a list of integers");
     }
-    List<Long> naturals = new ArrayList<>(array.size());
-    for (JsonNode number : array.values()) {
-      if (!number.isIntegralNumber() || !number.canConvertToLong() || number.longValue() < 0) {
+    List<Long> naturals = new ArrayList<>(values.size());
+    for (JsonValue value : values) {
+      if (!(value instanceof JsonValue.Whole(long natural)) || natural < 0) {
         throw new CheckpointException(
             file,
             name,
             key
                 + " must hold integers from 0 to 2^63 - 1, not "
-                + OneLine.shorten(number.toString()));
+                + OneLine.shorten(value.toString()));
       }
-      naturals.add(number.longValue());
+      naturals.add(natural);
     }
     return List.copyOf(naturals);
   }

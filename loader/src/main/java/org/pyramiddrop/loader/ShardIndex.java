@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import tools.jackson.databind.JsonNode;
 
 /**
  * Which shard holds which tensor, as {@code model.safetensors.index.json} says.
@@ -15,18 +14,17 @@ import tools.jackson.databind.JsonNode;
  */
 record ShardIndex(Path file, Map<String, String> shards) {
   static ShardIndex read(Path file) {
-    JsonNode weights = Json.readObject(file).path("weight_map");
-    if (!weights.isObject() || weights.isEmpty()) {
+    if (!(Json.readObject(file).get("weight_map") instanceof JsonValue.Obj weights)
+        || weights.properties().isEmpty()) {
       throw new CheckpointException(
           file, "weight_map must be an object that names a file for each tensor");
     }
     Map<String, String> shards = new LinkedHashMap<>();
-    for (Map.Entry<String, JsonNode> property : weights.properties()) {
+    for (Map.Entry<String, JsonValue> property : weights.properties().entrySet()) {
       String name = property.getKey();
-      if (!property.getValue().isString()) {
+      if (!(property.getValue() instanceof JsonValue.Str(String shard))) {
         throw new CheckpointException(file, name, "weight_map must name a file");
       }
-      String shard = property.getValue().stringValue();
       if (!isPlainFileName(shard)) {
         throw new CheckpointException(
             file,

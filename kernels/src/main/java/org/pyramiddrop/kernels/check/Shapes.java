@@ -105,17 +105,23 @@ public final class Shapes {
 
   /** See {@link Kernels#storeKeyValues}. */
   public static void storeKeyValues(
-      Tensor keyValue,
+      Tensor x,
+      int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
       Tensor keys,
       Tensor values) {
     same("keys", keys, "values", values);
-    equal("rows of keys and values", keyValue.rows(), "rows of the cache", keys.rows());
-    equal("columns", keyValue.columns(), "columns of keys and values", 2L * keys.columns());
+    equal("rows of x", x.rows(), "rows of the cache", keys.rows());
+    atLeast("first column", firstColumn, 0);
+    equal(
+        "columns of x",
+        x.columns(),
+        "first column, keys and values",
+        firstColumn + 2L * keys.columns());
     if (rotary != null) {
       Objects.requireNonNull(positions, "positions to rotate by");
-      equal("positions", positions.size(), "rows", keyValue.rows());
+      equal("positions", positions.size(), "rows", x.rows());
       equal("columns of keys beyond whole heads", keys.columns() % rotary.headSize(), "none", 0);
     }
   }

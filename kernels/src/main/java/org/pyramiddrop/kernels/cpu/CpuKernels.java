@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cpu;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Heads;
@@ -131,6 +132,9 @@ public final class CpuKernels implements Kernels {
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     int[] picked = ((CpuIndices) rows).values();
+    for (int row : picked) {
+      Objects.checkIndex(row, x.rows());
+    }
     for (int i = 0; i < picked.length; i++) {
       System.arraycopy(from.data(), from.row(picked[i]), to.data(), to.row(i), from.columns());
     }
@@ -212,16 +216,23 @@ public final class CpuKernels implements Kernels {
   public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
     Shapes.rotate(x, heads, rotary, positions);
     CpuTensor t = (CpuTensor) x;
-    int[] at = ((CpuIndices) positions).values();
+    int[] at = tabulated(positions, rotary);
     byRow(x, r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
   }
 
-  private static void rotateRow(float[] x, int at, int heads, CpuRotary rotary, int position) {
-    if (position < 0 || position >= rotary.positions()) {
-      throw new IllegalArgumentException(
-          "position %d is outside the %d that are tabulated"
-              .formatted(position, rotary.positions()));
+  private static int[] tabulated(Indices positions, Rotary rotary) {
+    int[] values = ((CpuIndices) positions).values();
+    for (int position : values) {
+      if (position < 0 || position >= rotary.positions()) {
+        throw new IllegalArgumentException(
+            "position %d is outside the %d that are tabulated"
+                .formatted(position, rotary.positions()));
+      }
     }
+    return values;
+  }
+
+  private static void rotateRow(float[] x, int at, int heads, CpuRotary rotary, int position) {
     int half = rotary.headSize() / 2;
     int angle = position * half;
     for (int h = 0; h < heads; h++) {
@@ -239,25 +250,27 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void storeKeyValues(
-      Tensor keyValue,
+      Tensor x,
+      int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
       Tensor keys,
       Tensor values) {
-    Shapes.storeKeyValues(keyValue, rotary, positions, keys, values);
-    CpuTensor from = (CpuTensor) keyValue;
+    Shapes.storeKeyValues(x, firstColumn, rotary, positions, keys, values);
+    CpuTensor from = (CpuTensor) x;
     CpuTensor k = (CpuTensor) keys;
     CpuTensor v = (CpuTensor) values;
     int columns = keys.columns();
+    int[] turns = rotary == null || positions == null ? new int[0] : tabulated(positions, rotary);
     byRow(
-        keyValue,
+        x,
         r -> {
-          System.arraycopy(from.data(), from.row(r), k.data(), k.row(r), columns);
-          System.arraycopy(from.data(), from.row(r) + columns, v.data(), v.row(r), columns);
-          if (rotary != null && positions != null) {
-            int position = ((CpuIndices) positions).values()[r];
-            rotateRow(
-                k.data(), k.row(r), columns / rotary.headSize(), (CpuRotary) rotary, position);
+          int at = from.row(r) + firstColumn;
+          System.arraycopy(from.data(), at, k.data(), k.row(r), columns);
+          System.arraycopy(from.data(), at + columns, v.data(), v.row(r), columns);
+          if (rotary != null) {
+            int heads = columns / rotary.headSize();
+            rotateRow(k.data(), k.row(r), heads, (CpuRotary) rotary, turns[r]);
           }
         });
   }

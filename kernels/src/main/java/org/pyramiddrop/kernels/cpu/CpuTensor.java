@@ -1,14 +1,13 @@
 package org.pyramiddrop.kernels.cpu;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Tensor;
 
 /** Activations in a Java array; a view is the same array from another offset on. */
 final class CpuTensor implements Tensor {
-  private static final float[] FREED = new float[0];
-
-  /** Element (r, c) is {@code data[offset + r·columns + c]}. */
-  private float[] data;
+  /** Element (r, c) is {@code data[offset + r·columns + c]}; none once closed. */
+  private float @Nullable [] data;
 
   private final int offset;
   private final int rows;
@@ -31,7 +30,7 @@ final class CpuTensor implements Tensor {
   }
 
   float[] data() {
-    if (data == FREED) {
+    if (data == null) {
       throw new IllegalStateException("the tensor is closed");
     }
     return data;
@@ -68,6 +67,6 @@ final class CpuTensor implements Tensor {
 
   @Override
   public void close() {
-    data = FREED;
+    data = null;
   }
 }

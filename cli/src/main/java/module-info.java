@@ -1,0 +1,14 @@
+/** The {@code pyramiddrop} command. */
+module org.pyramiddrop.cli {
+  requires static org.jspecify;
+  requires info.picocli;
+  requires java.management;
+  requires jdk.management;
+  requires me.tongfei.progressbar;
+  requires org.pyramiddrop.transformer;
+  requires tools.jackson.databind;
+
+  opens org.pyramiddrop.cli to
+      info.picocli,
+      tools.jackson.databind;
+}

@@ -1,0 +1,55 @@
+package org.pyramiddrop.cli;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
+import java.util.concurrent.Callable;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import picocli.CommandLine.Command;
+
+/** Prints what this machine can run models on, and why not on the rest. */
+@Command(
+    name = "doctor",
+    description = "What this machine can run models on, and why not on the rest.",
+    mixinStandardHelpOptions = true)
+final class DoctorCommand implements Callable<Integer> {
+  private final PrintWriter out;
+
+  DoctorCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    out.println(
+        "java    "
+            + Runtime.version()
+            + ", "
+            + System.getProperty("java.vm.name")
+            + ", in "
+            + System.getProperty("java.home"));
+    out.println(
+        "system  %s %s, %d cores"
+            .formatted(
+                System.getProperty("os.name"),
+                System.getProperty("os.arch"),
+                Runtime.getRuntime().availableProcessors()));
+    out.println(
+        "memory  %s, of them up to %s for Java's heap; weights are mapped outside it"
+            .formatted(
+                Sizes.bytes(
+                    ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                        .getTotalMemorySize()),
+                Sizes.bytes(Runtime.getRuntime().maxMemory())));
+    for (DeviceStatus device : Devices.all()) {
+      out.println(
+          "%-8s%s: %s"
+              .formatted(
+                  device.name(),
+                  device.available() ? "available" : "not available",
+                  device.detail()));
+    }
+    return 0;
+  }
+}

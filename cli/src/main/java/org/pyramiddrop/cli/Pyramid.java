@@ -1,0 +1,32 @@
+package org.pyramiddrop.cli;
+
+import java.util.List;
+import java.util.Locale;
+import org.pyramiddrop.transformer.Stage;
+
+/** Words for the stages of an answer. */
+final class Pyramid {
+  private Pyramid() {}
+
+  /** A table of stage, layers, image tokens and their share of the first stage's. */
+  static List<String> table(List<Stage> stages, int layers) {
+    Table table = new Table().row("stage", "layers", "image tokens", "share");
+    double all = stages.getFirst().imageTokens();
+    for (int i = 0; i < stages.size(); i++) {
+      int tokens = stages.get(i).imageTokens();
+      table.row(
+          Integer.toString(i),
+          layers(stages, i, layers),
+          Integer.toString(tokens),
+          String.format(Locale.ROOT, "%.1f%%", 100 * tokens / all));
+    }
+    return table.lines();
+  }
+
+  /** The layers of a stage: {@code 8-15}, or {@code 8} where it has only one. */
+  static String layers(List<Stage> stages, int stage, int layers) {
+    int first = stages.get(stage).firstLayer();
+    int end = stage + 1 < stages.size() ? stages.get(stage + 1).firstLayer() : layers;
+    return first == end - 1 ? Integer.toString(first) : first + "-" + (end - 1);
+  }
+}

@@ -1,0 +1,127 @@
+package org.pyramiddrop.cli;
+
+import java.io.PrintWriter;
+import java.util.stream.Collectors;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.PictureException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/**
+ * The top of the command line.
+ *
+ * <p>Errors are one line on stderr, without a stack trace unless {@code --verbose} is given. Exit
+ * codes:
+ *
+ * <table>
+ *   <caption>What ends a command</caption>
+ *   <tr><th>code</th><th>reason</th></tr>
+ *   <tr><td>0</td><td>it did what was asked</td></tr>
+ *   <tr><td>2</td><td>a flag that is unknown, missing, out of its range or against another one</td></tr>
+ *   <tr><td>2</td><td>a model folder that isn't there or has no {@code config.json}</td></tr>
+ *   <tr><td>2</td><td>a picture that isn't there or can't be read as one</td></tr>
+ *   <tr><td>2</td><td>a plan that doesn't fit the model's layers</td></tr>
+ *   <tr><td>2</td><td>a prompt that leaves no room in the model's context, or doesn't go with the
+ *       pictures</td></tr>
+ *   <tr><td>2</td><td>a backend that isn't available</td></tr>
+ *   <tr><td>2</td><td>an overlay whose folder isn't there, or for a model whose image tokens aren't
+ *       patches</td></tr>
+ *   <tr><td>1</td><td>a checkpoint that is damaged or not supported</td></tr>
+ *   <tr><td>1</td><td>anything that goes wrong later: memory, output, a fault of this program</td></tr>
+ * </table>
+ */
+@Command(
+    name = "pyramiddrop",
+    description = "Answers questions about pictures with LLaVA models, dropping image tokens.",
+    mixinStandardHelpOptions = true,
+    version = "pyramiddrop 0.1.0-SNAPSHOT",
+    synopsisSubcommandLabel = "COMMAND")
+final class PyramidDropCommand implements Runnable {
+  static final int FAILED = 1;
+  static final int BAD_USE = 2;
+
+  private static final String VERBOSE = "--verbose";
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = VERBOSE,
+      scope = ScopeType.INHERIT,
+      description = "Print the stack trace of an error.")
+  private boolean verbose;
+
+  private PyramidDropCommand() {}
+
+  /**
+   * Runs one command.
+   *
+   * @return its exit code
+   */
+  static int run(PrintWriter out, PrintWriter err, String... args) {
+    PyramidDropCommand root = new PyramidDropCommand();
+    CommandLine line =
+        new CommandLine(root)
+            .addSubcommand(new GenerateCommand(out))
+            .addSubcommand(new InspectCommand(out))
+            .addSubcommand(new FlopsCommand(out))
+            .addSubcommand(new DoctorCommand(out))
+            .setOut(out)
+            .setErr(err);
+    line.setParameterExceptionHandler((e, _) -> root.report(err, e));
+    line.setExecutionExceptionHandler((e, _, _) -> root.report(err, e));
+    try {
+      return line.execute(args);
+    } catch (OutOfMemoryError | LinkageError e) {
+      return root.report(err, e);
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(
+        spec.commandLine(), "choose a command: generate, inspect, flops or doctor");
+  }
+
+  private int report(PrintWriter err, Throwable error) {
+    err.println(
+        "pyramiddrop: "
+            + message(error).lines().map(String::strip).collect(Collectors.joining(" ")));
+    if (verbose) {
+      error.printStackTrace(err);
+    }
+    err.flush();
+    return code(error);
+  }
+
+  private static int code(Throwable error) {
+    return switch (error) {
+      case ParameterException _ -> BAD_USE;
+      case BadUse _ -> BAD_USE;
+      case IllegalArgumentException _ -> BAD_USE;
+      case PictureException _ -> BAD_USE;
+      case DeviceException _ -> BAD_USE;
+      default -> FAILED;
+    };
+  }
+
+  private static String message(Throwable error) {
+    String message = error.getMessage();
+    boolean told =
+        code(error) == BAD_USE
+            || error instanceof CheckpointException
+            || error instanceof RunFailed;
+    if (told && message != null) {
+      return message;
+    }
+    if (error instanceof OutOfMemoryError) {
+      return "not enough memory (" + message + "); give Java more, or ask for less";
+    }
+    return "unexpected " + error + "; " + VERBOSE + " shows where";
+  }
+}

@@ -1,0 +1,5 @@
+/** The {@code pyramiddrop} command. */
+@NullMarked
+package org.pyramiddrop.cli;
+
+import org.jspecify.annotations.NullMarked;

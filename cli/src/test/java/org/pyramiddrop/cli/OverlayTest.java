@@ -1,0 +1,144 @@
+package org.pyramiddrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.transformer.Stage;
+
+class OverlayTest {
+  /** 30 pixels hold two patches of 14 and two pixels that belong to none. */
+  private static final int SIDE = 30;
+
+  private static final int PATCH = 14;
+  private static final int SCALE = 12;
+  private static final int PANEL = SIDE * SCALE;
+
+  private final List<Picture> views = List.of(noise(1), noise(2));
+  private final List<Stage> stages =
+      List.of(
+          new Stage(0, 8, List.of(List.of(0, 1, 2, 3), List.of(0, 1, 2, 3))),
+          new Stage(2, 3, List.of(List.of(1), List.of(0, 3))),
+          new Stage(7, 0, List.of(List.of(), List.of())));
+
+  @Test
+  void everyPixelOfEveryPanelIsKeptOrDimmedOrGrid() {
+    BufferedImage drawn = Overlay.draw(views, stages, 8, PATCH);
+
+    assertThat(drawn.getWidth()).isEqualTo(Overlay.GAP + 3 * (PANEL + Overlay.GAP));
+    assertThat(drawn.getHeight()).isEqualTo(Overlay.GAP + 2 * (PANEL + Overlay.CAPTION));
+    for (int image = 0; image < 2; image++) {
+      for (int stage = 0; stage < 3; stage++) {
+        List<Integer> kept = stages.get(stage).kept().get(image);
+        int left = Overlay.GAP + stage * (PANEL + Overlay.GAP);
+        int top = Overlay.GAP + image * (PANEL + Overlay.CAPTION);
+        for (int y = 0; y < PANEL; y++) {
+          for (int x = 0; x < PANEL; x++) {
+            int row = y / SCALE / PATCH;
+            int column = x / SCALE / PATCH;
+            boolean stays = row < 2 && column < 2 && kept.contains(2 * row + column);
+            int colour = views.get(image).rgb(x / SCALE, y / SCALE);
+            int expected = stays ? colour : Overlay.dimmed(colour);
+            if (x % (SCALE * PATCH) == 0 || y % (SCALE * PATCH) == 0) {
+              expected = Overlay.grid(expected);
+            }
+            if ((drawn.getRGB(left + x, top + y) & 0xFFFFFF) != expected) {
+              throw new AssertionError(
+                  "image %d, stage %d, pixel %d, %d".formatted(image, stage, x, y));
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void dimmedPatchesAreGreyAndNeitherBlackNorWhite() {
+    assertThat(Overlay.dimmed(0xFFFFFF)).isEqualTo(0x7F7F7F);
+    assertThat(Overlay.dimmed(0x000000)).isEqualTo(0x404040);
+    assertThat(Overlay.dimmed(0x00FF00)).isEqualTo(0x656565);
+    assertThat(Overlay.grid(0xFF8004)).isEqualTo(0xC06003);
+  }
+
+  @Test
+  void everyPanelHasItsOwnCaption() {
+    BufferedImage drawn = Overlay.draw(views, stages, 8, PATCH);
+
+    assertThat(caption(drawn, 0, 0)).isEqualTo(ink("layers 0-1: 4 of 4"));
+    assertThat(caption(drawn, 1, 0)).isEqualTo(ink("layers 2-6: 1 of 4"));
+    assertThat(caption(drawn, 1, 1)).isEqualTo(ink("layers 2-6: 2 of 4"));
+    assertThat(caption(drawn, 2, 1)).isEqualTo(ink("layer 7: 0 of 4"));
+  }
+
+  @Test
+  void theFileIsThePictureDrawn(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("overlay.png");
+    Overlay.write(file, views, stages, 8, PATCH);
+
+    BufferedImage read = ImageIO.read(file.toFile());
+    BufferedImage drawn = Overlay.draw(views, stages, 8, PATCH);
+    assertThat(pixels(read)).isEqualTo(pixels(drawn));
+  }
+
+  @Test
+  void aFileThatCantBeWrittenIsAFailedRun(@TempDir Path folder) {
+    Path file = folder.resolve("gone").resolve("overlay.png");
+
+    assertThatThrownBy(() -> Overlay.write(file, views, stages, 8, PATCH))
+        .isInstanceOf(RunFailed.class)
+        .hasMessageStartingWith("--overlay " + file);
+  }
+
+  private static String caption(BufferedImage drawn, int stage, int image) {
+    int left = Overlay.GAP + stage * (PANEL + Overlay.GAP);
+    int top = Overlay.GAP + image * (PANEL + Overlay.CAPTION) + PANEL + 8;
+    StringBuilder ink = new StringBuilder();
+    for (int y = 0; y < TinyFont.HEIGHT; y++) {
+      for (int x = 0; x < PANEL / 2; x++) {
+        ink.append((drawn.getRGB(left + 2 * x, top + 2 * y) & 0xFFFFFF) == 0 ? '#' : ' ');
+      }
+      ink.append('\n');
+    }
+    return ink.toString();
+  }
+
+  private static String ink(String text) {
+    StringBuilder ink = new StringBuilder();
+    for (int y = 0; y < TinyFont.HEIGHT; y++) {
+      for (int x = 0; x < PANEL / 2; x++) {
+        int letter = x / (TinyFont.WIDTH + 1);
+        int column = x % (TinyFont.WIDTH + 1);
+        boolean inked =
+            letter < text.length()
+                && column < TinyFont.WIDTH
+                && TinyFont.inked(text.charAt(letter), column, y);
+        ink.append(inked ? '#' : ' ');
+      }
+      ink.append('\n');
+    }
+    return ink.toString();
+  }
+
+  private static int[] pixels(BufferedImage image) {
+    return image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth());
+  }
+
+  private static Picture noise(long seed) {
+    Random random = new Random(seed);
+    BufferedImage image = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < SIDE; y++) {
+      for (int x = 0; x < SIDE; x++) {
+        image.setRGB(x, y, random.nextInt(1 << 24));
+      }
+    }
+    return Picture.of(image);
+  }
+}

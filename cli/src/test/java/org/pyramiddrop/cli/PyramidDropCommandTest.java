@@ -1,0 +1,218 @@
+package org.pyramiddrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class PyramidDropCommandTest {
+  /** A decoder of eight layers; what a config leaves out has its family's default. */
+  private static final String CONFIG =
+      """
+      {"model_type": "llava", "image_token_index": 4,
+       "text_config": {"model_type": "llama", "num_hidden_layers": 8, "vocab_size": 64},
+       "vision_config": {"model_type": "clip_vision_model", "image_size": 112, "patch_size": 14}}
+      """;
+
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @MethodSource
+  void refusesBadUseInOneLine(String args, String message) {
+    Run run = Run.of(args.isEmpty() ? new String[0] : args.split(" ", -1));
+
+    assertBadUse(run, message);
+  }
+
+  static Stream<Arguments> refusesBadUseInOneLine() {
+    String nowhere = "generate --model /does/not/exist --prompt x";
+    return Stream.of(
+        Arguments.of("", "choose a command: generate, inspect, flops or doctor"),
+        Arguments.of("sing", "Unmatched argument at index 0: 'sing'"),
+        Arguments.of("flops --colour red", "Unknown options: '--colour', 'red'"),
+        Arguments.of("generate --prompt x", "Missing required option: '--model=DIR'"),
+        Arguments.of("inspect", "Missing required option: '--model=DIR'"),
+        Arguments.of("generate --model m", "--prompt"),
+        Arguments.of("generate --model m --prompt x --raw-prompt y", "mutually exclusive"),
+        Arguments.of(nowhere, "/does/not/exist: no such folder"),
+        Arguments.of("inspect --model /does/not/exist", "/does/not/exist: no such folder"),
+        Arguments.of("flops --model /does/not/exist", "/does/not/exist: no such folder"),
+        Arguments.of(nowhere + " --lambda 0", "lambda 0.0 is outside (0, 1]"),
+        Arguments.of(nowhere + " --lambda 1.5", "lambda 1.5 is outside (0, 1]"),
+        Arguments.of(nowhere + " --lambda NaN", "lambda NaN is outside (0, 1]"),
+        Arguments.of(nowhere + " --lambda half", "'half' is not a double"),
+        Arguments.of(nowhere + " --stages 0", "stages must be at least 1, got 0"),
+        Arguments.of(nowhere + " --ranking best", "'best' is none of stage-end, next-stage"),
+        Arguments.of(nowhere + " --max-tokens 0", "max tokens must be at least 1, got 0"),
+        Arguments.of(nowhere + " --temperature -1", "temperature must be 0 or a positive number"),
+        Arguments.of(nowhere + " --temperature 1 --top-p 0", "top-p 0.0 is outside (0, 1]"),
+        Arguments.of(nowhere + " --top-p 0.9", "--top-p needs a --temperature above 0"),
+        Arguments.of(nowhere + " --logits 5", "--logits needs --format json"),
+        Arguments.of(nowhere + " --logits -1", "top logits must not be negative, got -1"),
+        Arguments.of("flops --text-tokens 0", "--text-tokens must be at least 1, got 0"),
+        Arguments.of("flops --image-tokens -1", "--image-tokens must not be negative, got -1"));
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void refusesWhatDoesntFitTheModel(List<String> args, String message) throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG);
+    List<String> all =
+        new ArrayList<>(List.of("generate", "--model", folder.toString(), "--prompt", "x"));
+    all.addAll(args);
+
+    assertBadUse(Run.of(all.toArray(new String[0])), message);
+  }
+
+  static Stream<Arguments> refusesWhatDoesntFitTheModel() {
+    List<String> ratio = List.of("--keep-ratios", ".5");
+    return Stream.of(
+        Arguments.of(
+            concat(ratio, "--drop-layers", "0"),
+            "drop layer 0 is outside the model's 8 decoder layers: choose 1 to 7"),
+        Arguments.of(
+            concat(ratio, "--drop-layers", "8"),
+            "drop layer 8 is outside the model's 8 decoder layers: choose 1 to 7"),
+        Arguments.of(
+            List.of("--pruning", "fastv", "--fastv-layer", "9"),
+            "drop layer 9 is outside the model's 8 decoder layers: choose 1 to 7"),
+        Arguments.of(
+            List.of("--stages", "9"), "9 stages don't fit into the model's 8 decoder layers"),
+        Arguments.of(List.of("--image", "/no/such.png"), "/no/such.png"),
+        Arguments.of(List.of("--overlay", "o.png"), "--overlay needs an --image"),
+        Arguments.of(
+            List.of("--image", "x.png", "--overlay", "/no/such/folder/o.png"),
+            "--overlay /no/such/folder/o.png: no such folder as /no/such/folder"),
+        Arguments.of(List.of("--backend", "cuda"), "--backend cuda can't be used: "));
+  }
+
+  @Test
+  void refusesAFolderWithoutAModel() {
+    assertBadUse(Run.of("inspect", "--model", folder.toString()), folder + " has no config.json");
+  }
+
+  @Test
+  void refusesAPictureThatIsNone() throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG);
+    Path picture = Files.writeString(folder.resolve("words.png"), "these are words");
+
+    assertBadUse(
+        Run.of(
+            "generate",
+            "--model",
+            folder.toString(),
+            "--prompt",
+            "x",
+            "--image",
+            picture.toString()),
+        picture.toString());
+  }
+
+  @Test
+  void aDamagedCheckpointIsAFailedRun() throws IOException {
+    Files.writeString(folder.resolve("config.json"), "{\"model_type\": ");
+
+    Run run = Run.of("inspect", "--model", folder.toString());
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err().lines()).singleElement().asString().contains("config.json");
+  }
+
+  @Test
+  void anOverlayOfAModelWithSeveralViewsIsRefused() throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG.replace("\"llava\"", "\"llava_next\""));
+
+    assertBadUse(
+        Run.of(
+            "generate",
+            "--model",
+            folder.toString(),
+            "--prompt",
+            "x",
+            "--image",
+            "x.png",
+            "--overlay",
+            folder.resolve("o.png").toString()),
+        "--overlay needs a model with one image token a patch; this one is llava_next");
+  }
+
+  @Test
+  void verboseShowsTheTrace() {
+    Run run = Run.of("inspect", "--verbose", "--model", "/does/not/exist");
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err()).startsWith("pyramiddrop: ").contains("\tat ");
+  }
+
+  @Test
+  void helpIsNoError() {
+    Run run = Run.of("generate", "--help");
+
+    assertThat(run.code()).isZero();
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out())
+        .contains(
+            "--model",
+            "--image",
+            "--prompt",
+            "--raw-prompt",
+            "--max-tokens",
+            "--pruning",
+            "--stages",
+            "--lambda",
+            "--drop-layers",
+            "--keep-ratios",
+            "--fastv-layer",
+            "--fastv-ratio",
+            "--ranking",
+            "--positions",
+            "--profile",
+            "--backend",
+            "--dtype",
+            "--temperature",
+            "--top-p",
+            "--seed",
+            "--format",
+            "--logits",
+            "--overlay",
+            "--verbose");
+  }
+
+  @Test
+  void doctorSaysWhatRunsAndWhyTheRestDoesnt() {
+    Run run = Run.of("doctor");
+
+    assertThat(run.code()).isZero();
+    assertThat(run.out()).contains("java    " + Runtime.version(), "cpu     available: ");
+    assertThat(run.out().lines())
+        .filteredOn(line -> line.startsWith("cuda"))
+        .singleElement()
+        .asString()
+        .matches("cuda    (not )?available: .+");
+  }
+
+  private static void assertBadUse(Run run, String message) {
+    assertThat(run.err().lines())
+        .singleElement()
+        .asString()
+        .startsWith("pyramiddrop: ")
+        .contains(message);
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.out()).isEmpty();
+  }
+
+  private static List<String> concat(List<String> left, String... right) {
+    List<String> all = new ArrayList<>(left);
+    all.addAll(List.of(right));
+    return all;
+  }
+}

@@ -1,0 +1,15 @@
+package org.pyramiddrop.cli;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+
+/** What a command left behind. */
+record Run(int code, String out, String err) {
+
+  static Run of(String... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    int code = PyramidDropCommand.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
+    return new Run(code, out.toString(), err.toString());
+  }
+}

@@ -1,0 +1,192 @@
+package org.pyramiddrop.kernels;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** {@link Kernels#attention}. */
+interface AttentionContract extends Subject {
+  List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 80, 128);
+  List<Integer> LENGTHS = List.of(1, 2, 7, 127, 128, 129, 300);
+
+  List<Group> GROUPS = List.of(new Group(6, 2), new Group(4, 1), new Group(5, 5));
+
+  /** Decode, a few rows, and more than one block of query tiles. */
+  List<Integer> QUERIES = List.of(1, 2, 3, 4, 5, 6, 7, 11, 40, 41, 61);
+
+  /** How many heads of each kind. */
+  record Group(int query, int keyValue) {
+    Heads of(int size) {
+      return new Heads(query, keyValue, size);
+    }
+  }
+
+  /** One attention's shape. */
+  record Case(Heads heads, int queries, int keys, Kind kind) {}
+
+  /** Which mask. */
+  enum Kind {
+    FULL,
+    CAUSAL,
+    ASCENDING,
+    ANY_ORDER
+  }
+
+  @Test
+  default void attendsToWhatEachRowSees() {
+    List<Case> all = new ArrayList<>();
+    for (int size : SIZES) {
+      for (int keys : LENGTHS) {
+        for (Kind kind : Kind.values()) {
+          int queries = draw().oneOf(QUERIES);
+          if (kind == Kind.CAUSAL) {
+            queries = Math.min(queries, keys);
+          }
+          all.add(new Case(draw().oneOf(GROUPS).of(size), queries, keys, kind));
+        }
+      }
+    }
+    for (Case sizes : draw().cases(all)) {
+      attends(sizes, draw().oneOf(0.1, 1, 6, 60), draw().oneOf(0, 0, 0, 90, -90, 400, -400));
+    }
+  }
+
+  @Test
+  default void takesThousandsOfKeys() {
+    int keys = Draw.everything() ? 2100 : 300;
+    for (int queries : new int[] {1, 90}) {
+      attends(new Case(new Heads(2, 1, 16), queries, keys, Kind.CAUSAL), 3, 0);
+    }
+  }
+
+  /**
+   * Attends with scores of this deviation around {@code shift}: far above 88, e^score overflows,
+   * and far below it vanishes.
+   */
+  private void attends(Case sizes, double deviation, double shift) {
+    Heads heads = sizes.heads;
+    int columns = heads.queryColumns() + draw().between(0, 9);
+    float[] q = queries(sizes, columns, deviation);
+    float[] keys = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
+    float[] values = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
+    if (shift != 0) {
+      shift(q, columns, keys, heads, shift);
+    }
+    int[] visible = visible(sizes);
+    Output out = device().output(sizes.queries, heads.queryColumns());
+    kernels()
+        .attention(
+            device().input(q, columns),
+            heads,
+            device().input(keys, heads.keyValueColumns()),
+            device().input(values, heads.keyValueColumns()),
+            mask(sizes, visible),
+            out.view());
+    device()
+        .check(
+            "attention %s, deviation %s, shift %s".formatted(sizes, deviation, shift),
+            out,
+            Reference.attention(q, columns, heads, keys, values, visible));
+    device().endCase();
+  }
+
+  /** Queries whose further columns must not be read. */
+  private float[] queries(Case sizes, int columns, double deviation) {
+    float[] q = draw().normal(sizes.queries * columns, deviation);
+    for (int row = 0; row < sizes.queries; row++) {
+      int end = (row + 1) * columns;
+      Arrays.fill(q, row * columns + sizes.heads.queryColumns(), end, Float.NaN);
+    }
+    return q;
+  }
+
+  /** Makes channel 0 of every head add the same to every score. */
+  private static void shift(float[] q, int columns, float[] keys, Heads heads, double shift) {
+    for (int i = 0; i < keys.length; i += heads.size()) {
+      keys[i] = (float) (shift * Math.sqrt(heads.size()) / 8);
+    }
+    for (int row = 0; row < q.length; row += columns) {
+      for (int head = 0; head < heads.query(); head++) {
+        q[row + head * heads.size()] = 8;
+      }
+    }
+  }
+
+  /** How many keys each row sees. */
+  private int[] visible(Case sizes) {
+    int[] visible =
+        switch (sizes.kind) {
+          case FULL, CAUSAL -> new int[sizes.queries];
+          case ASCENDING -> draw().ascendingBelow(sizes.keys, sizes.queries);
+          case ANY_ORDER -> draw().below(sizes.keys, sizes.queries);
+        };
+    Arrays.setAll(
+        visible,
+        row ->
+            switch (sizes.kind) {
+              case FULL -> sizes.keys;
+              case CAUSAL -> sizes.keys - sizes.queries + row + 1;
+              case ASCENDING, ANY_ORDER -> visible[row] + 1;
+            });
+    return visible;
+  }
+
+  private Mask mask(Case sizes, int[] visible) {
+    return switch (sizes.kind) {
+      case FULL -> new Mask.Full();
+      case CAUSAL -> new Mask.Causal();
+      case ASCENDING, ANY_ORDER ->
+          new Mask.UpTo(device().indices(Arrays.stream(visible).map(see -> see - 1).toArray()));
+    };
+  }
+
+  @Test
+  default void doesNotLetUnseenKeysThrough() {
+    for (Kind kind : List.of(Kind.CAUSAL, Kind.ASCENDING, Kind.ANY_ORDER)) {
+      for (int queries : new int[] {3, 7, 61}) {
+        Case sizes = new Case(new Heads(4, 2, 16), queries, 200, kind);
+        unseenKeysStayOut(sizes);
+      }
+    }
+  }
+
+  /** Some keys and values are as large as floats go: rows that don't see them must not change. */
+  private void unseenKeysStayOut(Case sizes) {
+    Heads heads = sizes.heads;
+    int columns = heads.queryColumns();
+    int stride = heads.keyValueColumns();
+    float[] q = queries(sizes, columns, 1);
+    float[] keys = draw().normal(sizes.keys * stride, 1);
+    float[] values = draw().normal(sizes.keys * stride, 1);
+    int[] visible = visible(sizes);
+    int[] sorted = visible.clone();
+    Arrays.sort(sorted);
+    int cut = sorted[(sorted.length - 1) / 2];
+    for (int i = cut * stride; i < keys.length; i++) {
+      keys[i] = draw().flip() ? 1e30f : -1e30f;
+      values[i] = draw().flip() ? 1e38f : -1e38f;
+    }
+    Output out = device().output(sizes.queries, columns);
+    kernels()
+        .attention(
+            device().input(q, columns),
+            heads,
+            device().input(keys, stride),
+            device().input(values, stride),
+            mask(sizes, visible),
+            out.view());
+    float[] actual = out.read();
+    for (int row = 0; row < sizes.queries; row++) {
+      if (visible[row] <= cut) {
+        float[] one = Arrays.copyOfRange(q, row * columns, (row + 1) * columns);
+        Reference.attention(one, columns, heads, keys, values, new int[] {visible[row]})
+            .check(
+                "row %d of %s, cut at %d".formatted(row, sizes, cut),
+                Arrays.copyOfRange(actual, row * columns, (row + 1) * columns),
+                device().tolerance());
+      }
+    }
+    device().endCase();
+  }
+}

@@ -1,0 +1,120 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * The kernels under test with data laid out to show mistakes: inputs are rows between rows of NaN
+ * and must not change, outputs begin as NaN, weights are cut into parts and begin at odd addresses.
+ */
+public final class Device implements AutoCloseable {
+  private final Kernels kernels;
+  private final Draw draw;
+  private final double tolerance;
+  private final Deque<AutoCloseable> taken = new ArrayDeque<>();
+  private final List<Runnable> unchanged = new ArrayList<>();
+
+  /** Takes the kernels over and closes them. */
+  public Device(Kernels kernels, Draw draw, double tolerance) {
+    this.kernels = kernels;
+    this.draw = draw;
+    this.tolerance = tolerance;
+  }
+
+  /** What is tested. */
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  Draw draw() {
+    return draw;
+  }
+
+  double tolerance() {
+    return tolerance;
+  }
+
+  /** Notes what has to be closed after the case. */
+  <T extends AutoCloseable> T owned(T resource) {
+    taken.push(resource);
+    return resource;
+  }
+
+  /** An input, which must be the same when the case ends. */
+  Tensor input(float[] values, int columns) {
+    int rows = values.length / columns;
+    int before = draw.between(0, 2);
+    float[] all = new float[(before + rows + 2) * columns];
+    Arrays.fill(all, Float.NaN);
+    System.arraycopy(values, 0, all, before * columns, values.length);
+    Tensor whole = owned(kernels.allocate(before + rows + 2, columns));
+    kernels.upload(all, whole);
+    unchanged.add(
+        () -> assertThat(kernels.download(whole)).as("an input afterwards").isEqualTo(all));
+    return whole.rows(before, rows);
+  }
+
+  /** An output full of NaN. */
+  Output output(int rows, int columns) {
+    float[] poison = new float[rows * columns];
+    Arrays.fill(poison, Float.NaN);
+    return output(poison, columns);
+  }
+
+  /** What an operation works on in place. */
+  Output output(float[] content, int columns) {
+    Output out = new Output(kernels, content, columns, draw.between(0, 3), draw.between(1, 3));
+    owned(out.whole());
+    return out;
+  }
+
+  /** A weight that may be stacked of several parts, and may be a view between rows of NaN. */
+  Weight weight(DType dtype, float[] values, int columns) {
+    int rows = values.length / columns;
+    int before = draw.between(0, 2);
+    int total = before + rows + draw.between(0, 2);
+    float[] all = new float[total * columns];
+    Arrays.fill(all, Float.NaN);
+    System.arraycopy(values, 0, all, before * columns, values.length);
+    List<HostMatrix> parts = new ArrayList<>();
+    for (int from = 0; from < total; ) {
+      int to = draw.flip() ? total : draw.between(from + 1, total);
+      parts.add(
+          Stored.matrix(dtype, Arrays.copyOfRange(all, from * columns, to * columns), columns));
+      from = to;
+    }
+    return owned(kernels.weight(parts)).rows(before, rows);
+  }
+
+  Indices indices(int... values) {
+    return owned(kernels.indices(values));
+  }
+
+  void check(String what, Output out, Expected expected) {
+    expected.check(what, out.read(), tolerance);
+  }
+
+  /** Holds inputs to have stayed as they were, and frees what the case took. */
+  void endCase() {
+    unchanged.forEach(Runnable::run);
+    unchanged.clear();
+    while (!taken.isEmpty()) {
+      try {
+        taken.pop().close();
+      } catch (Exception e) {
+        throw new AssertionError("closing failed", e);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    endCase();
+    kernels.close();
+  }
+}

@@ -1,0 +1,69 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * What an operation should give, in double: each element with the size of what was summed for it,
+ * which rounding errors grow with.
+ */
+final class Expected {
+  private final int columns;
+  private final double[] values;
+  private final double[] scales;
+  private double condition = 1;
+
+  Expected(int rows, int columns) {
+    this.columns = columns;
+    values = new double[rows * columns];
+    scales = new double[rows * columns];
+  }
+
+  static Expected exactly(float[] values, int columns) {
+    Expected expected = new Expected(values.length / columns, columns);
+    for (int i = 0; i < values.length; i++) {
+      expected.set(i, values[i], 0);
+    }
+    return expected;
+  }
+
+  void set(int i, double value, double scale) {
+    values[i] = value;
+    scales[i] = scale;
+  }
+
+  /** Says that rounding errors of the inputs' products come out this many times larger. */
+  void amplified(double times) {
+    condition = Math.max(condition, times);
+  }
+
+  double value(int i) {
+    return values[i];
+  }
+
+  /**
+   * Holds every element to {@code tolerance} of its scale, and the whole to {@code tolerance} of
+   * its norm. An element that should not be finite must be just that.
+   */
+  void check(String what, float[] actual, double tolerance) {
+    assertThat(actual).as(what).hasSameSizeAs(values);
+    double errors = 0;
+    double norm = 0;
+    for (int i = 0; i < values.length; i++) {
+      double error = Math.abs(actual[i] - values[i]);
+      boolean same = Double.compare(actual[i], values[i]) == 0;
+      if (!same && !(error <= tolerance * scales[i] + 1e-37)) {
+        throw new AssertionError(
+            "%s: element (%d, %d) is %s, not %s ± %.2g"
+                .formatted(
+                    what, i / columns, i % columns, actual[i], values[i], tolerance * scales[i]));
+      }
+      if (Double.isFinite(values[i])) {
+        errors += error * error;
+        norm += values[i] * values[i];
+      }
+    }
+    assertThat(Math.sqrt(errors))
+        .as("%s: norm of the errors", what)
+        .isLessThanOrEqualTo(tolerance * condition * Math.sqrt(norm) + 1e-36);
+  }
+}

@@ -1,0 +1,80 @@
+package org.pyramiddrop.kernels;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** {@link Kernels#rmsNorm} and {@link Kernels#layerNorm}. */
+interface NormContract extends Subject {
+  List<Integer> COLUMNS = List.of(1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 127, 257, 515);
+
+  @Test
+  default void dividesByTheRootMeanSquare() {
+    for (int columns : COLUMNS) {
+      for (double deviation : new double[] {1e-3, 1, 300}) {
+        int rows = rows();
+        DType dtype = dtype();
+        float[] x = draw().normal(rows * columns, deviation);
+        float[] w = draw().weights(dtype, columns, 1);
+        float epsilon = (float) draw().oneOf(1e-5, 1e-6, 0.1);
+        Output out = device().output(rows, columns);
+        Weight weight = device().weight(dtype, w, 1);
+        kernels().rmsNorm(device().input(x, columns), weight, epsilon, out.view());
+        String what = "rmsNorm %d × %d, %s".formatted(rows, columns, dtype);
+        device().check(what, out, Reference.rmsNorm(x, w, epsilon));
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void subtractsTheMeanAndDividesByTheDeviation() {
+    for (int columns : COLUMNS) {
+      for (double mean : new double[] {0, 1, -1000}) {
+        int rows = rows();
+        DType dtype = dtype();
+        DType biasType = dtype();
+        float[] x = draw().normal(rows * columns, draw().oneOf(0.01, 1, 30));
+        for (int i = 0; i < x.length; i++) {
+          x[i] += (float) mean;
+        }
+        float[] w = draw().weights(dtype, columns, 1);
+        float[] bias = draw().weights(biasType, columns, 1);
+        float epsilon = (float) draw().oneOf(1e-5, 1e-6, 0.1);
+        Output out = device().output(rows, columns);
+        kernels()
+            .layerNorm(
+                device().input(x, columns),
+                device().weight(dtype, w, 1),
+                device().weight(biasType, bias, 1),
+                epsilon,
+                out.view());
+        String what = "layerNorm %d × %d, mean %s".formatted(rows, columns, mean);
+        device().check(what, out, Reference.layerNorm(x, w, bias, epsilon));
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void normalisesRowsOfZerosToZero() {
+    float[] bias = {3, 4, 5};
+    Weight w = device().weight(DType.FLOAT32, new float[] {1, 1, 1}, 1);
+    Tensor zeros = device().input(new float[6], 3);
+    Output rms = device().output(2, 3);
+    kernels().rmsNorm(zeros, w, 1e-6f, rms.view());
+    device().check("rmsNorm of zeros", rms, Expected.exactly(new float[6], 3));
+    Output layer = device().output(2, 3);
+    kernels().layerNorm(zeros, w, device().weight(DType.FLOAT32, bias, 1), 1e-6f, layer.view());
+    float[] biases = {3, 4, 5, 3, 4, 5};
+    device().check("layerNorm of zeros", layer, Expected.exactly(biases, 3));
+  }
+
+  /** A few rows, or so many that they are shared out. */
+  private int rows() {
+    return draw().oneOf(1, 2, 3, 5, 61, 127);
+  }
+
+  private DType dtype() {
+    return draw().oneOf(List.of(DType.values()));
+  }
+}

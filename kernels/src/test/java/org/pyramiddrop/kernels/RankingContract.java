@@ -1,0 +1,103 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+
+/** {@link Kernels#scoreTokens} and {@link Kernels#selectTopK}. */
+interface RankingContract extends Subject {
+  @Test
+  default void scoresTokensAsAttentionWeighsThem() {
+    for (int size : AttentionContract.SIZES) {
+      for (AttentionContract.Group group : AttentionContract.GROUPS) {
+        Heads heads = group.of(size);
+        int count = draw().oneOf(AttentionContract.LENGTHS);
+        int columns = heads.queryColumns() + draw().between(0, 9);
+        float[] query = draw().normal(columns, draw().oneOf(0.1, 1, 6, 60));
+        Arrays.fill(query, heads.queryColumns(), columns, Float.NaN);
+        float[] keys = draw().normal(count * heads.keyValueColumns(), 1);
+        Output out = device().output(1, count);
+        kernels()
+            .scoreTokens(
+                device().input(query, columns),
+                heads,
+                device().input(keys, heads.keyValueColumns()),
+                out.view());
+        String what = "scores of %d keys, %s".formatted(count, heads);
+        Expected expected = Reference.scoreTokens(query, heads, keys);
+        device().check(what, out, expected);
+        double sum = 0;
+        for (float score : out.read()) {
+          sum += score;
+        }
+        assertThat(sum).as(what).isCloseTo(1, Offset.offset(device().tolerance()));
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void selectsTheHighestInTheirOrder() {
+    for (int round = 0; round < 200; round++) {
+      int tokens = draw().between(1, draw().flip() ? 10 : 700);
+      float[] scores = draw().normal(tokens, 1e-3);
+      if (draw().flip()) {
+        spread(scores);
+      }
+      selects(scores);
+    }
+  }
+
+  /** Ties, zeros of both signs, infinities and NaN. */
+  private void spread(float[] scores) {
+    for (int i = 0; i < scores.length; i++) {
+      double special =
+          draw()
+              .oneOf(
+                  0,
+                  -0.0,
+                  1,
+                  1.5,
+                  -1,
+                  -1.5,
+                  Double.NaN,
+                  Double.POSITIVE_INFINITY,
+                  Double.NEGATIVE_INFINITY);
+      scores[i] = (float) special;
+    }
+  }
+
+  private void selects(float[] scores) {
+    int first = draw().between(0, scores.length - 1);
+    int count = draw().between(0, scores.length - first);
+    int keep = draw().oneOf(0, count, draw().between(0, count));
+    int at = draw().between(0, 3);
+    int[] before = draw().below(1 << 30, at + keep + draw().between(0, 3));
+    Indices out = device().indices(before);
+    kernels().selectTopK(device().input(scores, scores.length), first, count, keep, out, at);
+    int[] expected = before.clone();
+    System.arraycopy(Reference.topK(scores, first, count, keep), 0, expected, at, keep);
+    assertThat(kernels().download(out))
+        .as("%d of %d from %d", keep, count, first)
+        .isEqualTo(expected);
+    device().endCase();
+  }
+
+  @Test
+  default void prefersTheLowerPlaceAmongEquals() {
+    float[] scores = {0, 2, Float.NaN, -0f, 2, 0, Float.NEGATIVE_INFINITY, 2, Float.NaN};
+    assertThat(selected(scores, 2)).containsExactly(1, 4);
+    assertThat(selected(scores, 4)).containsExactly(0, 1, 4, 7);
+    assertThat(selected(scores, 5)).containsExactly(0, 1, 3, 4, 7);
+    assertThat(selected(scores, 7)).containsExactly(0, 1, 3, 4, 5, 6, 7);
+    assertThat(selected(scores, 8)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
+  }
+
+  private int[] selected(float[] scores, int keep) {
+    Indices out = device().indices(new int[keep]);
+    kernels().selectTopK(device().input(scores, scores.length), 0, scores.length, keep, out, 0);
+    return kernels().download(out);
+  }
+}

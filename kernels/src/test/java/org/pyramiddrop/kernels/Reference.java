@@ -1,0 +1,245 @@
+package org.pyramiddrop.kernels;
+
+import java.util.Comparator;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** Each operation written plainly, in double. */
+public final class Reference {
+  private Reference() {}
+
+  /** {@code activation(x · wᵀ + bias)}; {@code before} is what the output held. */
+  static Expected linear(
+      float[] x,
+      float[] w,
+      int inputs,
+      float @Nullable [] bias,
+      Activation activation,
+      float[] before) {
+    int rows = x.length / inputs;
+    int outputs = w.length / inputs;
+    Expected expected = new Expected(rows, outputs);
+    for (int i = 0; i < rows * outputs; i++) {
+      double sum = bias == null ? 0 : bias[i % outputs];
+      double scale = Math.abs(sum);
+      for (int c = 0; c < inputs; c++) {
+        double term = (double) x[i / outputs * inputs + c] * w[i % outputs * inputs + c];
+        sum += term;
+        scale += Math.abs(term);
+      }
+      switch (activation) {
+        case NONE -> expected.set(i, sum, scale);
+        case ADD -> expected.set(i, before[i] + sum, scale + Math.abs(before[i]));
+        case GELU -> expected.set(i, sum * normal(sum), scale);
+        case QUICK_GELU -> expected.set(i, sum / (1 + Math.exp(-1.702 * sum)), scale);
+      }
+    }
+    return expected;
+  }
+
+  /** The normal distribution by Marsaglia's series ("Evaluating the normal distribution", 2004). */
+  public static double normal(double x) {
+    if (Math.abs(x) > 9) {
+      return x < 0 ? 0 : 1;
+    }
+    double sum = x;
+    double term = x;
+    for (int i = 3; sum + term != sum; i += 2) {
+      term *= x * x / i;
+      sum += term;
+    }
+    return 0.5 + sum * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+  }
+
+  /** {@code silu(x · gateᵀ) ∘ (x · upᵀ)}. */
+  static Expected swiGlu(float[] x, float[] gateUp, int inputs) {
+    int rows = x.length / inputs;
+    int hidden = gateUp.length / inputs / 2;
+    Expected expected = new Expected(rows, hidden);
+    for (int i = 0; i < rows * hidden; i++) {
+      double gate = 0;
+      double up = 0;
+      double gateScale = 0;
+      double upScale = 0;
+      for (int c = 0; c < inputs; c++) {
+        double value = x[i / hidden * inputs + c];
+        double g = value * gateUp[i % hidden * inputs + c];
+        double u = value * gateUp[(hidden + i % hidden) * inputs + c];
+        gate += g;
+        up += u;
+        gateScale += Math.abs(g);
+        upScale += Math.abs(u);
+      }
+      double silu = gate / (1 + Math.exp(-gate));
+      expected.set(i, silu * up, gateScale * Math.abs(up) + Math.abs(silu) * upScale);
+    }
+    return expected;
+  }
+
+  /** {@code x / √(mean(x²) + epsilon) ∘ w}. */
+  static Expected rmsNorm(float[] x, float[] w, float epsilon) {
+    int columns = w.length;
+    Expected expected = new Expected(x.length / columns, columns);
+    for (int row = 0; row < x.length; row += columns) {
+      double squares = 0;
+      for (int c = 0; c < columns; c++) {
+        squares += (double) x[row + c] * x[row + c];
+      }
+      double root = Math.sqrt(squares / columns + epsilon);
+      for (int c = 0; c < columns; c++) {
+        double value = x[row + c] / root * w[c];
+        expected.set(row + c, value, Math.abs(value));
+      }
+    }
+    return expected;
+  }
+
+  /** {@code (x - mean) / √(variance + epsilon) ∘ w + bias}. */
+  static Expected layerNorm(float[] x, float[] w, float[] bias, float epsilon) {
+    int columns = w.length;
+    Expected expected = new Expected(x.length / columns, columns);
+    for (int row = 0; row < x.length; row += columns) {
+      double mean = 0;
+      for (int c = 0; c < columns; c++) {
+        mean += (double) x[row + c] / columns;
+      }
+      double variance = 0;
+      for (int c = 0; c < columns; c++) {
+        variance += (x[row + c] - mean) * (x[row + c] - mean) / columns;
+      }
+      double root = Math.sqrt(variance + epsilon);
+      // The mean itself is only known to a few units in its last place.
+      expected.amplified(1 + Math.abs(mean) / root / 64);
+      for (int c = 0; c < columns; c++) {
+        double value = (x[row + c] - mean) / root * w[c];
+        double scale = (Math.abs(x[row + c] - mean) + Math.abs(mean) / 64) / root * Math.abs(w[c]);
+        expected.set(row + c, value + bias[c], scale + Math.abs(bias[c]));
+      }
+    }
+    return expected;
+  }
+
+  /** Turns channel pairs (c, c + size/2) of the first heads; see {@link Kernels#rotary}. */
+  static Expected rotate(
+      float[] x, int columns, int heads, int size, double theta, int[] positions) {
+    Expected expected = Expected.exactly(x, columns);
+    for (int i = 0; i < positions.length * heads * size / 2; i++) {
+      int c = i % (size / 2);
+      int head = i / (size / 2) % heads;
+      int row = i / (size / 2) / heads;
+      float frequency = 1 / (float) Math.pow(theta, 2f * c / size);
+      float angle = positions[row] * frequency;
+      int low = row * columns + head * size + c;
+      int high = low + size / 2;
+      double scale = Math.abs(x[low]) + Math.abs(x[high]);
+      expected.set(low, x[low] * Math.cos(angle) - x[high] * Math.sin(angle), scale);
+      expected.set(high, x[high] * Math.cos(angle) + x[low] * Math.sin(angle), scale);
+    }
+    return expected;
+  }
+
+  /** Softmax attention where row {@code i} sees the first {@code visible[i]} keys. */
+  static Expected attention(
+      float[] q, int queryStride, Heads heads, float[] keys, float[] values, int[] visible) {
+    int size = heads.size();
+    int stride = heads.keyValueColumns();
+    Expected expected = new Expected(visible.length, heads.queryColumns());
+    for (int row = 0; row < visible.length; row++) {
+      for (int head = 0; head < heads.query(); head++) {
+        int column = head / (heads.query() / heads.keyValue()) * size;
+        Softmax p =
+            new Softmax(
+                q, row * queryStride + head * size, keys, stride, column, size, visible[row]);
+        expected.amplified(p.amplification);
+        for (int c = 0; c < size; c++) {
+          double sum = 0;
+          double scale = 0;
+          for (int j = 0; j < visible[row]; j++) {
+            double term = p.probabilities[j] * values[j * stride + column + c];
+            sum += term;
+            scale += Math.abs(term);
+          }
+          expected.set((row * heads.query() + head) * size + c, sum, scale * p.amplification);
+        }
+      }
+    }
+    return expected;
+  }
+
+  /** The softmax of one query, averaged over heads. */
+  static Expected scoreTokens(float[] query, Heads heads, float[] keys) {
+    int stride = heads.keyValueColumns();
+    int count = keys.length / stride;
+    double[] means = new double[count];
+    double[] scales = new double[count];
+    Expected expected = new Expected(1, count);
+    for (int head = 0; head < heads.query(); head++) {
+      int column = head / (heads.query() / heads.keyValue()) * heads.size();
+      Softmax p =
+          new Softmax(query, head * heads.size(), keys, stride, column, heads.size(), count);
+      expected.amplified(p.amplification);
+      for (int j = 0; j < count; j++) {
+        means[j] += p.probabilities[j] / heads.query();
+        scales[j] += p.probabilities[j] / heads.query() * p.amplification;
+      }
+    }
+    for (int j = 0; j < count; j++) {
+      expected.set(j, means[j], scales[j]);
+    }
+    return expected;
+  }
+
+  /** One query's softmax over keys, and how much an error in a score grows in it. */
+  private static final class Softmax {
+    final double[] probabilities;
+    final double amplification;
+
+    Softmax(float[] q, int at, float[] keys, int stride, int column, int size, int count) {
+      probabilities = new double[count];
+      double maximum = Double.NEGATIVE_INFINITY;
+      double magnitude = 0;
+      for (int j = 0; j < count; j++) {
+        double score = 0;
+        double terms = 0;
+        for (int c = 0; c < size; c++) {
+          double term = q[at + c] * (double) keys[j * stride + column + c] / Math.sqrt(size);
+          score += term;
+          terms += Math.abs(term);
+        }
+        probabilities[j] = score;
+        maximum = Math.max(maximum, score);
+        magnitude = Math.max(magnitude, terms);
+      }
+      double total = 0;
+      for (int j = 0; j < count; j++) {
+        probabilities[j] = Math.exp(probabilities[j] - maximum);
+        total += probabilities[j];
+      }
+      for (int j = 0; j < count; j++) {
+        probabilities[j] /= total;
+      }
+      // A score of magnitude m is known to a few units in m's last place, and e^x turns an absolute
+      // error into a relative one.
+      amplification = 1 + magnitude / 16;
+    }
+  }
+
+  /** Places of the highest scores, ascending; see {@link Kernels#selectTopK}. */
+  static int[] topK(float[] scores, int first, int count, int keep) {
+    Comparator<Integer> highestFirst =
+        (a, b) -> {
+          boolean nan = Float.isNaN(scores[a]);
+          if (nan || Float.isNaN(scores[b])) {
+            return Boolean.compare(nan, Float.isNaN(scores[b]));
+          }
+          return scores[a] > scores[b] ? -1 : scores[a] < scores[b] ? 1 : 0;
+        };
+    return IntStream.range(first, first + count)
+        .boxed()
+        .sorted(highestFirst) // Stable, so that equal scores stay in order.
+        .limit(keep)
+        .mapToInt(Integer::intValue)
+        .sorted()
+        .toArray();
+  }
+}

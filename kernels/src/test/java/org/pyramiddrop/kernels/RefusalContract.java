@@ -1,0 +1,181 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+/** Shapes that don't fit are refused before anything is written. */
+interface RefusalContract extends Subject {
+  private void refuses(String what, Output out, ThrowingCallable operation) {
+    assertThatIllegalArgumentException().as(what).isThrownBy(operation);
+    out.untouched(what);
+  }
+
+  private Tensor tensor(int rows, int columns) {
+    return device().input(new float[rows * columns], columns);
+  }
+
+  private Weight weight(int rows, int columns) {
+    return device().weight(DType.BFLOAT16, new float[rows * columns], columns);
+  }
+
+  @Test
+  default void refusesProductsThatDoNotFit() {
+    for (int rows : new int[] {2, 7}) {
+      Output out = device().output(rows, 5);
+      Tensor x = tensor(rows, 4);
+      Weight w = weight(5, 4);
+      for (Activation a : Activation.values()) {
+        refuses("x columns", out, () -> kernels().linear(tensor(rows, 3), w, null, a, out.view()));
+        refuses("x rows", out, () -> kernels().linear(tensor(9, 4), w, null, a, out.view()));
+        refuses("w rows", out, () -> kernels().linear(x, weight(6, 4), null, a, out.view()));
+        refuses("w columns", out, () -> kernels().linear(x, weight(5, 5), null, a, out.view()));
+        refuses("bias rows", out, () -> kernels().linear(x, w, weight(4, 1), a, out.view()));
+        refuses("bias columns", out, () -> kernels().linear(x, w, weight(5, 2), a, out.view()));
+      }
+      refuses("gate", out, () -> kernels().swiGlu(x, weight(5, 4), out.view()));
+      refuses("odd gate", out, () -> kernels().swiGlu(x, weight(11, 4), out.view()));
+      refuses("gate columns", out, () -> kernels().swiGlu(x, weight(10, 3), out.view()));
+      refuses("gate rows", out, () -> kernels().swiGlu(tensor(9, 4), weight(10, 4), out.view()));
+    }
+  }
+
+  @Test
+  default void refusesNormsThatDoNotFit() {
+    Output out = device().output(3, 5);
+    Tensor x = tensor(3, 5);
+    Weight w = weight(5, 1);
+    refuses("x rows", out, () -> kernels().rmsNorm(tensor(2, 5), w, 0, out.view()));
+    refuses("x columns", out, () -> kernels().rmsNorm(tensor(3, 4), w, 0, out.view()));
+    refuses("w", out, () -> kernels().rmsNorm(x, weight(4, 1), 0, out.view()));
+    refuses("w as a row", out, () -> kernels().rmsNorm(x, weight(1, 5), 0, out.view()));
+    refuses("x", out, () -> kernels().layerNorm(tensor(2, 5), w, w, 0, out.view()));
+    refuses("w", out, () -> kernels().layerNorm(x, weight(6, 1), w, 0, out.view()));
+    refuses("bias", out, () -> kernels().layerNorm(x, w, weight(4, 1), 0, out.view()));
+  }
+
+  @Test
+  default void refusesRowsThatDoNotFit() {
+    Output out = device().output(3, 5);
+    Tensor x = tensor(3, 5);
+    Weight table = weight(6, 5);
+    refuses("ids", out, () -> kernels().embed(table, new int[] {0, 1}, out.view()));
+    refuses("id", out, () -> kernels().embed(table, new int[] {0, 1, 6}, out.view()));
+    refuses("negative", out, () -> kernels().embed(table, new int[] {0, 1, -1}, out.view()));
+    refuses("columns", out, () -> kernels().embed(weight(6, 4), new int[3], out.view()));
+    refuses("copy rows", out, () -> kernels().copy(tensor(2, 5), out.view()));
+    refuses("copy columns", out, () -> kernels().copy(tensor(3, 4), out.view()));
+    refuses("add rows", out, () -> kernels().add(out.view(), weight(4, 5)));
+    refuses("add columns", out, () -> kernels().add(out.view(), weight(3, 1)));
+    Indices rows = device().indices(0, 1, 2);
+    Indices two = device().indices(0, 1);
+    refuses("gather", out, () -> kernels().gatherRows(x, two, out.view()));
+    refuses("gather columns", out, () -> kernels().gatherRows(tensor(3, 4), rows, out.view()));
+  }
+
+  @Test
+  default void refusesRotationsThatDoNotFit() {
+    Output out = device().output(3, 12);
+    Rotary rotary = device().owned(kernels().rotary(4, 10_000, 8));
+    Indices three = device().indices(1, 2, 3);
+    Indices two = device().indices(1, 2);
+    refuses("positions", out, () -> kernels().rotate(out.view(), 3, rotary, two));
+    refuses("heads", out, () -> kernels().rotate(out.view(), 4, rotary, three));
+    refuses("no heads", out, () -> kernels().rotate(out.view(), 0, rotary, three));
+  }
+
+  @Test
+  default void refusesCachesThatDoNotFit() {
+    Output out = device().output(3, 12);
+    Tensor k = out.view();
+    Tensor both = tensor(3, 24);
+    Rotary rotary = device().owned(kernels().rotary(4, 10_000, 8));
+    Indices three = device().indices(1, 2, 3);
+    Indices two = device().indices(1, 2);
+    refuses("value rows", out, () -> store(both, rotary, three, k, tensor(2, 12)));
+    refuses("value columns", out, () -> store(both, rotary, three, k, tensor(3, 8)));
+    refuses("rows", out, () -> store(tensor(2, 24), rotary, three, k, tensor(3, 12)));
+    refuses("columns", out, () -> store(tensor(3, 20), rotary, three, k, tensor(3, 12)));
+    refuses("positions", out, () -> store(both, rotary, two, k, tensor(3, 12)));
+    Rotary other = device().owned(kernels().rotary(8, 10_000, 8));
+    refuses("head size", out, () -> store(both, other, three, k, tensor(3, 12)));
+    refuses("first", out, () -> kernels().storeKeyValues(both, 1, null, null, k, tensor(3, 12)));
+    refuses("before", out, () -> kernels().storeKeyValues(both, -1, null, null, k, tensor(3, 12)));
+    assertThatNullPointerException()
+        .isThrownBy(() -> kernels().storeKeyValues(both, 0, rotary, null, k, tensor(3, 12)));
+    out.untouched("no positions");
+  }
+
+  private void store(Tensor both, Rotary rotary, Indices positions, Tensor k, Tensor v) {
+    kernels().storeKeyValues(both, 0, rotary, positions, k, v);
+  }
+
+  @Test
+  default void refusesAttentionThatDoesNotFit() {
+    for (int rows : new int[] {3, 7}) {
+      Heads heads = new Heads(4, 2, 6);
+      Output out = device().output(rows, 24);
+      Tensor o = out.view();
+      Tensor q = tensor(rows, 24);
+      Tensor k = tensor(9, 12);
+      Mask full = new Mask.Full();
+      refuses("q columns", out, () -> kernels().attention(tensor(rows, 23), heads, k, k, full, o));
+      refuses("q rows", out, () -> kernels().attention(tensor(2, 24), heads, k, k, full, o));
+      refuses("key columns", out, () -> attend(q, heads, tensor(9, 24), tensor(9, 24), full, o));
+      refuses("value rows", out, () -> attend(q, heads, k, tensor(8, 12), full, o));
+      refuses("value columns", out, () -> attend(q, heads, k, tensor(9, 24), full, o));
+      refuses("heads", out, () -> attend(q, new Heads(2, 2, 6), k, k, full, o));
+      refuses(
+          "more queries than keys",
+          out,
+          () -> attend(q, heads, k.rows(0, 2), k.rows(0, 2), new Mask.Causal(), o));
+      Mask short1 = new Mask.UpTo(device().indices(new int[rows - 1]));
+      refuses("last keys", out, () -> attend(q, heads, k, k, short1, o));
+    }
+  }
+
+  private void attend(Tensor q, Heads heads, Tensor k, Tensor v, Mask mask, Tensor out) {
+    kernels().attention(q, heads, k, v, mask, out);
+  }
+
+  @Test
+  default void refusesRankingsThatDoNotFit() {
+    Heads heads = new Heads(4, 2, 6);
+    Output out = device().output(1, 9);
+    Tensor query = tensor(1, 24);
+    Tensor keys = tensor(9, 12);
+    refuses("queries", out, () -> kernels().scoreTokens(tensor(2, 24), heads, keys, out.view()));
+    refuses("columns", out, () -> kernels().scoreTokens(tensor(1, 23), heads, keys, out.view()));
+    refuses("keys", out, () -> kernels().scoreTokens(query, heads, tensor(8, 12), out.view()));
+    refuses("heads", out, () -> kernels().scoreTokens(query, heads, tensor(9, 6), out.view()));
+    int[] before = {7, 8, 9};
+    Indices places = device().indices(before);
+    Tensor scores = tensor(1, 9);
+    refuses("keep", out, () -> kernels().selectTopK(scores, 0, 2, 3, places, 0));
+    refuses("rows", out, () -> kernels().selectTopK(tensor(2, 9), 0, 9, 3, places, 0));
+    for (int[] span : new int[][] {{-1, 3, 1, 0}, {7, 3, 1, 0}, {0, 3, 3, 1}, {0, 3, 1, -1}}) {
+      assertThatExceptionOfType(IndexOutOfBoundsException.class)
+          .isThrownBy(
+              () -> kernels().selectTopK(scores, span[0], span[1], span[2], places, span[3]));
+    }
+    assertThat(kernels().download(places)).isEqualTo(before);
+  }
+
+  @Test
+  default void refusesTensorsAndTablesThatCannotBe() {
+    assertThatIllegalArgumentException().isThrownBy(() -> kernels().allocate(-1, 4));
+    assertThatIllegalArgumentException().isThrownBy(() -> kernels().allocate(4, 0));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Heads(5, 2, 8));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Heads(0, 1, 8));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Heads(2, 1, 7));
+    HostMatrix good = Stored.matrix(DType.FLOAT16, new float[6], 3);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new HostMatrix(DType.FLOAT32, good.data(), 2, 3));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new HostMatrix(DType.FLOAT16, good.data(), -2, -3));
+  }
+}

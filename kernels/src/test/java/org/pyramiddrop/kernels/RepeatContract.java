@@ -1,0 +1,20 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** Results depend on the inputs alone. */
+interface RepeatContract extends Subject {
+  @Test
+  default void givesTheSameBitsWhateverRanBefore() {
+    Map<String, float[]> first = Tour.of(kernels(), "small", 1);
+    if (Draw.everything()) {
+      Tour.of(kernels(), "large", 2);
+    }
+    Map<String, float[]> again = Tour.of(kernels(), "small", 1);
+    assertThat(again.keySet()).isEqualTo(first.keySet());
+    again.forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(first.get(what)));
+  }
+}

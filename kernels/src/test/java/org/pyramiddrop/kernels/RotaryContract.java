@@ -1,0 +1,88 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+/** {@link Kernels#rotate} and {@link Kernels#storeKeyValues}. */
+interface RotaryContract extends Subject {
+  int POSITIONS = 4096;
+
+  @Test
+  default void tellsWhatATableHolds() {
+    Rotary rotary = device().owned(kernels().rotary(6, 10_000, 77));
+    assertThat(rotary.headSize()).isEqualTo(6);
+    assertThat(rotary.positions()).isEqualTo(77);
+  }
+
+  @Test
+  default void rotatesTheFirstHeadsAndNothingElse() {
+    for (int size : AttentionContract.SIZES) {
+      for (double theta : new double[] {10_000, 1e6}) {
+        Rotary rotary = device().owned(kernels().rotary(size, theta, POSITIONS));
+        int heads = draw().between(1, 5);
+        int columns = heads * size + draw().between(0, 9);
+        int[] positions = positions(draw().oneOf(1, 3, 13, 61));
+        float[] x = draw().normal(positions.length * columns, 1);
+        Output out = device().output(x, columns);
+        kernels().rotate(out.view(), heads, rotary, device().indices(positions));
+        device()
+            .check(
+                "rotate %d × %d".formatted(heads, size),
+                out,
+                Reference.rotate(x, columns, heads, size, theta, positions));
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void storesKeysAndValuesApart() {
+    for (int size : AttentionContract.SIZES) {
+      for (boolean rotated : new boolean[] {true, false}) {
+        int heads = draw().between(1, 5);
+        int columns = heads * size;
+        int first = draw().oneOf(0, draw().between(1, 40));
+        int[] positions = positions(draw().oneOf(1, 3, 13, 61));
+        int rows = positions.length;
+        float[] x = draw().normal(rows * (first + 2 * columns), 1);
+        Output keys = device().output(rows, columns);
+        Output values = device().output(rows, columns);
+        kernels()
+            .storeKeyValues(
+                device().input(x, first + 2 * columns),
+                first,
+                rotated ? device().owned(kernels().rotary(size, 10_000, POSITIONS)) : null,
+                rotated ? device().indices(positions) : null,
+                keys.view(),
+                values.view());
+        float[] k = columns(x, rows, first, columns);
+        Expected expected =
+            rotated
+                ? Reference.rotate(k, columns, heads, size, 10_000, positions)
+                : Expected.exactly(k, columns);
+        device().check("keys of %d × %d".formatted(heads, size), keys, expected);
+        float[] v = columns(x, rows, first + columns, columns);
+        device().check("values", values, Expected.exactly(v, columns));
+        device().endCase();
+      }
+    }
+  }
+
+  private static float[] columns(float[] x, int rows, int first, int count) {
+    float[] picked = new float[rows * count];
+    for (int i = 0; i < picked.length; i++) {
+      picked[i] = x[i / count * (x.length / rows) + first + i % count];
+    }
+    return picked;
+  }
+
+  /** In no order, the ends of the table among them. */
+  private int[] positions(int count) {
+    int[] positions = draw().below(POSITIONS, count);
+    positions[0] = POSITIONS - 1;
+    Arrays.fill(positions, count / 2, count / 2 + count / 3, 0);
+    return positions;
+  }
+}

@@ -1,0 +1,107 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Operations that move rows. */
+interface RowsContract extends Subject {
+  @Test
+  default void embedsEveryTwoByteNumberExactly() {
+    for (DType dtype : List.of(DType.FLOAT16, DType.BFLOAT16)) {
+      int[] bits = new int[1 << 16];
+      Arrays.setAll(bits, i -> i);
+      Weight table = device().owned(kernels().weight(List.of(Stored.matrix(dtype, bits, 257 - 1))));
+      int[] ids = draw().below(256, 300);
+      Output out = device().output(300, 256);
+      kernels().embed(table, ids, out.view());
+      float[] embedded = out.read();
+      for (int i = 0; i < embedded.length; i++) {
+        float expected = Stored.decode(dtype, ids[i / 256] * 256 + i % 256);
+        // NaN is one number here, whatever its payload; zeros differ by sign.
+        assertThat(Float.floatToIntBits(embedded[i]))
+            .as("%s bits %x", dtype, ids[i / 256] * 256 + i % 256)
+            .isEqualTo(Float.floatToIntBits(expected));
+      }
+      device().endCase();
+    }
+  }
+
+  @Test
+  default void embedsRowsOfStackedTables() {
+    for (DType dtype : DType.values()) {
+      for (int columns : new int[] {1, 2, 3, 5, 8, 31, 64, 127}) {
+        float[] values = draw().weights(dtype, 23 * columns, 1);
+        Weight table = device().weight(dtype, values, columns);
+        int[] ids = draw().below(23, draw().between(1, 40));
+        ids[0] = 22;
+        Output out = device().output(ids.length, columns);
+        kernels().embed(table, ids, out.view());
+        device().check("embed " + dtype, out, picked(values, columns, ids));
+        device().endCase();
+      }
+    }
+  }
+
+  private static Expected picked(float[] values, int columns, int[] rows) {
+    float[] picked = new float[rows.length * columns];
+    for (int i = 0; i < picked.length; i++) {
+      picked[i] = values[rows[i / columns] * columns + i % columns];
+    }
+    return Expected.exactly(picked, columns);
+  }
+
+  @Test
+  default void copies() {
+    for (int rows : new int[] {1, 4, 31}) {
+      float[] values = draw().normal(rows * 33, 1);
+      Output out = device().output(rows, 33);
+      kernels().copy(device().input(values, 33), out.view());
+      device().check("copy", out, Expected.exactly(values, 33));
+    }
+  }
+
+  @Test
+  default void addsAWeightOfTheSameShape() {
+    for (DType dtype : DType.values()) {
+      for (int columns : new int[] {1, 2, 7, 16, 33, 130}) {
+        int rows = draw().between(1, 13);
+        float[] x = draw().normal(rows * columns, 1);
+        float[] w = draw().weights(dtype, rows * columns, 1);
+        Output out = device().output(x, columns);
+        kernels().add(out.view(), device().weight(dtype, w, columns));
+        Expected expected = new Expected(rows, columns);
+        for (int i = 0; i < x.length; i++) {
+          expected.set(i, (double) x[i] + w[i], Math.abs(x[i]) + Math.abs(w[i]));
+        }
+        device().check("add " + dtype, out, expected);
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void gathersRowsInAnyOrder() {
+    for (int columns : new int[] {1, 3, 16, 31, 200}) {
+      float[] values = draw().normal(19 * columns, 1);
+      int[] rows = draw().below(19, draw().between(1, 40));
+      Output out = device().output(rows.length, columns);
+      kernels().gatherRows(device().input(values, columns), device().indices(rows), out.view());
+      device().check("gatherRows", out, picked(values, columns, rows));
+      device().endCase();
+    }
+  }
+
+  @Test
+  default void gathersNumbers() {
+    int[] values = draw().below(1 << 30, 19);
+    int[] places = draw().below(19, 40);
+    Indices picked =
+        device().owned(kernels().gather(device().indices(values), device().indices(places)));
+    int[] expected = Arrays.stream(places).map(i -> values[i]).toArray();
+    assertThat(picked.size()).isEqualTo(40);
+    assertThat(kernels().download(picked)).isEqualTo(expected);
+  }
+}

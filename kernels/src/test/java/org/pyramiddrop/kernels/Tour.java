@@ -1,0 +1,96 @@
+package org.pyramiddrop.kernels;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Runs every operation that computes, once, so that whole runs can be compared bit by bit. */
+public final class Tour {
+  private final Device device;
+  private final Kernels kernels;
+  private final Map<String, float[]> results = new LinkedHashMap<>();
+
+  private Tour(Device device) {
+    this.device = device;
+    this.kernels = device.kernels();
+  }
+
+  /**
+   * What each operation wrote.
+   *
+   * @param data names the random data, the same for the same name
+   * @param size 1 for sizes of a few blocks, more for larger ones
+   */
+  public static Map<String, float[]> of(Kernels kernels, String data, int size) {
+    Tour tour = new Tour(new Device(kernels, new Draw(data), 0));
+    for (int rows : new int[] {2, 43 * size}) {
+      tour.products(rows, 70 * size, 190 * size);
+      tour.rows(rows, 300 * size);
+      tour.attention(rows, 140 * size);
+    }
+    tour.device.endCase();
+    return tour.results;
+  }
+
+  private void keep(String what, Output out) {
+    results.put("%s, %d rows".formatted(what, out.view().rows()), out.read());
+  }
+
+  private void products(int rows, int inputs, int outputs) {
+    Draw draw = device.draw();
+    Tensor x = device.input(draw.normal(rows * inputs, 1), inputs);
+    for (DType dtype : DType.values()) {
+      Weight w = device.weight(dtype, draw.weights(dtype, 2 * outputs * inputs, 0.3), inputs);
+      Weight bias = device.weight(dtype, draw.weights(dtype, 2 * outputs, 1), 1);
+      for (Activation activation : Activation.values()) {
+        Output out = device.output(draw.normal(rows * 2 * outputs, 1), 2 * outputs);
+        kernels.linear(x, w, bias, activation, out.view());
+        keep(dtype + " " + activation, out);
+      }
+      Output gated = device.output(rows, outputs);
+      kernels.swiGlu(x, w, gated.view());
+      keep(dtype + " swiGlu", gated);
+    }
+  }
+
+  private void rows(int rows, int columns) {
+    Draw draw = device.draw();
+    Tensor x = device.input(draw.normal(rows * columns, 1), columns);
+    Weight w = device.weight(DType.FLOAT16, draw.weights(DType.FLOAT16, columns, 1), 1);
+    Output rms = device.output(rows, columns);
+    kernels.rmsNorm(x, w, 1e-5f, rms.view());
+    keep("rmsNorm", rms);
+    Output layer = device.output(rows, columns);
+    kernels.layerNorm(x, w, w, 1e-5f, layer.view());
+    keep("layerNorm", layer);
+    Rotary rotary = device.owned(kernels.rotary(6, 10_000, 99));
+    Indices positions = device.indices(draw.below(99, rows));
+    Output rotated = device.output(draw.normal(rows * columns, 1), columns);
+    kernels.rotate(rotated.view(), columns / 6, rotary, positions);
+    keep("rotate", rotated);
+    Output keys = device.output(rows, columns / 6 * 3);
+    Output values = device.output(rows, columns / 6 * 3);
+    int width = 7 + columns / 6 * 6;
+    Tensor both = device.input(draw.normal(rows * width, 1), width);
+    kernels.storeKeyValues(both, 7, rotary, positions, keys.view(), values.view());
+    keep("keys", keys);
+    keep("values", values);
+  }
+
+  private void attention(int rows, int count) {
+    Draw draw = device.draw();
+    Heads heads = new Heads(6, 3, 20);
+    Tensor q = device.input(draw.normal(rows * 120, 3), 120);
+    Tensor k = device.input(draw.normal(count * 60, 1), 60);
+    Tensor v = device.input(draw.normal(count * 60, 1), 60);
+    Mask upTo = new Mask.UpTo(device.indices(draw.below(count, rows)));
+    for (Mask mask : Arrays.asList(new Mask.Full(), new Mask.Causal(), upTo)) {
+      Output out = device.output(rows, 120);
+      kernels.attention(q, heads, k, v, mask, out.view());
+      keep(mask.getClass().getSimpleName(), out);
+    }
+    Output scores = device.output(1, count);
+    kernels.scoreTokens(q.rows(rows - 1, 1), heads, k, scores.view());
+    results.put("scores beside %d rows".formatted(rows), scores.read());
+  }
+}

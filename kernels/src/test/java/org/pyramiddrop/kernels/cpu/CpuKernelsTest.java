@@ -1,0 +1,162 @@
+package org.pyramiddrop.kernels.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.KernelsContract;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Tour;
+import org.pyramiddrop.kernels.Weight;
+
+class CpuKernelsTest extends KernelsContract {
+  @Override
+  protected Kernels open() {
+    return new CpuKernels(2);
+  }
+
+  @Test
+  void usesTheVectorsAskedFor() {
+    int bits = Integer.getInteger("pyramiddrop.vectorBits", CpuKernels.vectorBits());
+    assertThat(device().kernels().description())
+        .isEqualTo("cpu, %d-bit vectors, 2 threads".formatted(bits));
+  }
+
+  @Test
+  void givesTheSameBitsOnAnyNumberOfThreads() {
+    try (Kernels alone = new CpuKernels(1);
+        Kernels three = new CpuKernels(3)) {
+      Map<String, float[]> expected = Tour.of(alone, "threads", 1);
+      for (Kernels kernels : List.of(device().kernels(), three)) {
+        Tour.of(kernels, "threads", 1)
+            .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
+      }
+    }
+  }
+
+  @Test
+  void readsWeightsBeyondTwoGigabytes(@TempDir Path folder) throws IOException {
+    int rows = 280_000;
+    int columns = 4096;
+    long bytes = 2L * rows * columns;
+    Path file = folder.resolve("sparse");
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel =
+            FileChannel.open(
+                file,
+                StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.SPARSE,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE)) {
+      // The last number of the file is 3 in bfloat16, all others are 0.
+      channel.write(ByteBuffer.wrap(new byte[] {0x40, 0x40}), bytes - 2);
+      MemorySegment data = channel.map(MapMode.READ_ONLY, 0, bytes, arena);
+      Kernels kernels = device().kernels();
+      try (Weight weight =
+              kernels.weight(List.of(new HostMatrix(DType.BFLOAT16, data, rows, columns)));
+          Tensor row = kernels.allocate(1, columns);
+          Tensor x = kernels.allocate(5, columns);
+          Tensor out = kernels.allocate(5, 3)) {
+        kernels.embed(weight, new int[] {rows - 1}, row);
+        float[] expected = new float[columns];
+        expected[columns - 1] = 3;
+        assertThat(kernels.download(row)).isEqualTo(expected);
+        float[] ones = new float[5 * columns];
+        Arrays.fill(ones, 1);
+        kernels.upload(ones, x);
+        for (int count : new int[] {1, 5}) {
+          Weight last = weight.rows(rows - 3, 3);
+          kernels.linear(x.rows(0, count), last, null, Activation.NONE, out.rows(0, count));
+          assertThat(kernels.download(out.rows(count - 1, 1))).containsExactly(0, 0, 3);
+        }
+      }
+    }
+  }
+
+  @Test
+  void refusesRowNumbersAndPositionsOutsideTheirRange() {
+    Kernels kernels = device().kernels();
+    float[] before = new float[24];
+    Arrays.fill(before, 7);
+    try (Tensor whole = kernels.allocate(3, 24);
+        Tensor x = kernels.allocate(2, 24);
+        Tensor keys = kernels.allocate(2, 12);
+        Rotary rotary = kernels.rotary(4, 10_000, 8)) {
+      float[] content = kernels.download(x);
+      for (int wrong : new int[] {-1, 2, Integer.MAX_VALUE}) {
+        Indices rows = kernels.indices(0, wrong);
+        assertThatExceptionOfType(IndexOutOfBoundsException.class)
+            .isThrownBy(() -> kernels.gatherRows(whole.rows(0, 2), rows, x));
+        assertThatExceptionOfType(IndexOutOfBoundsException.class)
+            .isThrownBy(() -> kernels.gather(kernels.indices(5, 6), rows));
+      }
+      kernels.upload(before, x.rows(0, 1));
+      kernels.upload(before, x.rows(1, 1));
+      content = kernels.download(x);
+      for (int wrong : new int[] {-1, 8, Integer.MIN_VALUE}) {
+        Indices positions = kernels.indices(1, wrong);
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> kernels.rotate(x, 6, rotary, positions))
+            .withMessageContaining("position " + wrong);
+        assertThatIllegalArgumentException()
+            .isThrownBy(
+                () -> kernels.storeKeyValues(x, 0, rotary, positions, keys, keys.rows(0, 2)))
+            .withMessageContaining("position " + wrong);
+      }
+      assertThat(kernels.download(x)).isEqualTo(content);
+      assertThat(kernels.download(keys)).containsOnly(0);
+    }
+  }
+
+  @Test
+  void refusesLastKeysOutsideTheKeys() {
+    Kernels kernels = device().kernels();
+    try (Tensor q = kernels.allocate(2, 4);
+        Tensor keys = kernels.allocate(3, 4);
+        Tensor out = kernels.allocate(2, 4)) {
+      for (int wrong : new int[] {-1, 3, Integer.MAX_VALUE}) {
+        Mask mask = new Mask.UpTo(kernels.indices(0, wrong));
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> kernels.attention(q, new Heads(1, 1, 4), keys, keys, mask, out));
+      }
+    }
+  }
+
+  @Test
+  void refusesWorkOnceClosed() {
+    Kernels kernels = new CpuKernels(2);
+    try (Tensor x = kernels.allocate(1, 2);
+        Tensor out = kernels.allocate(1, 2);
+        Weight w = kernels.weight(List.of(matrix()))) {
+      kernels.close();
+      assertThatIllegalStateException()
+          .isThrownBy(() -> kernels.linear(x, w, null, Activation.NONE, out));
+    }
+  }
+
+  private static HostMatrix matrix() {
+    return new HostMatrix(DType.FLOAT32, MemorySegment.ofArray(new byte[16]), 2, 2);
+  }
+}

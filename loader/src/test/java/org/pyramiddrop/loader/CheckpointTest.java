@@ -1,0 +1,260 @@
+package org.pyramiddrop.loader;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.pyramiddrop.loader.SafetensorsBytes.entry;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CheckpointTest {
+  private static final String INDEX = "model.safetensors.index.json";
+
+  @TempDir Path parent;
+  private Path folder = Path.of("");
+
+  @BeforeEach
+  void makeFolder() throws IOException {
+    folder = Files.createDirectory(parent.resolve("model"));
+  }
+
+  private void writeIndex(String weightMap) throws IOException {
+    Files.writeString(
+        folder.resolve(INDEX),
+        "{\"metadata\":{\"total_size\":16},\"weight_map\":" + weightMap + "}");
+  }
+
+  private void writeTwoShards() throws IOException {
+    SafetensorsBytes.writeFloats(folder.resolve("model-1.safetensors"), "a", 1, 2);
+    SafetensorsBytes.writeFloats(folder.resolve("model-2.safetensors"), "b", 3, 4);
+    writeIndex("{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\"}");
+  }
+
+  private static float second(StoredTensor tensor) {
+    return tensor.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4);
+  }
+
+  private void assertRefused(String... said) {
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> Checkpoint.open(folder).close())
+        .satisfies(e -> assertThat(e).hasMessageContainingAll(said))
+        .satisfies(e -> assertThat(e).message().hasLineCount(1));
+  }
+
+  @Test
+  void readsASingleFile() {
+    SafetensorsBytes.writeFloats(folder.resolve("model.safetensors"), "a", 1, 2);
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(checkpoint.folder()).isEqualTo(folder);
+      assertThat(checkpoint.names()).containsExactly("a");
+      assertThat(checkpoint.files()).isEqualTo(1);
+      assertThat(checkpoint.bytes()).isEqualTo(8);
+      assertThat(second(checkpoint.weight("a", 2))).isEqualTo(2f);
+    }
+  }
+
+  @Test
+  void readsShards() throws IOException {
+    writeTwoShards();
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(checkpoint.names()).containsExactly("a", "b");
+      assertThat(checkpoint.contains("b")).isTrue();
+      assertThat(checkpoint.contains("c")).isFalse();
+      assertThat(checkpoint.files()).isEqualTo(2);
+      assertThat(checkpoint.bytes()).isEqualTo(16);
+      assertThat(second(checkpoint.tensor("a"))).isEqualTo(2f);
+      assertThat(second(checkpoint.tensor("b"))).isEqualTo(4f);
+    }
+  }
+
+  @Test
+  void readsFilesThatAreLinksOutOfTheFolder(@TempDir Path blobs) throws IOException {
+    SafetensorsBytes.writeFloats(blobs.resolve("9f86d081"), "a", 1, 2);
+    Files.createSymbolicLink(folder.resolve("model-1.safetensors"), blobs.resolve("9f86d081"));
+    writeIndex("{\"a\":\"model-1.safetensors\"}");
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(second(checkpoint.tensor("a"))).isEqualTo(2f);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "../x.safetensors",
+        "..",
+        ".",
+        "",
+        " ",
+        "sub/x.safetensors",
+        "/etc/x.safetensors",
+        "..\\\\x.safetensors",
+        "C:x.safetensors",
+        "x\\u0000.safetensors"
+      })
+  void refusesAnIndexThatNamesFilesElsewhere(String shard) throws IOException {
+    // The file is there: it is the name that is refused.
+    SafetensorsBytes.writeFloats(folder.resolveSibling("x.safetensors"), "a", 1, 2);
+    Files.createDirectories(folder.resolve("sub"));
+    SafetensorsBytes.writeFloats(folder.resolve("sub/x.safetensors"), "a", 1, 2);
+    writeIndex("{\"a\":\"" + shard + "\"}");
+    assertRefused(INDEX, "tensor 'a'", "its own folder only");
+  }
+
+  @Test
+  void refusesAnIndexWhoseShardIsMissing() throws IOException {
+    writeTwoShards();
+    Files.delete(folder.resolve("model-2.safetensors"));
+    assertRefused(INDEX, "tensor 'b'", "'model-2.safetensors' is missing");
+  }
+
+  @Test
+  void refusesAnIndexThatPutsATensorInTheWrongShard() throws IOException {
+    writeTwoShards();
+    writeIndex("{\"b\":\"model-1.safetensors\",\"a\":\"model-2.safetensors\"}");
+    assertRefused(INDEX, "tensor 'b'", "model-1.safetensors, which lacks it");
+  }
+
+  @Test
+  void refusesAnIndexWithATensorThatNoShardHas() throws IOException {
+    writeTwoShards();
+    writeIndex(
+        "{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\",\"c\":\"model-2.safetensors\"}");
+    assertRefused(INDEX, "tensor 'c'", "model-2.safetensors, which lacks it");
+  }
+
+  @Test
+  void refusesAShardWithATensorThatTheIndexDoesNotKnow() throws IOException {
+    writeTwoShards();
+    SafetensorsBytes.write(
+        folder.resolve("model-2.safetensors"),
+        SafetensorsBytes.of(
+            "{" + entry("b", "U8", "[1]", 0, 1) + "," + entry("stray", "U8", "[1]", 1, 2) + "}",
+            new byte[2]));
+    assertRefused("model-2.safetensors", "tensor 'stray'", "is not in " + INDEX);
+  }
+
+  @Test
+  void refusesATensorInTwoShards() throws IOException {
+    writeTwoShards();
+    SafetensorsBytes.write(
+        folder.resolve("model-2.safetensors"),
+        SafetensorsBytes.of(
+            "{" + entry("b", "U8", "[1]", 0, 1) + "," + entry("a", "U8", "[1]", 1, 2) + "}",
+            new byte[2]));
+    assertRefused("model-2.safetensors", "tensor 'a'", "model-1.safetensors too");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"{}", "[]", "null", "\"a\"", "{\"a\":1}", "{\"a\":\"x\",\"a\":\"y\"}", "{\"a\":"})
+  void refusesAnIndexThatIsMalformed(String weightMap) throws IOException {
+    writeIndex(weightMap);
+    assertRefused(INDEX);
+  }
+
+  @Test
+  void refusesAFolderWithoutSafetensors() throws IOException {
+    Files.writeString(folder.resolve("pytorch_model.bin"), "");
+    assertRefused(folder.toString(), "neither model.safetensors nor " + INDEX, "only safetensors");
+  }
+
+  @Test
+  void refusesAFolderThatIsNone() throws IOException {
+    Path file = Files.writeString(folder.resolve("f"), "");
+    for (Path none : new Path[] {folder.resolve("none"), file}) {
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> Checkpoint.open(none))
+          .withMessageContaining(none.toString())
+          .withMessageContaining("folder");
+    }
+  }
+
+  @Test
+  void handsOutWeightsOfTheAskedShapeOnly() {
+    SafetensorsBytes.writeFloats(folder.resolve("model.safetensors"), "a", 1, 2);
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      for (long[] shape : new long[][] {{}, {1, 2}, {2, 1}, {3}}) {
+        assertThatExceptionOfType(CheckpointException.class)
+            .isThrownBy(() -> checkpoint.weight("a", shape))
+            .withMessageContaining("tensor 'a'")
+            .withMessageContaining("[2]");
+      }
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> checkpoint.weight("b", 2))
+          .withMessageContaining("tensor 'b'");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"F32", "F16", "BF16", "F64", "I8", "I32", "F8_E4M3", "BOOL", "C64"})
+  void handsOutWeightsOfTheThreeFloatTypesOnly(String type) {
+    int bytes = StoredType.valueOf(type).bits() / 8;
+    SafetensorsBytes.write(
+        folder.resolve("model.safetensors"),
+        SafetensorsBytes.of("{" + entry("w", type, "[1]", 0, bytes) + "}", new byte[bytes]));
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      if (type.equals("F32") || type.equals("F16") || type.equals("BF16")) {
+        assertThat(checkpoint.weight("w", 1).type().name()).isEqualTo(type);
+      } else {
+        assertThatExceptionOfType(CheckpointException.class)
+            .isThrownBy(() -> checkpoint.weight("w", 1))
+            .withMessageContaining("tensor 'w'")
+            .withMessageEndingWith("this one is " + type);
+      }
+      assertThat(checkpoint.tensor("w").type().name()).isEqualTo(type);
+    }
+  }
+
+  @Test
+  void closesTwiceWithoutHarmAndRefusesUseAfterwards() throws IOException {
+    writeTwoShards();
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    checkpoint.close();
+    checkpoint.close();
+    assertThatIllegalStateException().isThrownBy(() -> checkpoint.tensor("b"));
+  }
+
+  @Test
+  void opensFourteenGigabytesInUnderASecond() throws IOException {
+    // Three shards of 291 tensors together, as a 7B model has them; sparse, so that they take no
+    // room on disk.
+    long each = 50_331_648;
+    StringBuilder weightMap = new StringBuilder();
+    for (int shard = 0; shard < 3; shard++) {
+      StringBuilder header = new StringBuilder();
+      for (int i = 0; i < 97; i++) {
+        String name = "language_model.model.layers." + shard + "." + i + ".weight";
+        header
+            .append(i == 0 ? "{" : ",")
+            .append(entry(name, "BF16", "[4096,6144]", i * each, (i + 1) * each));
+        weightMap.append(weightMap.isEmpty() ? "{" : ",");
+        weightMap.append("\"" + name + "\":\"model-" + shard + ".safetensors\"");
+      }
+      byte[] bytes = SafetensorsBytes.of(header + "}");
+      Path path = SafetensorsBytes.write(folder.resolve("model-" + shard + ".safetensors"), bytes);
+      try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
+        sparse.setLength(bytes.length + 97 * each);
+      }
+    }
+    writeIndex(weightMap + "}");
+    Assertions.assertTimeout(
+        Duration.ofSeconds(1),
+        () -> {
+          try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+            assertThat(checkpoint.bytes()).isEqualTo(291 * each);
+            assertThat(checkpoint.names()).hasSize(291);
+          }
+        });
+  }
+}

@@ -1,0 +1,231 @@
+package org.pyramiddrop.loader;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Holds preprocessing to what the reference processor made of the same files; see make_pictures.py.
+ */
+class ImageProcessorTest {
+  private static final int SIDE = 56;
+  private static final VisionConfig VISION =
+      new VisionConfig(64, 128, 2, 4, SIDE, 14, 3, 1e-5f, "quick_gelu");
+  private static final String PLAIN =
+      "'size':{'shortest_edge':56},'crop_size':{'height':56,'width':56}";
+
+  @TempDir Path folder;
+
+  private ImageProcessor read(String fields) throws IOException {
+    Files.writeString(
+        folder.resolve("preprocessor_config.json"), ("{" + fields + "}").replace('\'', '"'));
+    return ImageProcessor.read(folder, VISION);
+  }
+
+  private static void assertSame(Picture made, String reference, int tolerance) {
+    Picture wanted = Picture.read(Fixtures.picture(reference + ".reference.png"));
+    assertThat(made.width()).isEqualTo(wanted.width());
+    assertThat(made.height()).isEqualTo(wanted.height());
+    for (int y = 0; y < wanted.height(); y++) {
+      for (int x = 0; x < wanted.width(); x++) {
+        for (int shift = 0; shift <= 16; shift += 8) {
+          int got = made.rgb(x, y) >> shift & 0xFF;
+          int want = wanted.rgb(x, y) >> shift & 0xFF;
+          assertThat(got).as("%s at %d, %d", reference, x, y).isCloseTo(want, within(tolerance));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "rgb.png",
+        "exact.png",
+        "shrunk.png",
+        "enlarged.png",
+        "one-pixel.png",
+        "very-wide.png",
+        "very-tall.png",
+        "grey.png",
+        "grey-alpha.png",
+        "rgb-alpha.png",
+        "palette.png",
+        "palette-transparent.png",
+        "palette-small.png",
+        "one-bit.png",
+        "exif-6.png",
+        "exif-6.webp",
+        "webp-lossless.webp",
+        "webp-alpha.webp"
+      })
+  void makesLosslessPicturesExactlyAsTheReference(String name) throws IOException {
+    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture(name))), name, 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "jpeg-420.jpg",
+        "jpeg-422.jpg",
+        "jpeg-444.jpg",
+        "jpeg-progressive.jpg",
+        "jpeg-grey.jpg",
+        "exif-1.jpg",
+        "exif-2.jpg",
+        "exif-3.jpg",
+        "exif-4.jpg",
+        "exif-5.jpg",
+        "exif-6.jpg",
+        "exif-7.jpg",
+        "exif-8.jpg"
+      })
+  void makesLossyPicturesAsTheReferenceWithinTwoLevels(String name) throws IOException {
+    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture(name))), name, 2);
+  }
+
+  @Test
+  void makesMildLossyWebpAsTheReferenceWithinSixLevels() throws IOException {
+    // The decoder doesn't smooth between the coarser colour samples, libwebp does; see Picture.read.
+    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture("webp.webp"))), "webp.webp", 6);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"shrunk.png", "enlarged.png"})
+  void resamplesBilinearlyWhereAsked(String name) throws IOException {
+    ImageProcessor processor = read(PLAIN + ",'resample':2");
+    assertSame(processor.view(Picture.read(Fixtures.picture(name))), name + ".bilinear", 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"square,56,56", "small,31,40", "odd,77,33"})
+  void resizesToAnExactSizeThenCutsOrPads(String name, int height, int width) throws IOException {
+    ImageProcessor processor =
+        read("'size':{'height':%d,'width':%d},'crop_size':56".formatted(height, width));
+    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png." + name, 0);
+  }
+
+  @Test
+  void resizesToAnExactSizeWithoutCutting() throws IOException {
+    ImageProcessor processor = read("'size':{'height':56,'width':56},'do_center_crop':false");
+    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png.square", 0);
+  }
+
+  @Test
+  void normalisesAsTheReference() throws IOException {
+    Pixels pixels = read(PLAIN).process(Picture.read(Fixtures.picture("rgb.png")));
+    assertThat(pixels.channels()).isEqualTo(3);
+    assertThat(pixels.height()).isEqualTo(SIDE);
+    assertThat(pixels.width()).isEqualTo(SIDE);
+    List<String> lines = Files.readAllLines(Fixtures.picture("normalised.txt"));
+    assertThat(lines).hasSize(147);
+    for (String line : lines) {
+      String[] fields = line.split(" ", -1);
+      int channel = Integer.parseInt(fields[0]);
+      int y = Integer.parseInt(fields[1]);
+      int x = Integer.parseInt(fields[2]);
+      assertThat(pixels.values()[(channel * SIDE + y) * SIDE + x])
+          .as(line)
+          .isCloseTo(Float.parseFloat(fields[3]), within(1e-6f));
+    }
+  }
+
+  @Test
+  void scalesAndNormalisesOnlyWhereAsked() throws IOException {
+    Picture picture = Picture.read(Fixtures.picture("exact.png"));
+    int red = picture.rgb(3, 2) >> 16;
+    int at = 2 * SIDE + 3;
+    assertThat(read(PLAIN + ",'do_normalize':false").process(picture).values()[at])
+        .isEqualTo((float) (red / 255.0));
+    assertThat(
+            read(PLAIN + ",'do_normalize':false,'do_rescale':false").process(picture).values()[at])
+        .isEqualTo(red);
+    assertThat(
+            read(PLAIN + ",'rescale_factor':0.5,'image_mean':[1,2,3],'image_std':[4,5,6]")
+                .process(picture)
+                .values()[at])
+        .isEqualTo((red * 0.5f - 1) / 4);
+  }
+
+  @Test
+  void leavesTheSizeAloneWhereAsked() throws IOException {
+    Picture picture = Picture.read(Fixtures.picture("exact.png"));
+    assertSame(read(PLAIN + ",'do_resize':false").view(picture), "exact.png", 0);
+  }
+
+  @Test
+  void readsTheOlderSpelling() throws IOException {
+    ImageProcessor processor =
+        read(
+            "'feature_extractor_type':'CLIPFeatureExtractor','size':56,'crop_size':56,'resample':3");
+    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png", 0);
+  }
+
+  @Test
+  void prefersTheSettingsInsideTheProcessorConfig() throws IOException {
+    Files.writeString(folder.resolve("preprocessor_config.json"), "{\"size\":10,\"crop_size\":10}");
+    Files.writeString(
+        folder.resolve("processor_config.json"),
+        ("{'image_processor':{'image_processor_type':'CLIPImageProcessorFast'," + PLAIN + "}}")
+            .replace('\'', '"'));
+    Picture view =
+        ImageProcessor.read(folder, VISION).view(Picture.read(Fixtures.picture("rgb.png")));
+    assertSame(view, "rgb.png", 0);
+  }
+
+  @Test
+  void passesOverAProcessorConfigWithoutImageSettings() throws IOException {
+    Files.writeString(folder.resolve("processor_config.json"), "{\"patch_size\":14}");
+    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png", 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'image_processor_type':'LlavaNextImageProcessor' | image_processor_type | isn't supported",
+        "'image_processor_type':'SiglipImageProcessor' | image_processor_type | isn't supported",
+        "'resample':1 | resample = 1 | 2 (bilinear), 3 (bicubic)",
+        "'resample':0 | resample = 0 | isn't supported",
+        "'do_pad':true | do_pad | isn't supported",
+        "'size':{'longest_edge':56} | size | shortest_edge alone",
+        "'size':{'shortest_edge':56,'longest_edge':90} | size | shortest_edge alone",
+        "'size':{'height':56} | size | height and width",
+        "'size':-1 | size = -1 | positive",
+        "'crop_size':{'height':56,'width':55} | crop_size | makes 56×55 pictures, the vision tower takes 56×56",
+        "'crop_size':224 | crop_size | 224×224",
+        "'crop_size':{} | crop_size.height | positive",
+        "'do_center_crop':false | do_center_crop | height and width",
+        "'do_center_crop':false,'size':{'height':40,'width':56} | size | makes 40×56",
+        "'image_mean':[0.5,0.5] | image_mean | 3 numbers",
+        "'image_std':[1,1,0] | image_std | positive",
+        "'image_std':['a',1,1] | image_std | number",
+        "'rescale_factor':0 | rescale_factor | positive",
+      })
+  void refusesSettingsItCannotFollow(String fields, String key, String rule) {
+    String others = fields.contains("crop_size") ? "" : ",'crop_size':56";
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> read(fields + others))
+        .withMessageStartingWith(folder.resolve("preprocessor_config.json") + ": ")
+        .withMessageContaining(key)
+        .withMessageContaining(rule);
+  }
+
+  @Test
+  void saysWhenThereAreNoSettings() {
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> ImageProcessor.read(folder, VISION))
+        .withMessage(folder.resolve("preprocessor_config.json") + ": no such file");
+  }
+}

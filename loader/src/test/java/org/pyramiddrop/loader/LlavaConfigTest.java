@@ -1,0 +1,273 @@
+package org.pyramiddrop.loader;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LlavaConfigTest {
+  @TempDir Path folder;
+
+  private LlavaConfig read(String json) throws IOException {
+    Files.writeString(folder.resolve("config.json"), json.replace('\'', '"'));
+    return LlavaConfig.read(folder);
+  }
+
+  private LlavaConfig readText(String fields) throws IOException {
+    return read("{'model_type':'llava','text_config':{" + fields + "}}");
+  }
+
+  private void assertRefused(String json, String... said) {
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> read(json))
+        .satisfies(e ->
+            assertThat(e)
+                .hasMessageStartingWith(folder.resolve("config.json") + ": ")
+                .hasMessageContainingAll(said))
+        .satisfies(e -> assertThat(e).message().hasLineCount(1));
+  }
+
+  @Test
+  void readsTheSparseConfigOfLlava15() throws IOException {
+    LlavaConfig config =
+        read(
+            """
+            {'architectures': ['LlavaForConditionalGeneration'], 'ignore_index': -100, 'image_token_index': 32000,
+             'model_type': 'llava', 'pad_token_id': 32001, 'projector_hidden_act': 'gelu',
+             'text_config': {'_name_or_path': 'lmsys/vicuna-7b-v1.5', 'max_position_embeddings': 4096,
+               'model_type': 'llama', 'rms_norm_eps': 1e-05, 'torch_dtype': 'float16', 'vocab_size': 32064},
+             'tie_word_embeddings': false, 'torch_dtype': 'float16',
+             'vision_config': {'hidden_size': 1024, 'image_size': 336, 'intermediate_size': 4096,
+               'model_type': 'clip_vision_model', 'num_attention_heads': 16, 'num_hidden_layers': 24,
+               'patch_size': 14, 'projection_dim': 768, 'vocab_size': 32000},
+             'vision_feature_layer': -2, 'vision_feature_select_strategy': 'default', 'vocab_size': 32064}
+            """);
+    assertThat(config.modelType()).isEqualTo("llava");
+    assertThat(config.vision())
+        .isEqualTo(new VisionConfig(1024, 4096, 24, 16, 336, 14, 3, 1e-5f, "quick_gelu"));
+    assertThat(config.vision().patches()).isEqualTo(576);
+    assertThat(config.text())
+        .isEqualTo(
+            new TextConfig(
+                "llama", 4096, 11008, 32, 32, 32, 128, 32064, 4096, 1e-5f, 10000.0, "silu", false,
+                false, false, Set.of(2)));
+    assertThat(config.imageTokenId()).isEqualTo(32000);
+    assertThat(config.visionFeatureLayers()).containsExactly(-2);
+    assertThat(config.keepsClassToken()).isFalse();
+    assertThat(config.projectorActivation()).isEqualTo("gelu");
+    assertThat(config.projectorBias()).isTrue();
+    assertThat(config.tieWordEmbeddings()).isFalse();
+  }
+
+  @Test
+  void readsLlavaNextOnMistral() throws IOException {
+    LlavaConfig config =
+        read(
+            """
+            {'model_type': 'llava_next', 'image_token_index': 32000,
+             'text_config': {'model_type': 'mistral', 'intermediate_size': 14336, 'max_position_embeddings': 32768,
+               'num_key_value_heads': 8, 'rms_norm_eps': 1e-05, 'rope_theta': 1000000.0, 'sliding_window': null,
+               'vocab_size': 32064},
+             'vision_config': {'hidden_size': 1024, 'image_size': 336, 'intermediate_size': 4096,
+               'num_attention_heads': 16, 'num_hidden_layers': 24, 'patch_size': 14}}
+            """);
+    assertThat(config.modelType()).isEqualTo("llava_next");
+    assertThat(config.text().keyValueHeads()).isEqualTo(8);
+    assertThat(config.text().ropeTheta()).isEqualTo(1e6);
+    assertThat(config.text().maxPositions()).isEqualTo(32768);
+  }
+
+  @Test
+  void fillsInWhatTransformersWouldForAnEmptyConfig() throws IOException {
+    LlavaConfig config = read("{'model_type':'llava'}");
+    assertThat(config.vision())
+        .isEqualTo(new VisionConfig(1024, 4096, 24, 16, 336, 14, 3, 1e-5f, "quick_gelu"));
+    assertThat(config.text().maxPositions()).isEqualTo(2048);
+    assertThat(config.text().vocabSize()).isEqualTo(32000);
+    assertThat(config.text().rmsNormEps()).isEqualTo(1e-6f);
+    assertThat(config.visionFeatureLayers()).containsExactly(-2);
+  }
+
+  @Test
+  void fillsInClipsOwnDefaultsForASparseVisionConfig() throws IOException {
+    assertThat(read("{'model_type':'llava','vision_config':{'patch_size':16}}").vision())
+        .isEqualTo(new VisionConfig(768, 3072, 12, 12, 224, 16, 3, 1e-5f, "quick_gelu"));
+  }
+
+  @Test
+  void fillsInMistralsDefaults() throws IOException {
+    TextConfig text = readText("'model_type':'mistral','sliding_window':null").text();
+    assertThat(text.intermediateSize()).isEqualTo(14336);
+    assertThat(text.keyValueHeads()).isEqualTo(8);
+    assertThat(text.maxPositions()).isEqualTo(131072);
+    assertThat(
+            readText("'model_type':'mistral','sliding_window':null,'num_key_value_heads':null")
+                .text()
+                .keyValueHeads())
+        .isEqualTo(32);
+  }
+
+  @Test
+  void derivesHeadSizeUnlessItIsGiven() throws IOException {
+    assertThat(readText("'hidden_size':96,'num_attention_heads':6").text().headSize())
+        .isEqualTo(16);
+    assertThat(readText("'hidden_size':96,'num_attention_heads':6").text().keyValueHeads())
+        .isEqualTo(6);
+    assertThat(
+            readText("'hidden_size':100,'num_attention_heads':6,'head_dim':32").text().headSize())
+        .isEqualTo(32);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "'rope_theta':5e5 | 500000",
+        "'rope_parameters':{'rope_theta':70000.0,'rope_type':'default'} | 70000",
+        "'rope_theta':5,'rope_parameters':{'rope_theta':70000.0} | 70000",
+        "'rope_theta':5,'rope_parameters':{} | 5",
+        "'rope_scaling':null,'rope_theta':6 | 6",
+        "'rope_scaling':{'type':'default'} | 10000",
+      })
+  void readsTheRotaryBaseFromEitherPlace(String fields, double theta) throws IOException {
+    assertThat(readText(fields.replace("\"", "'")).text().ropeTheta()).isEqualTo(theta);
+  }
+
+  @Test
+  void readsBiasesAndTiedEmbeddings() throws IOException {
+    LlavaConfig config =
+        readText("'attention_bias':true,'mlp_bias':true,'tie_word_embeddings':true");
+    assertThat(config.text().attentionBias()).isTrue();
+    assertThat(config.text().mlpBias()).isTrue();
+    assertThat(config.tieWordEmbeddings()).isTrue();
+    assertThat(read("{'model_type':'llava','tie_word_embeddings':true}").tieWordEmbeddings())
+        .isTrue();
+    assertThat(read("{'model_type':'llava','multimodal_projector_bias':false}").projectorBias())
+        .isFalse();
+  }
+
+  @Test
+  void readsSeveralFeatureLayersAndTheFullStrategy() throws IOException {
+    LlavaConfig config =
+        read(
+            "{'model_type':'llava','vision_feature_layer':[-2,-5,24,0],'vision_feature_select_strategy':'full'}");
+    assertThat(config.visionFeatureLayers()).isEqualTo(List.of(-2, -5, 24, 0));
+    assertThat(config.keepsClassToken()).isTrue();
+  }
+
+  @Test
+  void readsTheImageTokenUnderEitherName() throws IOException {
+    assertThat(read("{'model_type':'llava','image_token_id':4}").imageTokenId()).isEqualTo(4);
+    assertThat(read("{'model_type':'llava','image_token_index':5}").imageTokenId()).isEqualTo(5);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'text_config':{'rope_scaling':{'type':'linear','factor':2}} | text_config.rope_scaling | 'linear' rotary",
+        "'text_config':{'rope_parameters':{'rope_type':'llama3'}} | text_config.rope_parameters | 'llama3' rotary",
+        "'text_config':{'rope_parameters':{'partial_rotary_factor':0.5}} | partial_rotary_factor | whole heads",
+        "'text_config':{'model_type':'mistral'} | text_config.sliding_window | last 4096 of max_position_embeddings = 131072",
+        "'text_config':{'model_type':'mistral','sliding_window':100} | sliding_window = 100 | isn't supported",
+        "'text_config':{'model_type':'qwen2'} | text_config.model_type | llama, mistral",
+        "'text_config':{'hidden_act':'gelu'} | text_config.hidden_act | silu",
+        "'text_config':{'hidden_size':100} | num_attention_heads | must divide hidden_size = 100",
+        "'text_config':{'num_key_value_heads':5} | num_key_value_heads | must divide num_attention_heads = 32",
+        "'text_config':{'head_dim':33} | head_dim | even",
+        "'text_config':{'num_hidden_layers':0} | text_config.num_hidden_layers = 0 | positive",
+        "'text_config':{'num_hidden_layers':'2'} | text_config.num_hidden_layers | integer",
+        "'text_config':{'num_hidden_layers':2.5} | text_config.num_hidden_layers | integer",
+        "'text_config':{'vocab_size':3000000000} | text_config.vocab_size | integer",
+        "'text_config':{'rms_norm_eps':'x'} | text_config.rms_norm_eps | number",
+        "'text_config':{'rms_norm_eps':-1} | text_config.rms_norm_eps | positive",
+        "'text_config':{'attention_bias':1} | text_config.attention_bias | true or false",
+        "'text_config':{'eos_token_id':'x'} | text_config.eos_token_id | integer",
+        "'text_config':{'eos_token_id':[]} | text_config.eos_token_id | token id",
+        "'text_config':[] | text_config | object",
+        "'vision_config':{'model_type':'siglip_vision_model'} | vision_config.model_type | clip_vision_model",
+        "'vision_config':{'hidden_act':'gelu_new'} | vision_config.hidden_act | quick_gelu, gelu",
+        "'vision_config':{'num_attention_heads':7} | num_attention_heads | must divide hidden_size = 768",
+        "'vision_config':{'num_channels':1} | num_channels | 3",
+        "'vision_config':{'image_size':[336,336]} | image_size | integer",
+        "'vision_config':{'image_size':8} | patch_size | larger than image_size = 8",
+        "'vision_feature_select_strategy':'cls' | vision_feature_select_strategy | default, full",
+        "'vision_feature_layer':-26 | vision_feature_layer = -26 | 25 hidden states",
+        "'vision_feature_layer':25 | vision_feature_layer = 25 | 25 hidden states",
+        "'vision_feature_layer':[] | vision_feature_layer | hidden states",
+        "'projector_hidden_act':'relu' | projector_hidden_act | gelu",
+        "'image_token_index':-1 | image_token_index | token id",
+      })
+  void refusesWhatItCannotRun(String fields, String key, String rule) {
+    assertRefused("{'model_type':'llava'," + fields + "}", key, rule);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'model_type':'llava_onevision'}",
+        "{'model_type':'llama'}",
+        "{}",
+        "{'model_type':1}"
+      })
+  void refusesAnotherKindOfModel(String json) {
+    assertRefused(json, "model_type");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "[]", "{'a':1,'a':2}", "{'model_type':'llava'}}", "{'model_type':"})
+  void refusesAFileThatIsNoJsonObject(String json) {
+    assertRefused(json, "JSON");
+  }
+
+  @Test
+  void saysWhichFileIsMissing() {
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> LlavaConfig.read(folder))
+        .withMessage(folder.resolve("config.json") + ": no such file");
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> LlavaConfig.read(folder.resolve("none")))
+        .withMessage(folder.resolve("none") + ": no such folder");
+  }
+
+  @Test
+  void takesEndTokensFromTheGenerationConfigFirst() throws IOException {
+    LlavaConfig config =
+        read("{'model_type':'llava','eos_token_id':7,'text_config':{'eos_token_id':[5,6]}}");
+    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(5, 6);
+    Files.writeString(folder.resolve("generation_config.json"), "{\"bos_token_id\":1}");
+    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(5, 6);
+    Files.writeString(
+        folder.resolve("generation_config.json"), "{\"eos_token_id\":[128001,128009]}");
+    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(128001, 128009);
+    Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\":3}");
+    assertThat(StopTokens.read(folder, config)).containsExactly(3);
+  }
+
+  @Test
+  void takesEndTokensFromTheOuterConfigOrTheFamily() throws IOException {
+    assertThat(StopTokens.read(folder, read("{'model_type':'llava','eos_token_id':7}")))
+        .containsExactly(7);
+    assertThat(StopTokens.read(folder, read("{'model_type':'llava'}"))).containsExactly(2);
+  }
+
+  @Test
+  void refusesABrokenGenerationConfig() throws IOException {
+    LlavaConfig config = read("{'model_type':'llava'}");
+    Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\":[-1]}");
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> StopTokens.read(folder, config))
+        .withMessageContaining("generation_config.json")
+        .withMessageContaining("eos_token_id");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pyramiddrop.loader;
+
+import org.jspecify.annotations.NullMarked;

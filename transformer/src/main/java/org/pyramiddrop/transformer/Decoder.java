@@ -1,0 +1,335 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.TextConfig;
+import org.pyramiddrop.transformer.pruning.Positions;
+import org.pyramiddrop.transformer.pruning.Ranking;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * The LLaMA decoder (Touvron et al. 2023) with drops between its layers.
+ *
+ * <p>It knows a schedule, not strategies. Rows whose outputs nobody reads are not computed: behind a ranking at a
+ * stage's end that layer's queries, attention and feed-forward run for kept tokens only, and the last layer's for
+ * the last token.
+ */
+final class Decoder implements AutoCloseable {
+  private final Kernels kernels;
+  private final TextConfig config;
+  private final Heads heads;
+  private final Weight embedding;
+  private final List<DecoderLayer> layers = new ArrayList<>();
+  private final Weight norm;
+  private final Weight head;
+  private final Rotary rotary;
+  private final boolean plainOrder;
+
+  Decoder(Kernels kernels, LlavaConfig llava, WeightStore store) {
+    this(kernels, llava, store, false);
+  }
+
+  /**
+   * Loads the decoder.
+   *
+   * @param plainOrder whether every layer runs in full and drops come after it, which computes the same more
+   *     slowly; tests compare the two
+   */
+  Decoder(Kernels kernels, LlavaConfig llava, WeightStore store, boolean plainOrder) {
+    this.kernels = kernels;
+    this.config = llava.text();
+    this.plainOrder = plainOrder;
+    heads = new Heads(config.heads(), config.keyValueHeads(), config.headSize());
+    String p =
+        store.prefix("embed_tokens.weight", "model.language_model.", "language_model.model.");
+    WeightStore.Named table =
+        new WeightStore.Named(p + "embed_tokens.weight", config.vocabSize(), config.hiddenSize());
+    embedding = store.matrix(table);
+    for (int i = 0; i < config.layers(); i++) {
+      layers.add(DecoderLayer.load(store, p + "layers." + i + ".", config));
+    }
+    norm = store.vector(p + "norm.weight", config.hiddenSize());
+    String h = store.prefix("lm_head.weight", "", "language_model.");
+    head =
+        llava.tieWordEmbeddings()
+            ? embedding
+            : store.matrix(
+                new WeightStore.Named(
+                    h + "lm_head.weight", config.vocabSize(), config.hiddenSize()));
+    rotary = kernels.rotary(config.headSize(), config.ropeTheta(), config.maxPositions());
+  }
+
+  /** The embedded prompt with image embeddings in their places; the caller closes it. */
+  Tensor merge(Prompt prompt, List<Tensor> images) {
+    Tensor x = kernels.allocate(prompt.length(), config.hiddenSize());
+    int end = 0;
+    for (int i = 0; i < images.size(); i++) {
+      Prompt.Span span = prompt.images().get(i);
+      embed(prompt, end, span.start(), x);
+      kernels.copy(images.get(i), x.rows(span.start(), span.count()));
+      end = span.start() + span.count();
+    }
+    embed(prompt, end, prompt.length(), x);
+    return x;
+  }
+
+  private void embed(Prompt prompt, int from, int to, Tensor x) {
+    if (to > from) {
+      int[] ids = Arrays.copyOfRange(prompt.ids(), from, to);
+      kernels.embed(embedding, ids, x.rows(from, to - from));
+    }
+  }
+
+  /**
+   * A cache with the room each layer needs: its stage's tokens and those to come.
+   *
+   * @param further tokens that decode steps will add
+   */
+  KeyValueCache cache(Prompt prompt, Schedule schedule, int further) {
+    int[] capacities = new int[config.layers()];
+    for (int layer = 0; layer < capacities.length; layer++) {
+      int stage = schedule.stageOf(layer);
+      capacities[layer] =
+          prompt.shape().textTokens()
+              + prompt.images().stream().mapToInt(i -> schedule.counts(i.count())[stage]).sum()
+              + further;
+    }
+    return new KeyValueCache(kernels, heads, capacities);
+  }
+
+  /**
+   * Runs a prompt through all layers and fills the cache.
+   *
+   * @param progress hears the number of layers that are done, and may throw to give up
+   * @return logits of the last token, 1 × vocabulary; the caller closes them
+   */
+  Tensor prefill(
+      Sequence sequence, Schedule schedule, KeyValueCache cache, IntConsumer progress) {
+    for (int b = 0; b < layers.size(); b++) {
+      DecoderLayer layer = layers.get(b);
+      int stage = schedule.stageOf(b);
+      boolean firstOfStage = stage > 0 && schedule.firstLayer(stage) == b;
+      boolean lastOfStage = stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == b + 1;
+      if (schedule.ranking() == Ranking.NEXT_STAGE && firstOfStage) {
+        dropBefore(layer, sequence, stage - 1);
+      }
+      boolean ranksHere = schedule.ranking() == Ranking.STAGE_END && lastOfStage;
+      if (ranksHere && sequence.shrinksAt(stage)) {
+        dropInside(layer, sequence, stage, cache.layer(b));
+      } else {
+        if (b == layers.size() - 1 && !plainOrder) {
+          lastTokenOnly(layer, sequence, cache.layer(b));
+        } else {
+          layer(layer, sequence.hidden(), sequence.positions(), cache.layer(b));
+        }
+        if (ranksHere) {
+          sequence.enterWhole();
+        }
+      }
+      progress.accept(b + 1);
+    }
+    return logits(sequence.hidden().rows(sequence.length() - 1, 1));
+  }
+
+  /**
+   * Runs one further token.
+   *
+   * @param token its id
+   * @param position the position of this token had nothing been dropped
+   * @return its logits, 1 × vocabulary; the caller closes them
+   */
+  Tensor decode(int token, int position, Schedule schedule, KeyValueCache cache) {
+    try (Tensor x = kernels.allocate(1, config.hiddenSize())) {
+      kernels.embed(embedding, new int[] {token}, x);
+      for (int b = 0; b < layers.size(); b++) {
+        KeyValueCache.Layer held = cache.layer(b);
+        boolean renumber = schedule.positions() == Positions.RENUMBER;
+        try (Indices at = kernels.indices(renumber ? held.length() : position)) {
+          layer(layers.get(b), x, at, held);
+        }
+      }
+      return logits(x);
+    }
+  }
+
+  /** A layer over all rows of {@code x}, in place. */
+  private void layer(DecoderLayer layer, Tensor x, Indices positions, KeyValueCache.Layer held) {
+    int q = heads.queryColumns();
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
+        Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
+        Tensor attended = kernels.allocate(x.rows(), q)) {
+      kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
+      kernels.linear(normed, layer.qkv(), layer.qkvBias(), Activation.NONE, qkv);
+      kernels.rotate(qkv, heads.query(), rotary, positions);
+      store(qkv, q, positions, held);
+      kernels.attention(qkv, heads, held.keys(), held.values(), new Mask.Causal(), attended);
+      finish(layer, attended, x);
+    }
+  }
+
+  /** The layer before a drop, which ranks: kept tokens only from its queries on. */
+  private void dropInside(
+      DecoderLayer layer, Sequence sequence, int drop, KeyValueCache.Layer held) {
+    Tensor x = sequence.hidden();
+    int last = x.rows() - 1;
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize())) {
+      kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
+      storeKeyValues(layer, normed, sequence.positions(), held);
+      Indices rows;
+      try (Tensor query = kernels.allocate(1, heads.queryColumns());
+          Tensor scores = kernels.allocate(1, x.rows());
+          Indices lastRow = kernels.indices(last);
+          Indices position = kernels.gather(sequence.positions(), lastRow)) {
+        queries(layer, normed.rows(last, 1), position, query);
+        kernels.scoreTokens(query, heads, held.keys(), scores);
+        rows = sequence.choose(drop, scores);
+      }
+      if (plainOrder) {
+        fullRows(layer, sequence, normed, held);
+        sequence.keep(rows);
+      } else {
+        someRows(layer, sequence, normed, rows, held);
+      }
+      sequence.enter(drop, rows);
+    }
+  }
+
+  private void lastTokenOnly(DecoderLayer layer, Sequence sequence, KeyValueCache.Layer held) {
+    Tensor x = sequence.hidden();
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
+        Indices last = kernels.indices(x.rows() - 1)) {
+      kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
+      storeKeyValues(layer, normed, sequence.positions(), held);
+      someRows(layer, sequence, normed, last, held);
+    }
+  }
+
+  /** The rest of a layer whose keys and values are stored, for some rows, which the sequence goes on with. */
+  private void someRows(
+      DecoderLayer layer,
+      Sequence sequence,
+      Tensor normed,
+      Indices rows,
+      KeyValueCache.Layer held) {
+    sequence.keep(rows);
+    try (Tensor picked = kernels.allocate(rows.size(), config.hiddenSize());
+        Tensor q = kernels.allocate(rows.size(), heads.queryColumns());
+        Tensor attended = kernels.allocate(rows.size(), heads.queryColumns())) {
+      kernels.gatherRows(normed, rows, picked);
+      queries(layer, picked, sequence.positions(), q);
+      kernels.attention(q, heads, held.keys(), held.values(), new Mask.UpTo(rows), attended);
+      finish(layer, attended, sequence.hidden());
+    }
+  }
+
+  private void fullRows(
+      DecoderLayer layer, Sequence sequence, Tensor normed, KeyValueCache.Layer held) {
+    try (Tensor q = kernels.allocate(normed.rows(), heads.queryColumns());
+        Tensor attended = kernels.allocate(normed.rows(), heads.queryColumns())) {
+      queries(layer, normed, sequence.positions(), q);
+      kernels.attention(q, heads, held.keys(), held.values(), new Mask.Causal(), attended);
+      finish(layer, attended, sequence.hidden());
+    }
+  }
+
+  /** A drop ranked by the layer behind it: its norm, query and key projections on what the stage left. */
+  private void dropBefore(DecoderLayer layer, Sequence sequence, int drop) {
+    if (!sequence.shrinksAt(drop)) {
+      sequence.enterWhole();
+      return;
+    }
+    Tensor x = sequence.hidden();
+    int last = x.rows() - 1;
+    int kv = heads.keyValueColumns();
+    Indices rows;
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
+        Tensor keys = kernels.allocate(x.rows(), kv);
+        Tensor query = kernels.allocate(1, heads.queryColumns());
+        Tensor scores = kernels.allocate(1, x.rows());
+        Indices lastRow = kernels.indices(last);
+        Indices position = kernels.gather(sequence.positions(), lastRow)) {
+      kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
+      int q = heads.queryColumns();
+      Weight keyBias = layer.qkvBias() == null ? null : layer.qkvBias().rows(q, kv);
+      kernels.linear(normed, layer.qkv().rows(q, kv), keyBias, Activation.NONE, keys);
+      kernels.rotate(keys, heads.keyValue(), rotary, sequence.positions());
+      queries(layer, normed.rows(last, 1), position, query);
+      kernels.scoreTokens(query, heads, keys, scores);
+      rows = sequence.choose(drop, scores);
+    }
+    sequence.keep(rows);
+    sequence.enter(drop, rows);
+  }
+
+  private void queries(DecoderLayer layer, Tensor normed, Indices positions, Tensor out) {
+    int q = heads.queryColumns();
+    @Nullable Weight bias = layer.qkvBias() == null ? null : layer.qkvBias().rows(0, q);
+    kernels.linear(normed, layer.qkv().rows(0, q), bias, Activation.NONE, out);
+    kernels.rotate(out, heads.query(), rotary, positions);
+  }
+
+  private void storeKeyValues(
+      DecoderLayer layer, Tensor normed, Indices positions, KeyValueCache.Layer held) {
+    int q = heads.queryColumns();
+    int kv = heads.keyValueColumns();
+    @Nullable Weight bias = layer.qkvBias() == null ? null : layer.qkvBias().rows(q, 2 * kv);
+    try (Tensor both = kernels.allocate(normed.rows(), 2 * kv)) {
+      kernels.linear(normed, layer.qkv().rows(q, 2 * kv), bias, Activation.NONE, both);
+      store(both, 0, positions, held);
+    }
+  }
+
+  private void store(Tensor x, int firstColumn, Indices positions, KeyValueCache.Layer held) {
+    int first = held.extend(x.rows());
+    kernels.storeKeyValues(
+        x,
+        firstColumn,
+        rotary,
+        positions,
+        held.keys().rows(first, x.rows()),
+        held.values().rows(first, x.rows()));
+  }
+
+  /** Output projection and feed-forward, added to {@code x}. */
+  private void finish(DecoderLayer layer, Tensor attended, Tensor x) {
+    kernels.linear(attended, layer.out(), layer.outBias(), Activation.ADD, x);
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
+        Tensor inner = kernels.allocate(x.rows(), config.intermediateSize())) {
+      kernels.rmsNorm(x, layer.postNorm(), config.rmsNormEps(), normed);
+      kernels.swiGlu(normed, layer.gateUp(), inner);
+      kernels.linear(inner, layer.down(), null, Activation.ADD, x);
+    }
+  }
+
+  private Tensor logits(Tensor last) {
+    Tensor logits = kernels.allocate(1, config.vocabSize());
+    try (Tensor normed = kernels.allocate(1, config.hiddenSize())) {
+      kernels.rmsNorm(last, norm, config.rmsNormEps(), normed);
+      kernels.linear(normed, head, null, Activation.NONE, logits);
+    }
+    return logits;
+  }
+
+  /** How the layers' matrices are stored. */
+  DType dtype() {
+    return layers.get(0).qkv().dtype();
+  }
+
+  @Override
+  public void close() {
+    rotary.close();
+  }
+}

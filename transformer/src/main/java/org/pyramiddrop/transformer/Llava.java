@@ -1,0 +1,426 @@
+package org.pyramiddrop.transformer;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.ImageProcessor;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Role;
+import org.pyramiddrop.loader.StopTokens;
+import org.pyramiddrop.loader.Tokenizer;
+import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.generation.TextStream;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * A LLaVA model that answers questions about pictures.
+ *
+ * {@snippet :
+ * try (Llava model = Llava.load(Path.of("llava-1.5-7b-hf"))) {
+ *   Answer answer = model.ask(Question.of("What is on the table?", Path.of("kitchen.jpg")));
+ *   System.out.println(answer.text());
+ * }
+ * }
+ *
+ * <p>Any number of threads may ask at once. They take turns on the device: a picture's encoding, a
+ * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a long answer does
+ * not hold up others. A waiting or decoding thread that is interrupted ends its answer as {@link
+ * Finish#CANCELLED}, and its prefill with a {@link CancellationException}; its interrupt status stays set. {@link
+ * #close} lets no new question in, ends running ones at their next step, and frees everything when the last is
+ * gone.
+ */
+public final class Llava implements AutoCloseable {
+  private static final String IMAGE = "<image>";
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final LlavaConfig config;
+  private final Checkpoint checkpoint;
+  private final Kernels kernels;
+  private final WeightStore weights;
+  private final VisionTower visionTower;
+  private final Projector projector;
+  private final Decoder decoder;
+  private final ImageProcessor imageProcessor;
+  private final Tokenizer tokenizer;
+  private final ChatTemplate chatTemplate;
+  private final Set<Integer> stopTokens;
+  private final Resources resources;
+  private final String backend;
+  private final String dtype;
+  private final double loadMillis;
+
+  /** Guards the device, which one thread at a time may use, and what follows. */
+  private final ReentrantLock device = new ReentrantLock(true);
+
+  private final Condition lastLeft = device.newCondition();
+  private int asking;
+  private boolean closing;
+
+  private Llava(Path folder, LoadOptions options, Resources resources) {
+    long start = System.nanoTime();
+    this.resources = resources;
+    config = LlavaConfig.read(folder);
+    if (!config.modelType().equals("llava")) {
+      throw new CheckpointException(
+          folder.resolve("config.json"),
+          "model_type '" + config.modelType() + "' isn't supported; LLaVA-1.5 ('llava') is");
+    }
+    if (config.text().mlpBias()) {
+      throw new CheckpointException(
+          folder.resolve("config.json"), "text_config.mlp_bias isn't supported");
+    }
+    imageProcessor = ImageProcessor.read(folder, config.vision());
+    chatTemplate = ChatTemplate.read(folder);
+    stopTokens = StopTokens.read(folder, config);
+    backend = choose(options.backend());
+    checkpoint = resources.add(Checkpoint.open(folder));
+    tokenizer = resources.add(Tokenizer.open(folder));
+    kernels = resources.add(Devices.open(backend, options.threads()));
+    weights = resources.add(new WeightStore(checkpoint, kernels, options.dtype()));
+    visionTower = new VisionTower(kernels, config, weights);
+    projector = new Projector(kernels, config, visionTower.columns(), weights);
+    decoder = resources.add(new Decoder(kernels, config, weights));
+    dtype = decoder.dtype().name().toLowerCase(Locale.ROOT);
+    loadMillis = millisSince(start);
+  }
+
+  /**
+   * Loads a Hugging Face folder with {@link LoadOptions#defaults}.
+   *
+   * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run
+   */
+  public static Llava load(Path folder) {
+    return load(folder, LoadOptions.defaults());
+  }
+
+  /**
+   * Loads a Hugging Face folder. Weights are memory-mapped: the CPU reads them in place.
+   *
+   * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run
+   * @throws DeviceException if the backend can't be had
+   */
+  public static Llava load(Path folder, LoadOptions options) {
+    Resources resources = new Resources();
+    try {
+      return new Llava(folder, options, resources);
+    } catch (RuntimeException | Error e) {
+      resources.close();
+      throw e;
+    }
+  }
+
+  private static String choose(Backend backend) {
+    return switch (backend) {
+      case CPU -> "cpu";
+      case CUDA -> "cuda";
+      case AUTO ->
+          Devices.all().stream()
+              .filter(d -> d.available() && d.name().equals("cuda"))
+              .map(DeviceStatus::name)
+              .findFirst()
+              .orElse("cpu");
+    };
+  }
+
+  /** Answers with {@link Options#defaults}: pruned as the paper has it, greedy. */
+  public Answer ask(Question question) {
+    return ask(question, Options.defaults());
+  }
+
+  /** Answers a question. */
+  public Answer ask(Question question, Options options) {
+    return ask(question, options, (id, text) -> true);
+  }
+
+  /**
+   * Answers a question and tells each token as it comes.
+   *
+   * @param listener called on this thread; it may end the answer
+   * @throws IllegalArgumentException if the prompt has other than one place a picture or no room for an answer, or
+   *     if the plan does not fit the model
+   * @throws CancellationException if the thread is interrupted before the first token
+   * @throws IllegalStateException if the model is closed
+   */
+  public Answer ask(Question question, Options options, TokenListener listener) {
+    Schedule schedule = options.pruning().schedule(config.text().layers());
+    enter();
+    try {
+      Prompt prompt = prompt(question);
+      int room = config.text().maxPositions() - prompt.length();
+      if (room < 1) {
+        throw new IllegalArgumentException(
+            "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
+                .formatted(prompt.length(), prompt.imageTokens(), config.text().maxPositions()));
+      }
+      prompt.images().forEach(image -> schedule.counts(image.count()));
+      return answer(question, prompt, schedule, options, Math.min(room, options.maxTokens()), listener);
+    } finally {
+      leave();
+    }
+  }
+
+  private Prompt prompt(Question question) {
+    String text = question.prompt();
+    if (!question.raw()) {
+      if (text.contains(IMAGE)) {
+        throw new IllegalArgumentException(
+            "the prompt contains " + IMAGE + "; the chat template places pictures, or use a raw prompt");
+      }
+      text =
+          chatTemplate.render(
+              List.of(new ChatTurn(Role.USER, question.pictures().size(), text)), true);
+    }
+    int[] ids = tokenizer.encode(text, true);
+    return Prompt.of(ids, config.imageTokenId(), question.pictures().size(), visionTower.tokens());
+  }
+
+  private Answer answer(
+      Question question,
+      Prompt prompt,
+      Schedule schedule,
+      Options options,
+      int most,
+      TokenListener listener) {
+    List<Tensor> images = new ArrayList<>();
+    @Nullable KeyValueCache cache = null;
+    try {
+      long start = System.nanoTime();
+      for (Picture picture : question.pictures()) {
+        images.add(onDevice(() -> encode(picture)));
+      }
+      final double visionMillis = millisSince(start);
+      start = System.nanoTime();
+      KeyValueCache held = onDevice(() -> decoder.cache(prompt, schedule, most - 1));
+      cache = held;
+      Prefilled prefilled = onDevice(() -> prefill(prompt, schedule, images, held));
+      final double prefillMillis = millisSince(start);
+      start = System.nanoTime();
+      TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
+      List<Integer> ids = new ArrayList<>();
+      Finish finish =
+          decode(prompt, schedule, held, prefilled.logits, options, most, listener, text, ids);
+      return new Answer(
+          text.text(),
+          ids,
+          finish,
+          prompt.length(),
+          prompt.imageTokens(),
+          prefilled.stages,
+          highest(prefilled.logits, options.topLogits()),
+          new FlopCounter(ModelShape.of(config), schedule).count(prompt.shape()),
+          new Timings(visionMillis, prefillMillis, millisSince(start)),
+          held.bytes());
+    } finally {
+      free(images, cache);
+    }
+  }
+
+  /** What a prefill leaves on the host. */
+  private static final class Prefilled {
+    private final List<Stage> stages;
+    private final float[] logits;
+
+    Prefilled(List<Stage> stages, float[] logits) {
+      this.stages = stages;
+      this.logits = logits;
+    }
+  }
+
+  private Tensor encode(Picture picture) {
+    try (Tensor features = visionTower.encode(imageProcessor.process(picture))) {
+      return projector.project(features);
+    }
+  }
+
+  private Prefilled prefill(
+      Prompt prompt, Schedule schedule, List<Tensor> images, KeyValueCache cache) {
+    try (Sequence sequence =
+            new Sequence(kernels, schedule, prompt, decoder.merge(prompt, images));
+        Tensor logits =
+            decoder.prefill(sequence, schedule, cache, layers -> refuseIfInterrupted())) {
+      return new Prefilled(sequence.stages(), kernels.download(logits));
+    }
+  }
+
+  private Finish decode(
+      Prompt prompt,
+      Schedule schedule,
+      KeyValueCache cache,
+      float[] first,
+      Options options,
+      int most,
+      TokenListener listener,
+      TextStream text,
+      List<Integer> ids) {
+    Sampler sampler = new Sampler(options.sampling());
+    float[] logits = first;
+    while (true) {
+      int token = sampler.next(logits);
+      if (stopTokens.contains(token)) {
+        return end(Finish.STOP, listener, text, ids);
+      }
+      ids.add(token);
+      if (!listener.onToken(token, text.add(token)) || Thread.currentThread().isInterrupted()) {
+        return end(Finish.CANCELLED, listener, text, ids);
+      }
+      if (ids.size() == most) {
+        return end(Finish.LENGTH, listener, text, ids);
+      }
+      int position = prompt.length() + ids.size() - 1;
+      logits =
+          onDevice(
+              () -> {
+                try (Tensor next = decoder.decode(token, position, schedule, cache)) {
+                  return kernels.download(next);
+                }
+              });
+    }
+  }
+
+  /** Ends an answer; bytes that never became a character are told with the last token again. */
+  private static Finish end(
+      Finish finish, TokenListener listener, TextStream text, List<Integer> ids) {
+    String rest = text.finish();
+    if (!rest.isEmpty() && finish != Finish.CANCELLED) {
+      listener.onToken(ids.get(ids.size() - 1), rest);
+    }
+    return finish;
+  }
+
+  private static List<TokenLogit> highest(float[] logits, int count) {
+    return IntStream.range(0, logits.length)
+        .mapToObj(id -> new TokenLogit(id, logits[id]))
+        .sorted(Comparator.comparingDouble((TokenLogit t) -> -t.value()))
+        .limit(count)
+        .toList();
+  }
+
+  // The device, and who may use it ------------------------------------------------------------------
+
+  @FunctionalInterface
+  private interface DeviceCall<T> {
+    T run();
+  }
+
+  private <T> T onDevice(DeviceCall<T> call) {
+    device.lock();
+    try {
+      if (closing) {
+        throw closed();
+      }
+      return call.run();
+    } finally {
+      device.unlock();
+    }
+  }
+
+  private void enter() {
+    device.lock();
+    try {
+      if (closing) {
+        throw closed();
+      }
+      asking++;
+    } finally {
+      device.unlock();
+    }
+  }
+
+  private void leave() {
+    device.lock();
+    try {
+      asking--;
+      lastLeft.signalAll();
+    } finally {
+      device.unlock();
+    }
+  }
+
+  private void free(List<Tensor> images, @Nullable KeyValueCache cache) {
+    device.lock();
+    try {
+      images.forEach(Tensor::close);
+      if (cache != null) {
+        cache.close();
+      }
+    } finally {
+      device.unlock();
+    }
+  }
+
+  private static void refuseIfInterrupted() {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancellationException("interrupted while the prompt was read");
+    }
+  }
+
+  private static IllegalStateException closed() {
+    return new IllegalStateException("the model is closed");
+  }
+
+  private static double millisSince(long start) {
+    return (System.nanoTime() - start) / NANOS_PER_MILLI;
+  }
+
+  // What it is --------------------------------------------------------------------------------------
+
+  /** What the checkpoint's configuration says. */
+  public LlavaConfig config() {
+    return config;
+  }
+
+  /** The device that runs it: {@code cpu} or {@code cuda}. */
+  public String backend() {
+    return backend;
+  }
+
+  /** The device in words. */
+  public String device() {
+    return kernels.description();
+  }
+
+  /** The type of the decoder's weights as they are used: {@code float32}, {@code bfloat16} or {@code float16}. */
+  public String dtype() {
+    return dtype;
+  }
+
+  /** How long loading took, in milliseconds. */
+  public double loadMillis() {
+    return loadMillis;
+  }
+
+  /** Waits for running answers to end at their next step and frees everything; a second call does nothing. */
+  @Override
+  public void close() {
+    device.lock();
+    try {
+      closing = true;
+      while (asking > 0) {
+        lastLeft.awaitUninterruptibly();
+      }
+      resources.close();
+    } finally {
+      device.unlock();
+    }
+  }
+}

@@ -1,0 +1,38 @@
+package org.pyramiddrop.transformer;
+
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.LlavaConfig;
+
+/** Two linear layers with a GELU between: from the vision tower's features to the decoder's embeddings. */
+final class Projector {
+  private final Kernels kernels;
+  private final Weight first;
+  private final @Nullable Weight firstBias;
+  private final Weight second;
+  private final @Nullable Weight secondBias;
+
+  Projector(Kernels kernels, LlavaConfig llava, int features, WeightStore store) {
+    this.kernels = kernels;
+    int hidden = llava.text().hiddenSize();
+    String p =
+        store.prefix("linear_1.weight", "model.multi_modal_projector.", "multi_modal_projector.");
+    first = store.matrix(new WeightStore.Named(p + "linear_1.weight", hidden, features));
+    firstBias = llava.projectorBias() ? store.vector(p + "linear_1.bias", hidden) : null;
+    second = store.matrix(new WeightStore.Named(p + "linear_2.weight", hidden, hidden));
+    secondBias = llava.projectorBias() ? store.vector(p + "linear_2.bias", hidden) : null;
+  }
+
+  /** Tokens × the decoder's hidden size; the caller closes it. */
+  Tensor project(Tensor features) {
+    Tensor out = kernels.allocate(features.rows(), second.rows());
+    try (Tensor inner = kernels.allocate(features.rows(), first.rows())) {
+      kernels.linear(features, first, firstBias, Activation.GELU, inner);
+      kernels.linear(inner, second, secondBias, Activation.NONE, out);
+    }
+    return out;
+  }
+}

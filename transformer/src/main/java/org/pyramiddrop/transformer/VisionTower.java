@@ -1,0 +1,207 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.VisionConfig;
+
+/**
+ * CLIP's vision transformer (Radford et al. 2021), as far as the layer whose hidden states LLaVA reads.
+ *
+ * <p>The patch embedding is a convolution whose stride is its size, hence a matrix product over patches.
+ */
+final class VisionTower {
+  private record Layer(
+      Weight norm1,
+      Weight norm1Bias,
+      Weight qkv,
+      Weight qkvBias,
+      Weight out,
+      Weight outBias,
+      Weight norm2,
+      Weight norm2Bias,
+      Weight up,
+      Weight upBias,
+      Weight down,
+      Weight downBias) {}
+
+  private final Kernels kernels;
+  private final VisionConfig config;
+  private final Heads heads;
+  private final Activation activation;
+  private final boolean keepsClassToken;
+
+  /** Which hidden states are read: 0 is the embeddings, i is layer i - 1's output. */
+  private final List<Integer> read;
+
+  private final Weight classEmbedding;
+  private final Weight patchEmbedding;
+  private final Weight positionEmbedding;
+  private final Weight preNorm;
+  private final Weight preNormBias;
+  private final List<Layer> layers = new ArrayList<>();
+
+  VisionTower(Kernels kernels, LlavaConfig llava, WeightStore store) {
+    this.kernels = kernels;
+    this.config = llava.vision();
+    int hidden = config.hiddenSize();
+    int inner = config.intermediateSize();
+    heads = new Heads(config.heads(), config.heads(), hidden / config.heads());
+    activation = config.activation().equals("gelu") ? Activation.GELU : Activation.QUICK_GELU;
+    keepsClassToken = llava.keepsClassToken();
+    int states = config.layers() + 1;
+    read = llava.visionFeatureLayers().stream().map(l -> l < 0 ? l + states : l).toList();
+
+    String p =
+        store.prefix(
+            "embeddings.class_embedding",
+            "model.vision_tower.vision_model.",
+            "model.vision_tower.",
+            "vision_tower.",
+            "vision_tower.vision_model.");
+    int patch = config.patchSize();
+    classEmbedding = store.reshaped(p + "embeddings.class_embedding", 1, hidden, hidden);
+    patchEmbedding =
+        store.reshaped(
+            p + "embeddings.patch_embedding.weight",
+            hidden,
+            config.channels() * patch * patch,
+            hidden,
+            config.channels(),
+            patch,
+            patch);
+    positionEmbedding =
+        store.matrix(
+            new WeightStore.Named(
+                p + "embeddings.position_embedding.weight", config.patches() + 1, hidden));
+    preNorm = store.vector(p + "pre_layrnorm.weight", hidden);
+    preNormBias = store.vector(p + "pre_layrnorm.bias", hidden);
+    int needed = read.stream().mapToInt(Integer::intValue).max().orElseThrow();
+    for (int i = 0; i < needed; i++) {
+      String l = p + "encoder.layers." + i + ".";
+      List<String> qkv = List.of("q_proj", "k_proj", "v_proj");
+      layers.add(
+          new Layer(
+              store.vector(l + "layer_norm1.weight", hidden),
+              store.vector(l + "layer_norm1.bias", hidden),
+              store.matrix(
+                  qkv.stream()
+                      .map(n -> new WeightStore.Named(l + "self_attn." + n + ".weight", hidden, hidden))
+                      .toArray(WeightStore.Named[]::new)),
+              store.vectors(
+                  qkv.stream().map(n -> l + "self_attn." + n + ".bias").toList(), hidden, hidden, hidden),
+              store.matrix(new WeightStore.Named(l + "self_attn.out_proj.weight", hidden, hidden)),
+              store.vector(l + "self_attn.out_proj.bias", hidden),
+              store.vector(l + "layer_norm2.weight", hidden),
+              store.vector(l + "layer_norm2.bias", hidden),
+              store.matrix(new WeightStore.Named(l + "mlp.fc1.weight", inner, hidden)),
+              store.vector(l + "mlp.fc1.bias", inner),
+              store.matrix(new WeightStore.Named(l + "mlp.fc2.weight", hidden, inner)),
+              store.vector(l + "mlp.fc2.bias", hidden)));
+    }
+  }
+
+  /** Tokens a picture becomes. */
+  int tokens() {
+    return config.patches() + (keepsClassToken ? 1 : 0);
+  }
+
+  /** Columns of the features: hidden states of several layers lie side by side. */
+  int columns() {
+    return read.size() * config.hiddenSize();
+  }
+
+  /** The features of one picture, {@link #tokens} × {@link #columns}; the caller closes them. */
+  Tensor encode(Pixels pixels) {
+    int rows = config.patches() + 1;
+    int hidden = config.hiddenSize();
+    List<float[]> states = new ArrayList<>();
+    try (Tensor x = kernels.allocate(rows, hidden);
+        Tensor keys = kernels.allocate(rows, hidden);
+        Tensor values = kernels.allocate(rows, hidden)) {
+      embed(pixels, x);
+      for (int state = 0; state <= layers.size(); state++) {
+        if (state > 0) {
+          run(layers.get(state - 1), x, keys, values);
+        }
+        if (read.size() == 1 && read.get(0) == state) {
+          Tensor features = kernels.allocate(tokens(), hidden);
+          kernels.copy(x.rows(rows - tokens(), tokens()), features);
+          return features;
+        }
+        states.add(read.contains(state) ? kernels.download(x.rows(rows - tokens(), tokens())) : new float[0]);
+      }
+    }
+    return sideBySide(states);
+  }
+
+  private void embed(Pixels pixels, Tensor x) {
+    kernels.embed(classEmbedding, new int[] {0}, x.rows(0, 1));
+    try (Tensor patches = kernels.allocate(config.patches(), patchEmbedding.columns())) {
+      kernels.upload(patches(pixels), patches);
+      kernels.linear(patches, patchEmbedding, null, Activation.NONE, x.rows(1, config.patches()));
+    }
+    kernels.add(x, positionEmbedding);
+    try (Tensor raw = kernels.allocate(x.rows(), x.columns())) {
+      kernels.copy(x, raw);
+      kernels.layerNorm(raw, preNorm, preNormBias, config.layerNormEps(), x);
+    }
+  }
+
+  /** Patches row by row, each channel by channel as the convolution's weights are. */
+  private float[] patches(Pixels pixels) {
+    int patch = config.patchSize();
+    int side = config.imageSize() / patch;
+    float[] out = new float[config.patches() * patchEmbedding.columns()];
+    int to = 0;
+    for (int p = 0; p < side * side; p++) {
+      for (int c = 0; c < pixels.channels(); c++) {
+        for (int y = 0; y < patch; y++) {
+          int row = c * pixels.height() + p / side * patch + y;
+          System.arraycopy(pixels.values(), row * pixels.width() + p % side * patch, out, to, patch);
+          to += patch;
+        }
+      }
+    }
+    return out;
+  }
+
+  private void run(Layer layer, Tensor x, Tensor keys, Tensor values) {
+    int rows = x.rows();
+    int hidden = x.columns();
+    float eps = config.layerNormEps();
+    try (Tensor normed = kernels.allocate(rows, hidden);
+        Tensor qkv = kernels.allocate(rows, 3 * hidden);
+        Tensor inner = kernels.allocate(rows, config.intermediateSize())) {
+      kernels.layerNorm(x, layer.norm1, layer.norm1Bias, eps, normed);
+      kernels.linear(normed, layer.qkv, layer.qkvBias, Activation.NONE, qkv);
+      kernels.storeKeyValues(qkv, hidden, null, null, keys, values);
+      kernels.attention(qkv, heads, keys, values, new Mask.Full(), normed);
+      kernels.linear(normed, layer.out, layer.outBias, Activation.ADD, x);
+      kernels.layerNorm(x, layer.norm2, layer.norm2Bias, eps, normed);
+      kernels.linear(normed, layer.up, layer.upBias, activation, inner);
+      kernels.linear(inner, layer.down, layer.downBias, Activation.ADD, x);
+    }
+  }
+
+  private Tensor sideBySide(List<float[]> states) {
+    int hidden = config.hiddenSize();
+    float[] joined = new float[tokens() * columns()];
+    for (int token = 0; token < tokens(); token++) {
+      for (int i = 0; i < read.size(); i++) {
+        System.arraycopy(
+            states.get(read.get(i)), token * hidden, joined, token * columns() + i * hidden, hidden);
+      }
+    }
+    Tensor features = kernels.allocate(tokens(), columns());
+    kernels.upload(joined, features);
+    return features;
+  }
+}

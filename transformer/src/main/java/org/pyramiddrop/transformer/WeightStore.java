@@ -1,0 +1,122 @@
+package org.pyramiddrop.transformer;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.StoredTensor;
+
+/**
+ * Hands a checkpoint's tensors to a device, by the names they have in either generation of files, and owns
+ * what came of them.
+ */
+final class WeightStore implements AutoCloseable {
+  /** A matrix by its name, with the shape the configuration asks for. */
+  record Named(String name, int rows, int columns) {}
+
+  private final Checkpoint checkpoint;
+  private final Kernels kernels;
+  private final WeightType type;
+  private final Arena converted = Arena.ofShared();
+  private final List<Weight> weights = new ArrayList<>();
+
+  WeightStore(Checkpoint checkpoint, Kernels kernels, WeightType type) {
+    this.checkpoint = checkpoint;
+    this.kernels = kernels;
+    this.type = type;
+  }
+
+  /** The first of some prefixes under which the checkpoint has {@code name}; the last if none has. */
+  String prefix(String name, String... prefixes) {
+    for (String prefix : prefixes) {
+      if (checkpoint.contains(prefix + name)) {
+        return prefix;
+      }
+    }
+    return prefixes[prefixes.length - 1];
+  }
+
+  /** A vector: {@code size} × 1. */
+  Weight vector(String name, int size) {
+    return hand(List.of(host(checkpoint.weight(name, size), size, 1)));
+  }
+
+  /** Vectors behind one another. */
+  Weight vectors(List<String> names, int... sizes) {
+    List<HostMatrix> parts = new ArrayList<>();
+    for (int i = 0; i < sizes.length; i++) {
+      parts.add(host(checkpoint.weight(names.get(i), sizes[i]), sizes[i], 1));
+    }
+    return hand(parts);
+  }
+
+  /** A matrix, or several with as many columns, stacked along their rows. */
+  Weight matrix(Named... parts) {
+    List<HostMatrix> matrices = new ArrayList<>();
+    for (Named part : parts) {
+      matrices.add(
+          host(
+              checkpoint.weight(part.name(), part.rows(), part.columns()),
+              part.rows(),
+              part.columns()));
+    }
+    return hand(matrices);
+  }
+
+  /** A tensor of more or fewer dimensions, read as a matrix. */
+  Weight reshaped(String name, int rows, int columns, long... shape) {
+    return hand(List.of(host(checkpoint.weight(name, shape), rows, columns)));
+  }
+
+  private HostMatrix host(StoredTensor tensor, int rows, int columns) {
+    DType stored =
+        switch (tensor.type()) {
+          case F32 -> DType.FLOAT32;
+          case F16 -> DType.FLOAT16;
+          case BF16 -> DType.BFLOAT16;
+          default -> throw new AssertionError("the checkpoint gave a weight of " + tensor.type());
+        };
+    HostMatrix matrix = new HostMatrix(stored, tensor.data(), rows, columns);
+    return switch (type) {
+      case AUTO -> matrix;
+      case FLOAT32 -> as(DType.FLOAT32, matrix);
+      case FLOAT16 -> as(DType.FLOAT16, matrix);
+      case BFLOAT16 -> as(DType.BFLOAT16, matrix);
+    };
+  }
+
+  private HostMatrix as(DType wanted, HostMatrix matrix) {
+    if (matrix.dtype() == wanted) {
+      return matrix;
+    }
+    long size = (long) matrix.rows() * matrix.columns();
+    MemorySegment to = converted.allocate(size * wanted.bytes(), 64);
+    Conversion.convert(matrix.dtype(), matrix.data(), wanted, to, size);
+    return new HostMatrix(wanted, to, matrix.rows(), matrix.columns());
+  }
+
+  private Weight hand(List<HostMatrix> parts) {
+    DType first = parts.get(0).dtype();
+    boolean mixed = parts.stream().anyMatch(part -> part.dtype() != first);
+    Weight weight =
+        kernels.weight(
+            mixed ? parts.stream().map(part -> as(DType.FLOAT32, part)).toList() : parts);
+    weights.add(weight);
+    return weight;
+  }
+
+  /** Frees all weights; the checkpoint stays open. */
+  @Override
+  public void close() {
+    weights.forEach(Weight::close);
+    weights.clear();
+    if (converted.scope().isAlive()) {
+      converted.close();
+    }
+  }
+}
