@@ -1,8 +1,8 @@
-"""The drawn world: coloured shapes that carry two-digit numbers, and questions about them.
+"""The drawn world: coloured shapes with two-digit numbers on them, and questions.
 
 A scene is 112x112 pixels with at most one figure in each cell of a 3x3 grid, no two of
 one colour and no two with one number, so that every question has one answer. All
-randomness comes from the random.Random passed in: the same seed draws the same pictures.
+randomness comes from the random.Random passed in: a seed always draws the same.
 """
 
 import random
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its answer (digits are separate words) and the figures it is about."""
+    """A question, its answer (digits are separate words), and what it is about."""
 
     text: str
     answer: str
@@ -56,7 +56,8 @@ def scene(rng: random.Random, fewest: int = FEWEST, most: int = MOST) -> list[Fi
     colours = rng.sample(list(COLOURS), count)
     shapes = [rng.choice(SHAPES) for _ in colours]
     numbers = rng.sample(range(10, 100), count)
-    return [figure(rng, *kind) for kind in zip(cells, colours, shapes, numbers)]
+    each = zip(cells, colours, shapes, numbers, strict=True)
+    return [figure(rng, *kind) for kind in each]
 
 
 def figure(

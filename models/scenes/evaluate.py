@@ -11,11 +11,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from llava import load  # first: it keeps transformers off the network
-
 import torch
 from PIL import Image
 from transformers import AutoProcessor, LlavaForConditionalGeneration, ProcessorMixin
+
+from llava import load
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"what number": "numbers", "what shape": "shapes", "how many": "counts"}
@@ -46,7 +46,10 @@ def ask(
 
 def evaluate(checkpoint: str, heldout: Path, show_wrong: bool) -> None:
     """Prints a table: questions asked and share answered right, per kind."""
-    model, processor = load(checkpoint).eval(), AutoProcessor.from_pretrained(checkpoint)
+    model, processor = (
+        load(checkpoint).eval(),
+        AutoProcessor.from_pretrained(checkpoint),
+    )
     asked, right = Counter(), Counter()
     for line in (heldout / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         q = json.loads(line)

@@ -1,9 +1,5 @@
 """The small LLaVA itself: its words, its dimensions, and pixels as it wants them."""
 
-import os
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is made here
-
 import numpy as np
 import torch
 from PIL import Image
@@ -25,16 +21,14 @@ STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
 
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<image>"]
 ROLES = ["USER:", "ASSISTANT:"]
-QUESTION_WORDS = (
-    "? what number is on the color shape with has how many s are there".split()
-)
+ASKING = "? what number is on the color shape with has how many s are there"
 DIGITS = [str(i) for i in range(10)]
-WORDS = SPECIAL + ROLES + QUESTION_WORDS + list(COLOURS) + SHAPES + DIGITS
+WORDS = SPECIAL + ROLES + ASKING.split() + list(COLOURS) + SHAPES + DIGITS
 ID = {word: i for i, word in enumerate(WORDS)}
 
 
 def ids(text: str) -> list[int]:
-    """Returns the token ids of words set apart by spaces; an unknown one is an error."""
+    """Returns the token ids of words set apart by spaces; unknown ones fail."""
     return [ID[word] for word in text.split()]
 
 

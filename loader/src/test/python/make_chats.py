@@ -77,6 +77,8 @@ TEMPLATES = {
     "lines": """{% for message in messages %}
 {% if message['role'] != 'system' %}
 {{ message['role'].upper() }}: {% endif %}
+  {# the pictures
+     come first #}
     {% for content in message['content'] | selectattr('type', 'equalto', 'image') %}
 <image>
 {% endfor %}

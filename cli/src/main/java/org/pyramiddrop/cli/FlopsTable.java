@@ -83,15 +83,13 @@ record FlopsTable(int textTokens, List<Row> rows) {
     }
     List<String> lines = new ArrayList<>(table.lines());
     lines.add("");
-    lines.add("paper: image tokens in the decoder, in " + unit.words() + " of multiply-adds");
+    lines.add("paper: image tokens in the decoder, in " + unit.words() + " multiply-adds");
     lines.add(
         "total: vision tower, projector, image and "
             + textTokens
             + " text tokens, causal attention,");
     lines.add(
-        "       ranking and output head, in "
-            + unit.words()
-            + " of operations, two a multiply-add");
+        "       ranking and output head, in " + unit.words() + " operations, two a multiply-add");
     return lines;
   }
 

@@ -42,7 +42,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     version = "pyramiddrop 0.1.0-SNAPSHOT",
     synopsisSubcommandLabel = "COMMAND")
-final class PyramidDropCommand implements Runnable {
+public final class PyramidDropCommand implements Runnable {
   static final int FAILED = 1;
   static final int BAD_USE = 2;
 
@@ -63,7 +63,7 @@ final class PyramidDropCommand implements Runnable {
    *
    * @return its exit code
    */
-  static int run(PrintWriter out, PrintWriter err, String... args) {
+  public static int run(PrintWriter out, PrintWriter err, String... args) {
     PyramidDropCommand root = new PyramidDropCommand();
     CommandLine line =
         new CommandLine(root)

@@ -54,7 +54,7 @@ interface AttentionContract extends Subject {
 
   @Test
   default void takesThousandsOfKeys() {
-    int keys = Draw.everything() ? 2100 : 300;
+    int keys = Draw.large() ? 2100 : 300;
     for (int queries : new int[] {1, 90}) {
       attends(new Case(new Heads(2, 1, 16), queries, keys, Kind.CAUSAL), 3, 0);
     }

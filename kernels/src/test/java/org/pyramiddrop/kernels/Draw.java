@@ -23,9 +23,9 @@ public final class Draw {
     random = new Random(SEED ^ ((long) name.hashCode() << 32));
   }
 
-  /** Whether all cases are wanted, slow ones included. */
-  static boolean everything() {
-    return SHARE == 1;
+  /** Whether large cases are wanted too. */
+  static boolean large() {
+    return SHARE >= 0.1;
   }
 
   int between(int least, int most) {

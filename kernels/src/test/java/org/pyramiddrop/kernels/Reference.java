@@ -100,19 +100,22 @@ public final class Reference {
     Expected expected = new Expected(x.length / columns, columns);
     for (int row = 0; row < x.length; row += columns) {
       double mean = 0;
+      double magnitude = 0;
       for (int c = 0; c < columns; c++) {
         mean += (double) x[row + c] / columns;
+        magnitude += Math.abs((double) x[row + c]) / columns;
       }
       double variance = 0;
       for (int c = 0; c < columns; c++) {
         variance += (x[row + c] - mean) * (x[row + c] - mean) / columns;
       }
       double root = Math.sqrt(variance + epsilon);
-      // The mean itself is only known to a few units in its last place.
-      expected.amplified(1 + Math.abs(mean) / root / 64);
+      // The mean is only known to some units in the last place of what was summed for it.
+      double unsure = magnitude / 16;
+      expected.amplified(1 + unsure / root);
       for (int c = 0; c < columns; c++) {
         double value = (x[row + c] - mean) / root * w[c];
-        double scale = (Math.abs(x[row + c] - mean) + Math.abs(mean) / 64) / root * Math.abs(w[c]);
+        double scale = (Math.abs(x[row + c] - mean) + unsure) / root * Math.abs(w[c]);
         expected.set(row + c, value + bias[c], scale + Math.abs(bias[c]));
       }
     }
@@ -218,9 +221,9 @@ public final class Reference {
       for (int j = 0; j < count; j++) {
         probabilities[j] /= total;
       }
-      // A score of magnitude m is known to a few units in m's last place, and e^x turns an absolute
-      // error into a relative one.
-      amplification = 1 + magnitude / 16;
+      // A score summed of magnitude m is known to some tens of units in m's last place, and e^x
+      // turns an absolute error into a relative one.
+      amplification = 1 + magnitude / 4;
     }
   }
 

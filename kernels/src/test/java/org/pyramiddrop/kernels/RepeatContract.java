@@ -10,7 +10,7 @@ interface RepeatContract extends Subject {
   @Test
   default void givesTheSameBitsWhateverRanBefore() {
     Map<String, float[]> first = Tour.of(kernels(), "small", 1);
-    if (Draw.everything()) {
+    if (Draw.large()) {
       Tour.of(kernels(), "large", 2);
     }
     Map<String, float[]> again = Tour.of(kernels(), "small", 1);

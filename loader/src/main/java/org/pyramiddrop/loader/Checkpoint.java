@@ -84,8 +84,8 @@ public final class Checkpoint implements AutoCloseable {
         }
       }
       return new Checkpoint(folder, files, owners);
-    } catch (CheckpointException e) {
-      files.forEach(SafetensorsFile::close);
+    } catch (RuntimeException e) {
+      closeAll(files);
       throw e;
     }
   }
@@ -175,6 +175,25 @@ public final class Checkpoint implements AutoCloseable {
   /** Unmaps all files; their tensors can't be read any more. Closing again does nothing. */
   @Override
   public void close() {
-    files.forEach(SafetensorsFile::close);
+    closeAll(files);
+  }
+
+  // Every file gets its chance, also after one that a call still holds on to.
+  private static void closeAll(List<SafetensorsFile> files) {
+    RuntimeException first = null;
+    for (SafetensorsFile file : files) {
+      try {
+        file.close();
+      } catch (RuntimeException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          first.addSuppressed(e);
+        }
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
   }
 }

@@ -34,6 +34,7 @@ final class PictureReader {
     String format = format(file, bytes);
     if (format.equals("webp")) {
       checkRiffLength(file, bytes);
+      ColourProfiles.hideInWebp(bytes);
     }
     Metadata metadata = metadata(bytes);
     if (format.equals("jpeg")) {
@@ -43,7 +44,7 @@ final class PictureReader {
       if (components != null && components == 4) {
         throw new PictureException(file, "is a CMYK JPEG, which isn't supported; save it as RGB");
       }
-      bytes = JpegProfiles.removed(bytes);
+      bytes = ColourProfiles.removedFromJpeg(bytes);
     }
     BufferedImage image = decode(file, bytes, format);
     if (format.equals("png") && isGrey16(image)) {

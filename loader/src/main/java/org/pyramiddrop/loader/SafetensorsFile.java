@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * One safetensors file, checked and memory-mapped. Opening reads the header only; data is read from
@@ -22,7 +21,6 @@ public final class SafetensorsFile implements AutoCloseable {
   private final SafetensorsHeader header;
   private final Arena arena;
   private final MemorySegment data;
-  private final AtomicBoolean closed = new AtomicBoolean();
 
   private SafetensorsFile(Path file, SafetensorsHeader header, Arena arena, MemorySegment data) {
     this.file = file;
@@ -89,7 +87,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws IllegalStateException if the file is closed
    */
   public StoredTensor tensor(String name) {
-    if (closed.get()) {
+    if (!arena.scope().isAlive()) {
       throw new IllegalStateException(file + " is closed");
     }
     SafetensorsHeader.Entry entry = header.tensors().get(name);
@@ -105,8 +103,8 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /** Unmaps the data; its tensors can't be read any more. Closing again does nothing. */
   @Override
-  public void close() {
-    if (closed.compareAndSet(false, true)) {
+  public synchronized void close() {
+    if (arena.scope().isAlive()) {
       arena.close();
     }
   }

@@ -26,13 +26,20 @@ final class TemplateText {
           Pattern.DOTALL);
   private static final Pattern SUBSCRIPT =
       Pattern.compile("\\[" + OPEN + "([A-Za-z_]+)" + CLOSE + "]");
+
+  /** Escapes that stand for characters and that published templates don't use. */
+  private static final Pattern RARE_ESCAPE =
+      Pattern.compile("(?<!\\\\)(?:\\\\\\\\)*\\\\[xuUNabfv0-7\n]");
+
   private static final Pattern GENERATION = Pattern.compile("\\{%(?:end)?generation%}");
 
   private TemplateText() {}
 
   /** The template in that spelling; empty if it isn't put together from plain tags. */
   static Optional<String> canonical(String template) {
-    if (template.indexOf(OPEN) >= 0 || template.indexOf(CLOSE) >= 0) {
+    if (template.indexOf(OPEN) >= 0
+        || template.indexOf(CLOSE) >= 0
+        || RARE_ESCAPE.matcher(template).find()) {
       return Optional.empty();
     }
     String source = template.replaceFirst("\\R$", "");

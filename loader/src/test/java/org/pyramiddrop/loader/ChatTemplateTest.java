@@ -135,7 +135,8 @@ class ChatTemplateTest {
         "{% if add_generation_prompt %} | {% if not add_generation_prompt %}",
         "{% for message in messages %} | {% for message in messages[1:] %}",
         "{{ 'ASSISTANT:' }} | {{ 'ASSISTANT:' ~ bos_token }}",
-        "{% endgeneration %} | {{ eos_token }}{% endgeneration %}"
+        "{% endgeneration %} | {{ eos_token }}{% endgeneration %}",
+        "'<image>\\n' | '<image>\\x0a'"
       })
   void takesNoTemplateThatDiffersInMoreThanSpelling(String from, String to) throws IOException {
     String known = template("llava-1.5");

@@ -96,7 +96,8 @@ class ImageProcessorTest {
 
   @Test
   void makesMildLossyWebpAsTheReferenceWithinSixLevels() throws IOException {
-    // The decoder doesn't smooth between the coarser colour samples, libwebp does; see Picture.read.
+    // The decoder doesn't smooth between the coarser colour samples, libwebp does; see
+    // Picture.read.
     assertSame(read(PLAIN).view(Picture.read(Fixtures.picture("webp.webp"))), "webp.webp", 6);
   }
 

@@ -4,9 +4,13 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import java.awt.Transparency;
 import java.awt.color.ColorSpace;
 import java.awt.color.ICC_Profile;
 import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.WritableRaster;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,6 +20,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -117,6 +122,23 @@ class PictureTest {
       assertThat(picture.rgb(i % 2, i / 2)).isEqualTo(colours[i]);
       assertThat(picture.toImage().getRGB(i % 2, i / 2)).isEqualTo(0xFF000000 | colours[i]);
     }
+  }
+
+  @Test
+  void takesTheUpperHalfOfSixteenBitColours() throws IOException {
+    ComponentColorModel model =
+        new ComponentColorModel(
+            ColorSpace.getInstance(ColorSpace.CS_sRGB),
+            false,
+            false,
+            Transparency.OPAQUE,
+            DataBuffer.TYPE_USHORT);
+    WritableRaster raster = model.createCompatibleWritableRaster(2, 1);
+    raster.setPixels(0, 0, 2, 1, new int[] {0x12FF, 0xFF00, 0x00FF, 0x8000, 0x7FFF, 0xFFFF});
+    Path file = folder.resolve("deep.png");
+    assertThat(ImageIO.write(new BufferedImage(model, raster, false, null), "png", file.toFile()))
+        .isTrue();
+    assertThat(Picture.read(file).packed()).containsExactly(0x12FF00, 0x807FFF);
   }
 
   @Test

@@ -1,7 +1,6 @@
 package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -23,9 +22,9 @@ import org.pyramiddrop.transformer.pruning.Schedule;
 /**
  * The LLaMA decoder (Touvron et al. 2023) with drops between its layers.
  *
- * <p>It knows a schedule, not strategies. Rows whose outputs nobody reads are not computed: behind a ranking at a
- * stage's end that layer's queries, attention and feed-forward run for kept tokens only, and the last layer's for
- * the last token.
+ * <p>It knows a schedule, not strategies. Rows whose outputs nobody reads are not computed: behind
+ * a ranking at a stage's end that layer's queries, attention and feed-forward run for kept tokens
+ * only, and the last layer's for the last token.
  */
 final class Decoder implements AutoCloseable {
   private final Kernels kernels;
@@ -45,8 +44,8 @@ final class Decoder implements AutoCloseable {
   /**
    * Loads the decoder.
    *
-   * @param plainOrder whether every layer runs in full and drops come after it, which computes the same more
-   *     slowly; tests compare the two
+   * @param plainOrder whether every layer runs in full and drops come after it, which computes the
+   *     same more slowly; tests compare the two
    */
   Decoder(Kernels kernels, LlavaConfig llava, WeightStore store, boolean plainOrder) {
     this.kernels = kernels;
@@ -88,8 +87,7 @@ final class Decoder implements AutoCloseable {
 
   private void embed(Prompt prompt, int from, int to, Tensor x) {
     if (to > from) {
-      int[] ids = Arrays.copyOfRange(prompt.ids(), from, to);
-      kernels.embed(embedding, ids, x.rows(from, to - from));
+      kernels.embed(embedding, prompt.ids(from, to), x.rows(from, to - from));
     }
   }
 
@@ -116,13 +114,13 @@ final class Decoder implements AutoCloseable {
    * @param progress hears the number of layers that are done, and may throw to give up
    * @return logits of the last token, 1 × vocabulary; the caller closes them
    */
-  Tensor prefill(
-      Sequence sequence, Schedule schedule, KeyValueCache cache, IntConsumer progress) {
+  Tensor prefill(Sequence sequence, Schedule schedule, KeyValueCache cache, IntConsumer progress) {
     for (int b = 0; b < layers.size(); b++) {
       DecoderLayer layer = layers.get(b);
       int stage = schedule.stageOf(b);
       boolean firstOfStage = stage > 0 && schedule.firstLayer(stage) == b;
-      boolean lastOfStage = stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == b + 1;
+      boolean lastOfStage =
+          stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == b + 1;
       if (schedule.ranking() == Ranking.NEXT_STAGE && firstOfStage) {
         dropBefore(layer, sequence, stage - 1);
       }
@@ -217,7 +215,10 @@ final class Decoder implements AutoCloseable {
     }
   }
 
-  /** The rest of a layer whose keys and values are stored, for some rows, which the sequence goes on with. */
+  /**
+   * The rest of a layer whose keys and values are stored, for some rows, which the sequence goes on
+   * with.
+   */
   private void someRows(
       DecoderLayer layer,
       Sequence sequence,
@@ -245,7 +246,10 @@ final class Decoder implements AutoCloseable {
     }
   }
 
-  /** A drop ranked by the layer behind it: its norm, query and key projections on what the stage left. */
+  /**
+   * A drop ranked by the layer behind it: its norm, query and key projections on what the stage
+   * left.
+   */
   private void dropBefore(DecoderLayer layer, Sequence sequence, int drop) {
     if (!sequence.shrinksAt(drop)) {
       sequence.enterWhole();

@@ -7,8 +7,9 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 
 /**
- * Keys and values of one sequence. Each layer has a length of its own: layers before a drop hold all the tokens they
- * saw, layers after it only kept ones, and memory is allocated to those lengths.
+ * Keys and values of one sequence. Each layer has a length of its own: layers before a drop hold
+ * all the tokens they saw, layers after it only kept ones, and memory is allocated to those
+ * lengths.
  */
 final class KeyValueCache implements AutoCloseable {
   /** One layer's keys and values, {@code length} rows of them in use. */

@@ -43,11 +43,11 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * }
  *
  * <p>Any number of threads may ask at once. They take turns on the device: a picture's encoding, a
- * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a long answer does
- * not hold up others. A waiting or decoding thread that is interrupted ends its answer as {@link
- * Finish#CANCELLED}, and its prefill with a {@link CancellationException}; its interrupt status stays set. {@link
- * #close} lets no new question in, ends running ones at their next step, and frees everything when the last is
- * gone.
+ * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a
+ * long answer does not hold up others. A waiting or decoding thread that is interrupted ends its
+ * answer as {@link Finish#CANCELLED}, and its prefill with a {@link CancellationException}; its
+ * interrupt status stays set. {@link #close} lets no new question in, ends running ones at their
+ * next step, and frees everything when the last is gone.
  */
 public final class Llava implements AutoCloseable {
   private static final String IMAGE = "<image>";
@@ -156,8 +156,8 @@ public final class Llava implements AutoCloseable {
    * Answers a question and tells each token as it comes.
    *
    * @param listener called on this thread; it may end the answer
-   * @throws IllegalArgumentException if the prompt has other than one place a picture or no room for an answer, or
-   *     if the plan does not fit the model
+   * @throws IllegalArgumentException if the prompt has other than one place a picture or no room
+   *     for an answer, or if the plan does not fit the model
    * @throws CancellationException if the thread is interrupted before the first token
    * @throws IllegalStateException if the model is closed
    */
@@ -173,7 +173,8 @@ public final class Llava implements AutoCloseable {
                 .formatted(prompt.length(), prompt.imageTokens(), config.text().maxPositions()));
       }
       prompt.images().forEach(image -> schedule.counts(image.count()));
-      return answer(question, prompt, schedule, options, Math.min(room, options.maxTokens()), listener);
+      return answer(
+          question, prompt, schedule, options, Math.min(room, options.maxTokens()), listener);
     } finally {
       leave();
     }
@@ -184,7 +185,9 @@ public final class Llava implements AutoCloseable {
     if (!question.raw()) {
       if (text.contains(IMAGE)) {
         throw new IllegalArgumentException(
-            "the prompt contains " + IMAGE + "; the chat template places pictures, or use a raw prompt");
+            "the prompt contains "
+                + IMAGE
+                + "; the chat template places pictures, or use a raw prompt");
       }
       text =
           chatTemplate.render(
@@ -288,12 +291,11 @@ public final class Llava implements AutoCloseable {
       }
       int position = prompt.length() + ids.size() - 1;
       logits =
-          onDevice(
-              () -> {
-                try (Tensor next = decoder.decode(token, position, schedule, cache)) {
-                  return kernels.download(next);
-                }
-              });
+          onDevice(() -> {
+            try (Tensor next = decoder.decode(token, position, schedule, cache)) {
+              return kernels.download(next);
+            }
+          });
     }
   }
 
@@ -315,7 +317,8 @@ public final class Llava implements AutoCloseable {
         .toList();
   }
 
-  // The device, and who may use it ------------------------------------------------------------------
+  // The device, and who may use it
+  // ------------------------------------------------------------------
 
   @FunctionalInterface
   private interface DeviceCall<T> {
@@ -382,7 +385,8 @@ public final class Llava implements AutoCloseable {
     return (System.nanoTime() - start) / NANOS_PER_MILLI;
   }
 
-  // What it is --------------------------------------------------------------------------------------
+  // What it is
+  // --------------------------------------------------------------------------------------
 
   /** What the checkpoint's configuration says. */
   public LlavaConfig config() {
@@ -399,7 +403,10 @@ public final class Llava implements AutoCloseable {
     return kernels.description();
   }
 
-  /** The type of the decoder's weights as they are used: {@code float32}, {@code bfloat16} or {@code float16}. */
+  /**
+   * The type of the decoder's weights as they are used: {@code float32}, {@code bfloat16} or {@code
+   * float16}.
+   */
   public String dtype() {
     return dtype;
   }
@@ -409,7 +416,10 @@ public final class Llava implements AutoCloseable {
     return loadMillis;
   }
 
-  /** Waits for running answers to end at their next step and frees everything; a second call does nothing. */
+  /**
+   * Waits for running answers to end at their next step and frees everything; a second call does
+   * nothing.
+   */
   @Override
   public void close() {
     device.lock();

@@ -7,7 +7,10 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.loader.LlavaConfig;
 
-/** Two linear layers with a GELU between: from the vision tower's features to the decoder's embeddings. */
+/**
+ * Two linear layers with a GELU between: from the vision tower's features to the decoder's
+ * embeddings.
+ */
 final class Projector {
   private final Kernels kernels;
   private final Weight first;

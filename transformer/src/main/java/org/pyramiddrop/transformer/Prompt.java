@@ -1,21 +1,29 @@
 package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 
 /**
  * A prompt as the decoder sees it: token ids with each {@code <image>} repeated for as many tokens as the image has.
- *
- * @param ids all token ids; inside an image's span, the image token's
- * @param images where the images lie, in order
  */
-record Prompt(int[] ids, List<Span> images) {
+final class Prompt {
   /** A run of tokens, {@code start} to {@code start + count - 1}. */
   record Span(int start, int count) {}
 
-  Prompt {
-    images = List.copyOf(images);
+  private final int[] ids;
+  private final List<Span> images;
+
+  /**
+   * A prompt whose images already have their places.
+   *
+   * @param ids all token ids; inside an image's span, the image token's
+   * @param images where the images lie, in order
+   */
+  Prompt(int[] ids, List<Span> images) {
+    this.ids = ids.clone();
+    this.images = List.copyOf(images);
   }
 
   /**
@@ -39,9 +47,22 @@ record Prompt(int[] ids, List<Span> images) {
     if (images.size() != pictures) {
       throw new IllegalArgumentException(
           "the prompt has %d <image> place%s for %d picture%s"
-              .formatted(images.size(), images.size() == 1 ? "" : "s", pictures, pictures == 1 ? "" : "s"));
+              .formatted(
+                  images.size(),
+                  images.size() == 1 ? "" : "s",
+                  pictures,
+                  pictures == 1 ? "" : "s"));
     }
     return new Prompt(all.stream().mapToInt(Integer::intValue).toArray(), images);
+  }
+
+  /** The ids from {@code from} to {@code to - 1}. */
+  int[] ids(int from, int to) {
+    return Arrays.copyOfRange(ids, from, to);
+  }
+
+  List<Span> images() {
+    return images;
   }
 
   int length() {

@@ -4,7 +4,10 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
-/** Things to close together, the newest first; one that fails to close does not keep the others open. */
+/**
+ * Things to close together, the newest first; one that fails to close does not keep the others
+ * open.
+ */
 final class Resources implements AutoCloseable {
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
 

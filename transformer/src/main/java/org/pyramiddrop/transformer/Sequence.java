@@ -10,10 +10,11 @@ import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
- * The tokens of one prompt on their way through the decoder: hidden states, positions, and where its images lie now.
+ * The tokens of one prompt on their way through the decoder: hidden states, positions, and where
+ * its images lie now.
  *
- * <p>How many tokens stay at each drop is known beforehand; which ones, only the device knows until {@link #stages}
- * asks it at the end.
+ * <p>How many tokens stay at each drop is known beforehand; which ones, only the device knows until
+ * {@link #stages} asks it at the end.
  */
 final class Sequence implements AutoCloseable {
   private final Kernels kernels;
@@ -80,7 +81,8 @@ final class Sequence implements AutoCloseable {
       Prompt.Span image = images.get(i);
       Prompt.Span stays = kept.get(i);
       if (stays.count() > 0) {
-        kernels.selectTopK(scores, image.start(), image.count(), stays.count(), chosen, stays.start());
+        kernels.selectTopK(
+            scores, image.start(), image.count(), stays.count(), chosen, stays.start());
       }
     }
     return chosen;
@@ -131,18 +133,18 @@ final class Sequence implements AutoCloseable {
     for (int stage = 0; stage < schedule.stages(); stage++) {
       if (stage > 0) {
         int[] before = original;
-        original = IntStream.of(kernels.download(drops.get(stage - 1))).map(r -> before[r]).toArray();
+        original =
+            IntStream.of(kernels.download(drops.get(stage - 1))).map(r -> before[r]).toArray();
       }
       int[] now = original;
       List<List<Integer>> kept =
           prompt.images().stream()
-              .map(
-                  image ->
-                      IntStream.of(now)
-                          .map(r -> r - image.start())
-                          .filter(r -> r >= 0 && r < image.count())
-                          .boxed()
-                          .toList())
+              .map(image ->
+                  IntStream.of(now)
+                      .map(r -> r - image.start())
+                      .filter(r -> r >= 0 && r < image.count())
+                      .boxed()
+                      .toList())
               .toList();
       int tokens = kept.stream().mapToInt(List::size).sum();
       stages.add(new Stage(schedule.firstLayer(stage), tokens, kept));

@@ -13,9 +13,11 @@ import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.VisionConfig;
 
 /**
- * CLIP's vision transformer (Radford et al. 2021), as far as the layer whose hidden states LLaVA reads.
+ * CLIP's vision transformer (Radford et al. 2021), as far as the layer whose hidden states LLaVA
+ * reads.
  *
- * <p>The patch embedding is a convolution whose stride is its size, hence a matrix product over patches.
+ * <p>The patch embedding is a convolution whose stride is its size, hence a matrix product over
+ * patches.
  */
 final class VisionTower {
   private record Layer(
@@ -93,10 +95,14 @@ final class VisionTower {
               store.vector(l + "layer_norm1.bias", hidden),
               store.matrix(
                   qkv.stream()
-                      .map(n -> new WeightStore.Named(l + "self_attn." + n + ".weight", hidden, hidden))
+                      .map(n ->
+                          new WeightStore.Named(l + "self_attn." + n + ".weight", hidden, hidden))
                       .toArray(WeightStore.Named[]::new)),
               store.vectors(
-                  qkv.stream().map(n -> l + "self_attn." + n + ".bias").toList(), hidden, hidden, hidden),
+                  qkv.stream().map(n -> l + "self_attn." + n + ".bias").toList(),
+                  hidden,
+                  hidden,
+                  hidden),
               store.matrix(new WeightStore.Named(l + "self_attn.out_proj.weight", hidden, hidden)),
               store.vector(l + "self_attn.out_proj.bias", hidden),
               store.vector(l + "layer_norm2.weight", hidden),
@@ -136,7 +142,10 @@ final class VisionTower {
           kernels.copy(x.rows(rows - tokens(), tokens()), features);
           return features;
         }
-        states.add(read.contains(state) ? kernels.download(x.rows(rows - tokens(), tokens())) : new float[0]);
+        states.add(
+            read.contains(state)
+                ? kernels.download(x.rows(rows - tokens(), tokens()))
+                : new float[0]);
       }
     }
     return sideBySide(states);
@@ -165,7 +174,8 @@ final class VisionTower {
       for (int c = 0; c < pixels.channels(); c++) {
         for (int y = 0; y < patch; y++) {
           int row = c * pixels.height() + p / side * patch + y;
-          System.arraycopy(pixels.values(), row * pixels.width() + p % side * patch, out, to, patch);
+          System.arraycopy(
+              pixels.values(), row * pixels.width() + p % side * patch, out, to, patch);
           to += patch;
         }
       }
@@ -197,7 +207,11 @@ final class VisionTower {
     for (int token = 0; token < tokens(); token++) {
       for (int i = 0; i < read.size(); i++) {
         System.arraycopy(
-            states.get(read.get(i)), token * hidden, joined, token * columns() + i * hidden, hidden);
+            states.get(read.get(i)),
+            token * hidden,
+            joined,
+            token * columns() + i * hidden,
+            hidden);
       }
     }
     Tensor features = kernels.allocate(tokens(), columns());

@@ -12,8 +12,8 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.StoredTensor;
 
 /**
- * Hands a checkpoint's tensors to a device, by the names they have in either generation of files, and owns
- * what came of them.
+ * Hands a checkpoint's tensors to a device, by the names they have in either generation of files,
+ * and owns what came of them.
  */
 final class WeightStore implements AutoCloseable {
   /** A matrix by its name, with the shape the configuration asks for. */
@@ -31,7 +31,9 @@ final class WeightStore implements AutoCloseable {
     this.type = type;
   }
 
-  /** The first of some prefixes under which the checkpoint has {@code name}; the last if none has. */
+  /**
+   * The first of some prefixes under which the checkpoint has {@code name}; the last if none has.
+   */
   String prefix(String name, String... prefixes) {
     for (String prefix : prefixes) {
       if (checkpoint.contains(prefix + name)) {

@@ -250,7 +250,7 @@ final class Attention {
       e.intoArray(x, at + i, in);
       sum = sum.add(e, in);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /**

@@ -4,6 +4,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -20,6 +21,11 @@ final class Lanes {
 
   /** Floats in a vector. */
   static final int COUNT = FLOATS.length();
+
+  private static final VectorShuffle<Float> BY_1 = rotation(1);
+  private static final VectorShuffle<Float> BY_2 = rotation(2);
+  private static final VectorShuffle<Float> BY_4 = rotation(4);
+  private static final VectorShuffle<Float> BY_8 = rotation(8);
 
   private static final float LOG2_E = 1.44269504f;
   private static final float LN2_HIGH = 0.693359375f;
@@ -87,6 +93,26 @@ final class Lanes {
     p = p.fma(t, splat(0.254829592f));
     FloatVector tail = x.mul(p.mul(t).mul(0.5f)).mul(exp(z.mul(z).neg()));
     return x.sub(tail).blend(tail, x.lt(0f));
+  }
+
+  /**
+   * The sum of all lanes, by halves. {@code reduceLanes} leaves the order open, and does add in
+   * another order once compiled, so that the same input would give other bits later.
+   */
+  static float sum(FloatVector x) {
+    FloatVector sum = x;
+    if (COUNT > 8) {
+      sum = sum.add(sum.rearrange(BY_8));
+    }
+    if (COUNT > 4) {
+      sum = sum.add(sum.rearrange(BY_4));
+    }
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0);
+  }
+
+  private static VectorShuffle<Float> rotation(int lanes) {
+    return VectorShuffle.iota(FLOATS, lanes % COUNT, 1, true);
   }
 
   static FloatVector splat(float value) {

@@ -1,7 +1,6 @@
 package org.pyramiddrop.kernels.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Normalisation of one row at a time. */
@@ -57,7 +56,7 @@ final class Norms {
     for (int i = 0; i < bound; i += Lanes.COUNT) {
       sum = sum.add(FloatVector.fromArray(F, x, at + i));
     }
-    double total = sum.reduceLanes(VectorOperators.ADD);
+    double total = Lanes.sum(sum);
     for (int i = bound; i < count; i++) {
       total += x[at + i];
     }
@@ -71,7 +70,7 @@ final class Norms {
       FloatVector v = FloatVector.fromArray(F, x, at + i).sub(mean);
       sum = v.fma(v, sum);
     }
-    double total = sum.reduceLanes(VectorOperators.ADD);
+    double total = Lanes.sum(sum);
     for (int i = bound; i < count; i++) {
       double v = x[at + i] - mean;
       total += v * v;

@@ -1,7 +1,6 @@
 package org.pyramiddrop.kernels.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.Heads;
 
@@ -93,7 +92,7 @@ final class QueryAttention {
     for (int i = 0; i < bound; i += Lanes.COUNT) {
       sum = FloatVector.fromArray(F, a, ai + i).fma(FloatVector.fromArray(F, b, bi + i), sum);
     }
-    float total = sum.reduceLanes(VectorOperators.ADD);
+    float total = Lanes.sum(sum);
     for (int i = bound; i < count; i++) {
       total += a[ai + i] * b[bi + i];
     }

@@ -175,10 +175,7 @@ final class StreamingProduct {
       d1 = next.fma(high(pairs), d1);
     }
     float[] sums = {
-      a0.add(a1).reduceLanes(VectorOperators.ADD),
-      b0.add(b1).reduceLanes(VectorOperators.ADD),
-      c0.add(c1).reduceLanes(VectorOperators.ADD),
-      d0.add(d1).reduceLanes(VectorOperators.ADD)
+      Lanes.sum(a0.add(a1)), Lanes.sum(b0.add(b1)), Lanes.sum(c0.add(c1)), Lanes.sum(d0.add(d1))
     };
     for (int i = bound; i < x.length; i++) {
       float xi = x[(i & 1) * odd + i / 2];
@@ -213,12 +210,7 @@ final class StreamingProduct {
       cs = pairs16(IntVector.fromMemorySegment(I, w, c + 2L * i, LITTLE), even, next, cs);
       ds = pairs16(IntVector.fromMemorySegment(I, w, d + 2L * i, LITTLE), even, next, ds);
     }
-    float[] sums = {
-      as.reduceLanes(VectorOperators.ADD),
-      bs.reduceLanes(VectorOperators.ADD),
-      cs.reduceLanes(VectorOperators.ADD),
-      ds.reduceLanes(VectorOperators.ADD)
-    };
+    float[] sums = {Lanes.sum(as), Lanes.sum(bs), Lanes.sum(cs), Lanes.sum(ds)};
     for (int i = bound; i < x.length; i++) {
       float xi = x[(i & 1) * odd + i / 2];
       sums[0] += xi * Float.float16ToFloat(w.get(Numbers.SHORT, a + 2L * i));
@@ -249,12 +241,7 @@ final class StreamingProduct {
       cs = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cs);
       ds = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), ds);
     }
-    float[] sums = {
-      as.reduceLanes(VectorOperators.ADD),
-      bs.reduceLanes(VectorOperators.ADD),
-      cs.reduceLanes(VectorOperators.ADD),
-      ds.reduceLanes(VectorOperators.ADD)
-    };
+    float[] sums = {Lanes.sum(as), Lanes.sum(bs), Lanes.sum(cs), Lanes.sum(ds)};
     for (int i = bound; i < x.length; i++) {
       sums[0] += x[i] * w.get(Numbers.FLOAT, a + 4L * i);
       sums[1] += x[i] * w.get(Numbers.FLOAT, b + 4L * i);

@@ -5,7 +5,10 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import java.util.stream.IntStream;
 
-/** Chooses tokens from their logits; one for each answer, as it holds the state of its random numbers. */
+/**
+ * Chooses tokens from their logits; one for each answer, as it holds the state of its random
+ * numbers.
+ */
 public final class Sampler {
   private final Sampling sampling;
   private final RandomGenerator random;
@@ -17,7 +20,8 @@ public final class Sampler {
   }
 
   /**
-   * The next token: the highest logit, the lowest id among equals, or one drawn as the sampling says.
+   * The next token: the highest logit, the lowest id among equals, or one drawn as the sampling
+   * says.
    *
    * @throws IllegalStateException if a logit is NaN, which a broken checkpoint leads to
    */

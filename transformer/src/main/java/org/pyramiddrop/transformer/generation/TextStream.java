@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * Text as its tokens arrive. A character may span tokens, and how a token reads may depend on the one before, so each
- * new piece is what a few last tokens read as, less what they read as without the newest.
+ * Text as its tokens arrive. A character may span tokens, and how a token reads may depend on the
+ * one before, so each new piece is what a few last tokens read as, less what they read as without
+ * the newest.
  */
 public final class TextStream {
   /** What a tokenizer writes for bytes that are no character yet. */
@@ -31,7 +32,10 @@ public final class TextStream {
     this.decode = decode;
   }
 
-  /** The text that became complete with this token; empty while a character's bytes are not all there. */
+  /**
+   * The text that became complete with this token; empty while a character's bytes are not all
+   * there.
+   */
   public String add(int id) {
     ids.add(id);
     return advance(false);
@@ -50,7 +54,7 @@ public final class TextStream {
   private String advance(boolean last) {
     String before = decode(context, written);
     String now = decode(context, ids.size());
-    if (now.length() <= before.length() || now.endsWith(INCOMPLETE) && !last) {
+    if (now.length() <= before.length() || (now.endsWith(INCOMPLETE) && !last)) {
       return "";
     }
     String piece = now.substring(before.length());

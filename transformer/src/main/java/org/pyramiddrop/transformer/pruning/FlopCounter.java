@@ -76,14 +76,14 @@ public final class FlopCounter {
    * FLOPs of the decoder over a prompt, and of the output head for the last token.
    *
    * <p>Attention is causal. In the last layer only the last token has a query, an attention output
-   * and a feed-forward; all tokens have keys and values. With {@link Ranking#STAGE_END} the layer
-   * before a drop projects queries, keys and values for all its tokens and runs the rest for kept
-   * ones, which are taken to be spread evenly over their image; with {@link Ranking#NEXT_STAGE} the
-   * layer after a drop projects keys for all tokens from before it.
+   * and a feed-forward; all tokens have keys and values. A drop that drops nothing costs nothing.
+   * One that does projects the last token's query and scores it against all keys: with {@link
+   * Ranking#STAGE_END} those of the layer before it, whose queries and what follows them are then
+   * run for kept tokens only, taken to be spread evenly over their image; with {@link
+   * Ranking#NEXT_STAGE} keys that the layer after it projects for this alone.
    */
   public double prefill(PromptShape prompt) {
     int[] counts = imageCounts(prompt.images());
-    boolean ranks = !prompt.images().isEmpty();
     boolean stageEnd = schedule.ranking() == Ranking.STAGE_END;
     double sum = 0;
     for (int layer = 0; layer < shape.layers(); layer++) {
@@ -94,15 +94,16 @@ public final class FlopCounter {
       double outputs = tokens;
       double attended = tokens * (tokens + 1) / 2;
       double scored = 0;
-      if (ranks && stageEnd && endsBeforeDrop(layer, stage)) {
+      if (stageEnd && endsBeforeDrop(layer, stage) && counts[stage + 1] < counts[stage]) {
         outputs = prompt.textTokens() + counts[stage + 1];
+        queries = outputs + 1;
         attended = attendedByKept(prompt, stage);
         scored = tokens;
       }
-      if (ranks && !stageEnd && stage > 0 && layer == schedule.firstLayer(stage)) {
-        keys = prompt.textTokens() + counts[stage - 1];
-        scored = keys;
-        queries++;
+      if (!stageEnd && startsAfterDrop(layer, stage) && counts[stage] < counts[stage - 1]) {
+        scored = prompt.textTokens() + counts[stage - 1];
+        queries = tokens + 1;
+        keys = tokens + scored;
       }
       if (layer == shape.layers() - 1) {
         queries -= tokens - 1;
@@ -136,6 +137,10 @@ public final class FlopCounter {
                   + outputAndFeedForward());
     }
     return 2 * (sum + head());
+  }
+
+  private boolean startsAfterDrop(int layer, int stage) {
+    return stage > 0 && layer == schedule.firstLayer(stage);
   }
 
   private boolean endsBeforeDrop(int layer, int stage) {

@@ -114,7 +114,7 @@ class FlopCounterTest {
           switch (round % 3) {
             case 0 -> PruningPlan.none();
             case 1 -> PruningPlan.pyramid(1 + random.nextInt(6), 0.5);
-            default -> PruningPlan.explicit(List.of(1, 2, 5), List.of(0.7, 0.5, 0.0));
+            default -> PruningPlan.explicit(List.of(1, 2, 3, 5), List.of(0.7, 0.5, 0.5, 0.0));
           };
       Schedule schedule = plan.withRanking(ranking).schedule(6);
 
@@ -184,12 +184,13 @@ class FlopCounterTest {
     int last = shape.layers() - 1;
     for (int layer = 0; layer < shape.layers(); layer++) {
       int stage = schedule.stageOf(layer);
-      boolean image = !prompt.images().isEmpty();
-      boolean first = image && stage > 0 && schedule.firstLayer(stage) == layer;
-      boolean ends =
-          image && stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == layer + 1;
-      boolean dropsHere = ends && schedule.ranking() == Ranking.STAGE_END;
+      boolean first = stage > 0 && schedule.firstLayer(stage) == layer;
+      boolean ends = stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == layer + 1;
       int length = length(schedule, prompt, stage);
+      boolean dropsHere =
+          ends
+              && schedule.ranking() == Ranking.STAGE_END
+              && length(schedule, prompt, stage + 1) < length;
       int position = 0;
       for (int run = 0; run < prompt.text().size(); run++) {
         for (int t = 0; t < prompt.text().get(run); t++) {
@@ -202,20 +203,18 @@ class FlopCounterTest {
           break;
         }
         int[] counts = schedule.counts(prompt.images().get(run));
-        for (int t = 0; t < counts[stage]; t++) {
-          products += 2 * h * kv + (layer < last ? h * q : 0);
-        }
+        products += counts[stage] * 2 * h * kv;
         int running = dropsHere ? counts[stage + 1] : counts[stage];
         double middle = position + (counts[stage] + 1) / 2.0;
-        products += layer < last ? running * (2 * middle * q + q * h + feedForward) : 0;
+        products += layer < last ? running * (h * q + 2 * middle * q + q * h + feedForward) : 0;
         position += counts[stage];
       }
       if (dropsHere) {
-        products += length * q;
+        products += h * q + length * q;
       }
       if (first && schedule.ranking() == Ranking.NEXT_STAGE) {
         int before = length(schedule, prompt, stage - 1);
-        products += (before - length) * h * kv + h * q + before * q;
+        products += before > length ? before * h * kv + h * q + before * q : 0;
       }
     }
     return 2 * products;

@@ -1,0 +1,70 @@
+package org.pyramiddrop.bench;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintWriter;
+import org.pyramiddrop.loader.CheckpointException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/**
+ * Starts one of the measurements; errors of use are one line on stderr and exit code 2, failed runs
+ * 1.
+ */
+@Command(name = "bench", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND")
+public final class Bench implements Runnable {
+  private static final int FAILED = 1;
+  private static final int BAD_USE = 2;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  private Bench() {}
+
+  /** Runs one command and exits with its code. */
+  public static void main(String[] args) {
+    PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, UTF_8);
+    PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, UTF_8);
+    System.exit(run(out, err, args));
+  }
+
+  static int run(PrintWriter out, PrintWriter err, String... args) {
+    int code =
+        new CommandLine(new Bench())
+            .addSubcommand(new RunCommand(out))
+            .addSubcommand(new SummaryCommand(out))
+            .addSubcommand(new PruningPay(out))
+            .addSubcommand(new SideBySide(out))
+            .addSubcommand(new CheckpointCommand(out))
+            .setOut(out)
+            .setErr(err)
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setExecutionExceptionHandler((e, _, _) -> report(err, e))
+            .execute(args);
+    out.flush();
+    err.flush();
+    return code;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(
+        spec.commandLine(), "choose a command: run, summary, pruning, compare or checkpoint");
+  }
+
+  private static int report(PrintWriter err, Exception e) throws Exception {
+    if (e instanceof IllegalArgumentException) {
+      err.println("bench: " + e.getMessage());
+      return BAD_USE;
+    }
+    if (e instanceof CheckpointException || e instanceof TorchSide.Failure) {
+      err.println("bench: " + e.getMessage());
+      return FAILED;
+    }
+    throw e;
+  }
+}

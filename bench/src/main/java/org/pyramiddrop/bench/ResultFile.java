@@ -1,0 +1,35 @@
+package org.pyramiddrop.bench;
+
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Results as JSON, with the machine they were measured on. */
+final class ResultFile {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  private ResultFile() {}
+
+  static void write(String name, Consumer<ObjectNode> content) {
+    Machine machine = Machine.here();
+    ObjectNode file = MAPPER.createObjectNode();
+    file.putObject("machine")
+        .put("processor", machine.processor())
+        .put("device", machine.device())
+        .put("java", machine.java())
+        .put("commit", machine.commit());
+    content.accept(file);
+    Path path = BenchFolder.root().resolve(name);
+    MAPPER.writeValue(path, file);
+  }
+
+  static void spread(ObjectNode to, Spread spread) {
+    to.put("median", spread.median())
+        .put("low", spread.low())
+        .put("high", spread.high())
+        .put("count", spread.count());
+  }
+}

@@ -1,0 +1,98 @@
+package org.pyramiddrop.bench.checkpoint;
+
+import java.util.List;
+import java.util.Set;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.TextConfig;
+import org.pyramiddrop.loader.VisionConfig;
+
+/**
+ * The sizes of a LLaVA-1.5 checkpoint.
+ *
+ * @param layers decoder layers
+ * @param hidden the decoder's width
+ * @param intermediate width inside its feed-forward blocks
+ * @param heads query heads
+ * @param keyValueHeads key and value heads
+ * @param vocabulary rows of embedding and output head; the last 64 are the image token and padding,
+ *     as in LLaVA-1.5
+ * @param vision the vision tower
+ */
+public record CheckpointShape(
+    int layers,
+    int hidden,
+    int intermediate,
+    int heads,
+    int keyValueHeads,
+    int vocabulary,
+    VisionConfig vision) {
+
+  /** Vicuna 7B behind CLIP ViT-L/14 at 336 pixels. */
+  public static final CheckpointShape LLAVA_7B =
+      new CheckpointShape(
+          32,
+          4096,
+          11008,
+          32,
+          32,
+          32064,
+          new VisionConfig(1024, 4096, 24, 16, 336, 14, 3, 1e-5f, "quick_gelu"));
+
+  private static final int BEHIND_TEXT = 64;
+
+  /** Refuses sizes that no decoder has. */
+  public CheckpointShape {
+    if (layers < 1 || hidden < 1 || intermediate < 1 || heads < 1 || keyValueHeads < 1) {
+      throw new IllegalArgumentException("a checkpoint's sizes must be at least 1");
+    }
+    if (hidden % heads != 0 || hidden / heads % 2 != 0 || heads % keyValueHeads != 0) {
+      throw new IllegalArgumentException(
+          "%d columns don't make %d heads of an even size over %d key/value heads"
+              .formatted(hidden, heads, keyValueHeads));
+    }
+    if (vocabulary < CharacterTokenizer.LEAST + BEHIND_TEXT) {
+      throw new IllegalArgumentException(
+          "a vocabulary of %d is too small for every byte and letter; give at least %d"
+              .formatted(vocabulary, CharacterTokenizer.LEAST + BEHIND_TEXT));
+    }
+  }
+
+  /** The same with another depth. */
+  public CheckpointShape withLayers(int count) {
+    return new CheckpointShape(
+        count, hidden, intermediate, heads, keyValueHeads, vocabulary, vision);
+  }
+
+  /** The same with a vision tower of one small layer: as many image tokens, next to no weights. */
+  public CheckpointShape withTinyVision() {
+    VisionConfig tiny =
+        new VisionConfig(
+            64, 128, 2, 2, vision.imageSize(), vision.patchSize(), 3, 1e-5f, "quick_gelu");
+    return new CheckpointShape(
+        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, tiny);
+  }
+
+  /** What such a checkpoint's {@code config.json} says. */
+  public LlavaConfig config() {
+    TextConfig text =
+        new TextConfig(
+            "llama",
+            hidden,
+            intermediate,
+            layers,
+            heads,
+            keyValueHeads,
+            hidden / heads,
+            vocabulary,
+            4096,
+            1e-5f,
+            10000,
+            "silu",
+            false,
+            false,
+            false,
+            Set.of(2));
+    return new LlavaConfig(
+        "llava", vision, text, vocabulary - BEHIND_TEXT, List.of(-2), false, "gelu", true, false);
+  }
+}

@@ -1,0 +1,242 @@
+package org.pyramiddrop.transformer;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.TextConfig;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * A checkpoint's decoder on the CPU without vision tower and tokenizer, fed with random prompts:
+ * what benchmarks measure. It stands in this package because the decoder is not public.
+ */
+public final class StandaloneDecoder implements AutoCloseable {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final LlavaConfig config;
+  private final Kernels kernels;
+  private final Decoder decoder;
+  private final Resources resources;
+
+  private StandaloneDecoder(Path folder, WeightType dtype, int threads, Resources resources) {
+    this.resources = resources;
+    config = LlavaConfig.read(folder);
+    Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
+    kernels = resources.add(Devices.open("cpu", threads));
+    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, dtype));
+    decoder = resources.add(new Decoder(kernels, config, weights));
+  }
+
+  /** Opens the decoder of a model folder. */
+  public static StandaloneDecoder open(Path folder, WeightType dtype, int threads) {
+    Resources resources = new Resources();
+    try {
+      return new StandaloneDecoder(folder, dtype, threads, resources);
+    } catch (RuntimeException | Error e) {
+      resources.close();
+      throw e;
+    }
+  }
+
+  // Imports go one way: nothing in this package knows the benchmarks'.
+  private static float[] uniform(int count, long seed) {
+    Random random = new Random(seed);
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = 2 * random.nextFloat() - 1;
+    }
+    return values;
+  }
+
+  /** The checkpoint's configuration. */
+  public LlavaConfig config() {
+    return config;
+  }
+
+  /** A prompt of this shape with random token ids and random image embeddings. */
+  public RandomPrompt prompt(PromptShape shape, long seed) {
+    return new RandomPrompt(shape, seed);
+  }
+
+  /** A prompt's ids and image embeddings. */
+  public final class RandomPrompt implements AutoCloseable {
+    private final Prompt prompt;
+    private final List<Tensor> images = new ArrayList<>();
+
+    private RandomPrompt(PromptShape shape, long seed) {
+      List<Prompt.Span> spans = new ArrayList<>();
+      int at = 0;
+      for (int i = 0; i < shape.images().size(); i++) {
+        at += shape.text().get(i);
+        int count = shape.images().get(i);
+        spans.add(new Prompt.Span(at, count));
+        at += count;
+        Tensor image = kernels.allocate(count, config.text().hiddenSize());
+        kernels.upload(uniform(count * config.text().hiddenSize(), seed + i), image);
+        images.add(image);
+      }
+      int vocabulary = config.text().vocabSize();
+      int[] ids =
+          new Random(seed).ints(shape.textTokens() + shape.imageTokens(), 0, vocabulary).toArray();
+      prompt = new Prompt(ids, spans);
+    }
+
+    /** Embeds the prompt and makes a cache: everything that a prefill needs and that is not one. */
+    public Prefill start(PruningPlan plan) {
+      return new Prefill(this, plan.schedule(config.text().layers()));
+    }
+
+    @Override
+    public void close() {
+      images.forEach(Tensor::close);
+    }
+  }
+
+  /** One prompt on its way through the layers; runs once. */
+  public final class Prefill implements AutoCloseable {
+    private final Schedule schedule;
+    private final KeyValueCache cache;
+    private final Sequence sequence;
+    private final List<Double> layerMillis = new ArrayList<>();
+
+    private Prefill(RandomPrompt random, Schedule schedule) {
+      this.schedule = schedule;
+      cache = decoder.cache(random.prompt, schedule, 0);
+      sequence =
+          new Sequence(
+              kernels, schedule, random.prompt, decoder.merge(random.prompt, random.images));
+    }
+
+    /** Runs all layers and returns the last token's logits. */
+    public float[] run() {
+      try (Tensor logits = prefill(config.text().layers() + 1)) {
+        return kernels.download(logits);
+      }
+    }
+
+    /**
+     * Runs the first layers only.
+     *
+     * @param layers fewer than the model has: the last one computes the last token only
+     */
+    public void run(int layers) {
+      if (layers >= config.text().layers()) {
+        throw new IllegalArgumentException(
+            "of %d layers fewer can be run alone, not %d"
+                .formatted(config.text().layers(), layers));
+      }
+      try (Tensor _ = prefill(layers)) {
+        throw new AssertionError("the prefill went past layer " + layers);
+      } catch (Enough _) {
+        // As wanted.
+      }
+    }
+
+    private Tensor prefill(int stopAfter) {
+      long[] before = {System.nanoTime()};
+      return decoder.prefill(
+          sequence,
+          schedule,
+          cache,
+          done -> {
+            long now = System.nanoTime();
+            layerMillis.add((now - before[0]) / NANOS_PER_MILLI);
+            before[0] = now;
+            if (done == stopAfter) {
+              throw new Enough();
+            }
+          });
+    }
+
+    /** How long each layer took. */
+    public List<Double> layerMillis() {
+      return List.copyOf(layerMillis);
+    }
+
+    /** Hidden states of the tokens that are left, row by row. */
+    public float[] hidden() {
+      return kernels.download(sequence.hidden());
+    }
+
+    @Override
+    public void close() {
+      sequence.close();
+      cache.close();
+    }
+  }
+
+  /** Ends a prefill early. */
+  private static final class Enough extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Enough() {
+      super(null, null, false, false);
+    }
+  }
+
+  /**
+   * A cache that holds random keys and values of some tokens, for decode steps.
+   *
+   * @param cached tokens in each layer's cache
+   * @param steps how many steps there is room for
+   */
+  public Decoding decoding(int cached, int steps, long seed) {
+    return new Decoding(cached, steps, seed);
+  }
+
+  /** Decode steps, each one token longer than the one before. */
+  public final class Decoding implements AutoCloseable {
+    private final KeyValueCache cache;
+    private final Schedule schedule;
+    private final int vocabulary;
+    private int position;
+
+    private Decoding(int cached, int steps, long seed) {
+      TextConfig text = config.text();
+      Heads heads = new Heads(text.heads(), text.keyValueHeads(), text.headSize());
+      int[] capacities = new int[text.layers()];
+      Arrays.fill(capacities, cached + steps);
+      cache = new KeyValueCache(kernels, heads, capacities);
+      float[] random = uniform(cached * heads.keyValueColumns(), seed);
+      IntStream.range(0, text.layers())
+          .forEach(i -> {
+            KeyValueCache.Layer layer = cache.layer(i);
+            layer.extend(cached);
+            kernels.upload(random, layer.keys());
+            kernels.upload(random, layer.values());
+          });
+      schedule = PruningPlan.none().schedule(text.layers());
+      vocabulary = text.vocabSize();
+      position = cached;
+    }
+
+    /** Runs one further token and returns its logits. */
+    public float[] step() {
+      try (Tensor logits = decoder.decode(position % vocabulary, position, schedule, cache)) {
+        position++;
+        return kernels.download(logits);
+      }
+    }
+
+    @Override
+    public void close() {
+      cache.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    resources.close();
+  }
+}

@@ -1,0 +1,267 @@
+package org.pyramiddrop;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.cli.PyramidDropCommand;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The command line over the demo checkpoint. */
+class CommandLineTest {
+  private static final Path SCENES = Path.of("..", "..", "models", "scenes");
+  private static final Path MODEL = SCENES.resolve("model");
+  private static final Path PICTURE = SCENES.resolve("heldout").resolve("0000.png");
+  private static final Path OTHER_PICTURE = SCENES.resolve("heldout").resolve("0001.png");
+  private static final String QUESTION = "what number is on the gray triangle ?";
+
+  private record Run(int code, String out, String err) {}
+
+  @Test
+  void jsonIsOneObjectWithTheKeysItPromises() {
+    JsonNode root = json("--image", PICTURE.toString(), "--logits", "3");
+
+    assertThat(root.propertyNames())
+        .containsExactly(
+            "answer",
+            "tokenIds",
+            "promptTokens",
+            "imageTokens",
+            "stages",
+            "logits",
+            "flops",
+            "millis",
+            "backend",
+            "dtype");
+    assertThat(root.get("answer").stringValue()).isNotBlank();
+    assertThat(root.get("imageTokens").intValue()).isEqualTo(64);
+    assertThat(root.get("promptTokens").intValue()).isGreaterThan(64);
+    assertThat(root.get("backend").stringValue()).isEqualTo("cpu");
+    assertThat(root.get("dtype").stringValue()).isEqualTo("bfloat16");
+    assertThat(root.get("flops").get("total").doubleValue())
+        .isGreaterThan(2 * root.get("flops").get("paper").doubleValue());
+    assertThat(root.get("millis").propertyNames())
+        .containsExactly("load", "vision", "prefill", "decode");
+    assertThat(root.get("millis").get("prefill").doubleValue()).isPositive();
+    assertThat(root.get("logits").size()).isEqualTo(3);
+    assertThat(root.get("logits").get(0).get("id").intValue())
+        .as("greedy takes the highest logit")
+        .isEqualTo(root.get("tokenIds").get(0).intValue());
+    assertThat(root.get("logits").get(0).get("value").doubleValue())
+        .isGreaterThan(root.get("logits").get(1).get("value").doubleValue());
+  }
+
+  @Test
+  void eachStageKeepsHalfOfTheTokensOfTheStageBefore() {
+    JsonNode stages = json("--image", PICTURE.toString()).get("stages");
+
+    assertThat(numbers(stages, "firstLayer")).containsExactly(0, 2, 4, 6);
+    assertThat(numbers(stages, "imageTokens")).containsExactly(64, 32, 16, 8);
+    List<Integer> before = integers(stages.get(0).get("kept"));
+    assertThat(before).hasSize(64);
+    for (int i = 1; i < 4; i++) {
+      List<Integer> kept = integers(stages.get(i).get("kept"));
+      assertThat(kept).hasSize(64 >> i).isSorted().doesNotHaveDuplicates();
+      assertThat(before).containsAll(kept);
+      before = kept;
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void everyStrategyHasItsOwnStages(List<String> flags, List<Integer> counts) {
+    List<String> args = new ArrayList<>(List.of("--image", PICTURE.toString()));
+    args.addAll(flags);
+
+    assertThat(numbers(json(args.toArray(new String[0])).get("stages"), "imageTokens"))
+        .isEqualTo(counts);
+  }
+
+  static Stream<Arguments> everyStrategyHasItsOwnStages() {
+    return Stream.of(
+        Arguments.of(List.of("--pruning", "none"), List.of(64)),
+        Arguments.of(List.of("--pruning", "fastv", "--fastv-ratio", ".75"), List.of(64, 16)),
+        Arguments.of(List.of("--profile", "released", "--lambda", ".4"), List.of(64, 25, 10, 4)),
+        Arguments.of(List.of("--lambda", ".4"), List.of(64, 25, 10, 4)),
+        Arguments.of(List.of("--drop-layers", "1,7", "--keep-ratios", ".1,0"), List.of(64, 6, 0)));
+  }
+
+  @Test
+  void severalImagesAreReducedEachOnItsOwn() {
+    JsonNode root = json("--image", PICTURE.toString(), "--image", OTHER_PICTURE.toString());
+
+    JsonNode last = root.get("stages").get(3);
+    assertThat(root.get("imageTokens").intValue()).isEqualTo(128);
+    assertThat(last.get("imageTokens").intValue()).isEqualTo(16);
+    assertThat(last.get("kept").size()).isEqualTo(2);
+    assertThat(integers(last.get("kept").get(0))).hasSize(8);
+    assertThat(integers(last.get("kept").get(1))).hasSize(8);
+  }
+
+  @Test
+  void withoutAnImageTheRunIsTextOnly() {
+    JsonNode root = json();
+
+    assertThat(root.get("imageTokens").intValue()).isZero();
+    assertThat(root.get("flops").get("paper").doubleValue()).isZero();
+  }
+
+  @Test
+  void theSameSeedDrawsTheSameAnswer() {
+    String[] flags = {"--image", PICTURE.toString(), "--temperature", "3", "--seed", "7"};
+
+    assertThat(json(flags).get("tokenIds")).isEqualTo(json(flags).get("tokenIds"));
+  }
+
+  @Test
+  void textStreamsTheAnswerJsonHoldsAndThenThePyramid(@TempDir Path folder) throws IOException {
+    Path overlay = folder.resolve("overlay.png");
+
+    Run run = generate("--image", PICTURE.toString(), "--overlay", overlay.toString());
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out().lines())
+        .containsExactly(
+            json("--image", PICTURE.toString()).get("answer").stringValue(),
+            "",
+            "stage  layers  image tokens   share",
+            "    0     0-1            64  100.0%",
+            "    1     2-3            32   50.0%",
+            "    2     4-5            16   25.0%",
+            "    3     6-7             8   12.5%",
+            "",
+            "overlay: " + overlay);
+    BufferedImage drawn = ImageIO.read(overlay.toFile());
+    assertThat(drawn.getWidth()).isGreaterThan(4 * 336);
+    assertThat(drawn.getHeight()).isGreaterThan(336);
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void badUseIsOneLineAndTwo(List<String> flags, String message) {
+    Run run = generate(flags.toArray(new String[0]));
+
+    assertThat(run.err().lines()).singleElement().asString().contains(message);
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.out()).isEmpty();
+  }
+
+  static Stream<Arguments> badUseIsOneLineAndTwo() {
+    return Stream.of(
+        Arguments.of(List.of("--backend", "cuda"), "--backend cuda can't be used: "),
+        Arguments.of(
+            List.of("--drop-layers", "8", "--keep-ratios", ".5"),
+            "drop layer 8 is outside the model's 8 decoder layers: choose 1 to 7"),
+        Arguments.of(List.of("--image", SCENES.resolve("draw.py").toString()), "draw.py"),
+        Arguments.of(
+            Stream.generate(() -> List.of("--image", PICTURE.toString()))
+                .limit(8)
+                .flatMap(List::stream)
+                .toList(),
+            "the model's context holds 512"));
+  }
+
+  @Test
+  void aRawPromptNeedsAPlaceForEachPicture() {
+    Run run =
+        run(
+            "generate",
+            "--model",
+            MODEL.toString(),
+            "--image",
+            PICTURE.toString(),
+            "--raw-prompt",
+            "no place here");
+
+    assertThat(run.err().lines()).singleElement().asString().contains("0 <image> places");
+    assertThat(run.code()).isEqualTo(2);
+  }
+
+  @Test
+  void aTruncatedCheckpointIsAFailedRunOfOneLine(@TempDir Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(MODEL)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+    Path weights = folder.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    Files.write(weights, Arrays.copyOf(bytes, bytes.length - 1));
+
+    Run run = run("generate", "--model", folder.toString(), "--prompt", QUESTION);
+
+    assertThat(run.err().lines()).singleElement().asString().contains("model.safetensors");
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void withoutTheVectorModuleItStartsItselfAgainWithIt() throws Exception {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                "org.pyramiddrop.cli.Main",
+                "generate",
+                "--model",
+                "/does/not/exist",
+                "--prompt",
+                "x")
+            .start();
+    String out = new String(process.getInputStream().readAllBytes(), UTF_8);
+    String err = new String(process.getErrorStream().readAllBytes(), UTF_8);
+
+    assertThat(process.waitFor()).isEqualTo(2);
+    assertThat(out).isEmpty();
+    assertThat(err).contains("pyramiddrop: /does/not/exist: no such folder");
+  }
+
+  private static JsonNode json(String... flags) {
+    List<String> all = new ArrayList<>(List.of(flags));
+    all.addAll(List.of("--format", "json"));
+    Run run = generate(all.toArray(new String[0]));
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isZero();
+    assertThat(run.out().lines()).hasSize(1);
+    return JsonMapper.shared().readTree(run.out());
+  }
+
+  private static Run generate(String... flags) {
+    List<String> all =
+        new ArrayList<>(List.of("generate", "--model", MODEL.toString(), "--prompt", QUESTION));
+    all.addAll(List.of(flags));
+    return run(all.toArray(new String[0]));
+  }
+
+  private static Run run(String... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    int code = PyramidDropCommand.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
+    return new Run(code, out.toString(), err.toString());
+  }
+
+  private static List<Integer> numbers(JsonNode stages, String key) {
+    return stages.valueStream().map(stage -> stage.get(key).intValue()).toList();
+  }
+
+  private static List<Integer> integers(JsonNode array) {
+    return array.valueStream().map(JsonNode::intValue).toList();
+  }
+}
