@@ -14,14 +14,17 @@ SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -
 # What the command and the libraries beside it use of Java.
 RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.management,jdk.unsupported
 
+BENCH = $(JAVA_HOME)/bin/java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+  -cp "bench/target/classes:bench/target/lib/*" org.pyramiddrop.bench.Bench
+
 SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench fixtures dist format clean tools
+.PHONY: help build run test bench compare big-checkpoint benchmarks fixtures dist format clean tools
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 build: $(JAR) ## Build bin/pyramiddrop, without tests
 
@@ -38,10 +41,19 @@ run: $(JAR) ## Ask the demo model three questions about one picture, and draw wh
 test: tools ## Build everything and run all checks and tests
 	$(MAVEN) $(QUIET) verify
 
-bench: tools ## Run the benchmarks; ARGS goes to JMH, e.g. make bench ARGS=Linear
+bench: benchmarks ## Run the benchmarks in some minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
+	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
+	$(if $(ARGS),,$(BENCH) pruning $(if $(FULL),,--layers 4 --pairs 3))
+
+compare: benchmarks ## Time operations in turn with PyTorch, with PYTHON (torch, transformers)
+	$(BENCH) compare --python $(PYTHON) $(ARGS)
+
+big-checkpoint: benchmarks ## Write a 14 GB checkpoint with random weights to OUT; ARGS="--layers 4" makes it smaller
+	@test -n "$(OUT)" || { echo "say where: make big-checkpoint OUT=folder" >&2; exit 1; }
+	$(BENCH) checkpoint $(ARGS) $(OUT)
+
+benchmarks: tools
 	$(MAVEN) $(QUIET) -q -pl bench -am package -Dmaven.test.skip -Dspotless.check.skip
-	$(JAVA_HOME)/bin/java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-	  -cp "bench/target/classes:bench/target/lib/*" org.openjdk.jmh.Main $(ARGS)
 
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
 	$(PYTHON) src/test/fixtures/make_fixtures.py

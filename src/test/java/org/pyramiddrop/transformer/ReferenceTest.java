@@ -13,11 +13,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
@@ -169,6 +172,19 @@ final class ReferenceTest {
         assertThat(actual.ids(0, actual.length())).isEqualTo(parts.ints(prompt + ".inputIds"));
         assertThat(actual.images()).isEqualTo(parts.prompt(prompt).images());
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("prompts")
+  void rendersTheChatTemplateAsJinjaDoes(String name, String prompt) {
+    try (Fixture fixture = new Fixture(name)) {
+      JsonNode expected = fixture.json().get("prompts").get(prompt);
+      ChatTurn turn =
+          new ChatTurn(
+              Role.USER, expected.get("pictures").size(), expected.get("words").asString());
+      assertThat(ChatTemplate.read(fixture.folder()).render(List.of(turn), true))
+          .isEqualTo(expected.get("rendered").asString());
     }
   }
 

@@ -25,7 +25,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Option(
       names = "--quick",
-      description = "one virtual machine and few repetitions: minutes instead of most of an hour")
+      description = "one virtual machine and few repetitions for each benchmark")
   private boolean quick;
 
   RunCommand(PrintWriter out) {

@@ -66,7 +66,7 @@ final class SideBySide implements Callable<Integer> {
       }
       for (Contest contest : Contest.all(BenchFolder.decoder(BenchFolder.LAYERS))) {
         if (contest.name().contains(only)) {
-          scores.add(run(contest, torch, threads, repetitions));
+          scores.add(run(contest, torch, threads, repetitions, PAUSE_MILLIS));
         }
       }
       print(scores, torch.versions());
@@ -75,16 +75,17 @@ final class SideBySide implements Callable<Integer> {
     return 0;
   }
 
-  static Score run(Contest contest, TorchSide torch, int threads, int repetitions) {
+  static Score run(
+      Contest contest, TorchSide torch, int threads, int repetitions, long pauseMillis) {
     List<Double> ours = new ArrayList<>();
     List<Double> theirs = new ArrayList<>();
     torch.prepare(contest.request());
     try (Contest.Side side = contest.prepare(threads)) {
       for (int i = 0; i < WARM_UP + repetitions; i++) {
         double our = side.millis();
-        pause();
+        pause(pauseMillis);
         double their = torch.millis();
-        pause();
+        pause(pauseMillis);
         if (i >= WARM_UP) {
           ours.add(our);
           theirs.add(their);
@@ -94,9 +95,9 @@ final class SideBySide implements Callable<Integer> {
     return new Score(contest, Spread.of(ours), Spread.of(theirs));
   }
 
-  private static void pause() {
+  private static void pause(long millis) {
     try {
-      Thread.sleep(PAUSE_MILLIS);
+      Thread.sleep(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new TorchSide.Failure("interrupted");

@@ -73,10 +73,10 @@ public final class Device implements AutoCloseable {
     return out;
   }
 
-  /** A weight that may be stacked of several parts, and may be a view between rows of NaN. */
+  /** A weight that may be stacked of several parts, and is a view of a view between rows of NaN. */
   Weight weight(DType dtype, float[] values, int columns) {
     int rows = values.length / columns;
-    int before = draw.between(0, 2);
+    int before = draw.between(0, 3);
     int total = before + rows + draw.between(0, 2);
     float[] all = new float[total * columns];
     Arrays.fill(all, Float.NaN);
@@ -88,7 +88,9 @@ public final class Device implements AutoCloseable {
           Stored.matrix(dtype, Arrays.copyOfRange(all, from * columns, to * columns), columns));
       from = to;
     }
-    return owned(kernels.weight(parts)).rows(before, rows);
+    int first = draw.between(0, before);
+    Weight view = owned(kernels.weight(parts)).rows(first, total - first);
+    return view.rows(before - first, rows);
   }
 
   Indices indices(int... values) {

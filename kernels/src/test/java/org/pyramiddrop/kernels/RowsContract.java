@@ -23,8 +23,7 @@ interface RowsContract extends Subject {
       Arrays.setAll(actual, i -> Float.floatToIntBits(embedded[i]));
       int[] expected = new int[embedded.length];
       Arrays.setAll(
-          expected,
-          i -> Float.floatToIntBits(Stored.decode(dtype, ids[i / 256] * 256 + i % 256)));
+          expected, i -> Float.floatToIntBits(Stored.decode(dtype, ids[i / 256] * 256 + i % 256)));
       assertThat(actual).as("%s", dtype).isEqualTo(expected);
       device().endCase();
     }

@@ -33,6 +33,9 @@ final class TemplateText {
 
   private static final Pattern GENERATION = Pattern.compile("\\{%(?:end)?generation%}");
 
+  private static final Pattern PARTS_LOOP = Pattern.compile("\\{%for (\\w+) in message\\.content");
+  private static final Pattern FIXED = Pattern.compile(OPEN + "[^" + CLOSE + "]*" + CLOSE);
+
   private TemplateText() {}
 
   /** The template in that spelling; empty if it isn't put together from plain tags. */
@@ -59,7 +62,27 @@ final class TemplateText {
     }
     appendFixed(canonical, source.substring(reached));
     String whole = GENERATION.matcher(canonical).replaceAll("");
-    return Optional.of(whole.replace("" + CLOSE + OPEN, ""));
+    return Optional.of(nameParts(whole.replace("" + CLOSE + OPEN, "")));
+  }
+
+  // A loop over a message's parts may call each what it likes; here it is always "content".
+  private static String nameParts(String text) {
+    String named = text;
+    Matcher loop = PARTS_LOOP.matcher(text);
+    while (loop.find()) {
+      Pattern name = Pattern.compile("(?<![\\w.])" + loop.group(1) + "(?= in |\\.)");
+      StringBuilder renamed = new StringBuilder();
+      Matcher pieces = FIXED.matcher(named);
+      int reached = 0;
+      while (pieces.find()) {
+        renamed.append(name.matcher(named.substring(reached, pieces.start())).replaceAll("content"));
+        renamed.append(pieces.group());
+        reached = pieces.end();
+      }
+      renamed.append(name.matcher(named.substring(reached)).replaceAll("content"));
+      named = renamed.toString();
+    }
+    return named;
   }
 
   // Transformers renders with trim_blocks and lstrip_blocks: the spaces before a statement or

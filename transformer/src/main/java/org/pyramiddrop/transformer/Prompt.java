@@ -6,7 +6,8 @@ import java.util.List;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 
 /**
- * A prompt as the decoder sees it: token ids with each {@code <image>} repeated for as many tokens as the image has.
+ * A prompt as the decoder sees it: token ids with each {@code <image>} repeated for as many tokens
+ * as the image has.
  */
 final class Prompt {
   /** A run of tokens, {@code start} to {@code start + count - 1}. */

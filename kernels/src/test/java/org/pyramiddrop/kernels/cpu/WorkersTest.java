@@ -10,6 +10,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -41,7 +42,7 @@ class WorkersTest {
   }
 
   @Test
-  void runsTasksAtTheSameTime() {
+  void runsTasksAtTheSameTimeAndWaitsForTheSlowest() {
     try (Workers workers = new Workers(2)) {
       CountDownLatch both = new CountDownLatch(2);
       AtomicInteger met = new AtomicInteger();
@@ -49,7 +50,11 @@ class WorkersTest {
           2,
           (task, worker) -> {
             both.countDown();
-            met.addAndGet(await(both) ? 1 : 0);
+            boolean bothCame = await(both);
+            if (worker != 0) {
+              LockSupport.parkNanos(50_000_000);
+            }
+            met.addAndGet(bothCame ? 1 : 0);
           });
       assertThat(met.get()).isEqualTo(2);
     }

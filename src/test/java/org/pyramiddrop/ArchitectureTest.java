@@ -1,0 +1,106 @@
+package org.pyramiddrop;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Imports run one way: the table in ARCHITECTURE.md. */
+final class ArchitectureTest {
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("org.pyramiddrop");
+
+  private static final String CUDA = "org.pyramiddrop.cuda..";
+  private static final String KERNELS = "org.pyramiddrop.kernels..";
+  private static final String LOADER = "org.pyramiddrop.loader..";
+  private static final String TRANSFORMER = "org.pyramiddrop.transformer..";
+  private static final String CLI = "org.pyramiddrop.cli..";
+  private static final String BENCH = "org.pyramiddrop.bench..";
+
+  @Test
+  void seesEveryModule() {
+    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, CLI, BENCH)) {
+      String name = room.substring(0, room.length() - 2);
+      assertThat(CLASSES.stream().anyMatch(c -> c.getPackageName().startsWith(name)))
+          .as(room)
+          .isTrue();
+    }
+  }
+
+  @Test
+  void bindingsAndLoaderImportNothingOfOurs() {
+    noClasses()
+        .that()
+        .resideInAPackage(CUDA)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(KERNELS, LOADER, TRANSFORMER, CLI, BENCH)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideInAPackage(LOADER)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(CUDA, KERNELS, TRANSFORMER, CLI, BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void kernelsImportOnlyBindings() {
+    noClasses()
+        .that()
+        .resideInAPackage(KERNELS)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(LOADER, TRANSFORMER, CLI, BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void theModelIsWrittenOverKernelsAndNoDevice() {
+    noClasses()
+        .that()
+        .resideInAPackage(TRANSFORMER)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.check..", CLI, BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void theCommandLineAndTheBenchmarksAreImportedByNobody() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(CLI, BENCH)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(CLI, BENCH)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideInAPackage(CLI)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(CUDA, "org.pyramiddrop.kernels.cpu..", BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void onlyTheCpuDeviceUsesTheIncubatingVectorApi() {
+    classes()
+        .that()
+        .resideOutsideOfPackages("org.pyramiddrop.kernels.cpu..", BENCH)
+        .should()
+        .onlyDependOnClassesThat()
+        .resideOutsideOfPackage("jdk.incubator..")
+        .check(CLASSES);
+  }
+}

@@ -1,0 +1,234 @@
+package org.pyramiddrop.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.transformer.generation.Sampling;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/** The public entry, over a small random checkpoint whose answers never stop by themselves. */
+final class LlavaTest {
+  private static final Fixture FIXTURE = new Fixture("gqa-bfloat16-sharded");
+  private static final Options TWELVE = Options.defaults().withMaxTokens(12);
+
+  private static Llava load() {
+    return Llava.load(FIXTURE.folder(), LoadOptions.defaults().withBackend(Backend.CPU));
+  }
+
+  private static Question question() {
+    return FIXTURE.question("oneImage");
+  }
+
+  @Test
+  void everyThreadGetsTheAnswerItWouldGetAlone() throws Exception {
+    List<PruningPlan> plans =
+        List.of(
+            PruningPlan.none(),
+            PruningPlan.pyramid(3, 0.5),
+            PruningPlan.fastV(2, 0.5),
+            PruningPlan.released(3, 0.7));
+    try (Llava model = load();
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Answer> alone =
+          plans.stream().map(p -> model.ask(question(), TWELVE.withPruning(p))).toList();
+      List<Future<Answer>> together = new ArrayList<>();
+      for (int i = 0; i < 16; i++) {
+        PruningPlan plan = plans.get(i % plans.size());
+        together.add(threads.submit(() -> model.ask(question(), TWELVE.withPruning(plan))));
+      }
+      for (int i = 0; i < together.size(); i++) {
+        Answer expected = alone.get(i % plans.size());
+        Answer actual = together.get(i).get(2, TimeUnit.MINUTES);
+        assertThat(actual.tokenIds()).isEqualTo(expected.tokenIds());
+        assertThat(actual.stages()).isEqualTo(expected.stages());
+      }
+    }
+  }
+
+  @Test
+  void streamsTheTextThatItReturns() {
+    try (Llava model = load()) {
+      StringBuilder streamed = new StringBuilder();
+      List<Integer> ids = new ArrayList<>();
+      Answer answer =
+          model.ask(
+              question(),
+              TWELVE,
+              (id, text) -> {
+                ids.add(id);
+                streamed.append(text);
+                return true;
+              });
+      assertThat(streamed).hasToString(answer.text());
+      assertThat(ids).startsWith(answer.tokenIds().toArray(Integer[]::new));
+      assertThat(answer.tokenIds()).hasSize(12);
+      assertThat(answer.finish()).isEqualTo(Finish.LENGTH);
+    }
+  }
+
+  @Test
+  void aListenerEndsTheAnswer() {
+    try (Llava model = load()) {
+      Answer answer = model.ask(question(), TWELVE, (id, text) -> false);
+      assertThat(answer.finish()).isEqualTo(Finish.CANCELLED);
+      assertThat(answer.tokenIds()).hasSize(1);
+    }
+  }
+
+  @Test
+  void anInterruptEndsTheAnswerAndStaysSet() {
+    try (Llava model = load()) {
+      List<Integer> heard = new ArrayList<>();
+      Answer answer =
+          model.ask(
+              question(),
+              TWELVE,
+              (id, text) -> {
+                heard.add(id);
+                if (heard.size() == 3) {
+                  Thread.currentThread().interrupt();
+                }
+                return true;
+              });
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(answer.finish()).isEqualTo(Finish.CANCELLED);
+      assertThat(answer.tokenIds()).hasSize(3);
+
+      Thread.currentThread().interrupt();
+      assertThatThrownBy(() -> model.ask(question(), TWELVE))
+          .isInstanceOf(CancellationException.class);
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(model.ask(question(), TWELVE).tokenIds()).hasSize(12);
+    }
+  }
+
+  @Test
+  void closingEndsARunningAnswerAndLetsNoNewOneIn() throws Exception {
+    Llava model = load();
+    CountDownLatch started = new CountDownLatch(1);
+    CountDownLatch closing = new CountDownLatch(1);
+    try (ExecutorService threads = Executors.newSingleThreadExecutor()) {
+      Future<Answer> running =
+          threads.submit(
+              () ->
+                  model.ask(
+                      question(),
+                      TWELVE,
+                      (id, text) -> {
+                        started.countDown();
+                        awaitQuietly(closing);
+                        return true;
+                      }));
+      assertThat(started.await(1, TimeUnit.MINUTES)).isTrue();
+      Thread closer = Thread.ofPlatform().start(model::close);
+      while (closer.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      closing.countDown();
+      assertThatThrownBy(() -> running.get(1, TimeUnit.MINUTES))
+          .hasRootCauseInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("the model is closed");
+      closer.join();
+    }
+    assertThatThrownBy(() -> model.ask(question())).hasMessage("the model is closed");
+    model.close();
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void equalSeedsGiveEqualAnswersAndOthersDiffer() {
+    try (Llava model = load()) {
+      Options hot = TWELVE.withSampling(Sampling.of(1.5, 0.95, 7));
+      Answer first = model.ask(question(), hot);
+      assertThat(model.ask(question(), hot).tokenIds()).isEqualTo(first.tokenIds());
+      Options other = TWELVE.withSampling(Sampling.of(1.5, 0.95, 8));
+      assertThat(model.ask(question(), other).tokenIds()).isNotEqualTo(first.tokenIds());
+    }
+  }
+
+  @Test
+  void widenedWeightsGiveTheSameLogits() {
+    try (Llava stored = load();
+        Llava widened =
+            Llava.load(
+                FIXTURE.folder(),
+                new LoadOptions(Backend.CPU, WeightType.FLOAT32, 2))) {
+      assertThat(stored.dtype()).isEqualTo("bfloat16");
+      assertThat(widened.dtype()).isEqualTo("float32");
+      Options options = TWELVE.withTopLogits(5);
+      List<TokenLogit> expected = stored.ask(question(), options).logits();
+      List<TokenLogit> actual = widened.ask(question(), options).logits();
+      for (int i = 0; i < 5; i++) {
+        assertThat(actual.get(i).id()).isEqualTo(expected.get(i).id());
+        assertThat(Math.abs(actual.get(i).value() - expected.get(i).value())).isLessThan(1e-5f);
+      }
+    }
+  }
+
+  @Test
+  void keepsKeysAndValuesOnlyForTheTokensOfEachStage() {
+    try (Llava model = load()) {
+      Answer answer = model.ask(question(), TWELVE.withPruning(PruningPlan.pyramid(3, 0.5)));
+      int text = answer.promptTokens() - answer.imageTokens();
+      long tokens = 0;
+      for (int layer = 0; layer < 7; layer++) {
+        int image = layer < 2 ? 36 : layer < 4 ? 18 : 9;
+        tokens += text + image + 11;
+      }
+      assertThat(answer.kvBytes()).isEqualTo(tokens * 2 * 2 * 10 * Float.BYTES);
+    }
+  }
+
+  @Test
+  void refusesAPromptThatLeavesNoRoom() {
+    try (Llava model = load()) {
+      int limit = model.config().text().maxPositions();
+      Question longer = Question.of("word ".repeat(limit));
+      assertThatThrownBy(() -> model.ask(longer))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("the model's context holds " + limit);
+    }
+  }
+
+  @Test
+  void refusesAPromptWithoutAPlaceForEachPicture() {
+    try (Llava model = load()) {
+      Picture picture = Picture.read(FIXTURE.picture("wide"));
+      assertThatThrownBy(() -> model.ask(new Question("USER: what ? ASSISTANT:", List.of(picture), true)))
+          .hasMessage("the prompt has 0 <image> places for 1 picture");
+      assertThatThrownBy(() -> model.ask(new Question("<image> what", List.of(), true)))
+          .hasMessage("the prompt has 1 <image> place for 0 pictures");
+      assertThatThrownBy(() -> model.ask(Question.of("what is <image> ?", List.of(picture))))
+          .hasMessageContaining("the prompt contains <image>");
+    }
+  }
+
+  @Test
+  void refusesAPlanThatDoesNotFitTheModel() {
+    try (Llava model = load()) {
+      for (int layer : new int[] {0, 7}) {
+        Options options = TWELVE.withPruning(PruningPlan.pyramid(List.of(layer), 0.5));
+        assertThatThrownBy(() -> model.ask(question(), options))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("drop layer " + layer);
+      }
+    }
+  }
+}
