@@ -3,9 +3,6 @@ package org.pyramiddrop.kernels.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 import org.pyramiddrop.kernels.DType;
 
 /** Stored numbers made floats: exact for every dtype, subnormal, infinite and NaN ones included. */
@@ -60,16 +57,5 @@ final class Numbers {
 
   static float bfloat16(short bits) {
     return Float.intBitsToFloat(bits << 16);
-  }
-
-  /** Widens the binary16 number in the low half of each lane; the high half is ignored. */
-  static FloatVector float16(IntVector halves) {
-    IntVector magnitude = halves.and(0x7fff);
-    // With 13 zero bits below, exponent and fraction read as a float that is 2^112 too small.
-    FloatVector value =
-        magnitude.lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
-    IntVector bits = value.reinterpretAsInts();
-    bits = bits.blend(bits.or(0x7f800000), magnitude.compare(VectorOperators.GE, 0x7c00));
-    return bits.or(halves.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
   }
 }

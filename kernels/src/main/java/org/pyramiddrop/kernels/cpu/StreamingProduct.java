@@ -9,6 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
 
 /**
  * Decode's products, few rows at a time: every weight is read once, in order, and widened in
@@ -26,6 +27,14 @@ final class StreamingProduct {
   private static final VectorSpecies<Integer> I = Lanes.INTS;
   private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
   private static final int STEP = 2 * Lanes.COUNT;
+
+  /** What x is multiplied with before it meets binary16 weights: far from overflow and underflow alike. */
+  private static final float FLOAT16_INPUT_SCALE = 0x1p100f;
+
+  private static final float FLOAT16_SUM_SCALE = 0x1p12f;
+
+  /** A binary16 infinity's bits as {@link #float16Bits} leaves them. */
+  private static final int FLOAT16_INFINITY = 0x1f << 23;
 
   /**
    * Weight rows read side by side: as many streams for the memory to work on, and sums to keep
@@ -112,8 +121,9 @@ final class StreamingProduct {
         int evens = (inputs + 1) / 2;
         float[] row = new float[inputs];
         rows[r] = row;
+        float scale = w.dtype() == DType.FLOAT16 ? FLOAT16_INPUT_SCALE : 1;
         for (int i = 0; i < inputs; i++) {
-          row[(i & 1) * evens + i / 2] = x.data()[at + i];
+          row[(i & 1) * evens + i / 2] = x.data()[at + i] * scale;
         }
       }
     }
@@ -124,67 +134,80 @@ final class StreamingProduct {
   private static void products(CpuWeight w, int from, int count, float[] x, float[] sums) {
     for (int done = 0; done < count; ) {
       int row = from + done;
-      int here = Math.min(count - done, w.contiguous(row));
+      int rows = Math.min(count - done, w.contiguous(row));
       MemorySegment segment = w.segment(row);
-      long rowBytes = (long) w.columns() * w.dtype().bytes();
-      long at = w.offset(row);
-      for (int j = 0; j < here; j += ROWS) {
-        // The last group repeats its last row rather than have a tail of its own.
-        int high = Math.min(ROWS, here - j);
-        long a = at + j * rowBytes;
-        long b = a + Math.min(1, high - 1) * rowBytes;
-        long c = a + Math.min(2, high - 1) * rowBytes;
-        long d = a + Math.min(3, high - 1) * rowBytes;
-        float[] four =
-            switch (w.dtype()) {
-              case BFLOAT16 -> bfloat16(segment, a, b, c, d, x);
-              case FLOAT16 -> float16(segment, a, b, c, d, x);
-              case FLOAT32 -> float32(segment, a, b, c, d, x);
-            };
-        System.arraycopy(four, 0, sums, done + j, high);
+      switch (w.dtype()) {
+        case BFLOAT16 -> bfloat16(segment, w.offset(row), rows, x, sums, done);
+        case FLOAT16 -> float16(segment, w.offset(row), rows, x, sums, done);
+        case FLOAT32 -> float32(segment, w.offset(row), rows, x, sums, done);
       }
-      done += here;
+      done += rows;
     }
   }
 
-  private static float[] bfloat16(MemorySegment w, long a, long b, long c, long d, float[] x) {
+  // Each of the following is one large method on purpose: the compiler then treats it alone, and its sums stay
+  // in registers. Called for four rows at a time instead, they were inlined together and ran at half the speed.
+  // The last group of rows repeats its last row rather than have a tail of its own.
+
+  private static void bfloat16(
+      MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
     int bound = x.length - x.length % STEP;
-    FloatVector a0 = FloatVector.zero(F);
-    FloatVector a1 = a0;
-    FloatVector b0 = a0;
-    FloatVector b1 = a0;
-    FloatVector c0 = a0;
-    FloatVector c1 = a0;
-    FloatVector d0 = a0;
-    FloatVector d1 = a0;
-    for (int i = 0; i < bound; i += STEP) {
-      FloatVector even = FloatVector.fromArray(F, x, i / 2);
-      FloatVector next = FloatVector.fromArray(F, x, odd + i / 2);
-      IntVector pairs = IntVector.fromMemorySegment(I, w, a + 2L * i, LITTLE);
-      a0 = even.fma(low(pairs), a0);
-      a1 = next.fma(high(pairs), a1);
-      pairs = IntVector.fromMemorySegment(I, w, b + 2L * i, LITTLE);
-      b0 = even.fma(low(pairs), b0);
-      b1 = next.fma(high(pairs), b1);
-      pairs = IntVector.fromMemorySegment(I, w, c + 2L * i, LITTLE);
-      c0 = even.fma(low(pairs), c0);
-      c1 = next.fma(high(pairs), c1);
-      pairs = IntVector.fromMemorySegment(I, w, d + 2L * i, LITTLE);
-      d0 = even.fma(low(pairs), d0);
-      d1 = next.fma(high(pairs), d1);
+    for (int j = 0; j < rows; j += ROWS) {
+      long a = start + 2L * x.length * j;
+      long b = start + 2L * x.length * Math.min(j + 1, rows - 1);
+      long c = start + 2L * x.length * Math.min(j + 2, rows - 1);
+      long d = start + 2L * x.length * Math.min(j + 3, rows - 1);
+      FloatVector a0 = FloatVector.zero(F);
+      FloatVector a1 = a0;
+      FloatVector b0 = a0;
+      FloatVector b1 = a0;
+      FloatVector c0 = a0;
+      FloatVector c1 = a0;
+      FloatVector d0 = a0;
+      FloatVector d1 = a0;
+      for (int i = 0; i < bound; i += STEP) {
+        FloatVector even = FloatVector.fromArray(F, x, i / 2);
+        FloatVector next = FloatVector.fromArray(F, x, odd + i / 2);
+        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 2L * i, LITTLE);
+        a0 = even.fma(low(pairs), a0);
+        a1 = next.fma(high(pairs), a1);
+        pairs = IntVector.fromMemorySegment(I, w, b + 2L * i, LITTLE);
+        b0 = even.fma(low(pairs), b0);
+        b1 = next.fma(high(pairs), b1);
+        pairs = IntVector.fromMemorySegment(I, w, c + 2L * i, LITTLE);
+        c0 = even.fma(low(pairs), c0);
+        c1 = next.fma(high(pairs), c1);
+        pairs = IntVector.fromMemorySegment(I, w, d + 2L * i, LITTLE);
+        d0 = even.fma(low(pairs), d0);
+        d1 = next.fma(high(pairs), d1);
+      }
+      float as = a0.add(a1).reduceLanes(VectorOperators.ADD);
+      float bs = b0.add(b1).reduceLanes(VectorOperators.ADD);
+      float cs = c0.add(c1).reduceLanes(VectorOperators.ADD);
+      float ds = d0.add(d1).reduceLanes(VectorOperators.ADD);
+      for (int i = bound; i < x.length; i++) {
+        float xi = x[(i & 1) * odd + i / 2];
+        as += xi * Numbers.bfloat16(w.get(Numbers.SHORT, a + 2L * i));
+        bs += xi * Numbers.bfloat16(w.get(Numbers.SHORT, b + 2L * i));
+        cs += xi * Numbers.bfloat16(w.get(Numbers.SHORT, c + 2L * i));
+        ds += xi * Numbers.bfloat16(w.get(Numbers.SHORT, d + 2L * i));
+      }
+      put(sums, to + j, Math.min(ROWS, rows - j), as, bs, cs, ds);
     }
-    float[] sums = {
-      Lanes.sum(a0.add(a1)), Lanes.sum(b0.add(b1)), Lanes.sum(c0.add(c1)), Lanes.sum(d0.add(d1))
-    };
-    for (int i = bound; i < x.length; i++) {
-      float xi = x[(i & 1) * odd + i / 2];
-      sums[0] += xi * Numbers.bfloat16(w.get(Numbers.SHORT, a + 2L * i));
-      sums[1] += xi * Numbers.bfloat16(w.get(Numbers.SHORT, b + 2L * i));
-      sums[2] += xi * Numbers.bfloat16(w.get(Numbers.SHORT, c + 2L * i));
-      sums[3] += xi * Numbers.bfloat16(w.get(Numbers.SHORT, d + 2L * i));
+  }
+
+  private static void put(float[] sums, int at, int count, float a, float b, float c, float d) {
+    sums[at] = a;
+    if (count > 1) {
+      sums[at + 1] = b;
     }
-    return sums;
+    if (count > 2) {
+      sums[at + 2] = c;
+    }
+    if (count > 3) {
+      sums[at + 3] = d;
+    }
   }
 
   private static FloatVector low(IntVector pairs) {
@@ -195,59 +218,73 @@ final class StreamingProduct {
     return pairs.and(0xffff0000).reinterpretAsFloats();
   }
 
-  private static float[] float16(MemorySegment w, long a, long b, long c, long d, float[] x) {
+  /**
+   * Shifted right by three, with its sign kept, a binary16 number in an upper half reads as a float that is 2^112
+   * too small. x makes up for most of that beforehand and the sum for the rest. Infinities and NaN would
+   * read as finite numbers; a row that holds one is summed again, number by number.
+   */
+  private static void float16(
+      MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
     int bound = x.length - x.length % STEP;
-    FloatVector as = FloatVector.zero(F);
-    FloatVector bs = as;
-    FloatVector cs = as;
-    FloatVector ds = as;
-    for (int i = 0; i < bound; i += STEP) {
-      FloatVector even = FloatVector.fromArray(F, x, i / 2);
-      FloatVector next = FloatVector.fromArray(F, x, odd + i / 2);
-      as = pairs16(IntVector.fromMemorySegment(I, w, a + 2L * i, LITTLE), even, next, as);
-      bs = pairs16(IntVector.fromMemorySegment(I, w, b + 2L * i, LITTLE), even, next, bs);
-      cs = pairs16(IntVector.fromMemorySegment(I, w, c + 2L * i, LITTLE), even, next, cs);
-      ds = pairs16(IntVector.fromMemorySegment(I, w, d + 2L * i, LITTLE), even, next, ds);
+    for (int j = 0; j < rows; j++) {
+      long at = start + 2L * x.length * j;
+      FloatVector evens = FloatVector.zero(F);
+      FloatVector odds = evens;
+      IntVector largest = IntVector.zero(I);
+      for (int i = 0; i < bound; i += STEP) {
+        IntVector pairs = IntVector.fromMemorySegment(I, w, at + 2L * i, LITTLE);
+        IntVector first = float16Bits(pairs.lanewise(VectorOperators.LSHL, 16));
+        IntVector second = float16Bits(pairs);
+        evens = FloatVector.fromArray(F, x, i / 2).fma(first.reinterpretAsFloats(), evens);
+        odds = FloatVector.fromArray(F, x, odd + i / 2).fma(second.reinterpretAsFloats(), odds);
+        largest = largest.max(first.and(Integer.MAX_VALUE)).max(second.and(Integer.MAX_VALUE));
+      }
+      boolean finite = largest.reduceLanes(VectorOperators.MAX) < FLOAT16_INFINITY;
+      float sum = finite ? evens.add(odds).reduceLanes(VectorOperators.ADD) * FLOAT16_SUM_SCALE : 0;
+      for (int i = finite ? bound : 0; i < x.length; i++) {
+        float weight = Float.float16ToFloat(w.get(Numbers.SHORT, at + 2L * i));
+        sum += x[(i & 1) * odd + i / 2] / FLOAT16_INPUT_SCALE * weight;
+      }
+      sums[to + j] = sum;
     }
-    float[] sums = {Lanes.sum(as), Lanes.sum(bs), Lanes.sum(cs), Lanes.sum(ds)};
-    for (int i = bound; i < x.length; i++) {
-      float xi = x[(i & 1) * odd + i / 2];
-      sums[0] += xi * Float.float16ToFloat(w.get(Numbers.SHORT, a + 2L * i));
-      sums[1] += xi * Float.float16ToFloat(w.get(Numbers.SHORT, b + 2L * i));
-      sums[2] += xi * Float.float16ToFloat(w.get(Numbers.SHORT, c + 2L * i));
-      sums[3] += xi * Float.float16ToFloat(w.get(Numbers.SHORT, d + 2L * i));
-    }
-    return sums;
   }
 
-  private static FloatVector pairs16(
-      IntVector pairs, FloatVector even, FloatVector odd, FloatVector sum) {
-    FloatVector first = Numbers.float16(pairs);
-    FloatVector second = Numbers.float16(pairs.lanewise(VectorOperators.LSHR, 16));
-    return odd.fma(second, even.fma(first, sum));
+  /** Binary16 numbers in the upper halves, as bits of floats 2^112 too small. */
+  private static IntVector float16Bits(IntVector upper) {
+    return upper.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000);
   }
 
-  private static float[] float32(MemorySegment w, long a, long b, long c, long d, float[] x) {
+  private static void float32(
+      MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int bound = x.length - x.length % Lanes.COUNT;
-    FloatVector as = FloatVector.zero(F);
-    FloatVector bs = as;
-    FloatVector cs = as;
-    FloatVector ds = as;
-    for (int i = 0; i < bound; i += Lanes.COUNT) {
-      FloatVector xi = FloatVector.fromArray(F, x, i);
-      as = xi.fma(FloatVector.fromMemorySegment(F, w, a + 4L * i, LITTLE), as);
-      bs = xi.fma(FloatVector.fromMemorySegment(F, w, b + 4L * i, LITTLE), bs);
-      cs = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cs);
-      ds = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), ds);
+    for (int j = 0; j < rows; j += ROWS) {
+      long a = start + 4L * x.length * j;
+      long b = start + 4L * x.length * Math.min(j + 1, rows - 1);
+      long c = start + 4L * x.length * Math.min(j + 2, rows - 1);
+      long d = start + 4L * x.length * Math.min(j + 3, rows - 1);
+      FloatVector av = FloatVector.zero(F);
+      FloatVector bv = av;
+      FloatVector cv = av;
+      FloatVector dv = av;
+      for (int i = 0; i < bound; i += Lanes.COUNT) {
+        FloatVector xi = FloatVector.fromArray(F, x, i);
+        av = xi.fma(FloatVector.fromMemorySegment(F, w, a + 4L * i, LITTLE), av);
+        bv = xi.fma(FloatVector.fromMemorySegment(F, w, b + 4L * i, LITTLE), bv);
+        cv = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cv);
+        dv = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), dv);
+      }
+      float as = av.reduceLanes(VectorOperators.ADD);
+      float bs = bv.reduceLanes(VectorOperators.ADD);
+      float cs = cv.reduceLanes(VectorOperators.ADD);
+      float ds = dv.reduceLanes(VectorOperators.ADD);
+      for (int i = bound; i < x.length; i++) {
+        as += x[i] * w.get(Numbers.FLOAT, a + 4L * i);
+        bs += x[i] * w.get(Numbers.FLOAT, b + 4L * i);
+        cs += x[i] * w.get(Numbers.FLOAT, c + 4L * i);
+        ds += x[i] * w.get(Numbers.FLOAT, d + 4L * i);
+      }
+      put(sums, to + j, Math.min(ROWS, rows - j), as, bs, cs, ds);
     }
-    float[] sums = {Lanes.sum(as), Lanes.sum(bs), Lanes.sum(cs), Lanes.sum(ds)};
-    for (int i = bound; i < x.length; i++) {
-      sums[0] += x[i] * w.get(Numbers.FLOAT, a + 4L * i);
-      sums[1] += x[i] * w.get(Numbers.FLOAT, b + 4L * i);
-      sums[2] += x[i] * w.get(Numbers.FLOAT, c + 4L * i);
-      sums[3] += x[i] * w.get(Numbers.FLOAT, d + 4L * i);
-    }
-    return sums;
   }
 }

@@ -2,22 +2,47 @@ package org.pyramiddrop.kernels.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntUnaryOperator;
-import jdk.incubator.vector.IntVector;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
 
 /** Compares bits; NaN is one number, whatever its payload. */
 class NumbersTest {
   @Test
-  void widensEveryBinary16NumberInALane() {
-    int[] halves = each(i -> i | (0xa5a50000 ^ (i << 16))); // The upper half must be ignored.
-    float[] widened = new float[halves.length];
-    for (int i = 0; i < halves.length; i += Lanes.COUNT) {
-      Numbers.float16(IntVector.fromArray(Lanes.INTS, halves, i)).intoArray(widened, i);
+  void streamsEveryBinary16NumberExactly() {
+    int columns = 2 * Lanes.COUNT + 1;
+    try (Arena arena = Arena.ofConfined();
+        CpuKernels kernels = new CpuKernels(1)) {
+      for (int place = 0; place < columns; place++) {
+        MemorySegment rows = arena.allocate(2L * columns << 16);
+        for (int i = 0; i < 1 << 16; i++) {
+          rows.set(Numbers.SHORT, 2 * ((long) i * columns + place), (short) i);
+        }
+        float[] one = new float[columns];
+        one[place] = 1;
+        try (Tensor x = kernels.allocate(1, columns);
+            Tensor out = kernels.allocate(1, 1 << 16);
+            Weight w =
+                kernels.weight(
+                    List.of(new HostMatrix(DType.FLOAT16, rows, 1 << 16, columns)))) {
+          kernels.upload(one, x);
+          kernels.linear(x, w, null, Activation.NONE, out);
+          float[] sums = kernels.download(out);
+          for (int i = 0; i < 1 << 16; i++) {
+            float expected = Float.float16ToFloat((short) i);
+            assertThat(sums[i] + 0f).as("0x%04x at %d", i, place).isEqualTo(expected + 0f);
+          }
+        }
+      }
     }
-    assertThat(each(i -> Float.floatToIntBits(widened[i])))
-        .isEqualTo(each(i -> Float.floatToIntBits(Float.float16ToFloat((short) i))));
   }
 
   @Test
