@@ -119,16 +119,15 @@ final class LlavaTest {
     CountDownLatch closing = new CountDownLatch(1);
     try (ExecutorService threads = Executors.newSingleThreadExecutor()) {
       Future<Answer> running =
-          threads.submit(
-              () ->
-                  model.ask(
-                      question(),
-                      TWELVE,
-                      (id, text) -> {
-                        started.countDown();
-                        awaitQuietly(closing);
-                        return true;
-                      }));
+          threads.submit(() ->
+              model.ask(
+                  question(),
+                  TWELVE,
+                  (id, text) -> {
+                    started.countDown();
+                    awaitQuietly(closing);
+                    return true;
+                  }));
       assertThat(started.await(1, TimeUnit.MINUTES)).isTrue();
       Thread closer = Thread.ofPlatform().start(model::close);
       while (closer.getState() != Thread.State.WAITING) {
@@ -167,9 +166,7 @@ final class LlavaTest {
   void widenedWeightsGiveTheSameLogits() {
     try (Llava stored = load();
         Llava widened =
-            Llava.load(
-                FIXTURE.folder(),
-                new LoadOptions(Backend.CPU, WeightType.FLOAT32, 2))) {
+            Llava.load(FIXTURE.folder(), new LoadOptions(Backend.CPU, WeightType.FLOAT32, 2))) {
       assertThat(stored.dtype()).isEqualTo("bfloat16");
       assertThat(widened.dtype()).isEqualTo("float32");
       Options options = TWELVE.withTopLogits(5);
@@ -211,7 +208,8 @@ final class LlavaTest {
   void refusesAPromptWithoutAPlaceForEachPicture() {
     try (Llava model = load()) {
       Picture picture = Picture.read(FIXTURE.picture("wide"));
-      assertThatThrownBy(() -> model.ask(new Question("USER: what ? ASSISTANT:", List.of(picture), true)))
+      assertThatThrownBy(
+              () -> model.ask(new Question("USER: what ? ASSISTANT:", List.of(picture), true)))
           .hasMessage("the prompt has 0 <image> places for 1 picture");
       assertThatThrownBy(() -> model.ask(new Question("<image> what", List.of(), true)))
           .hasMessage("the prompt has 1 <image> place for 0 pictures");

@@ -28,7 +28,10 @@ final class StreamingProduct {
   private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
   private static final int STEP = 2 * Lanes.COUNT;
 
-  /** What x is multiplied with before it meets binary16 weights: far from overflow and underflow alike. */
+  /**
+   * What x is multiplied with before it meets binary16 weights: far from overflow and underflow
+   * alike.
+   */
   private static final float FLOAT16_INPUT_SCALE = 0x1p100f;
 
   private static final float FLOAT16_SUM_SCALE = 0x1p12f;
@@ -145,8 +148,10 @@ final class StreamingProduct {
     }
   }
 
-  // Each of the following is one large method on purpose: the compiler then treats it alone, and its sums stay
-  // in registers. Called for four rows at a time instead, they were inlined together and ran at half the speed.
+  // Each of the following is one large method on purpose: the compiler then treats it alone, and
+  // its sums stay
+  // in registers. Called for four rows at a time instead, they were inlined together and ran at
+  // half the speed.
   // The last group of rows repeats its last row rather than have a tail of its own.
 
   private static void bfloat16(
@@ -182,10 +187,10 @@ final class StreamingProduct {
         d0 = even.fma(low(pairs), d0);
         d1 = next.fma(high(pairs), d1);
       }
-      float as = a0.add(a1).reduceLanes(VectorOperators.ADD);
-      float bs = b0.add(b1).reduceLanes(VectorOperators.ADD);
-      float cs = c0.add(c1).reduceLanes(VectorOperators.ADD);
-      float ds = d0.add(d1).reduceLanes(VectorOperators.ADD);
+      float as = Lanes.sum(a0.add(a1));
+      float bs = Lanes.sum(b0.add(b1));
+      float cs = Lanes.sum(c0.add(c1));
+      float ds = Lanes.sum(d0.add(d1));
       for (int i = bound; i < x.length; i++) {
         float xi = x[(i & 1) * odd + i / 2];
         as += xi * Numbers.bfloat16(w.get(Numbers.SHORT, a + 2L * i));
@@ -219,9 +224,10 @@ final class StreamingProduct {
   }
 
   /**
-   * Shifted right by three, with its sign kept, a binary16 number in an upper half reads as a float that is 2^112
-   * too small. x makes up for most of that beforehand and the sum for the rest. Infinities and NaN would
-   * read as finite numbers; a row that holds one is summed again, number by number.
+   * Shifted right by three, with its sign kept, a binary16 number in an upper half reads as a float
+   * that is 2^112 too small. x makes up for most of that beforehand and the sum for the rest.
+   * Infinities and NaN would read as finite numbers; a row that holds one is summed again, number
+   * by number.
    */
   private static void float16(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
@@ -241,7 +247,7 @@ final class StreamingProduct {
         largest = largest.max(first.and(Integer.MAX_VALUE)).max(second.and(Integer.MAX_VALUE));
       }
       boolean finite = largest.reduceLanes(VectorOperators.MAX) < FLOAT16_INFINITY;
-      float sum = finite ? evens.add(odds).reduceLanes(VectorOperators.ADD) * FLOAT16_SUM_SCALE : 0;
+      float sum = finite ? Lanes.sum(evens.add(odds)) * FLOAT16_SUM_SCALE : 0;
       for (int i = finite ? bound : 0; i < x.length; i++) {
         float weight = Float.float16ToFloat(w.get(Numbers.SHORT, at + 2L * i));
         sum += x[(i & 1) * odd + i / 2] / FLOAT16_INPUT_SCALE * weight;
@@ -274,10 +280,10 @@ final class StreamingProduct {
         cv = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cv);
         dv = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), dv);
       }
-      float as = av.reduceLanes(VectorOperators.ADD);
-      float bs = bv.reduceLanes(VectorOperators.ADD);
-      float cs = cv.reduceLanes(VectorOperators.ADD);
-      float ds = dv.reduceLanes(VectorOperators.ADD);
+      float as = Lanes.sum(av);
+      float bs = Lanes.sum(bv);
+      float cs = Lanes.sum(cv);
+      float ds = Lanes.sum(dv);
       for (int i = bound; i < x.length; i++) {
         as += x[i] * w.get(Numbers.FLOAT, a + 4L * i);
         bs += x[i] * w.get(Numbers.FLOAT, b + 4L * i);
