@@ -75,7 +75,8 @@ final class TemplateText {
       Matcher pieces = FIXED.matcher(named);
       int reached = 0;
       while (pieces.find()) {
-        renamed.append(name.matcher(named.substring(reached, pieces.start())).replaceAll("content"));
+        renamed.append(
+            name.matcher(named.substring(reached, pieces.start())).replaceAll("content"));
         renamed.append(pieces.group());
         reached = pieces.end();
       }
