@@ -210,11 +210,33 @@ final class MatrixProduct {
 
     void pack(int panel, int input, int length, float[] out, int at) {
       int half = Lanes.COUNT;
-      int firstEnd = end;
       int secondEnd = step == half ? second + end - first : end;
-      for (int j = 0; j < half; j++) {
-        row(first + panel * step + j, firstEnd, input, length, out, at + j);
-        row(second + panel * step + j, secondEnd, input, length, out, at + half + j);
+      half(first + panel * step, end, input, length, out, at);
+      half(second + panel * step, secondEnd, input, length, out, at + half);
+    }
+
+    /**
+     * Rows {@code from} to {@code from + Lanes.COUNT - 1}, four at a time where four lie together.
+     */
+    private void half(int from, int end, int input, int length, float[] out, int at) {
+      for (int j = 0; j < Lanes.COUNT; j += PanelRows.COUNT) {
+        int row = from + j;
+        if (row + PanelRows.COUNT <= end && w.contiguous(row) >= PanelRows.COUNT) {
+          int bytes = w.dtype().bytes();
+          PanelRows.pack(
+              w.dtype(),
+              w.segment(row),
+              w.offset(row) + (long) input * bytes,
+              (long) w.columns() * bytes,
+              length,
+              out,
+              at + j,
+              MicroTile.COLUMNS);
+        } else {
+          for (int r = 0; r < PanelRows.COUNT; r++) {
+            row(row + r, end, input, length, out, at + j + r);
+          }
+        }
       }
     }
 

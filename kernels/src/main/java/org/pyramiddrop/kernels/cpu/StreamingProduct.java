@@ -37,7 +37,7 @@ final class StreamingProduct {
   private static final float FLOAT16_SUM_SCALE = 0x1p12f;
 
   /** A binary16 infinity's bits as {@link #float16Bits} leaves them. */
-  private static final int FLOAT16_INFINITY = 0x1f << 23;
+  static final int FLOAT16_INFINITY = 0x1f << 23;
 
   /**
    * Weight rows read side by side: as many streams for the memory to work on, and sums to keep
@@ -257,7 +257,7 @@ final class StreamingProduct {
   }
 
   /** Binary16 numbers in the upper halves, as bits of floats 2^112 too small. */
-  private static IntVector float16Bits(IntVector upper) {
+  static IntVector float16Bits(IntVector upper) {
     return upper.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000);
   }
 
