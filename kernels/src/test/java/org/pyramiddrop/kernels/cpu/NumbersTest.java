@@ -36,8 +36,7 @@ class NumbersTest {
         try (Tensor x = kernels.allocate(rowsOfX, columns);
             Tensor out = kernels.allocate(rowsOfX, 1 << 16);
             Weight w =
-                kernels.weight(
-                    List.of(new HostMatrix(DType.FLOAT16, rows, 1 << 16, columns)))) {
+                kernels.weight(List.of(new HostMatrix(DType.FLOAT16, rows, 1 << 16, columns)))) {
           kernels.upload(ones, x);
           kernels.linear(x, w, null, Activation.NONE, out);
           float[] sums = kernels.download(out);
