@@ -30,7 +30,7 @@ build: $(JAR) ## Build bin/pyramiddrop, without tests
 
 run: $(JAR) ## Ask the demo model three questions about one picture, and draw what it looked at
 	@mkdir -p target
-	@for question in "how many triangle s are there ?" "how many diamond s are there ?"; do \
+	@for question in "how many triangle s are there ?" "what shape is cyan ?"; do \
 	  echo "> $$question"; \
 	  bin/pyramiddrop generate --model $(SCENES)/model --image $(PICTURE) --prompt "$$question" && echo || exit; \
 	done
