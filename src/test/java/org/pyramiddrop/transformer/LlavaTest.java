@@ -143,6 +143,23 @@ final class LlavaTest {
     model.close();
   }
 
+  @Test
+  void refusesToBeClosedByAListener() {
+    try (Llava model = load()) {
+      Runnable close = model::close;
+      assertThatThrownBy(() ->
+              model.ask(
+                  question(),
+                  TWELVE,
+                  (id, text) -> {
+                    close.run();
+                    return true;
+                  }))
+          .hasMessageContaining("a listener can't close the model");
+      assertThat(model.ask(question(), TWELVE).tokenIds()).hasSize(12);
+    }
+  }
+
   private static void awaitQuietly(CountDownLatch latch) {
     try {
       latch.await();

@@ -73,7 +73,10 @@ public final class Llava implements AutoCloseable {
   private final ReentrantLock device = new ReentrantLock(true);
 
   private final Condition lastLeft = device.newCondition();
-  private int asking;
+
+  /** One entry a running question. */
+  private final List<Thread> asking = new ArrayList<>();
+
   private boolean closing;
 
   private Llava(Path folder, LoadOptions options, Resources resources) {
@@ -343,7 +346,7 @@ public final class Llava implements AutoCloseable {
       if (closing) {
         throw closed();
       }
-      asking++;
+      asking.add(Thread.currentThread());
     } finally {
       device.unlock();
     }
@@ -352,7 +355,7 @@ public final class Llava implements AutoCloseable {
   private void leave() {
     device.lock();
     try {
-      asking--;
+      asking.remove(Thread.currentThread());
       lastLeft.signalAll();
     } finally {
       device.unlock();
@@ -419,13 +422,19 @@ public final class Llava implements AutoCloseable {
   /**
    * Waits for running answers to end at their next step and frees everything; a second call does
    * nothing.
+   *
+   * @throws IllegalStateException if a listener calls this, whose own answer could then never end
    */
   @Override
   public void close() {
     device.lock();
     try {
+      if (asking.contains(Thread.currentThread())) {
+        throw new IllegalStateException(
+            "a listener can't close the model; return false and close it after");
+      }
       closing = true;
-      while (asking > 0) {
+      while (!asking.isEmpty()) {
         lastLeft.awaitUninterruptibly();
       }
       resources.close();
