@@ -56,8 +56,10 @@ benchmarks: tools
 	$(MAVEN) $(QUIET) -q -pl bench -am package -Dmaven.test.skip -Dspotless.check.skip
 
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
-	$(PYTHON) src/test/fixtures/make_fixtures.py
+	$(PYTHON) src/test/fixtures/make_fixtures.py src/test/resources/fixtures
 	$(PYTHON) loader/src/test/python/make_pictures.py
+	$(PYTHON) loader/src/test/python/make_tokenizer.py
+	$(PYTHON) loader/src/test/python/make_chats.py
 
 dist: $(JAR) ## Put the command, its own Java and the demo model into dist/
 	rm -rf dist

@@ -99,11 +99,7 @@ final class Decoder implements AutoCloseable {
   KeyValueCache cache(Prompt prompt, Schedule schedule, int further) {
     int[] capacities = new int[config.layers()];
     for (int layer = 0; layer < capacities.length; layer++) {
-      int stage = schedule.stageOf(layer);
-      capacities[layer] =
-          prompt.shape().textTokens()
-              + prompt.images().stream().mapToInt(i -> schedule.counts(i.count())[stage]).sum()
-              + further;
+      capacities[layer] = prompt.length(schedule, schedule.stageOf(layer)) + further;
     }
     return new KeyValueCache(kernels, heads, capacities);
   }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * A prompt as the decoder sees it: token ids with each {@code <image>} repeated for as many tokens
@@ -68,6 +69,12 @@ final class Prompt {
 
   int length() {
     return ids.length;
+  }
+
+  /** How many of its tokens a stage holds. */
+  int length(Schedule schedule, int stage) {
+    int kept = images.stream().mapToInt(image -> schedule.counts(image.count())[stage]).sum();
+    return length() - imageTokens() + kept;
   }
 
   int imageTokens() {

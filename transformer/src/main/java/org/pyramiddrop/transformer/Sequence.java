@@ -51,19 +51,13 @@ final class Sequence implements AutoCloseable {
 
   /** Whether a drop takes tokens away, and so has to rank them. */
   boolean shrinksAt(int drop) {
-    return length(drop + 1) < length();
-  }
-
-  /** How many tokens of the prompt a stage holds. */
-  int length(int stage) {
-    return prompt.shape().textTokens()
-        + prompt.images().stream().mapToInt(i -> schedule.counts(i.count())[stage]).sum();
+    return prompt.length(schedule, drop + 1) < length();
   }
 
   /** The rows that stay, chosen by their scores image by image; {@link #keep} takes them over. */
   Indices choose(int drop, Tensor scores) {
     List<Prompt.Span> kept = keptSpans(drop);
-    int[] rows = new int[length(drop + 1)];
+    int[] rows = new int[prompt.length(schedule, drop + 1)];
     int from = 0;
     int to = 0;
     for (int i = 0; i < images.size(); i++) {

@@ -11,8 +11,6 @@ final class Numbers {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private Numbers() {}
 
@@ -35,23 +33,11 @@ final class Numbers {
           out[at + i * stride] = Float.float16ToFloat(from.get(SHORT, bytes + 2L * i));
         }
       }
-      case BFLOAT16 -> scatterBfloat16(from, bytes, out, at, stride, count);
-    }
-  }
-
-  private static void scatterBfloat16(
-      MemorySegment from, long bytes, float[] out, int at, int stride, int count) {
-    int i = 0;
-    for (; i + 4 <= count; i += 4) {
-      long four = from.get(LONG, bytes + 2L * i);
-      int o = at + i * stride;
-      out[o] = Float.intBitsToFloat((int) four << 16);
-      out[o + stride] = Float.intBitsToFloat((int) four & 0xffff0000);
-      out[o + 2 * stride] = Float.intBitsToFloat((int) (four >>> 32) << 16);
-      out[o + 3 * stride] = Float.intBitsToFloat((int) (four >>> 32) & 0xffff0000);
-    }
-    for (; i < count; i++) {
-      out[at + i * stride] = bfloat16(from.get(SHORT, bytes + 2L * i));
+      case BFLOAT16 -> {
+        for (int i = 0; i < count; i++) {
+          out[at + i * stride] = bfloat16(from.get(SHORT, bytes + 2L * i));
+        }
+      }
     }
   }
 
