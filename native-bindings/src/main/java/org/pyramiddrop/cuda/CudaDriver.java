@@ -1,82 +1,55 @@
 package org.pyramiddrop.cuda;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
-import java.util.Optional;
+import org.pyramiddrop.cuda.CudaStatus.Unavailable;
+import org.pyramiddrop.cuda.library.MissingLibraryException;
 
-/** Whether this machine has an NVIDIA driver and a GPU. Nothing is loaded before it is asked. */
+/**
+ * Whether this machine has an NVIDIA driver, a GPU and cuBLASLt that will do.
+ *
+ * <p>Asking loads no class of the generated bindings, which need all of these to load. It may be
+ * asked at any time, any number of times; nothing is remembered.
+ */
 public final class CudaDriver {
-  /** Names the driver library, or the folder it is in, where the usual places don't hold it. */
-  public static final String LIBRARY_PROPERTY = "pyramiddrop.cuda.driver";
+  /** The oldest GPUs that the kernels are built for: Ampere. */
+  static final int MINIMUM_CAPABILITY = 80;
 
-  private static final String SONAME = "libcuda.so.1";
+  /** The CUDA version that the kernels are built with. */
+  static final int MINIMUM_DRIVER = 13_000;
 
   private CudaDriver() {}
 
-  /** Why CUDA can't be used, in words; empty if a driver and at least one GPU are there. */
-  public static Optional<String> probe() {
-    try (Arena arena = Arena.ofConfined()) {
-      SymbolLookup library = open(arena);
-      int status = call(library, "cuInit", 0);
-      if (status != 0) {
-        return Optional.of(
-            "the NVIDIA driver is installed but does not start (cuInit returned %d); see nvidia-smi"
-                .formatted(status));
-      }
-      MemorySegment count = arena.allocate(ValueLayout.JAVA_INT);
-      status = call(library, "cuDeviceGetCount", count);
-      if (status != 0 || count.get(ValueLayout.JAVA_INT, 0) == 0) {
-        return Optional.of("the NVIDIA driver is installed but sees no GPU; see nvidia-smi");
-      }
-      return Optional.empty();
-    } catch (MissingException e) {
-      return Optional.of(e.reason);
+  /** Whether the first GPU can be used, and why not. */
+  public static CudaStatus probe() {
+    return probe(0);
+  }
+
+  /**
+   * Whether a GPU can be used, and why not.
+   *
+   * @param ordinal which of the driver's GPUs, from 0
+   */
+  public static CudaStatus probe(int ordinal) {
+    try (Probe probe = new Probe()) {
+      return probe.gpu(ordinal);
+    } catch (MissingLibraryException e) {
+      return new Unavailable(String.valueOf(e.getMessage()));
+    } catch (IllegalCallerException e) {
+      return new Unavailable(
+          "Java may not call native code: start it with --enable-native-access=%s"
+              .formatted(
+                  CudaDriver.class.getModule().isNamed()
+                      ? CudaDriver.class.getModule().getName()
+                      : "ALL-UNNAMED"));
     }
   }
 
-  private static SymbolLookup open(Arena arena) throws MissingException {
-    String name = System.getProperty(LIBRARY_PROPERTY, SONAME);
-    try {
-      return SymbolLookup.libraryLookup(name, arena);
-    } catch (IllegalArgumentException e) {
-      throw new MissingException(
-          "no NVIDIA driver: the library %s can't be loaded".formatted(name));
-    }
+  /** For example {@code 8.6} of 86. */
+  static String capabilityText(int capability) {
+    return capability / 10 + "." + capability % 10;
   }
 
-  private static int call(SymbolLookup library, String function, Object argument)
-      throws MissingException {
-    MemorySegment address =
-        library
-            .find(function)
-            .orElseThrow(() ->
-                new MissingException("the NVIDIA driver library has no function " + function));
-    FunctionDescriptor type =
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT,
-            argument instanceof Integer ? ValueLayout.JAVA_INT : ValueLayout.ADDRESS);
-    try {
-      return (int) Linker.nativeLinker().downcallHandle(address, type).invoke(argument);
-    } catch (RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new AssertionError("a native function throws nothing", e);
-    }
-  }
-
-  /** The driver, or a part of it, is not there. */
-  private static final class MissingException extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    private final String reason;
-
-    MissingException(String reason) {
-      super(reason);
-      this.reason = reason;
-    }
+  /** For example {@code 12.8} of 12080. */
+  static String versionText(int version) {
+    return version / 1000 + "." + version % 1000 / 10;
   }
 }

@@ -1,0 +1,102 @@
+package org.pyramiddrop.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The struct that is a kernel's only parameter, field after field, laid out as C lays it out.
+ *
+ * <p>It is filled anew for each launch and allocates nothing then; a launch copies it, so it can be
+ * filled again at once. Its memory is the garbage collector's.
+ *
+ * <pre>{@code
+ * function.launch(stream, blocks, 1, 1, 256, 0, arguments.reset().pointer(x).pointer(out).integer(columns).number(epsilon));
+ * }</pre>
+ */
+public final class Arguments {
+  private final MemorySegment struct;
+  private final MemorySegment parameters;
+  private int end;
+  private int alignment = 1;
+
+  private Arguments(int capacity) {
+    Arena arena = Arena.ofAuto();
+    struct = arena.allocate(capacity, Long.BYTES);
+    parameters = arena.allocate(ValueLayout.ADDRESS);
+    parameters.set(ValueLayout.ADDRESS, 0, struct);
+  }
+
+  /**
+   * An empty struct.
+   *
+   * @param capacity the most it can hold, in bytes
+   */
+  public static Arguments of(int capacity) {
+    if (capacity <= 0) {
+      throw new IllegalArgumentException("no struct fits into %d bytes".formatted(capacity));
+    }
+    return new Arguments(roundUp(capacity, Long.BYTES));
+  }
+
+  /** Begins at the first field again. */
+  public Arguments reset() {
+    end = 0;
+    alignment = 1;
+    return this;
+  }
+
+  /** Appends an address on the GPU, C's {@code T *}. */
+  public Arguments pointer(long address) {
+    return wide(address);
+  }
+
+  /** Appends an {@code int}. */
+  public Arguments integer(int value) {
+    struct.set(ValueLayout.JAVA_INT, place(Integer.BYTES), value);
+    return this;
+  }
+
+  /** Appends a {@code float}. */
+  public Arguments number(float value) {
+    struct.set(ValueLayout.JAVA_FLOAT, place(Float.BYTES), value);
+    return this;
+  }
+
+  /** Appends a {@code long long}. */
+  public Arguments wide(long value) {
+    struct.set(ValueLayout.JAVA_LONG, place(Long.BYTES), value);
+    return this;
+  }
+
+  /** C's {@code sizeof} the struct of the fields so far. */
+  public int size() {
+    return roundUp(end, alignment);
+  }
+
+  /** The struct, as far as it can reach. */
+  MemorySegment struct() {
+    return struct;
+  }
+
+  /** What a launch takes: an array of one pointer, to the struct. */
+  MemorySegment parameters() {
+    return parameters;
+  }
+
+  /** The offset of a field of this size, which is its alignment too. */
+  private int place(int size) {
+    int offset = roundUp(end, size);
+    if (offset + size > struct.byteSize()) {
+      throw new IllegalStateException(
+          "the arguments need more than the %d bytes made for them".formatted(struct.byteSize()));
+    }
+    end = offset + size;
+    alignment = Math.max(alignment, size);
+    return offset;
+  }
+
+  private static int roundUp(int value, int multiple) {
+    return Math.ceilDiv(value, multiple) * multiple;
+  }
+}

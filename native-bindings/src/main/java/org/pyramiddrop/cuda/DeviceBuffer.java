@@ -1,0 +1,32 @@
+package org.pyramiddrop.cuda;
+
+import org.pyramiddrop.cuda.bindings.cuda_h;
+
+/** Memory on the GPU. Its address is a number, as nothing there can be read from Java. */
+public final class DeviceBuffer extends NativeResource {
+  private final long address;
+  private final long bytes;
+
+  DeviceBuffer(Context context, long address, long bytes) {
+    super(context, "device buffer of %s".formatted(ByteCount.text(bytes)));
+    this.address = address;
+    this.bytes = bytes;
+  }
+
+  /** Where it begins, a multiple of 256. */
+  public long address() {
+    use();
+    return address;
+  }
+
+  /** Its size. */
+  public long bytes() {
+    return bytes;
+  }
+
+  /** Freeing waits for the GPU by itself. */
+  @Override
+  void release() {
+    Status.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
+  }
+}

@@ -1,0 +1,22 @@
+package org.pyramiddrop.cuda;
+
+/** What matrices on the GPU are made of. */
+public enum ElementType {
+  /** IEEE single precision. */
+  FLOAT32(4),
+  /** IEEE half precision. */
+  FLOAT16(2),
+  /** The upper half of a float32. */
+  BFLOAT16(2);
+
+  private final int bytes;
+
+  ElementType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /** The size of one element, in bytes. */
+  public int bytes() {
+    return bytes;
+  }
+}

@@ -1,0 +1,85 @@
+package org.pyramiddrop.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.pyramiddrop.cuda.bindings.cublasLt_h;
+
+/** A planned product {@code out = x · wᵀ}, {@code + bias}, {@code + out}. */
+public final class MatrixProduct extends NativeResource {
+  private final CublasLt cublas;
+  private final ProductShape shape;
+  private final ProductDescriptors descriptors;
+  private final MemorySegment algorithm;
+  private final MemorySegment productScale;
+  private final MemorySegment outScale;
+
+  MatrixProduct(
+      CublasLt cublas,
+      ProductShape shape,
+      ProductDescriptors descriptors,
+      MemorySegment algorithm) {
+    super(cublas.context(), "matrix product");
+    this.cublas = cublas;
+    this.shape = shape;
+    this.descriptors = descriptors;
+    this.algorithm = algorithm;
+    Arena arena = Arena.ofAuto();
+    this.productScale = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
+    this.outScale = arena.allocateFrom(ValueLayout.JAVA_FLOAT, shape.accumulate() ? 1 : 0);
+  }
+
+  /** What was planned. */
+  public ProductShape shape() {
+    return shape;
+  }
+
+  /**
+   * Multiplies, after what the stream was given before.
+   *
+   * @param x address of {@code [rows, inputs]}
+   * @param w address of {@code [outputs, inputs]}, its rows close together
+   * @param bias address of {@code [outputs]}; not looked at if the shape has none
+   * @param out address of {@code [rows, outputs]}, apart from the others
+   * @throws IllegalArgumentException if an address is not aligned as planned
+   */
+  public void run(CudaStream stream, long x, long w, long bias, long out) {
+    use();
+    long addresses = x | w | out | (shape.bias() ? bias : 0);
+    if ((addresses & (shape.alignment() - 1)) != 0) {
+      throw new IllegalArgumentException(
+          "an address is no multiple of %d: x %#x, w %#x, bias %#x, out %#x"
+              .formatted(shape.alignment(), x, w, bias, out));
+    }
+    if (shape.bias()) {
+      descriptors.bias(bias);
+    }
+    MemorySegment result = MemorySegment.ofAddress(out);
+    int status =
+        cublasLt_h.cublasLtMatmul(
+            cublas.handle(),
+            descriptors.operation(),
+            productScale,
+            MemorySegment.ofAddress(w),
+            descriptors.w(),
+            MemorySegment.ofAddress(x),
+            descriptors.x(),
+            outScale,
+            result,
+            descriptors.out(),
+            result,
+            descriptors.out(),
+            algorithm,
+            MemorySegment.ofAddress(cublas.workspace().address()),
+            cublas.workspace().bytes(),
+            stream.handle());
+    if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
+      throw Status.cublas(status, "cublasLtMatmul", "asked for " + shape);
+    }
+  }
+
+  @Override
+  void release() {
+    descriptors.destroy();
+  }
+}

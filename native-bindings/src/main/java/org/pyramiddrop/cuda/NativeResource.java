@@ -1,0 +1,45 @@
+package org.pyramiddrop.cuda;
+
+/** Something taken from the driver that is given back once, by the thread that owns its context. */
+abstract class NativeResource implements AutoCloseable {
+  private final Context context;
+  private final String title;
+  private boolean closed;
+
+  /**
+   * A resource that is open.
+   *
+   * @param title what it is, in a message
+   */
+  NativeResource(Context context, String title) {
+    this.context = context;
+    this.title = title;
+  }
+
+  final Context context() {
+    return context;
+  }
+
+  /** Throws unless this is open and the calling thread may use it. */
+  final void use() {
+    if (closed) {
+      throw new IllegalStateException("the %s is closed".formatted(title));
+    }
+    context.use();
+  }
+
+  /** Gives it back to the driver; a second call does nothing. */
+  @Override
+  public final void close() {
+    if (closed) {
+      return;
+    }
+    context.use();
+    closed = true;
+    context.forget(this);
+    release();
+  }
+
+  /** Gives everything back, whatever fails on the way. */
+  abstract void release();
+}

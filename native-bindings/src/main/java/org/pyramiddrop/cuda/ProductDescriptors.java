@@ -1,0 +1,113 @@
+package org.pyramiddrop.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.pyramiddrop.cuda.bindings.cublasLt_h;
+
+/**
+ * A product in cuBLASLt's words, which are column after column: row after row, our matrices are its
+ * transposes, so {@code outᵀ = w · xᵀ} has w as its first matrix, transposed once more, and x as
+ * its second.
+ */
+final class ProductDescriptors {
+  private final Deque<Runnable> undo = new ArrayDeque<>();
+  private final MemorySegment slot = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG);
+  private MemorySegment operation = MemorySegment.NULL;
+  private MemorySegment w = MemorySegment.NULL;
+  private MemorySegment x = MemorySegment.NULL;
+  private MemorySegment out = MemorySegment.NULL;
+
+  private ProductDescriptors() {}
+
+  static ProductDescriptors of(ProductShape shape) {
+    ProductDescriptors descriptors = new ProductDescriptors();
+    try {
+      descriptors.create(shape);
+      return descriptors;
+    } catch (CudaException e) {
+      descriptors.destroy();
+      throw e;
+    }
+  }
+
+  MemorySegment operation() {
+    return operation;
+  }
+
+  MemorySegment w() {
+    return w;
+  }
+
+  MemorySegment x() {
+    return x;
+  }
+
+  MemorySegment out() {
+    return out;
+  }
+
+  /** Names the bias of the next product, or an address aligned like it. */
+  void bias(long address) {
+    slot.set(ValueLayout.JAVA_LONG, 0, address);
+    setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_BIAS_POINTER(), Long.BYTES);
+  }
+
+  /** Destroys what was created; none of it is on the GPU, so nothing waits. */
+  void destroy() {
+    Closing closing = new Closing();
+    while (!undo.isEmpty()) {
+      closing.step(undo.pop());
+    }
+    closing.finish();
+  }
+
+  private void create(ProductShape shape) {
+    Status.checkCublas(
+        cublasLt_h.cublasLtMatmulDescCreate(
+            slot, cublasLt_h.CUBLAS_COMPUTE_32F(), cublasLt_h.CUDA_R_32F()),
+        "cublasLtMatmulDescCreate");
+    operation = slot.get(ValueLayout.ADDRESS, 0);
+    undo.push(() ->
+        Status.checkCublas(
+            cublasLt_h.cublasLtMatmulDescDestroy(operation), "cublasLtMatmulDescDestroy"));
+    slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLAS_OP_T());
+    setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_TRANSA(), Integer.BYTES);
+    if (shape.bias()) {
+      slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLASLT_EPILOGUE_BIAS());
+      setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_EPILOGUE(), Integer.BYTES);
+      // The heuristic reads the bias's alignment off its address.
+      bias(shape.alignment());
+    }
+    w = layout(shape.in(), shape.inputs(), shape.outputs(), shape.inputs());
+    x = layout(shape.in(), shape.inputs(), shape.rows(), shape.xStride());
+    out = layout(shape.out(), shape.outputs(), shape.rows(), shape.outStride());
+  }
+
+  private MemorySegment layout(ElementType type, int columnLength, int columns, int stride) {
+    Status.checkCublas(
+        cublasLt_h.cublasLtMatrixLayoutCreate(slot, code(type), columnLength, columns, stride),
+        "cublasLtMatrixLayoutCreate");
+    MemorySegment layout = slot.get(ValueLayout.ADDRESS, 0);
+    undo.push(() ->
+        Status.checkCublas(
+            cublasLt_h.cublasLtMatrixLayoutDestroy(layout), "cublasLtMatrixLayoutDestroy"));
+    return layout;
+  }
+
+  private void setOperation(int attribute, long bytes) {
+    Status.checkCublas(
+        cublasLt_h.cublasLtMatmulDescSetAttribute(operation, attribute, slot, bytes),
+        "cublasLtMatmulDescSetAttribute");
+  }
+
+  private static int code(ElementType type) {
+    return switch (type) {
+      case FLOAT32 -> cublasLt_h.CUDA_R_32F();
+      case FLOAT16 -> cublasLt_h.CUDA_R_16F();
+      case BFLOAT16 -> cublasLt_h.CUDA_R_16BF();
+    };
+  }
+}

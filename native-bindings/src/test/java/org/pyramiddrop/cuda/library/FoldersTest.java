@@ -1,0 +1,26 @@
+package org.pyramiddrop.cuda.library;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+final class FoldersTest {
+  @Test
+  void theEnvironmentsToolkitsComeFirst() {
+    assertThat(Folders.usual(Map.of("CUDA_PATH", "/b", "CUDA_HOME", "/a", "CONDA_PREFIX", "/c")))
+        .startsWith(Path.of("/a/lib64"), Path.of("/a/lib"))
+        .containsSubsequence(
+            Path.of("/a/lib64"),
+            Path.of("/b/lib64"),
+            Path.of("/c/lib"),
+            Path.of("/usr/local/cuda/lib64"),
+            Path.of("/usr/lib/x86_64-linux-gnu"));
+  }
+
+  @Test
+  void anEmptyVariableNamesNoFolder() {
+    assertThat(Folders.usual(Map.of("CUDA_HOME", ""))).isEqualTo(Folders.usual(Map.of()));
+  }
+}
