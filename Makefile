@@ -7,9 +7,20 @@ ARGS ?=
 
 export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 
+# NVCC= builds without it.
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
+  $(wildcard $(CUDA_HOME:%=%/bin/nvcc) $(CUDA_PATH:%=%/bin/nvcc) /usr/local/cuda/bin/nvcc))
+NVCC_FLAGS := -std=c++17 --threads 2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+  -gencode arch=compute_80,code=compute_80 -Xptxas -v
+
 JAR := cli/target/pyramiddrop.jar
 MODULES := native-bindings kernels loader transformer cli
+CUDA := kernels/src/main/cuda
+FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
 SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
+
+# As DJL calls it.
+PLATFORM := $(subst Darwin,osx,$(subst Linux,linux,$(shell uname -s)))-$(subst arm64,aarch64,$(shell uname -m))
 
 # What the command and the libraries beside it use of Java.
 RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.management,jdk.unsupported
@@ -21,12 +32,12 @@ SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench compare big-checkpoint benchmarks fixtures dist format clean tools
+.PHONY: help build run test bench compare big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-build: $(JAR) ## Build bin/pyramiddrop, without tests
+build: cuda $(JAR) ## Build bin/pyramiddrop, without tests
 
 run: $(JAR) ## Ask the demo model three questions about one picture, and draw what it looked at
 	@mkdir -p target
@@ -38,8 +49,8 @@ run: $(JAR) ## Ask the demo model three questions about one picture, and draw wh
 	@bin/pyramiddrop generate --model $(SCENES)/model --image $(PICTURE) \
 	  --prompt "what number is on the gray triangle ?" --overlay target/overlay.png
 
-test: tools ## Build everything and run all checks and tests
-	$(MAVEN) $(QUIET) verify
+test: tools cuda emulation ## Build everything and run all checks and tests
+	$(MAVEN) $(QUIET) verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
 
 bench: benchmarks ## Run the benchmarks in some minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
@@ -61,14 +72,42 @@ fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transfo
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
 	$(PYTHON) loader/src/test/python/make_chats.py
 
-dist: $(JAR) ## Put the command, its own Java and the demo model into dist/
+bindings: ## Generate the Java bindings of CUDA anew, with jextract; CUDA_HOME and CUBLAS_INCLUDE say where its headers are
+	@native-bindings/src/main/jextract/generate
+
+kernels: $(FATBIN) ## Compile the CUDA kernels with NVCC, and list their registers and shared memory
+	@cat kernels/target/kernels.txt
+
+# The kernels where they can be compiled.
+cuda: $(if $(NVCC),$(FATBIN))
+	$(if $(NVCC),,@echo "no nvcc found, so the CUDA backend is left out: install the CUDA toolkit, or say where it is with NVCC=")
+
+emulation: ## Build the emulated CUDA driver, with our kernels in it, for tests on machines without a GPU
+	@command -v $(CXX) >/dev/null || { echo "no $(CXX) found: install g++ 12 or newer, or name another compiler with CXX=" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -j2 -f kernels/src/test/cuda/emulation.mk CXX=$(CXX)
+
+dist: cuda tools ## Put the command, its own Java, the demo model and what checks and measures a GPU into dist/
+	$(MAVEN) $(QUIET) -q -Pdist -pl src/test -am package -DskipTests -Dspotless.check.skip
 	rm -rf dist
-	mkdir dist dist/bin
+	mkdir -p dist/bin dist/check/lib dist/check/python
+	@# Not compressed: an archive of dist/ comes out much smaller that way.
 	$(JAVA_HOME)/bin/jlink --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
-	  --compress zip-6 --output dist/runtime
-	cp bin/pyramiddrop dist/bin/
+	  --compress 0 --output dist/runtime
+	cp bin/pyramiddrop bin/gpu-check dist/bin/
 	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models dist/
-	@echo "dist/bin/pyramiddrop runs without an installed Java"
+	@# The runtime is for this platform; so is the tokenizer.
+	mkdir dist/tokenizers
+	cd dist/tokenizers && $(JAVA_HOME)/bin/jar xf ../lib/tokenizers-*.jar && \
+	  find native/lib -mindepth 1 -maxdepth 1 -type d ! -name '$(PLATFORM)' -exec rm -r {} + && \
+	  $(JAVA_HOME)/bin/jar cfM ../lib/tokenizers-*.jar .
+	rm -r dist/tokenizers
+	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar dist/check/lib/
+	cd dist/lib && for jar in *; do rm -f "../check/lib/$$jar"; done
+	cp bench/src/main/python/torch_gpu.py dist/check/python/
+	cp -R kernels/target/test-classes dist/check/kernels-tests
+	cp -R src/test/target/test-classes dist/check/whole-tests
+	git describe --always --dirty --abbrev=10 --exclude='*' >dist/check/commit 2>/dev/null || echo unknown >dist/check/commit
+	@echo "dist/bin/pyramiddrop runs without an installed Java; dist/bin/gpu-check tests and measures a machine with a GPU"
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply
@@ -81,5 +120,14 @@ tools:
 	@bin/find-jdk >/dev/null
 	@command -v $(MAVEN) >/dev/null || { echo "no $(MAVEN) found: install Apache Maven 3.8.7 or newer" >&2; exit 1; }
 
-$(JAR): $(SOURCES) | tools
+$(FATBIN): $(wildcard $(CUDA)/*)
+	@test -n "$(NVCC)" || { echo "no nvcc found: install the CUDA toolkit, or say where it is with NVCC=" >&2; exit 1; }
+	@mkdir -p $(@D) && rm -f $@
+	@echo "compiling the CUDA kernels for sm_80, sm_90a and as PTX"
+	@$(NVCC) $(NVCC_FLAGS) -fatbin $(CUDA)/kernels.cu -o kernels/target/kernels.fatbin 2>kernels/target/ptxas.txt || \
+	  { cat kernels/target/ptxas.txt >&2; exit 1; }
+	@awk -f $(CUDA)/report.awk kernels/target/ptxas.txt >kernels/target/kernels.txt
+	@mv kernels/target/kernels.fatbin $@
+
+$(JAR): $(SOURCES) $(if $(NVCC),$(FATBIN)) | tools
 	$(MAVEN) $(QUIET) -q -pl cli -am package -Dmaven.test.skip -Dspotless.check.skip

@@ -5,12 +5,14 @@ import static org.pyramiddrop.transformer.Fixture.assertClose;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
@@ -36,7 +38,7 @@ final class ReferenceTest {
     final Fixture fixture;
     final LlavaConfig config;
     final Checkpoint checkpoint;
-    final Kernels kernels = Devices.open("cpu", 2);
+    final Kernels kernels = TestDevice.open(DType.FLOAT32);
     final WeightStore store;
     final VisionTower tower;
     final Projector projector;
@@ -58,6 +60,29 @@ final class ReferenceTest {
       return new Pixels(3, side, side, fixture.floats("pixels", picture));
     }
 
+    float[] features(int picture) {
+      try (Tensor features = features(pixels(picture))) {
+        return kernels.download(features);
+      }
+    }
+
+    private Tensor features(Pixels pixels) {
+      Tensor features = kernels.allocate(tower.tokens(), tower.columns());
+      try (Tensor patches = tower.allocatePatches()) {
+        kernels.upload(tower.patches(pixels), patches);
+        tower.encode(patches, features);
+      }
+      return features;
+    }
+
+    Tensor embeddings(int picture) {
+      Tensor embeddings = kernels.allocate(tower.tokens(), config.text().hiddenSize());
+      try (Tensor features = features(pixels(picture))) {
+        projector.project(features, embeddings);
+      }
+      return embeddings;
+    }
+
     Prompt prompt(String name) {
       int[] expanded = ints(name + ".inputIds");
       List<Prompt.Span> images = new ArrayList<>();
@@ -74,25 +99,79 @@ final class ReferenceTest {
     /** The embedded prompt, from the reference's pixels. */
     Tensor merged(String prompt) {
       List<Tensor> images = new ArrayList<>();
-      int index = 0;
       for (JsonNode file : fixture.json().get("prompts").get(prompt).get("pictures")) {
-        int picture = file.asString().contains("wide") ? 0 : 1;
-        try (Tensor features = tower.encode(pixels(picture))) {
-          images.add(projector.project(features));
-        }
-        index++;
+        images.add(embeddings(file.asString().contains("wide") ? 0 : 1));
       }
-      assertThat(index).isEqualTo(prompt(prompt).images().size());
-      return decoder.merge(prompt(prompt), images);
+      Prompt expanded = prompt(prompt);
+      assertThat(images).hasSize(expanded.images().size());
+      try (Indices ids = kernels.indices(expanded.ids())) {
+        return decoder.merge(ids, expanded.images(), images);
+      } finally {
+        images.forEach(Tensor::close);
+      }
+    }
+
+    /** A prompt on its way through the layers. */
+    Run run(String prompt, PruningPlan plan, int further) {
+      return new Run(this, prompt, plan.schedule(config.text().layers()), further);
     }
 
     @Override
     public void close() {
       decoder.close();
+      tower.close();
       store.close();
       kernels.close();
       checkpoint.close();
       fixture.close();
+    }
+  }
+
+  /** What one prompt needs, its operations started one by one. */
+  private static final class Run implements AutoCloseable {
+    private final Parts parts;
+    private final Schedule schedule;
+    private final KeptRows kept;
+    private final KeyValueCache cache;
+    private final Sequence sequence;
+    private final NextToken next;
+    private final Tensor logits;
+
+    Run(Parts parts, String promptName, Schedule schedule, int further) {
+      this.parts = parts;
+      this.schedule = schedule;
+      Prompt prompt = parts.prompt(promptName);
+      kept = new KeptRows(parts.kernels, schedule, prompt);
+      cache = parts.decoder.cache(prompt, schedule, further);
+      sequence = new Sequence(parts.kernels, schedule, kept, parts.merged(promptName));
+      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
+      next = new NextToken(parts.kernels, schedule, lengths);
+      logits = parts.kernels.allocate(DType.FLOAT32, 1, parts.decoder.vocabulary());
+    }
+
+    float[] hidden() {
+      return parts.kernels.download(sequence.hidden());
+    }
+
+    float[] prefill(IntConsumer progress) {
+      parts.decoder.prefill(sequence, schedule, cache, progress, logits);
+      return parts.kernels.download(logits);
+    }
+
+    float[] decode(int token, int before) {
+      parts.kernels.upload(new int[] {token}, next.id());
+      next.place(before);
+      parts.decoder.decode(next, schedule, cache, logits);
+      return parts.kernels.download(logits);
+    }
+
+    @Override
+    public void close() {
+      sequence.close();
+      kept.close();
+      cache.close();
+      next.close();
+      logits.close();
     }
   }
 
@@ -139,13 +218,12 @@ final class ReferenceTest {
   void encodesPicturesAsTheReferenceDoes(String name) {
     try (Parts parts = new Parts(name, false)) {
       for (int picture = 0; picture < 2; picture++) {
-        try (Tensor features = parts.tower.encode(parts.pixels(picture));
-            Tensor projected = parts.projector.project(features)) {
-          assertClose(
-              "vision features",
-              parts.kernels.download(features),
-              parts.fixture.floats("visionFeatures", picture),
-              TOLERANCE);
+        assertClose(
+            "vision features",
+            parts.features(picture),
+            parts.fixture.floats("visionFeatures", picture),
+            TOLERANCE);
+        try (Tensor projected = parts.embeddings(picture)) {
           assertClose(
               "image features",
               parts.kernels.download(projected),
@@ -169,7 +247,7 @@ final class ReferenceTest {
                 parts.config.imageTokenId(),
                 question.pictures().size(),
                 parts.tower.tokens());
-        assertThat(actual.ids(0, actual.length())).isEqualTo(parts.ints(prompt + ".inputIds"));
+        assertThat(actual.ids()).isEqualTo(parts.ints(prompt + ".inputIds"));
         assertThat(actual.images()).isEqualTo(parts.prompt(prompt).images());
       }
     }
@@ -192,29 +270,15 @@ final class ReferenceTest {
   @MethodSource("checkpoints")
   void everyLayersOutputIsTheReferences(String name) {
     try (Parts parts = new Parts(name, true);
-        Tensor merged = parts.merged("oneImage")) {
+        Run run = parts.run("oneImage", PruningPlan.none(), 0)) {
       assertClose(
-          "merged",
-          parts.kernels.download(merged),
-          parts.fixture.floats("oneImage.mergedEmbeddings"),
-          TOLERANCE);
-      Prompt prompt = parts.prompt("oneImage");
-      Schedule schedule = PruningPlan.none().schedule(parts.config.text().layers());
-      Sequence sequence = new Sequence(parts.kernels, schedule, prompt, merged);
-      KeyValueCache cache = parts.decoder.cache(prompt, schedule, 0);
-      parts
-          .decoder
-          .prefill(
-              sequence,
-              schedule,
-              cache,
-              done ->
-                  assertClose(
-                      "layer " + (done - 1),
-                      parts.kernels.download(sequence.hidden()),
-                      parts.fixture.floats("oneImage.layer." + (done - 1)),
-                      TOLERANCE))
-          .close();
+          "merged", run.hidden(), parts.fixture.floats("oneImage.mergedEmbeddings"), TOLERANCE);
+      run.prefill(done ->
+          assertClose(
+              "layer " + (done - 1),
+              run.hidden(),
+              parts.fixture.floats("oneImage.layer." + (done - 1)),
+              TOLERANCE));
     }
   }
 
@@ -261,14 +325,9 @@ final class ReferenceTest {
     for (int order = 0; order < 2; order++) {
       try (Parts parts = new Parts(name, order == 1)) {
         String promptName = parts.fixture.pruned(pruned).get("prompt").asString();
-        Prompt prompt = parts.prompt(promptName);
-        Schedule schedule = parts.fixture.plan(pruned).schedule(parts.config.text().layers());
-        try (Sequence sequence =
-                new Sequence(parts.kernels, schedule, prompt, parts.merged(promptName));
-            KeyValueCache cache = parts.decoder.cache(prompt, schedule, 0);
-            Tensor last = parts.decoder.prefill(sequence, schedule, cache, done -> {})) {
-          logits[order] = parts.kernels.download(last);
-          stages.add(sequence.stages());
+        try (Run run = parts.run(promptName, parts.fixture.plan(pruned), 0)) {
+          logits[order] = run.prefill(done -> {});
+          stages.add(run.kept.stages());
         }
       }
     }
@@ -279,21 +338,9 @@ final class ReferenceTest {
   /** Prefill and greedy decoding from the reference's pixels; returns the stages. */
   private static List<Stage> check(
       Parts parts, String tensors, String promptName, PruningPlan plan, JsonNode expected) {
-    Prompt prompt = parts.prompt(promptName);
-    Schedule schedule = plan.schedule(parts.config.text().layers());
     List<Integer> tokens = parts.fixture.tokens(expected);
-    try (Sequence sequence =
-            new Sequence(parts.kernels, schedule, prompt, parts.merged(promptName));
-        KeyValueCache cache = parts.decoder.cache(prompt, schedule, tokens.size() - 1)) {
-      float[] logits;
-      try (Tensor first =
-          parts.decoder.prefill(
-              sequence,
-              schedule,
-              cache,
-              done -> checkStageHidden(parts, tensors, plan, schedule, done, sequence))) {
-        logits = parts.kernels.download(first);
-      }
+    try (Run run = parts.run(promptName, plan, tokens.size() - 1)) {
+      float[] logits = run.prefill(done -> checkStageHidden(run, tensors, plan, done));
       float[] reference = parts.fixture.floats(tensors + ".logits");
       double tolerance = Math.min(TOLERANCE, 1e-3 * Fixture.deviation(reference));
       assertClose("logits", logits, reference, tolerance);
@@ -301,35 +348,23 @@ final class ReferenceTest {
       for (int i = 0; i < tokens.size(); i++) {
         generated.add(argmax(logits));
         if (i + 1 < tokens.size()) {
-          try (Tensor next =
-              parts.decoder.decode(generated.get(i), prompt.length() + i, schedule, cache)) {
-            logits = parts.kernels.download(next);
-          }
+          logits = run.decode(generated.get(i), i);
         }
       }
       assertThat(generated).isEqualTo(tokens);
       assertClose("last logits", logits, parts.fixture.floats(tensors + ".finalLogits"), tolerance);
-      return sequence.stages();
+      return run.kept.stages();
     }
   }
 
-  private static void checkStageHidden(
-      Parts parts,
-      String tensors,
-      PruningPlan plan,
-      Schedule schedule,
-      int done,
-      Sequence sequence) {
-    for (int drop = 0; drop < schedule.drops().size(); drop++) {
+  private static void checkStageHidden(Run run, String tensors, PruningPlan plan, int done) {
+    Fixture fixture = run.parts.fixture;
+    for (int drop = 0; drop < run.schedule.drops().size(); drop++) {
       String tensor = tensors + ".stageHidden." + drop;
       if (plan.ranking() == Ranking.STAGE_END
-          && schedule.drops().get(drop).afterLayer() == done
-          && parts.fixture.has(tensor)) {
-        assertClose(
-            tensor,
-            parts.kernels.download(sequence.hidden()),
-            parts.fixture.floats(tensor),
-            TOLERANCE);
+          && run.schedule.drops().get(drop).afterLayer() == done
+          && fixture.has(tensor)) {
+        assertClose(tensor, run.hidden(), fixture.floats(tensor), TOLERANCE);
       }
     }
   }

@@ -1,8 +1,9 @@
 package org.pyramiddrop.kernels;
 
 import java.util.List;
-import org.pyramiddrop.cuda.CudaDriver;
+import java.util.Optional;
 import org.pyramiddrop.kernels.cpu.CpuKernels;
+import org.pyramiddrop.kernels.cuda.CudaBackend;
 
 /** The devices there are, and why others can't be had. */
 public final class Devices {
@@ -14,8 +15,10 @@ public final class Devices {
     String cpu =
         "%d-bit vectors, %d core%s"
             .formatted(CpuKernels.vectorBits(), cores, cores == 1 ? "" : "s");
+    Optional<String> missing = CudaBackend.missing();
     return List.of(
-        new DeviceStatus("cpu", true, cpu), new DeviceStatus("cuda", false, whyNoCuda()));
+        new DeviceStatus("cpu", true, cpu),
+        new DeviceStatus("cuda", missing.isEmpty(), missing.orElseGet(CudaBackend::describe)));
   }
 
   /**
@@ -23,19 +26,15 @@ public final class Devices {
    *
    * @param name {@code cpu} or {@code cuda}
    * @param threads how many threads the CPU uses, 0 for one a core
+   * @param dtype what a GPU computes in: activations and weights; the CPU computes in float32
    * @throws DeviceException with the reason, if the device can't be had
    */
-  public static Kernels open(String name, int threads) {
+  public static Kernels open(String name, int threads, DType dtype) {
     return switch (name) {
       case "cpu" ->
           new CpuKernels(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
-      case "cuda" -> throw new DeviceException("the CUDA backend can't be used: " + whyNoCuda());
+      case "cuda" -> CudaBackend.open(dtype);
       default -> throw new DeviceException("there is no device " + name + "; use cpu or cuda");
     };
-  }
-
-  private static String whyNoCuda() {
-    return CudaDriver.probe()
-        .orElse("a driver is there, but this build has no CUDA kernels; use the CPU backend");
   }
 }

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
  * <p>An operation is a function of its inputs alone and writes every element of its output. It may
  * run after the call returns; {@link #download(Tensor)} and its twin wait. Inputs and outputs must
  * not overlap unless an operation says that it works in place. Shapes that don't fit are refused
- * with an {@link IllegalArgumentException} before anything runs. Activations are float32 on the
- * CPU; another device may keep them in a narrower type, but sums are always float32.
+ * with an {@link IllegalArgumentException} before anything runs. Activations are stored as {@link
+ * #dtype} says; sums are always float32. Row numbers, positions and ids that lie on the device and
+ * point outside are refused where the device can look at them without waiting (the CPU), and give
+ * rows of NaN elsewhere.
  *
  * <p>One thread at a time may use an instance. Closing it frees the device; tensors and weights
  * must be closed before.
@@ -22,14 +24,26 @@ public interface Kernels extends AutoCloseable {
    */
   String description();
 
+  /** How activations are stored: float32 on the CPU, another device may keep a narrower type. */
+  DType dtype();
+
   // Memory ----------------------------------------------------------------------------------------
 
-  /** A tensor whose content is undefined. */
-  Tensor allocate(int rows, int columns);
+  /** Activations whose content is undefined. */
+  default Tensor allocate(int rows, int columns) {
+    return allocate(dtype(), rows, columns);
+  }
 
   /**
-   * Hands matrices to the device, stacked along their rows: query, key and value projections, say,
-   * that are then multiplied in one go.
+   * A tensor whose content is undefined.
+   *
+   * @param dtype that of activations, or float32 for scores and logits
+   */
+  Tensor allocate(DType dtype, int rows, int columns);
+
+  /**
+   * Hands matrices to the device, which may convert them to {@link #dtype}, stacked along their
+   * rows: query, key and value projections, say, that are then multiplied in one go.
    *
    * @throws IllegalArgumentException if the matrices differ in columns or dtype, or if there are
    *     none
@@ -47,8 +61,11 @@ public interface Kernels extends AutoCloseable {
    */
   Rotary rotary(int headSize, double theta, int positions);
 
-  /** Copies {@code rows × columns} numbers, row-major, to the device. */
+  /** Copies {@code rows × columns} numbers, row-major, to the device, rounded to its type. */
   void upload(float[] values, Tensor out);
+
+  /** Copies as many numbers as {@code out} has to the device. */
+  void upload(int[] values, Indices out);
 
   /** Waits for the device and copies a whole tensor back, row-major. */
   float[] download(Tensor x);
@@ -59,15 +76,14 @@ public interface Kernels extends AutoCloseable {
   // Rows
   // --------------------------------------------------------------------------------------------
 
-  /**
-   * Rows of an embedding table: {@code out[i] = table[ids[i]]}.
-   *
-   * @throws IllegalArgumentException if an id is outside the table
-   */
-  void embed(Weight table, int[] ids, Tensor out);
+  /** Rows of an embedding table: {@code out[i] = table[ids[i]]}. */
+  void embed(Weight table, Indices ids, Tensor out);
 
   /** {@code out = x}. */
   void copy(Tensor x, Tensor out);
+
+  /** {@code out[i][firstColumn + c] = x[i][c]}; the other columns of {@code out} stay. */
+  void copyColumns(Tensor x, Tensor out, int firstColumn);
 
   /** {@code x += w}, element by element; the shapes are equal. */
   void add(Tensor x, Weight w);
@@ -89,7 +105,7 @@ public interface Kernels extends AutoCloseable {
    * @param x tokens × inputs
    * @param w outputs × inputs
    * @param bias outputs × 1, or none
-   * @param out tokens × outputs
+   * @param out tokens × outputs, activations or float32
    */
   void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out);
 
@@ -118,21 +134,23 @@ public interface Kernels extends AutoCloseable {
   void rotate(Tensor x, int heads, Rotary rotary, Indices positions);
 
   /**
-   * Stores keys and values apart, into the rows of a cache; keys are rotated on the way as {@link
+   * Stores keys and values apart, into rows of a cache; keys are rotated on the way as {@link
    * #rotate} does.
    *
    * @param x tokens × (columns that are not read, then keys, then values)
    * @param firstColumn where the keys begin
    * @param rotary none to store keys as they are, as the vision tower does
    * @param positions one a row where there is a rotary
-   * @param keys out: tokens × keys; usually rows of a cache
-   * @param values out: tokens × values
+   * @param rows where each row goes in the cache; no number twice
+   * @param keys out: the cache's rows × keys; rows that are not named stay
+   * @param values out: the cache's rows × values
    */
   void storeKeyValues(
       Tensor x,
       int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
+      Indices rows,
       Tensor keys,
       Tensor values);
 
@@ -141,8 +159,8 @@ public interface Kernels extends AutoCloseable {
    * softmax so that no tokens × tokens matrix is held (Dao et al. 2022).
    *
    * @param q tokens × at least {@code heads.queryColumns()}; further columns are not read
-   * @param keys sequence × keys
-   * @param values sequence × values; keys and values are finite, also where a row does not see them
+   * @param keys sequence × keys; rows that no query sees may hold anything
+   * @param values sequence × values; of rows that some query sees, keys and values are finite
    * @param out tokens × {@code heads.queryColumns()}
    */
   void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out);
@@ -157,7 +175,7 @@ public interface Kernels extends AutoCloseable {
    *
    * @param query 1 × at least {@code heads.queryColumns()}: the last instruction token
    * @param keys the keys it may see × keys
-   * @param out 1 × keys
+   * @param out 1 × keys, float32
    */
   void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out);
 
@@ -166,9 +184,40 @@ public interface Kernels extends AutoCloseable {
    * scores}, ascending, written to {@code out[at .. at+keep)}. Equal scores prefer the lower place;
    * NaN ranks lowest.
    *
-   * @param scores 1 × tokens
+   * @param scores 1 × tokens, float32
    */
   void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at);
+
+  // Generation
+  // --------------------------------------------------------------------------------------
+
+  /**
+   * Chooses the next token. At temperature 0 that is the highest logit, the lowest id among equals.
+   * Otherwise it is drawn by {@code softmax(logits / temperature)} from the smallest set of
+   * likeliest tokens whose probabilities reach {@code topP} (Holtzman et al. 2020; among equals the
+   * lower id is likelier): the first of them, by id, at which their running sum exceeds {@code
+   * uniform} times the set's.
+   *
+   * @param logits 1 × vocabulary, float32
+   * @param controls 1 × 3, float32: temperature, topP and uniform, the latter in [0, 1)
+   * @param out one number: the token's id, or -1 if a logit is NaN
+   */
+  void sample(Tensor logits, Tensor controls, Indices out);
+
+  // Recordings
+  // --------------------------------------------------------------------------------------
+
+  /**
+   * Notes work that is to be run again and again, so that a device can start it as a whole (a CUDA
+   * graph). The work runs now, later, or each time; where it runs once, only what it launched is
+   * repeated, so it must depend on nothing but tensors and indices, all of which outlive the
+   * recording. What it allocates it closes. It neither uploads nor downloads nor makes weights,
+   * indices or tables.
+   */
+  Recording record(Runnable work);
+
+  /** Whether running a {@link Recording} costs less than doing its work anew. */
+  boolean replays();
 
   /** Frees the device and everything it took for itself. */
   @Override

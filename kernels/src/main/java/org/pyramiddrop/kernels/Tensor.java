@@ -14,6 +14,9 @@ public interface Tensor extends AutoCloseable {
   /** The number of columns; usually channels. */
   int columns();
 
+  /** How the numbers are stored. */
+  DType dtype();
+
   /**
    * The rows from {@code first} on, as a view.
    *

@@ -52,6 +52,23 @@ interface AttentionContract extends Subject {
     }
   }
 
+  /** Sizes, and rows whose every address is a multiple of 16, that tensor cores can take. */
+  @Test
+  default void attendsInTilesOfManyRows() {
+    for (int size : new int[] {64, 128}) {
+      for (Kind kind : Kind.values()) {
+        for (int queries : new int[] {9, 64, 65, 130}) {
+          int keys = queries + draw().oneOf(0, 1, 63, 70);
+          Case sizes = new Case(draw().oneOf(GROUPS).of(size), queries, keys, kind);
+          attends(sizes, sizes.heads.queryColumns() + draw().oneOf(0, 8, 64), 1, 0);
+          if (!Draw.large()) {
+            return;
+          }
+        }
+      }
+    }
+  }
+
   @Test
   default void takesThousandsOfKeys() {
     int keys = Draw.large() ? 2100 : 300;
@@ -65,8 +82,11 @@ interface AttentionContract extends Subject {
    * and far below it vanishes.
    */
   private void attends(Case sizes, double deviation, double shift) {
+    attends(sizes, sizes.heads.queryColumns() + draw().between(0, 9), deviation, shift);
+  }
+
+  private void attends(Case sizes, int columns, double deviation, double shift) {
     Heads heads = sizes.heads;
-    int columns = heads.queryColumns() + draw().between(0, 9);
     float[] q = queries(sizes, columns, deviation);
     float[] keys = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
     float[] values = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
@@ -102,9 +122,9 @@ interface AttentionContract extends Subject {
   }
 
   /** Makes channel 0 of every head add the same to every score. */
-  private static void shift(float[] q, int columns, float[] keys, Heads heads, double shift) {
+  private void shift(float[] q, int columns, float[] keys, Heads heads, double shift) {
     for (int i = 0; i < keys.length; i += heads.size()) {
-      keys[i] = (float) (shift * Math.sqrt(heads.size()) / 8);
+      keys[i] = draw().round(shift * Math.sqrt(heads.size()) / 8);
     }
     for (int row = 0; row < q.length; row += columns) {
       for (int head = 0; head < heads.query(); head++) {
@@ -145,8 +165,9 @@ interface AttentionContract extends Subject {
   default void doesNotLetUnseenKeysThrough() {
     for (Kind kind : List.of(Kind.CAUSAL, Kind.ASCENDING, Kind.ANY_ORDER)) {
       for (int queries : new int[] {3, 7, 61}) {
-        Case sizes = new Case(new Heads(4, 2, 16), queries, 200, kind);
-        unseenKeysStayOut(sizes);
+        for (int size : new int[] {16, 64, 128}) {
+          unseenKeysStayOut(new Case(new Heads(4, 2, size), queries, 200, kind));
+        }
       }
     }
   }
@@ -164,8 +185,9 @@ interface AttentionContract extends Subject {
     Arrays.sort(sorted);
     int cut = sorted[(sorted.length - 1) / 2];
     for (int i = cut * stride; i < keys.length; i++) {
-      keys[i] = draw().flip() ? 1e30f : -1e30f;
-      values[i] = draw().flip() ? 1e38f : -1e38f;
+      boolean narrow = kernels().dtype() == DType.FLOAT16;
+      keys[i] = draw().round(draw().flip() ? (narrow ? 6e4 : 1e30) : (narrow ? -6e4 : -1e30));
+      values[i] = draw().round(draw().flip() ? (narrow ? 6e4 : 1e38) : (narrow ? -6e4 : -1e38));
     }
     Output out = device().output(sizes.queries, columns);
     kernels()
@@ -183,6 +205,7 @@ interface AttentionContract extends Subject {
         Reference.attention(one, columns, heads, keys, values, new int[] {visible[row]})
             .check(
                 "row %d of %s, cut at %d".formatted(row, sizes, cut),
+                kernels().dtype(),
                 Arrays.copyOfRange(actual, row * columns, (row + 1) * columns),
                 device().tolerance());
       }

@@ -40,35 +40,56 @@ public final class Device implements AutoCloseable {
   }
 
   /** Notes what has to be closed after the case. */
-  <T extends AutoCloseable> T owned(T resource) {
+  public <T extends AutoCloseable> T owned(T resource) {
     taken.push(resource);
     return resource;
   }
 
-  /** An input, which must be the same when the case ends. */
+  /** An input of activations, which must be the same when the case ends. */
   Tensor input(float[] values, int columns) {
+    return input(kernels.dtype(), values, columns);
+  }
+
+  /** An input, which must be the same when the case ends. */
+  Tensor input(DType dtype, float[] values, int columns) {
+    for (float value : values) {
+      // The reference is computed from these very numbers.
+      if (Float.compare(Stored.round(dtype, value), value) != 0 && !Float.isNaN(value)) {
+        throw new AssertionError(value + " is no number of " + dtype);
+      }
+    }
     int rows = values.length / columns;
     int before = draw.between(0, 2);
     float[] all = new float[(before + rows + 2) * columns];
     Arrays.fill(all, Float.NaN);
     System.arraycopy(values, 0, all, before * columns, values.length);
-    Tensor whole = owned(kernels.allocate(before + rows + 2, columns));
+    Tensor whole = owned(kernels.allocate(dtype, before + rows + 2, columns));
     kernels.upload(all, whole);
     unchanged.add(
         () -> assertThat(kernels.download(whole)).as("an input afterwards").isEqualTo(all));
     return whole.rows(before, rows);
   }
 
-  /** An output full of NaN. */
+  /** An output of activations, full of NaN. */
   Output output(int rows, int columns) {
+    return output(kernels.dtype(), rows, columns);
+  }
+
+  /** An output full of NaN. */
+  Output output(DType dtype, int rows, int columns) {
     float[] poison = new float[rows * columns];
     Arrays.fill(poison, Float.NaN);
-    return output(poison, columns);
+    return output(dtype, poison, columns);
   }
 
   /** What an operation works on in place. */
   Output output(float[] content, int columns) {
-    Output out = new Output(kernels, content, columns, draw.between(0, 3), draw.between(1, 3));
+    return output(kernels.dtype(), content, columns);
+  }
+
+  private Output output(DType dtype, float[] content, int columns) {
+    int before = draw.between(0, 3);
+    Output out = new Output(kernels, dtype, content, columns, before, draw.between(1, 3));
     owned(out.whole());
     return out;
   }
@@ -98,7 +119,7 @@ public final class Device implements AutoCloseable {
   }
 
   void check(String what, Output out, Expected expected) {
-    expected.check(what, out.read(), tolerance);
+    expected.check(what, out.view().dtype(), out.read(), tolerance);
   }
 
   /** Holds inputs to have stayed as they were, and frees what the case took. */

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Fresh random data in every run. The system property {@code pyramiddrop.seed} draws the data of an
@@ -17,9 +18,11 @@ public final class Draw {
       Double.parseDouble(System.getProperty("pyramiddrop.share", "1"));
 
   private final Random random;
+  private final DType activations;
 
   /** A sequence of its own for each name, so that one test alone draws what it drew among all. */
-  public Draw(String name) {
+  public Draw(String name, DType activations) {
+    this.activations = activations;
     random = new Random(SEED ^ ((long) name.hashCode() << 32));
   }
 
@@ -55,16 +58,24 @@ public final class Draw {
     return shuffled.subList(0, (int) Math.ceil(all.size() * SHARE));
   }
 
-  /** Normally distributed numbers with this standard deviation. */
+  /** The nearest number that activations can be. */
+  float round(double value) {
+    return Stored.round(activations, (float) value);
+  }
+
+  /** Normally distributed numbers with this standard deviation, as activations can be. */
   public float[] normal(int count, double deviation) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
-      values[i] = (float) (random.nextGaussian() * deviation);
+      values[i] = round(random.nextGaussian() * deviation);
     }
     return values;
   }
 
-  /** Normally distributed numbers that the dtype holds exactly, some of them zero or subnormal. */
+  /**
+   * Normally distributed numbers that the dtype and activations hold exactly, some of them zero or
+   * subnormal.
+   */
   public float[] weights(DType dtype, int count, double deviation) {
     float[] values = normal(count, deviation);
     for (int i = 0; i < count; i++) {
@@ -72,13 +83,20 @@ public final class Draw {
         float subnormal = dtype == DType.FLOAT16 ? 0x1p-24f : Float.MIN_NORMAL / 128;
         values[i] = random.nextInt(-3, 4) * subnormal;
       }
-      values[i] = Stored.round(dtype, values[i]);
+      values[i] = round(Stored.round(dtype, values[i]));
     }
     return values;
   }
 
   int[] below(int bound, int count) {
     return random.ints(count, 0, bound).toArray();
+  }
+
+  /** Different numbers in any order. */
+  int[] distinctBelow(int bound, int count) {
+    List<Integer> all = new ArrayList<>(IntStream.range(0, bound).boxed().toList());
+    Collections.shuffle(all, random);
+    return all.stream().limit(count).mapToInt(Integer::intValue).toArray();
   }
 
   int[] ascendingBelow(int bound, int count) {

@@ -2,6 +2,8 @@ package org.pyramiddrop.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
+
 /**
  * What an operation should give, in double: each element with the size of what was summed for it,
  * which rounding errors grow with.
@@ -43,24 +45,38 @@ final class Expected {
     return values[i];
   }
 
+  /** These rows at other places, among rows that nothing was written to. */
+  Expected atRows(int[] places, int rows) {
+    Expected moved = new Expected(rows, columns);
+    Arrays.fill(moved.values, Double.NaN);
+    for (int i = 0; i < values.length; i++) {
+      moved.set(places[i / columns] * columns + i % columns, values[i], scales[i]);
+    }
+    moved.condition = condition;
+    return moved;
+  }
+
   /**
    * Holds every element to {@code tolerance} of its scale, and many together to {@code tolerance}
-   * of their norm. An element that should not be finite must be just that.
+   * of their norm; beyond what storing them rounds off. An element that should not be finite must
+   * be just that.
    */
-  void check(String what, float[] actual, double tolerance) {
+  void check(String what, DType stored, float[] actual, double tolerance) {
     assertThat(actual).as(what).hasSameSizeAs(values);
     double errors = 0;
     double norm = 0;
     for (int i = 0; i < values.length; i++) {
-      double error = Math.abs(actual[i] - values[i]);
-      boolean same = Double.compare(actual[i], values[i]) == 0;
+      double nearest = nearest(stored, values[i]);
+      double error =
+          Math.max(0, Math.abs(actual[i] - values[i]) - Stored.halfStep(stored, values[i]));
+      boolean same = Double.compare(actual[i], nearest) == 0;
       if (!same && !(error <= tolerance * scales[i] + 1e-37)) {
         throw new AssertionError(
             "%s: element (%d, %d) is %s, not %s ± %.2g"
                 .formatted(
                     what, i / columns, i % columns, actual[i], values[i], tolerance * scales[i]));
       }
-      if (Double.isFinite(values[i])) {
+      if (Double.isFinite(nearest)) {
         errors += error * error;
         norm += values[i] * values[i];
       }
@@ -70,5 +86,12 @@ final class Expected {
           .as("%s: norm of the errors", what)
           .isLessThanOrEqualTo(tolerance * condition * Math.sqrt(norm) + 1e-36);
     }
+  }
+
+  /** The value itself, or the infinity that a narrow type makes of it. */
+  private static double nearest(DType stored, double value) {
+    return stored == DType.FLOAT32 || Float.isFinite(Stored.round(stored, (float) value))
+        ? value
+        : Stored.round(stored, (float) value);
   }
 }

@@ -22,6 +22,8 @@ public abstract class KernelsContract
         RotaryContract,
         AttentionContract,
         RankingContract,
+        SamplingContract,
+        RecordingContract,
         RefusalContract,
         RepeatContract {
   private @Nullable Device device;
@@ -29,14 +31,18 @@ public abstract class KernelsContract
   /** Opens the kernels under test, anew for each test. */
   protected abstract Kernels open();
 
-  /** The error allowed, relative to the norm and to the sum of magnitudes behind each element. */
+  /**
+   * The error allowed, relative to the norm and to the sum of magnitudes behind each element;
+   * beyond what storing a result rounds off.
+   */
   protected double tolerance() {
     return 1e-5;
   }
 
   @BeforeEach
   void openDevice(TestInfo test) {
-    device = new Device(open(), new Draw(test.getDisplayName()), tolerance());
+    Kernels kernels = open();
+    device = new Device(kernels, new Draw(test.getDisplayName(), kernels.dtype()), tolerance());
   }
 
   @AfterEach

@@ -84,6 +84,25 @@ interface LinearContract extends Subject {
   }
 
   @Test
+  default void writesFloat32WhereTheOutputIs() {
+    for (int rows : new int[] {1, 3, 37}) {
+      for (int inputs : new int[] {17, 64, 136}) {
+        int outputs = draw().oneOf(OUTPUTS);
+        float[] x = draw().normal(rows * inputs, 1);
+        float[] w = draw().weights(kernels().dtype(), outputs * inputs, 2 / Math.sqrt(inputs));
+        Output out = device().output(DType.FLOAT32, rows, outputs);
+        Weight weight = device().weight(kernels().dtype(), w, inputs);
+        kernels().linear(device().input(x, inputs), weight, null, Activation.NONE, out.view());
+        float[] none = new float[rows * outputs];
+        Expected expected = Reference.linear(x, w, inputs, null, Activation.NONE, none);
+        // Nothing is rounded to a narrow type here, so nothing of it may be seen.
+        expected.check("float32 of " + kernels().dtype(), DType.FLOAT32, out.read(), 1e-5);
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
   default void readsEveryWeightExactlyWhereItStands() {
     for (DType dtype : DType.values()) {
       for (int inputs : new int[] {1, 9, 90}) {

@@ -101,13 +101,40 @@ interface MemoryContract extends Subject {
   }
 
   @Test
+  default void uploadsToPartsOfIndices() {
+    Indices indices = device().indices(1, 2, 3, 4, 5);
+    Indices part = indices.part(1, 4).part(1, 2);
+    assertThat(part.size()).isEqualTo(2);
+    kernels().upload(new int[] {-7, 8}, part);
+    assertThat(kernels().download(indices)).containsExactly(1, 2, -7, 8, 5);
+    assertThat(kernels().download(part)).containsExactly(-7, 8);
+    part.close();
+    assertThat(kernels().download(indices)).hasSize(5);
+    assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> indices.part(3, 3));
+    assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> part.part(1, 2));
+    assertThatIllegalArgumentException().isThrownBy(() -> kernels().upload(new int[] {1}, indices));
+  }
+
+  @Test
+  default void keepsFloat32WhereItIsAskedFor() {
+    float[] values = {1 + 0x1p-23f, 0x1p-140f, 1e38f, Float.NaN};
+    Tensor tensor = device().owned(kernels().allocate(DType.FLOAT32, 2, 2));
+    kernels().upload(values, tensor);
+    assertThat(tensor.dtype()).isEqualTo(DType.FLOAT32);
+    assertThat(tensor.rows(1, 1).dtype()).isEqualTo(DType.FLOAT32);
+    assertThat(kernels().download(tensor)).isEqualTo(values);
+    Tensor activations = device().owned(kernels().allocate(1, 1));
+    assertThat(activations.dtype()).isEqualTo(kernels().dtype());
+  }
+
+  @Test
   default void tellsTheShapeOfStackedWeights() {
     HostMatrix two = Stored.matrix(DType.BFLOAT16, new float[6], 3);
     HostMatrix one = Stored.matrix(DType.BFLOAT16, new float[3], 3);
     Weight weight = device().owned(kernels().weight(List.of(two, one, two)));
     assertThat(weight.rows()).isEqualTo(5);
     assertThat(weight.columns()).isEqualTo(3);
-    assertThat(weight.dtype()).isEqualTo(DType.BFLOAT16);
+    assertThat(weight.dtype()).isIn(DType.BFLOAT16, kernels().dtype());
     assertThat(weight.rows(1, 3).rows()).isEqualTo(3);
     assertThat(weight.rows(1, 3).columns()).isEqualTo(3);
   }

@@ -14,14 +14,14 @@ public final class Output {
   private final int before;
   private final Tensor view;
 
-  Output(Kernels kernels, float[] content, int columns, int before, int after) {
+  Output(Kernels kernels, DType dtype, float[] content, int columns, int before, int after) {
     this.kernels = kernels;
     this.before = before;
     int rows = content.length / columns;
     float[] all = new float[(before + rows + after) * columns];
     Arrays.fill(all, GUARD);
     System.arraycopy(content, 0, all, before * columns, content.length);
-    whole = kernels.allocate(before + rows + after, columns);
+    whole = kernels.allocate(dtype, before + rows + after, columns);
     kernels.upload(all, whole);
     view = whole.rows(before, rows);
   }

@@ -18,7 +18,7 @@ interface RankingContract extends Subject {
         float[] query = draw().normal(columns, draw().oneOf(0.1, 1, 6, 60));
         Arrays.fill(query, heads.queryColumns(), columns, Float.NaN);
         float[] keys = draw().normal(count * heads.keyValueColumns(), 1);
-        Output out = device().output(1, count);
+        Output out = device().output(DType.FLOAT32, 1, count);
         kernels()
             .scoreTokens(
                 device().input(query, columns),
@@ -50,6 +50,18 @@ interface RankingContract extends Subject {
     }
   }
 
+  @Test
+  default void selectsAmongTheTokensOfManyTiles() {
+    for (int tokens : new int[] {576, 1024, 1025, 2880, 5184}) {
+      float[] scores = draw().normal(tokens, 1e-3);
+      // So few different values that most ties are cut.
+      for (int i = 0; i < tokens / 2; i++) {
+        scores[draw().between(0, tokens - 1)] = draw().between(0, 3) * 1e-3f;
+      }
+      selects(scores);
+    }
+  }
+
   /** Ties, zeros of both signs, infinities and NaN. */
   private void spread(float[] scores) {
     for (int i = 0; i < scores.length; i++) {
@@ -76,7 +88,7 @@ interface RankingContract extends Subject {
     int at = draw().between(0, 3);
     int[] before = draw().below(1 << 30, at + keep + draw().between(0, 3));
     Indices out = device().indices(before);
-    kernels().selectTopK(device().input(scores, scores.length), first, count, keep, out, at);
+    kernels().selectTopK(scores(scores), first, count, keep, out, at);
     int[] expected = before.clone();
     System.arraycopy(Reference.topK(scores, first, count, keep), 0, expected, at, keep);
     assertThat(kernels().download(out))
@@ -95,9 +107,13 @@ interface RankingContract extends Subject {
     assertThat(selected(scores, 8)).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
   }
 
+  private Tensor scores(float[] scores) {
+    return device().input(DType.FLOAT32, scores, scores.length);
+  }
+
   private int[] selected(float[] scores, int keep) {
     Indices out = device().indices(new int[keep]);
-    kernels().selectTopK(device().input(scores, scores.length), 0, scores.length, keep, out, 0);
+    kernels().selectTopK(scores(scores), 0, scores.length, keep, out, 0);
     return kernels().download(out);
   }
 }

@@ -63,16 +63,17 @@ interface RefusalContract extends Subject {
     Output out = device().output(3, 5);
     Tensor x = tensor(3, 5);
     Weight table = weight(6, 5);
-    refuses("ids", out, () -> kernels().embed(table, new int[] {0, 1}, out.view()));
-    refuses("id", out, () -> kernels().embed(table, new int[] {0, 1, 6}, out.view()));
-    refuses("negative", out, () -> kernels().embed(table, new int[] {0, 1, -1}, out.view()));
-    refuses("columns", out, () -> kernels().embed(weight(6, 4), new int[3], out.view()));
+    Indices rows = device().indices(0, 1, 2);
+    Indices two = device().indices(0, 1);
+    refuses("ids", out, () -> kernels().embed(table, two, out.view()));
+    refuses("columns", out, () -> kernels().embed(weight(6, 4), rows, out.view()));
+    refuses("columns", out, () -> kernels().copyColumns(tensor(3, 4), out.view(), 2));
+    refuses("before", out, () -> kernels().copyColumns(tensor(3, 4), out.view(), -1));
+    refuses("copied rows", out, () -> kernels().copyColumns(tensor(2, 4), out.view(), 0));
     refuses("copy rows", out, () -> kernels().copy(tensor(2, 5), out.view()));
     refuses("copy columns", out, () -> kernels().copy(tensor(3, 4), out.view()));
     refuses("add rows", out, () -> kernels().add(out.view(), weight(4, 5)));
     refuses("add columns", out, () -> kernels().add(out.view(), weight(3, 1)));
-    Indices rows = device().indices(0, 1, 2);
-    Indices two = device().indices(0, 1);
     refuses("gather", out, () -> kernels().gatherRows(x, two, out.view()));
     refuses("gather columns", out, () -> kernels().gatherRows(tensor(3, 4), rows, out.view()));
   }
@@ -98,20 +99,23 @@ interface RefusalContract extends Subject {
     Indices two = device().indices(1, 2);
     refuses("value rows", out, () -> store(both, rotary, three, k, tensor(2, 12)));
     refuses("value columns", out, () -> store(both, rotary, three, k, tensor(3, 8)));
-    refuses("rows", out, () -> store(tensor(2, 24), rotary, three, k, tensor(3, 12)));
+    refuses("x rows", out, () -> store(tensor(2, 24), rotary, three, k, tensor(3, 12)));
     refuses("columns", out, () -> store(tensor(3, 20), rotary, three, k, tensor(3, 12)));
     refuses("positions", out, () -> store(both, rotary, two, k, tensor(3, 12)));
     Rotary other = device().owned(kernels().rotary(8, 10_000, 8));
     refuses("head size", out, () -> store(both, other, three, k, tensor(3, 12)));
-    refuses("first", out, () -> kernels().storeKeyValues(both, 1, null, null, k, tensor(3, 12)));
-    refuses("before", out, () -> kernels().storeKeyValues(both, -1, null, null, k, tensor(3, 12)));
+    Tensor v = tensor(3, 12);
+    refuses("first", out, () -> kernels().storeKeyValues(both, 1, null, null, three, k, v));
+    refuses("before", out, () -> kernels().storeKeyValues(both, -1, null, null, three, k, v));
+    refuses("rows", out, () -> kernels().storeKeyValues(both, 0, null, null, two, k, v));
     assertThatNullPointerException()
-        .isThrownBy(() -> kernels().storeKeyValues(both, 0, rotary, null, k, tensor(3, 12)));
+        .isThrownBy(() -> kernels().storeKeyValues(both, 0, rotary, null, three, k, v));
     out.untouched("no positions");
   }
 
   private void store(Tensor both, Rotary rotary, Indices positions, Tensor k, Tensor v) {
-    kernels().storeKeyValues(both, 0, rotary, positions, k, v);
+    Indices rows = device().indices(0, 1, 2);
+    kernels().storeKeyValues(both, 0, rotary, positions, rows, k, v);
   }
 
   @Test
@@ -145,7 +149,7 @@ interface RefusalContract extends Subject {
   @Test
   default void refusesRankingsThatDoNotFit() {
     Heads heads = new Heads(4, 2, 6);
-    Output out = device().output(1, 9);
+    Output out = device().output(DType.FLOAT32, 1, 9);
     Tensor query = tensor(1, 24);
     Tensor keys = tensor(9, 12);
     refuses("queries", out, () -> kernels().scoreTokens(tensor(2, 24), heads, keys, out.view()));
@@ -154,9 +158,10 @@ interface RefusalContract extends Subject {
     refuses("heads", out, () -> kernels().scoreTokens(query, heads, tensor(9, 6), out.view()));
     int[] before = {7, 8, 9};
     Indices places = device().indices(before);
-    Tensor scores = tensor(1, 9);
+    Tensor scores = device().input(DType.FLOAT32, new float[9], 9);
+    Tensor pair = device().input(DType.FLOAT32, new float[18], 9);
     refuses("keep", out, () -> kernels().selectTopK(scores, 0, 2, 3, places, 0));
-    refuses("rows", out, () -> kernels().selectTopK(tensor(2, 9), 0, 9, 3, places, 0));
+    refuses("rows", out, () -> kernels().selectTopK(pair, 0, 9, 3, places, 0));
     for (int[] span : new int[][] {{-1, 3, 1, 0}, {7, 3, 1, 0}, {0, 3, 3, 1}, {0, 3, 1, -1}}) {
       assertThatExceptionOfType(IndexOutOfBoundsException.class)
           .isThrownBy(

@@ -20,6 +20,19 @@ public final class Stored {
     return decode(dtype, encode(dtype, value));
   }
 
+  /** Half the distance of neighbours near a value: what storing it may round off. */
+  static double halfStep(DType dtype, double value) {
+    if (!Double.isFinite(value)) {
+      return 0;
+    }
+    return switch (dtype) {
+      // Sums in float32 are rounded like this many times; that is left to the tolerance.
+      case FLOAT32 -> 0;
+      case FLOAT16 -> Math.scalb(1.0, Math.max(Math.getExponent(value), -14) - 11);
+      case BFLOAT16 -> Math.scalb(1.0, Math.max(Math.getExponent(value), -126) - 8);
+    };
+  }
+
   /** The bits of the nearest number that the dtype has; ties go to the even one. */
   static int encode(DType dtype, float value) {
     return switch (dtype) {

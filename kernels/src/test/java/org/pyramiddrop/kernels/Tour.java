@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** Runs every operation that computes, once, so that whole runs can be compared bit by bit. */
 public final class Tour {
@@ -22,7 +23,7 @@ public final class Tour {
    * @param size 1 for sizes of a few blocks, more for larger ones
    */
   public static Map<String, float[]> of(Kernels kernels, String data, int size) {
-    Tour tour = new Tour(new Device(kernels, new Draw(data), 0));
+    Tour tour = new Tour(new Device(kernels, new Draw(data, kernels.dtype()), 0));
     for (int rows : new int[] {2, 43 * size}) {
       tour.products(rows, 70 * size, 190 * size);
       tour.rows(rows, 300 * size);
@@ -72,7 +73,8 @@ public final class Tour {
     Output values = device.output(rows, columns / 6 * 3);
     int width = 7 + columns / 6 * 6;
     Tensor both = device.input(draw.normal(rows * width, 1), width);
-    kernels.storeKeyValues(both, 7, rotary, positions, keys.view(), values.view());
+    Indices at = device.indices(IntStream.range(0, rows).toArray());
+    kernels.storeKeyValues(both, 7, rotary, positions, at, keys.view(), values.view());
     keep("keys", keys);
     keep("values", values);
   }
@@ -89,7 +91,7 @@ public final class Tour {
       kernels.attention(q, heads, k, v, mask, out.view());
       keep(mask.getClass().getSimpleName(), out);
     }
-    Output scores = device.output(1, count);
+    Output scores = device.output(DType.FLOAT32, 1, count);
     kernels.scoreTokens(q.rows(rows - 1, 1), heads, k, scores.view());
     results.put("scores beside %d rows".formatted(rows), scores.read());
   }

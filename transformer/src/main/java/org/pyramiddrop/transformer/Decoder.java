@@ -15,7 +15,6 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.TextConfig;
-import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.Ranking;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
@@ -71,23 +70,28 @@ final class Decoder implements AutoCloseable {
     rotary = kernels.rotary(config.headSize(), config.ropeTheta(), config.maxPositions());
   }
 
-  /** The embedded prompt with image embeddings in their places; the caller closes it. */
-  Tensor merge(Prompt prompt, List<Tensor> images) {
-    Tensor x = kernels.allocate(prompt.length(), config.hiddenSize());
+  /**
+   * The embedded prompt with image embeddings in their places; the caller closes it.
+   *
+   * @param ids the prompt's; those in an image's span are not read
+   * @param spans where the images lie, in order
+   */
+  Tensor merge(Indices ids, List<Prompt.Span> spans, List<Tensor> images) {
+    Tensor x = kernels.allocate(ids.size(), config.hiddenSize());
     int end = 0;
     for (int i = 0; i < images.size(); i++) {
-      Prompt.Span span = prompt.images().get(i);
-      embed(prompt, end, span.start(), x);
+      Prompt.Span span = spans.get(i);
+      embed(ids, end, span.start(), x);
       kernels.copy(images.get(i), x.rows(span.start(), span.count()));
       end = span.start() + span.count();
     }
-    embed(prompt, end, prompt.length(), x);
+    embed(ids, end, ids.size(), x);
     return x;
   }
 
-  private void embed(Prompt prompt, int from, int to, Tensor x) {
+  private void embed(Indices ids, int from, int to, Tensor x) {
     if (to > from) {
-      kernels.embed(embedding, prompt.ids(from, to), x.rows(from, to - from));
+      kernels.embed(embedding, ids.part(from, to - from), x.rows(from, to - from));
     }
   }
 
@@ -108,59 +112,77 @@ final class Decoder implements AutoCloseable {
    * Runs a prompt through all layers and fills the cache.
    *
    * @param progress hears the number of layers that are done, and may throw to give up
-   * @return logits of the last token, 1 × vocabulary; the caller closes them
+   * @param logits out: those of the last token, 1 × vocabulary, float32
    */
-  Tensor prefill(Sequence sequence, Schedule schedule, KeyValueCache cache, IntConsumer progress) {
+  void prefill(
+      Sequence sequence,
+      Schedule schedule,
+      KeyValueCache cache,
+      IntConsumer progress,
+      Tensor logits) {
+    KeptRows kept = sequence.kept();
     for (int b = 0; b < layers.size(); b++) {
       DecoderLayer layer = layers.get(b);
       int stage = schedule.stageOf(b);
       boolean firstOfStage = stage > 0 && schedule.firstLayer(stage) == b;
       boolean lastOfStage =
           stage + 1 < schedule.stages() && schedule.firstLayer(stage + 1) == b + 1;
-      if (schedule.ranking() == Ranking.NEXT_STAGE && firstOfStage) {
+      if (schedule.ranking() == Ranking.NEXT_STAGE && firstOfStage && kept.shrinksAt(stage - 1)) {
         dropBefore(layer, sequence, stage - 1);
       }
       boolean ranksHere = schedule.ranking() == Ranking.STAGE_END && lastOfStage;
-      if (ranksHere && sequence.shrinksAt(stage)) {
+      if (ranksHere && kept.shrinksAt(stage)) {
         dropInside(layer, sequence, stage, cache.layer(b));
+      } else if (b == layers.size() - 1 && !plainOrder) {
+        lastTokenOnly(layer, sequence, cache.layer(b));
       } else {
-        if (b == layers.size() - 1 && !plainOrder) {
-          lastTokenOnly(layer, sequence, cache.layer(b));
-        } else {
-          layer(layer, sequence.hidden(), sequence.positions(), cache.layer(b));
-        }
-        if (ranksHere) {
-          sequence.enterWhole();
-        }
+        int length = sequence.length();
+        layer(
+            layer,
+            sequence.hidden(),
+            sequence.positions(),
+            kept.first(length),
+            rows(cache.layer(b), length),
+            new Mask.Causal());
       }
       progress.accept(b + 1);
     }
-    return logits(sequence.hidden().rows(sequence.length() - 1, 1));
+    logits(sequence.hidden().rows(sequence.length() - 1, 1), logits);
+  }
+
+  private static KeyValueCache.Layer rows(KeyValueCache.Layer held, int length) {
+    return new KeyValueCache.Layer(held.keys().rows(0, length), held.values().rows(0, length));
   }
 
   /**
    * Runs one further token.
    *
-   * @param token its id
-   * @param position the position of this token had nothing been dropped
-   * @return its logits, 1 × vocabulary; the caller closes them
+   * @param logits out: those of the token, 1 × vocabulary, float32
    */
-  Tensor decode(int token, int position, Schedule schedule, KeyValueCache cache) {
+  void decode(NextToken token, Schedule schedule, KeyValueCache cache, Tensor logits) {
     try (Tensor x = kernels.allocate(1, config.hiddenSize())) {
-      kernels.embed(embedding, new int[] {token}, x);
+      kernels.embed(embedding, token.id(), x);
       for (int b = 0; b < layers.size(); b++) {
-        KeyValueCache.Layer held = cache.layer(b);
-        boolean renumber = schedule.positions() == Positions.RENUMBER;
-        try (Indices at = kernels.indices(renumber ? held.length() : position)) {
-          layer(layers.get(b), x, at, held);
-        }
+        int stage = schedule.stageOf(b);
+        Indices row = token.row(stage);
+        layer(layers.get(b), x, token.position(stage), row, cache.layer(b), new Mask.UpTo(row));
       }
-      return logits(x);
+      logits(x, logits);
     }
   }
 
-  /** A layer over all rows of {@code x}, in place. */
-  private void layer(DecoderLayer layer, Tensor x, Indices positions, KeyValueCache.Layer held) {
+  /**
+   * A layer over all rows of {@code x}, in place.
+   *
+   * @param rows where their keys and values go in the cache
+   */
+  private void layer(
+      DecoderLayer layer,
+      Tensor x,
+      Indices positions,
+      Indices rows,
+      KeyValueCache.Layer held,
+      Mask mask) {
     int q = heads.queryColumns();
     try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
         Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
@@ -168,46 +190,50 @@ final class Decoder implements AutoCloseable {
       kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
       kernels.linear(normed, layer.qkv(), layer.qkvBias(), Activation.NONE, qkv);
       kernels.rotate(qkv, heads.query(), rotary, positions);
-      store(qkv, q, positions, held);
-      kernels.attention(qkv, heads, held.keys(), held.values(), new Mask.Causal(), attended);
+      kernels.storeKeyValues(qkv, q, rotary, positions, rows, held.keys(), held.values());
+      kernels.attention(qkv, heads, held.keys(), held.values(), mask, attended);
       finish(layer, attended, x);
     }
   }
 
   /** The layer before a drop, which ranks: kept tokens only from its queries on. */
   private void dropInside(
-      DecoderLayer layer, Sequence sequence, int drop, KeyValueCache.Layer held) {
+      DecoderLayer layer, Sequence sequence, int drop, KeyValueCache.Layer cache) {
     Tensor x = sequence.hidden();
-    int last = x.rows() - 1;
+    KeyValueCache.Layer held = rows(cache, x.rows());
     try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize())) {
       kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
-      storeKeyValues(layer, normed, sequence.positions(), held);
-      Indices rows;
-      try (Tensor query = kernels.allocate(1, heads.queryColumns());
-          Tensor scores = kernels.allocate(1, x.rows());
-          Indices lastRow = kernels.indices(last);
-          Indices position = kernels.gather(sequence.positions(), lastRow)) {
-        queries(layer, normed.rows(last, 1), position, query);
-        kernels.scoreTokens(query, heads, held.keys(), scores);
-        rows = sequence.choose(drop, scores);
-      }
+      storeKeyValues(layer, sequence, normed, held);
+      rank(layer, sequence, drop, normed, held.keys());
+      Indices rows = sequence.kept().at(drop);
       if (plainOrder) {
         fullRows(layer, sequence, normed, held);
         sequence.keep(rows);
       } else {
         someRows(layer, sequence, normed, rows, held);
       }
-      sequence.enter(drop, rows);
+      sequence.enterStage();
     }
   }
 
-  private void lastTokenOnly(DecoderLayer layer, Sequence sequence, KeyValueCache.Layer held) {
+  /** Chooses a drop's rows by what the last token's query makes of the keys. */
+  private void rank(DecoderLayer layer, Sequence sequence, int drop, Tensor normed, Tensor keys) {
+    int last = normed.rows() - 1;
+    try (Tensor query = kernels.allocate(1, heads.queryColumns());
+        Tensor scores = kernels.allocate(DType.FLOAT32, 1, normed.rows())) {
+      queries(layer, normed.rows(last, 1), sequence.positions().part(last, 1), query);
+      kernels.scoreTokens(query, heads, keys, scores);
+      sequence.kept().choose(drop, scores);
+    }
+  }
+
+  private void lastTokenOnly(DecoderLayer layer, Sequence sequence, KeyValueCache.Layer cache) {
     Tensor x = sequence.hidden();
-    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
-        Indices last = kernels.indices(x.rows() - 1)) {
+    KeyValueCache.Layer held = rows(cache, x.rows());
+    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize())) {
       kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
-      storeKeyValues(layer, normed, sequence.positions(), held);
-      someRows(layer, sequence, normed, last, held);
+      storeKeyValues(layer, sequence, normed, held);
+      someRows(layer, sequence, normed, sequence.kept().row(x.rows() - 1), held);
     }
   }
 
@@ -247,31 +273,19 @@ final class Decoder implements AutoCloseable {
    * left.
    */
   private void dropBefore(DecoderLayer layer, Sequence sequence, int drop) {
-    if (!sequence.shrinksAt(drop)) {
-      sequence.enterWhole();
-      return;
-    }
     Tensor x = sequence.hidden();
-    int last = x.rows() - 1;
+    int q = heads.queryColumns();
     int kv = heads.keyValueColumns();
-    Indices rows;
     try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
-        Tensor keys = kernels.allocate(x.rows(), kv);
-        Tensor query = kernels.allocate(1, heads.queryColumns());
-        Tensor scores = kernels.allocate(1, x.rows());
-        Indices lastRow = kernels.indices(last);
-        Indices position = kernels.gather(sequence.positions(), lastRow)) {
+        Tensor keys = kernels.allocate(x.rows(), kv)) {
       kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
-      int q = heads.queryColumns();
       Weight keyBias = layer.qkvBias() == null ? null : layer.qkvBias().rows(q, kv);
       kernels.linear(normed, layer.qkv().rows(q, kv), keyBias, Activation.NONE, keys);
       kernels.rotate(keys, heads.keyValue(), rotary, sequence.positions());
-      queries(layer, normed.rows(last, 1), position, query);
-      kernels.scoreTokens(query, heads, keys, scores);
-      rows = sequence.choose(drop, scores);
+      rank(layer, sequence, drop, normed, keys);
     }
-    sequence.keep(rows);
-    sequence.enter(drop, rows);
+    sequence.keep(sequence.kept().at(drop));
+    sequence.enterStage();
   }
 
   private void queries(DecoderLayer layer, Tensor normed, Indices positions, Tensor out) {
@@ -282,25 +296,21 @@ final class Decoder implements AutoCloseable {
   }
 
   private void storeKeyValues(
-      DecoderLayer layer, Tensor normed, Indices positions, KeyValueCache.Layer held) {
+      DecoderLayer layer, Sequence sequence, Tensor normed, KeyValueCache.Layer held) {
     int q = heads.queryColumns();
     int kv = heads.keyValueColumns();
     @Nullable Weight bias = layer.qkvBias() == null ? null : layer.qkvBias().rows(q, 2 * kv);
     try (Tensor both = kernels.allocate(normed.rows(), 2 * kv)) {
       kernels.linear(normed, layer.qkv().rows(q, 2 * kv), bias, Activation.NONE, both);
-      store(both, 0, positions, held);
+      kernels.storeKeyValues(
+          both,
+          0,
+          rotary,
+          sequence.positions(),
+          sequence.kept().first(normed.rows()),
+          held.keys(),
+          held.values());
     }
-  }
-
-  private void store(Tensor x, int firstColumn, Indices positions, KeyValueCache.Layer held) {
-    int first = held.extend(x.rows());
-    kernels.storeKeyValues(
-        x,
-        firstColumn,
-        rotary,
-        positions,
-        held.keys().rows(first, x.rows()),
-        held.values().rows(first, x.rows()));
   }
 
   /** Output projection and feed-forward, added to {@code x}. */
@@ -314,13 +324,23 @@ final class Decoder implements AutoCloseable {
     }
   }
 
-  private Tensor logits(Tensor last) {
-    Tensor logits = kernels.allocate(1, config.vocabSize());
+  private void logits(Tensor last, Tensor out) {
     try (Tensor normed = kernels.allocate(1, config.hiddenSize())) {
       kernels.rmsNorm(last, norm, config.rmsNormEps(), normed);
-      kernels.linear(normed, head, null, Activation.NONE, logits);
+      kernels.linear(normed, head, null, Activation.NONE, out);
     }
-    return logits;
+  }
+
+  int layers() {
+    return layers.size();
+  }
+
+  int hiddenSize() {
+    return config.hiddenSize();
+  }
+
+  int vocabulary() {
+    return config.vocabSize();
   }
 
   /** How the layers' matrices are stored. */

@@ -1,53 +1,21 @@
 package org.pyramiddrop.transformer;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 
 /**
- * Keys and values of one sequence. Each layer has a length of its own: layers before a drop hold
- * all the tokens they saw, layers after it only kept ones, and memory is allocated to those
- * lengths.
+ * Keys and values of one sequence. Each layer has room of its own: layers before a drop hold all
+ * the tokens they saw, layers after it only kept ones, and memory is allocated to those lengths.
  */
 final class KeyValueCache implements AutoCloseable {
-  /** One layer's keys and values, {@code length} rows of them in use. */
-  static final class Layer {
-    private final Tensor keys;
-    private final Tensor values;
-    private int length;
+  /** One layer's keys and values, rows × key/value columns each. */
+  record Layer(Tensor keys, Tensor values) {}
 
-    Layer(Tensor keys, Tensor values) {
-      this.keys = keys;
-      this.values = values;
-    }
-
-    int length() {
-      return length;
-    }
-
-    Tensor keys() {
-      return keys.rows(0, length);
-    }
-
-    Tensor values() {
-      return values.rows(0, length);
-    }
-
-    /** Makes room for further tokens and returns the first one's row. */
-    int extend(int tokens) {
-      int first = length;
-      if (first + tokens > keys.rows()) {
-        throw new IllegalStateException(
-            "the cache holds %d tokens, %d more don't fit".formatted(first, tokens));
-      }
-      length += tokens;
-      return first;
-    }
-  }
-
-  private final List<Layer> layers = new ArrayList<>();
+  private final Resources owned = new Resources();
+  private final List<Layer> layers;
 
   /**
    * Allocates each layer for a number of tokens.
@@ -55,11 +23,17 @@ final class KeyValueCache implements AutoCloseable {
    * @param capacities tokens of each layer
    */
   KeyValueCache(Kernels kernels, Heads heads, int[] capacities) {
-    for (int capacity : capacities) {
-      layers.add(
-          new Layer(
-              kernels.allocate(capacity, heads.keyValueColumns()),
-              kernels.allocate(capacity, heads.keyValueColumns())));
+    try {
+      layers =
+          IntStream.of(capacities)
+              .mapToObj(tokens ->
+                  new Layer(
+                      owned.add(kernels.allocate(tokens, heads.keyValueColumns())),
+                      owned.add(kernels.allocate(tokens, heads.keyValueColumns()))))
+              .toList();
+    } catch (RuntimeException e) {
+      owned.closeAfter(e);
+      throw e;
     }
   }
 
@@ -67,16 +41,16 @@ final class KeyValueCache implements AutoCloseable {
     return layers.get(index);
   }
 
-  /** Bytes of keys and values, at four a number. */
+  /** Bytes of keys and values. */
   long bytes() {
-    return layers.stream().mapToLong(l -> 8L * l.keys.rows() * l.keys.columns()).sum();
+    return layers.stream()
+        .map(Layer::keys)
+        .mapToLong(keys -> 2L * keys.rows() * keys.columns() * keys.dtype().bytes())
+        .sum();
   }
 
   @Override
   public void close() {
-    for (Layer layer : layers) {
-      layer.keys.close();
-      layer.values.close();
-    }
+    owned.close();
   }
 }

@@ -10,7 +10,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
@@ -22,7 +22,7 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
 import org.pyramiddrop.loader.Tokenizer;
@@ -54,12 +54,9 @@ public final class Llava implements AutoCloseable {
   private static final double NANOS_PER_MILLI = 1e6;
 
   private final LlavaConfig config;
-  private final Checkpoint checkpoint;
   private final Kernels kernels;
-  private final WeightStore weights;
-  private final VisionTower visionTower;
-  private final Projector projector;
-  private final Decoder decoder;
+  private final ImageEncoder imageEncoder;
+  private final Slots slots;
   private final ImageProcessor imageProcessor;
   private final Tokenizer tokenizer;
   private final ChatTemplate chatTemplate;
@@ -96,13 +93,16 @@ public final class Llava implements AutoCloseable {
     chatTemplate = ChatTemplate.read(folder);
     stopTokens = StopTokens.read(folder, config);
     backend = choose(options.backend());
-    checkpoint = resources.add(Checkpoint.open(folder));
+    Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
     tokenizer = resources.add(Tokenizer.open(folder));
-    kernels = resources.add(Devices.open(backend, options.threads()));
-    weights = resources.add(new WeightStore(checkpoint, kernels, options.dtype()));
-    visionTower = new VisionTower(kernels, config, weights);
-    projector = new Projector(kernels, config, visionTower.columns(), weights);
-    decoder = resources.add(new Decoder(kernels, config, weights));
+    DType activations = WeightStore.activations(checkpoint, options.dtype());
+    kernels = resources.add(Devices.open(backend, options.threads(), activations));
+    // A GPU converts what it is handed; the CPU computes with weights as it gets them.
+    WeightType handed = backend.equals("cpu") ? options.dtype() : WeightType.AUTO;
+    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
+    imageEncoder = resources.add(new ImageEncoder(kernels, config, weights));
+    Decoder decoder = resources.add(new Decoder(kernels, config, weights));
+    slots = resources.add(new Slots(kernels, decoder, Llava::refuseIfInterrupted));
     dtype = decoder.dtype().name().toLowerCase(Locale.ROOT);
     loadMillis = millisSince(start);
   }
@@ -127,7 +127,7 @@ public final class Llava implements AutoCloseable {
     try {
       return new Llava(folder, options, resources);
     } catch (RuntimeException | Error e) {
-      resources.close();
+      resources.closeAfter(e);
       throw e;
     }
   }
@@ -197,7 +197,14 @@ public final class Llava implements AutoCloseable {
               List.of(new ChatTurn(Role.USER, question.pictures().size(), text)), true);
     }
     int[] ids = tokenizer.encode(text, true);
-    return Prompt.of(ids, config.imageTokenId(), question.pictures().size(), visionTower.tokens());
+    for (int id : ids) {
+      if (id < 0 || id >= config.text().vocabSize()) {
+        throw new IllegalArgumentException(
+            "the prompt has token %d, but the model knows %d; its tokenizer belongs to another"
+                .formatted(id, config.text().vocabSize()));
+      }
+    }
+    return Prompt.of(ids, config.imageTokenId(), question.pictures().size(), imageEncoder.tokens());
   }
 
   private Answer answer(
@@ -207,81 +214,71 @@ public final class Llava implements AutoCloseable {
       Options options,
       int most,
       TokenListener listener) {
-    List<Tensor> images = new ArrayList<>();
-    @Nullable KeyValueCache cache = null;
+    Slot.Shape shape =
+        new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
+    Slot slot = onDevice(() -> slots.take(shape));
     try {
       long start = System.nanoTime();
-      for (Picture picture : question.pictures()) {
-        images.add(onDevice(() -> encode(picture)));
+      for (int i = 0; i < question.pictures().size(); i++) {
+        Tensor to = slot.image(i);
+        Pixels pixels = imageProcessor.process(question.pictures().get(i));
+        onDevice(() -> {
+          imageEncoder.encode(pixels, to);
+          return to;
+        });
       }
       final double visionMillis = millisSince(start);
       start = System.nanoTime();
-      KeyValueCache held = onDevice(() -> decoder.cache(prompt, schedule, most - 1));
-      cache = held;
-      Prefilled prefilled = onDevice(() -> prefill(prompt, schedule, images, held));
+      Sampler sampler = new Sampler(options.sampling());
+      Prefilled prefilled = onDevice(() -> prefill(slot, prompt, sampler, options.topLogits()));
       final double prefillMillis = millisSince(start);
       start = System.nanoTime();
       TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
       List<Integer> ids = new ArrayList<>();
-      Finish finish =
-          decode(prompt, schedule, held, prefilled.logits, options, most, listener, text, ids);
-      return new Answer(
-          text.text(),
-          ids,
-          finish,
-          prompt.length(),
-          prompt.imageTokens(),
-          prefilled.stages,
-          highest(prefilled.logits, options.topLogits()),
-          new FlopCounter(ModelShape.of(config), schedule).count(prompt.shape()),
-          new Timings(visionMillis, prefillMillis, millisSince(start)),
-          held.bytes());
-    } finally {
-      free(images, cache);
+      Finish finish = decode(slot, prefilled.token, sampler, most, listener, text, ids);
+      Answer answer =
+          new Answer(
+              text.text(),
+              ids,
+              finish,
+              prompt.length(),
+              prompt.imageTokens(),
+              prefilled.stages,
+              prefilled.highest,
+              new FlopCounter(ModelShape.of(config), schedule).count(prompt.shape()),
+              new Timings(visionMillis, prefillMillis, millisSince(start)),
+              slot.cacheBytes());
+      giveBack(slot);
+      return answer;
+    } catch (RuntimeException | Error e) {
+      discard(slot, e);
+      throw e;
     }
   }
 
   /** What a prefill leaves on the host. */
-  private static final class Prefilled {
-    private final List<Stage> stages;
-    private final float[] logits;
+  private record Prefilled(int token, List<Stage> stages, List<TokenLogit> highest) {}
 
-    Prefilled(List<Stage> stages, float[] logits) {
-      this.stages = stages;
-      this.logits = logits;
-    }
-  }
-
-  private Tensor encode(Picture picture) {
-    try (Tensor features = visionTower.encode(imageProcessor.process(picture))) {
-      return projector.project(features);
-    }
-  }
-
-  private Prefilled prefill(
-      Prompt prompt, Schedule schedule, List<Tensor> images, KeyValueCache cache) {
-    try (Sequence sequence =
-            new Sequence(kernels, schedule, prompt, decoder.merge(prompt, images));
-        Tensor logits =
-            decoder.prefill(sequence, schedule, cache, layers -> refuseIfInterrupted())) {
-      return new Prefilled(sequence.stages(), kernels.download(logits));
-    }
+  private static Prefilled prefill(Slot slot, Prompt prompt, Sampler sampler, int topLogits) {
+    int token = slot.prefill(prompt, sampler);
+    List<TokenLogit> top = topLogits == 0 ? List.of() : highest(slot.logits(), topLogits);
+    return new Prefilled(token, slot.stages(), top);
   }
 
   private Finish decode(
-      Prompt prompt,
-      Schedule schedule,
-      KeyValueCache cache,
-      float[] first,
-      Options options,
+      Slot slot,
+      int first,
+      Sampler sampler,
       int most,
       TokenListener listener,
       TextStream text,
       List<Integer> ids) {
-    Sampler sampler = new Sampler(options.sampling());
-    float[] logits = first;
+    int token = first;
     while (true) {
-      int token = sampler.next(logits);
+      if (token < 0) {
+        throw new IllegalStateException(
+            "the model's output is not a number; its weights are damaged or overflow");
+      }
       if (stopTokens.contains(token)) {
         return end(Finish.STOP, listener, text, ids);
       }
@@ -292,13 +289,8 @@ public final class Llava implements AutoCloseable {
       if (ids.size() == most) {
         return end(Finish.LENGTH, listener, text, ids);
       }
-      int position = prompt.length() + ids.size() - 1;
-      logits =
-          onDevice(() -> {
-            try (Tensor next = decoder.decode(token, position, schedule, cache)) {
-              return kernels.download(next);
-            }
-          });
+      int before = ids.size() - 1;
+      token = onDevice(() -> slot.step(before, sampler));
     }
   }
 
@@ -362,13 +354,22 @@ public final class Llava implements AutoCloseable {
     }
   }
 
-  private void free(List<Tensor> images, @Nullable KeyValueCache cache) {
+  private void giveBack(Slot slot) {
     device.lock();
     try {
-      images.forEach(Tensor::close);
-      if (cache != null) {
-        cache.close();
-      }
+      slots.giveBack(slot);
+    } finally {
+      device.unlock();
+    }
+  }
+
+  /** Frees a slot that nobody knows the state of, keeping the failure that made it so. */
+  private void discard(Slot slot, Throwable failure) {
+    device.lock();
+    try {
+      slot.close();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
     } finally {
       device.unlock();
     }

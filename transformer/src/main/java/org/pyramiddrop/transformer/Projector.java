@@ -29,13 +29,16 @@ final class Projector {
     secondBias = llava.projectorBias() ? store.vector(p + "linear_2.bias", hidden) : null;
   }
 
-  /** Tokens × the decoder's hidden size; the caller closes it. */
-  Tensor project(Tensor features) {
-    Tensor out = kernels.allocate(features.rows(), second.rows());
+  /**
+   * Projects features.
+   *
+   * @param features tokens × the vision tower's columns
+   * @param out tokens × the decoder's hidden size
+   */
+  void project(Tensor features, Tensor out) {
     try (Tensor inner = kernels.allocate(features.rows(), first.rows())) {
       kernels.linear(features, first, firstBias, Activation.GELU, inner);
       kernels.linear(inner, second, secondBias, Activation.NONE, out);
     }
-    return out;
   }
 }

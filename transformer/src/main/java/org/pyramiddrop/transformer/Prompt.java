@@ -1,7 +1,6 @@
 package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -58,9 +57,9 @@ final class Prompt {
     return new Prompt(all.stream().mapToInt(Integer::intValue).toArray(), images);
   }
 
-  /** The ids from {@code from} to {@code to - 1}. */
-  int[] ids(int from, int to) {
-    return Arrays.copyOfRange(ids, from, to);
+  /** All token ids; inside an image's span, the image token's. */
+  int[] ids() {
+    return ids.clone();
   }
 
   List<Span> images() {

@@ -16,6 +16,15 @@ final class Resources implements AutoCloseable {
     return resource;
   }
 
+  /** Closes everything because of a failure, which keeps what goes wrong on the way. */
+  void closeAfter(Throwable failure) {
+    try {
+      close();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   /** Closes everything; a second call does nothing. */
   @Override
   public void close() {

@@ -2,8 +2,10 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Mask;
 import org.pyramiddrop.kernels.Tensor;
@@ -19,7 +21,7 @@ import org.pyramiddrop.loader.VisionConfig;
  * <p>The patch embedding is a convolution whose stride is its size, hence a matrix product over
  * patches.
  */
-final class VisionTower {
+final class VisionTower implements AutoCloseable {
   private record Layer(
       Weight norm1,
       Weight norm1Bias,
@@ -49,6 +51,9 @@ final class VisionTower {
   private final Weight preNorm;
   private final Weight preNormBias;
   private final List<Layer> layers = new ArrayList<>();
+
+  /** The numbers 0 to the last row's. */
+  private final Indices rows;
 
   VisionTower(Kernels kernels, LlavaConfig llava, WeightStore store) {
     this.kernels = kernels;
@@ -85,6 +90,7 @@ final class VisionTower {
                 p + "embeddings.position_embedding.weight", config.patches() + 1, hidden));
     preNorm = store.vector(p + "pre_layrnorm.weight", hidden);
     preNormBias = store.vector(p + "pre_layrnorm.bias", hidden);
+    rows = kernels.indices(IntStream.rangeClosed(0, config.patches()).toArray());
     int needed = read.stream().mapToInt(Integer::intValue).max().orElseThrow();
     for (int i = 0; i < needed; i++) {
       String l = p + "encoder.layers." + i + ".";
@@ -124,39 +130,40 @@ final class VisionTower {
     return read.size() * config.hiddenSize();
   }
 
-  /** The features of one picture, {@link #tokens} × {@link #columns}; the caller closes them. */
-  Tensor encode(Pixels pixels) {
-    int rows = config.patches() + 1;
+  /** A tensor for a picture's patches: patches × channels · size². */
+  Tensor allocatePatches() {
+    return kernels.allocate(config.patches(), patchEmbedding.columns());
+  }
+
+  /**
+   * Encodes one picture.
+   *
+   * @param patches as {@link #patches(Pixels)} gives them
+   * @param features out: {@link #tokens} × {@link #columns}
+   */
+  void encode(Tensor patches, Tensor features) {
     int hidden = config.hiddenSize();
-    List<float[]> states = new ArrayList<>();
-    try (Tensor x = kernels.allocate(rows, hidden);
-        Tensor keys = kernels.allocate(rows, hidden);
-        Tensor values = kernels.allocate(rows, hidden)) {
-      embed(pixels, x);
+    try (Tensor x = kernels.allocate(rows.size(), hidden);
+        Tensor keys = kernels.allocate(rows.size(), hidden);
+        Tensor values = kernels.allocate(rows.size(), hidden)) {
+      embed(patches, x);
       for (int state = 0; state <= layers.size(); state++) {
         if (state > 0) {
           run(layers.get(state - 1), x, keys, values);
         }
-        if (read.size() == 1 && read.get(0) == state) {
-          Tensor features = kernels.allocate(tokens(), hidden);
-          kernels.copy(x.rows(rows - tokens(), tokens()), features);
-          return features;
+        for (int i = 0; i < read.size(); i++) {
+          if (read.get(i) == state) {
+            Tensor kept = x.rows(rows.size() - tokens(), tokens());
+            kernels.copyColumns(kept, features, i * hidden);
+          }
         }
-        states.add(
-            read.contains(state)
-                ? kernels.download(x.rows(rows - tokens(), tokens()))
-                : new float[0]);
       }
     }
-    return sideBySide(states);
   }
 
-  private void embed(Pixels pixels, Tensor x) {
-    kernels.embed(classEmbedding, new int[] {0}, x.rows(0, 1));
-    try (Tensor patches = kernels.allocate(config.patches(), patchEmbedding.columns())) {
-      kernels.upload(patches(pixels), patches);
-      kernels.linear(patches, patchEmbedding, null, Activation.NONE, x.rows(1, config.patches()));
-    }
+  private void embed(Tensor patches, Tensor x) {
+    kernels.embed(classEmbedding, rows.part(0, 1), x.rows(0, 1));
+    kernels.linear(patches, patchEmbedding, null, Activation.NONE, x.rows(1, config.patches()));
     kernels.add(x, positionEmbedding);
     try (Tensor raw = kernels.allocate(x.rows(), x.columns())) {
       kernels.copy(x, raw);
@@ -165,7 +172,7 @@ final class VisionTower {
   }
 
   /** Patches row by row, each channel by channel as the convolution's weights are. */
-  private float[] patches(Pixels pixels) {
+  float[] patches(Pixels pixels) {
     int patch = config.patchSize();
     int side = config.imageSize() / patch;
     float[] out = new float[config.patches() * patchEmbedding.columns()];
@@ -184,15 +191,14 @@ final class VisionTower {
   }
 
   private void run(Layer layer, Tensor x, Tensor keys, Tensor values) {
-    int rows = x.rows();
     int hidden = x.columns();
     float eps = config.layerNormEps();
-    try (Tensor normed = kernels.allocate(rows, hidden);
-        Tensor qkv = kernels.allocate(rows, 3 * hidden);
-        Tensor inner = kernels.allocate(rows, config.intermediateSize())) {
+    try (Tensor normed = kernels.allocate(x.rows(), hidden);
+        Tensor qkv = kernels.allocate(x.rows(), 3 * hidden);
+        Tensor inner = kernels.allocate(x.rows(), config.intermediateSize())) {
       kernels.layerNorm(x, layer.norm1, layer.norm1Bias, eps, normed);
       kernels.linear(normed, layer.qkv, layer.qkvBias, Activation.NONE, qkv);
-      kernels.storeKeyValues(qkv, hidden, null, null, keys, values);
+      kernels.storeKeyValues(qkv, hidden, null, null, rows, keys, values);
       kernels.attention(qkv, heads, keys, values, new Mask.Full(), normed);
       kernels.linear(normed, layer.out, layer.outBias, Activation.ADD, x);
       kernels.layerNorm(x, layer.norm2, layer.norm2Bias, eps, normed);
@@ -201,21 +207,8 @@ final class VisionTower {
     }
   }
 
-  private Tensor sideBySide(List<float[]> states) {
-    int hidden = config.hiddenSize();
-    float[] joined = new float[tokens() * columns()];
-    for (int token = 0; token < tokens(); token++) {
-      for (int i = 0; i < read.size(); i++) {
-        System.arraycopy(
-            states.get(read.get(i)),
-            token * hidden,
-            joined,
-            token * columns() + i * hidden,
-            hidden);
-      }
-    }
-    Tensor features = kernels.allocate(tokens(), columns());
-    kernels.upload(joined, features);
-    return features;
+  @Override
+  public void close() {
+    rows.close();
   }
 }

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
@@ -29,6 +30,41 @@ final class WeightStore implements AutoCloseable {
     this.checkpoint = checkpoint;
     this.kernels = kernels;
     this.type = type;
+  }
+
+  /**
+   * The type that a checkpoint's decoder computes in: that of its embedding, unless another is
+   * asked for.
+   */
+  static DType activations(Checkpoint checkpoint, WeightType type) {
+    return switch (type) {
+      case FLOAT32 -> DType.FLOAT32;
+      case FLOAT16 -> DType.FLOAT16;
+      case BFLOAT16 -> DType.BFLOAT16;
+      case AUTO ->
+          Stream.of("model.language_model.", "language_model.model.")
+              .map(prefix -> prefix + "embed_tokens.weight")
+              .filter(checkpoint::contains)
+              .map(name -> checkpoint.tensor(name).type())
+              .findFirst()
+              .map(stored ->
+                  switch (stored) {
+                    case F16 -> DType.FLOAT16;
+                    case BF16 -> DType.BFLOAT16;
+                    // A type that no weight may have is refused when the decoder reads it.
+                    default -> DType.FLOAT32;
+                  })
+              .orElse(DType.FLOAT32);
+    };
+  }
+
+  private static DType stored(StoredTensor tensor) {
+    return switch (tensor.type()) {
+      case F32 -> DType.FLOAT32;
+      case F16 -> DType.FLOAT16;
+      case BF16 -> DType.BFLOAT16;
+      default -> throw new AssertionError("the checkpoint gave a weight of " + tensor.type());
+    };
   }
 
   /**
@@ -76,14 +112,7 @@ final class WeightStore implements AutoCloseable {
   }
 
   private HostMatrix host(StoredTensor tensor, int rows, int columns) {
-    DType stored =
-        switch (tensor.type()) {
-          case F32 -> DType.FLOAT32;
-          case F16 -> DType.FLOAT16;
-          case BF16 -> DType.BFLOAT16;
-          default -> throw new AssertionError("the checkpoint gave a weight of " + tensor.type());
-        };
-    HostMatrix matrix = new HostMatrix(stored, tensor.data(), rows, columns);
+    HostMatrix matrix = new HostMatrix(stored(tensor), tensor.data(), rows, columns);
     return switch (type) {
       case AUTO -> matrix;
       case FLOAT32 -> as(DType.FLOAT32, matrix);

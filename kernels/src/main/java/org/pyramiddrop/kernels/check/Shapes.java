@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels.check;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
@@ -45,14 +46,35 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#embed}. */
-  public static void embed(Weight table, int[] ids, Tensor out) {
-    equal("ids", ids.length, "rows of out", out.rows());
+  public static void embed(Weight table, Indices ids, Tensor out) {
+    equal("ids", ids.size(), "rows of out", out.rows());
     equal("columns of the table", table.columns(), "columns of out", out.columns());
-    for (int id : ids) {
-      if (id < 0 || id >= table.rows()) {
-        throw new IllegalArgumentException(
-            "id %d is outside the table of %d rows".formatted(id, table.rows()));
-      }
+  }
+
+  /** See {@link Kernels#copyColumns}. */
+  public static void copyColumns(Tensor x, Tensor out, int firstColumn) {
+    equal("rows of x", x.rows(), "rows of out", out.rows());
+    atLeast("first column", firstColumn, 0);
+    atLeast("columns of out", out.columns(), Math.addExact(firstColumn, x.columns()));
+  }
+
+  /** See {@link Kernels#copy}. */
+  public static void copy(Tensor x, Tensor out) {
+    same("x", x, "out", out);
+    type("x", x, out.dtype());
+  }
+
+  /** See {@link Kernels#add}. */
+  public static void add(Tensor x, Weight w) {
+    equal("rows of x", x.rows(), "rows of w", w.rows());
+    equal("columns of x", x.columns(), "columns of w", w.columns());
+  }
+
+  /** Refuses a tensor whose numbers are stored otherwise. */
+  public static void type(String what, Tensor x, DType dtype) {
+    if (x.dtype() != dtype) {
+      throw new IllegalArgumentException(
+          "%s holds %s, but has to hold %s".formatted(what, x.dtype(), dtype));
     }
   }
 
@@ -109,10 +131,11 @@ public final class Shapes {
       int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
+      Indices rows,
       Tensor keys,
       Tensor values) {
     same("keys", keys, "values", values);
-    equal("rows of x", x.rows(), "rows of the cache", keys.rows());
+    equal("rows of x", x.rows(), "rows named in the cache", rows.size());
     atLeast("first column", firstColumn, 0);
     equal(
         "columns of x",
@@ -138,6 +161,8 @@ public final class Shapes {
       equal("last keys", lastKey.size(), "rows of q", q.rows());
     } else if (mask instanceof Mask.Causal) {
       atLeast("rows of keys", keys.rows(), q.rows());
+    } else {
+      atLeast("rows of keys", keys.rows(), Math.min(q.rows(), 1));
     }
   }
 
@@ -157,17 +182,29 @@ public final class Shapes {
     equal("rows of out", out.rows(), "queries", 1);
     equal("columns of out", out.columns(), "keys", keys.rows());
     atLeast("keys", keys.rows(), 1);
+    type("out", out, DType.FLOAT32);
   }
 
   /** See {@link Kernels#selectTopK}. */
   public static void selectTopK(
       Tensor scores, int first, int count, int keep, Indices out, int at) {
     equal("rows of scores", scores.rows(), "rows", 1);
+    type("scores", scores, DType.FLOAT32);
     Objects.checkFromIndexSize(first, count, scores.columns());
     Objects.checkFromIndexSize(at, keep, out.size());
     if (keep > count) {
       throw new IllegalArgumentException("can't keep %d of %d tokens".formatted(keep, count));
     }
+  }
+
+  /** See {@link Kernels#sample}. */
+  public static void sample(Tensor logits, Tensor controls, Indices out) {
+    equal("rows of logits", logits.rows(), "rows", 1);
+    equal("rows of controls", controls.rows(), "rows", 1);
+    equal("columns of controls", controls.columns(), "temperature, topP and uniform", 3);
+    equal("tokens", out.size(), "rows of logits", 1);
+    type("logits", logits, DType.FLOAT32);
+    type("controls", controls, DType.FLOAT32);
   }
 
   private static void atLeast(String what, int is, int least) {

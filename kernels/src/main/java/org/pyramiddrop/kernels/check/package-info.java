@@ -1,4 +1,4 @@
-/** What every device refuses alike. */
+/** What every device does alike: what it refuses, and tables. */
 @NullMarked
 package org.pyramiddrop.kernels.check;
 

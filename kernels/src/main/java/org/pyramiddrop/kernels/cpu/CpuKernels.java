@@ -5,11 +5,13 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
@@ -48,7 +50,15 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public Tensor allocate(int rows, int columns) {
+  public DType dtype() {
+    return DType.FLOAT32;
+  }
+
+  @Override
+  public Tensor allocate(DType dtype, int rows, int columns) {
+    if (dtype != DType.FLOAT32) {
+      throw new IllegalArgumentException("the CPU keeps tensors in FLOAT32, not " + dtype);
+    }
     return CpuTensor.allocate(rows, columns);
   }
 
@@ -60,7 +70,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Indices indices(int... values) {
-    return new CpuIndices(values.clone());
+    return CpuIndices.owning(values.clone());
   }
 
   @Override
@@ -76,6 +86,15 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void upload(int[] values, Indices out) {
+    Shapes.equal("uploaded numbers", values.length, "the indices", out.size());
+    CpuIndices to = (CpuIndices) out;
+    for (int i = 0; i < values.length; i++) {
+      to.set(i, values[i]);
+    }
+  }
+
+  @Override
   public float[] download(Tensor x) {
     CpuTensor from = (CpuTensor) x;
     return Arrays.copyOfRange(from.data(), from.offset(), from.offset() + from.size());
@@ -83,19 +102,26 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public int[] download(Indices x) {
-    return ((CpuIndices) x).values().clone();
+    return ((CpuIndices) x).copy();
   }
 
   @Override
-  public void embed(Weight table, int[] ids, Tensor out) {
+  public void embed(Weight table, Indices ids, Tensor out) {
     Shapes.embed(table, ids, out);
     CpuWeight from = (CpuWeight) table;
     CpuTensor to = (CpuTensor) out;
-    for (int i = 0; i < ids.length; i++) {
+    int[] picked = ((CpuIndices) ids).copy();
+    for (int id : picked) {
+      if (id < 0 || id >= table.rows()) {
+        throw new IllegalArgumentException(
+            "id %d is outside the table of %d rows".formatted(id, table.rows()));
+      }
+    }
+    for (int i = 0; i < picked.length; i++) {
       Numbers.widen(
           from.dtype(),
-          from.segment(ids[i]),
-          from.offset(ids[i]),
+          from.segment(picked[i]),
+          from.offset(picked[i]),
           to.data(),
           to.row(i),
           to.columns());
@@ -104,16 +130,25 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void copy(Tensor x, Tensor out) {
-    Shapes.same("x", x, "out", out);
+    Shapes.copy(x, out);
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     System.arraycopy(from.data(), from.offset(), to.data(), to.offset(), from.size());
   }
 
   @Override
+  public void copyColumns(Tensor x, Tensor out, int firstColumn) {
+    Shapes.copyColumns(x, out, firstColumn);
+    CpuTensor from = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    for (int r = 0; r < x.rows(); r++) {
+      System.arraycopy(from.data(), from.row(r), to.data(), to.row(r) + firstColumn, x.columns());
+    }
+  }
+
+  @Override
   public void add(Tensor x, Weight w) {
-    Shapes.equal("rows of x", x.rows(), "rows of w", w.rows());
-    Shapes.equal("columns of x", x.columns(), "columns of w", w.columns());
+    Shapes.add(x, w);
     CpuTensor to = (CpuTensor) x;
     CpuWeight from = (CpuWeight) w;
     float[] row = new float[x.columns()];
@@ -131,7 +166,7 @@ public final class CpuKernels implements Kernels {
     Shapes.gatherRows(x, rows, out);
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
-    int[] picked = ((CpuIndices) rows).values();
+    int[] picked = ((CpuIndices) rows).copy();
     for (int row : picked) {
       Objects.checkIndex(row, x.rows());
     }
@@ -142,8 +177,9 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Indices gather(Indices x, Indices rows) {
-    int[] from = ((CpuIndices) x).values();
-    return new CpuIndices(Arrays.stream(((CpuIndices) rows).values()).map(i -> from[i]).toArray());
+    CpuIndices from = (CpuIndices) x;
+    return CpuIndices.owning(
+        Arrays.stream(((CpuIndices) rows).copy()).map(i -> from.get(i)).toArray());
   }
 
   @Override
@@ -221,7 +257,7 @@ public final class CpuKernels implements Kernels {
   }
 
   private static int[] tabulated(Indices positions, Rotary rotary) {
-    int[] values = ((CpuIndices) positions).values();
+    int[] values = ((CpuIndices) positions).copy();
     for (int position : values) {
       if (position < 0 || position >= rotary.positions()) {
         throw new IllegalArgumentException(
@@ -254,23 +290,28 @@ public final class CpuKernels implements Kernels {
       int firstColumn,
       @Nullable Rotary rotary,
       @Nullable Indices positions,
+      Indices rows,
       Tensor keys,
       Tensor values) {
-    Shapes.storeKeyValues(x, firstColumn, rotary, positions, keys, values);
+    Shapes.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
     CpuTensor from = (CpuTensor) x;
     CpuTensor k = (CpuTensor) keys;
     CpuTensor v = (CpuTensor) values;
     int columns = keys.columns();
+    int[] to = ((CpuIndices) rows).copy();
+    for (int row : to) {
+      Objects.checkIndex(row, keys.rows());
+    }
     int[] turns = rotary == null || positions == null ? new int[0] : tabulated(positions, rotary);
     byRow(
         x,
         r -> {
           int at = from.row(r) + firstColumn;
-          System.arraycopy(from.data(), at, k.data(), k.row(r), columns);
-          System.arraycopy(from.data(), at + columns, v.data(), v.row(r), columns);
+          System.arraycopy(from.data(), at, k.data(), k.row(to[r]), columns);
+          System.arraycopy(from.data(), at + columns, v.data(), v.row(to[r]), columns);
           if (rotary != null) {
             int heads = columns / rotary.headSize();
-            rotateRow(k.data(), k.row(r), heads, (CpuRotary) rotary, turns[r]);
+            rotateRow(k.data(), k.row(to[r]), heads, (CpuRotary) rotary, turns[r]);
           }
         });
   }
@@ -283,7 +324,7 @@ public final class CpuKernels implements Kernels {
           case Mask.Full() -> row -> keys.rows();
           case Mask.Causal() -> row -> keys.rows() - q.rows() + row + 1;
           case Mask.UpTo(Indices last) -> {
-            int[] lastKey = ((CpuIndices) last).values();
+            int[] lastKey = ((CpuIndices) last).copy();
             yield row -> lastKey[row] + 1;
           }
         };
@@ -309,7 +350,45 @@ public final class CpuKernels implements Kernels {
   public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
     Shapes.selectTopK(scores, first, count, keep, out, at);
     CpuTensor s = (CpuTensor) scores;
-    Selection.topK(s.data(), s.offset(), first, count, keep, ((CpuIndices) out).values(), at);
+    int[] places = new int[keep];
+    Selection.topK(s.data(), s.offset(), first, count, keep, places, 0);
+    upload(places, out.part(at, keep));
+  }
+
+  @Override
+  public void sample(Tensor logits, Tensor controls, Indices out) {
+    Shapes.sample(logits, controls, out);
+    CpuTensor l = (CpuTensor) logits;
+    CpuTensor c = (CpuTensor) controls;
+    float[] how = c.data();
+    int token =
+        Sampling.next(
+            l.data(),
+            l.offset(),
+            l.columns(),
+            how[c.offset()],
+            how[c.offset() + 1],
+            how[c.offset() + 2]);
+    ((CpuIndices) out).set(0, token);
+  }
+
+  /** The work itself, since starting an operation costs nothing here. */
+  @Override
+  public Recording record(Runnable work) {
+    return new Recording() {
+      @Override
+      public void run() {
+        work.run();
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
+  public boolean replays() {
+    return false;
   }
 
   /** Runs a task for each row, alone where the whole is small. */

@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cpu;
 
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Tensor;
 
 /** Activations in a Java array; a view is the same array from another offset on. */
@@ -47,6 +48,11 @@ final class CpuTensor implements Tensor {
 
   int size() {
     return rows * columns;
+  }
+
+  @Override
+  public DType dtype() {
+    return DType.FLOAT32;
   }
 
   @Override

@@ -35,7 +35,9 @@ final class Norms {
       float epsilon,
       float[] out,
       int to) {
-    float mean = (float) (sum(x, at, count) / count);
+    // A long row's sum is off by more than its mean may be; that of what is left over is not.
+    float guess = (float) (sum(x, at, count, 0) / count);
+    float mean = (float) (guess + sum(x, at, count, guess) / count);
     float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, mean) / count + epsilon));
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {
@@ -50,15 +52,15 @@ final class Norms {
     }
   }
 
-  private static double sum(float[] x, int at, int count) {
+  private static double sum(float[] x, int at, int count, float less) {
     FloatVector sum = FloatVector.zero(F);
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {
-      sum = sum.add(FloatVector.fromArray(F, x, at + i));
+      sum = sum.add(FloatVector.fromArray(F, x, at + i).sub(less));
     }
     double total = Lanes.sum(sum);
     for (int i = bound; i < count; i++) {
-      total += x[at + i];
+      total += x[at + i] - less;
     }
     return total;
   }

@@ -79,7 +79,7 @@ class CpuKernelsTest extends KernelsContract {
           Tensor row = kernels.allocate(1, columns);
           Tensor x = kernels.allocate(5, columns);
           Tensor out = kernels.allocate(5, 3)) {
-        kernels.embed(weight, new int[] {rows - 1}, row);
+        kernels.embed(weight, kernels.indices(rows - 1), row);
         float[] expected = new float[columns];
         expected[columns - 1] = 3;
         assertThat(kernels.download(row)).isEqualTo(expected);
@@ -110,20 +110,36 @@ class CpuKernelsTest extends KernelsContract {
             .isThrownBy(() -> kernels.gatherRows(whole.rows(0, 2), rows, x));
         assertThatExceptionOfType(IndexOutOfBoundsException.class)
             .isThrownBy(() -> kernels.gather(kernels.indices(5, 6), rows));
+        assertThatExceptionOfType(IndexOutOfBoundsException.class)
+            .isThrownBy(() -> kernels.storeKeyValues(x, 0, null, null, rows, keys, keys));
       }
       kernels.upload(content, x);
       for (int wrong : new int[] {-1, 8, Integer.MIN_VALUE}) {
         Indices positions = kernels.indices(1, wrong);
+        Indices both = kernels.indices(0, 1);
         assertThatIllegalArgumentException()
             .isThrownBy(() -> kernels.rotate(x, 6, rotary, positions))
             .withMessageContaining("position " + wrong);
         assertThatIllegalArgumentException()
-            .isThrownBy(
-                () -> kernels.storeKeyValues(x, 0, rotary, positions, keys, keys.rows(0, 2)))
+            .isThrownBy(() -> kernels.storeKeyValues(x, 0, rotary, positions, both, keys, keys))
             .withMessageContaining("position " + wrong);
       }
       assertThat(kernels.download(x)).isEqualTo(content);
       assertThat(kernels.download(keys)).containsOnly(0);
+    }
+  }
+
+  @Test
+  void refusesIdsOutsideTheTable() {
+    Kernels kernels = device().kernels();
+    try (Tensor out = kernels.allocate(2, 2)) {
+      for (int wrong : new int[] {-1, 2}) {
+        Indices ids = kernels.indices(1, wrong);
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> kernels.embed(kernels.weight(List.of(matrix())), ids, out))
+            .withMessageContaining("id " + wrong);
+      }
+      assertThat(kernels.download(out)).containsOnly(0);
     }
   }
 

@@ -1,13 +1,11 @@
 package org.pyramiddrop.transformer.generation;
 
-import java.util.Comparator;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
-import java.util.stream.IntStream;
 
 /**
- * Chooses tokens from their logits; one for each answer, as it holds the state of its random
- * numbers.
+ * The controls by which a device chooses one answer's tokens; it holds the state of the answer's
+ * random numbers.
  */
 public final class Sampler {
   private final Sampling sampling;
@@ -19,52 +17,17 @@ public final class Sampler {
     this.random = RandomGeneratorFactory.of("L64X128MixRandom").create(sampling.seed());
   }
 
-  /**
-   * The next token: the highest logit, the lowest id among equals, or one drawn as the sampling
-   * says.
-   *
-   * @throws IllegalStateException if a logit is NaN, which a broken checkpoint leads to
-   */
-  public int next(float[] logits) {
-    int highest = 0;
-    for (int i = 0; i < logits.length; i++) {
-      if (Float.isNaN(logits[i])) {
-        throw new IllegalStateException(
-            "the model's output is not a number; its weights are damaged or overflow");
-      }
-      if (logits[i] > logits[highest]) {
-        highest = i;
-      }
-    }
-    return sampling.isGreedy() ? highest : draw(logits, logits[highest]);
+  /** Whether each token needs controls of its own. */
+  public boolean draws() {
+    return !sampling.isGreedy();
   }
 
-  private int draw(float[] logits, float highest) {
-    double[] weights = new double[logits.length];
-    double total = 0;
-    for (int i = 0; i < logits.length; i++) {
-      weights[i] = Math.exp((logits[i] - highest) / sampling.temperature());
-      total += weights[i];
-    }
-    int[] likeliest =
-        IntStream.range(0, logits.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble(i -> -weights[i]))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    double wanted = sampling.topP() * total;
-    double reached = 0;
-    int count = 0;
-    while (count < likeliest.length && (count == 0 || reached < wanted)) {
-      reached += weights[likeliest[count++]];
-    }
-    double at = random.nextDouble() * reached;
-    for (int i = 0; i < count - 1; i++) {
-      at -= weights[likeliest[i]];
-      if (at < 0) {
-        return likeliest[i];
-      }
-    }
-    return likeliest[count - 1];
+  /**
+   * The next token's controls: temperature, topP and a random number in [0, 1), as {@link
+   * org.pyramiddrop.kernels.Kernels#sample} takes them.
+   */
+  public float[] next() {
+    float uniform = draws() ? random.nextFloat() : 0;
+    return new float[] {(float) sampling.temperature(), (float) sampling.topP(), uniform};
   }
 }

@@ -1,0 +1,153 @@
+// Attention of a few rows: the keys that a row sees are split over blocks, which leave partial softmaxes to be combined
+// ("Flash-Decoding", Dao et al. 2023). All query heads of a key/value head share its tiles of keys and values.
+//
+// How many keys a row sees is read from device memory, and what is visible is shared out evenly among the splits, so
+// that one launch recorded for a cache's capacity serves every step.
+#include "attention.cuh"
+#include "key_tile.cuh"
+
+template <typename T> struct AttentionDecode {
+  Attention<T> attention;
+  float* sums;    // (rows, heads, splits, size): values by weight, under the split's level
+  float* totals;  // (rows, heads, splits, 2): the level, and the sum of weights
+  int splits;
+};
+
+namespace attention::decode {
+
+constexpr int THREADS = key_tile::THREADS;
+constexpr int COMBINE_THREADS = 256;
+
+// The products of one head become weights; the head's level and total go on. One warp, a lane a key.
+__device__ __forceinline__ void soften(float* products, int count, float scale, float* level_and_total,
+                                       float* rescale) {
+  int lane = threadIdx.x % WARP;
+  float product = lane < count ? products[lane] : -INFINITY;
+  float before = level_and_total[0];
+  float higher = fmaxf(before, level(warp_max(product), scale));
+  float w = weight(product, scale, higher);
+  float total = warp_sum(w);
+  products[lane] = w;
+  if (lane == 0) {
+    *rescale = correction(before, higher);
+    level_and_total[0] = higher;
+    level_and_total[1] = level_and_total[1] * *rescale + total;
+  }
+}
+
+// sums[head, channel] = sums · rescale + weights · values. A thread has every 128th channel of all heads.
+template <typename T>
+__device__ __forceinline__ void add_values(const unsigned char* tile, const float* weights, const float* rescale,
+                                           int heads, int count, int size, float* sums) {
+  int stride = key_tile::row_bytes<T>(size);
+  for (int channel = threadIdx.x; channel < size; channel += THREADS) {
+    for (int first = 0; first < heads; first += key_tile::HEADS) {
+      float own[key_tile::HEADS];
+#pragma unroll
+      for (int h = 0; h < key_tile::HEADS; h++) {
+        own[h] = first + h < heads ? sums[(first + h) * size + channel] * rescale[first + h] : 0.0f;
+      }
+#pragma unroll 4
+      for (int j = 0; j < count; j++) {
+        float v = widen(reinterpret_cast<const T*>(tile + j * stride)[channel]);
+#pragma unroll
+        for (int h = 0; h < key_tile::HEADS; h++) {
+          if (first + h < heads) own[h] = fmaf(weights[(first + h) * key_tile::KEYS + j], v, own[h]);
+        }
+      }
+#pragma unroll
+      for (int h = 0; h < key_tile::HEADS; h++) {
+        if (first + h < heads) sums[(first + h) * size + channel] = own[h];
+      }
+    }
+  }
+}
+
+}  // namespace attention::decode
+
+template <typename T> __device__ void attention_decode(const AttentionDecode<T>& d) {
+  using namespace attention::decode;
+  const Attention<T>& a = d.attention;
+  int split = blockIdx.x, kv_head = blockIdx.y, row = blockIdx.z;
+  int size = a.size, heads = a.heads / a.kv_heads, kv_columns = a.kv_heads * size;
+
+  int tile_bytes = key_tile::KEYS * key_tile::row_bytes<T>(size);
+  unsigned char* keys = shared_memory();
+  unsigned char* values = keys + tile_bytes;
+  float* queries = reinterpret_cast<float*>(values + tile_bytes);      // (heads, padded size)
+  float* weights = queries + heads * key_tile::padded<T>(size);        // (heads, KEYS)
+  float* sums = weights + heads * key_tile::KEYS;                      // (heads, size)
+  float* totals = sums + heads * size;                                 // (heads, 2): level, sum of weights
+  float* rescale = totals + 2 * heads;                                 // (heads)
+
+  int64_t sees = attention::visible(a, row);
+  int begin = static_cast<int>(sees * split / d.splits), end = static_cast<int>(sees * (split + 1) / d.splits);
+  auto load = [&](const T* from, int key, unsigned char* tile) {
+    const T* first = from + static_cast<int64_t>(key) * kv_columns + kv_head * size;
+    key_tile::load(first, kv_columns, max(0, min(key_tile::KEYS, end - key)), size, tile);
+  };
+  load(a.keys, begin, keys);
+  load(a.values, begin, values);
+  const T* q = a.q + static_cast<int64_t>(row) * a.q_columns + kv_head * heads * size;
+  key_tile::load_queries(q, heads, size, queries);
+  for (int channel = threadIdx.x; channel < size; channel += THREADS) {
+    for (int h = 0; h < heads; h++) sums[h * size + channel] = 0;
+  }
+  for (int h = threadIdx.x; h < heads; h += THREADS) {
+    totals[2 * h] = -INFINITY;
+    totals[2 * h + 1] = 0;
+  }
+
+  for (int key = begin; key < end; key += key_tile::KEYS) {
+    int count = min(key_tile::KEYS, end - key);
+    copies_arrived<1>();
+    __syncthreads();
+    key_tile::multiply<T>(keys, queries, heads, count, size, weights, key_tile::KEYS);
+    __syncthreads();
+    // The next keys are on their way while these values are used, and the next values during the next products.
+    load(a.keys, key + key_tile::KEYS, keys);
+    for (int h = threadIdx.x / WARP; h < heads; h += THREADS / WARP) {
+      soften(weights + h * key_tile::KEYS, count, a.scale, totals + 2 * h, rescale + h);
+    }
+    copies_arrived<1>();
+    __syncthreads();
+    add_values<T>(values, weights, rescale, heads, count, size, sums);
+    __syncthreads();
+    load(a.values, key + key_tile::KEYS, values);
+  }
+  __syncthreads();  // Totals, if there was no key.
+
+  for (int h = 0; h < heads; h++) {
+    int64_t partial = (static_cast<int64_t>(row) * a.heads + kv_head * heads + h) * d.splits + split;
+    for (int channel = threadIdx.x; channel < size; channel += THREADS) {
+      d.sums[partial * size + channel] = sums[h * size + channel];
+    }
+    if (threadIdx.x < 2) d.totals[2 * partial + threadIdx.x] = totals[2 * h + threadIdx.x];
+  }
+}
+
+// Brings the splits of a row's head under one level and adds them up, a thread a channel. Those without keys have zeros
+// at the lowest level.
+template <typename T> __device__ void attention_combine(const AttentionDecode<T>& d) {
+  const Attention<T>& a = d.attention;
+  int head = blockIdx.x, row = blockIdx.y, channel = threadIdx.x;
+  int64_t partial = (static_cast<int64_t>(row) * a.heads + head) * d.splits;
+  const float* totals = d.totals + 2 * partial;
+  float highest = -INFINITY;
+  for (int s = 0; s < d.splits; s++) highest = fmaxf(highest, totals[2 * s]);
+  if (channel >= a.size) return;
+  float sum = 0, total = 0;
+  for (int s = 0; s < d.splits; s++) {
+    float rescale = attention::correction(totals[2 * s], highest);
+    sum = fmaf(d.sums[(partial + s) * a.size + channel], rescale, sum);
+    total = fmaf(totals[2 * s + 1], rescale, total);
+  }
+  a.out[static_cast<int64_t>(row) * a.heads * a.size + head * a.size + channel] = narrow<T>(sum / total);
+}
+
+EXPORT_EACH_TYPE(attention_decode, AttentionDecode, attention::decode::THREADS)
+EXPORT_EACH_TYPE(attention_combine, AttentionDecode, attention::decode::COMBINE_THREADS)
+
+// Launch: attention_decode: grid (splits, kv_heads, rows), 128 threads, shared memory for two tiles of
+//   32 · row_bytes(size) bytes and, for each of the heads / kv_heads heads, padded(size) + size + 32 + 3 floats;
+// then attention_combine: grid (heads, rows), size threads rounded up to whole warps, no shared memory.

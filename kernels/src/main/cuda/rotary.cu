@@ -1,0 +1,123 @@
+// Rotary position embedding ("RoFormer", Su et al. 2021), with halves of a head turned against each other as in LLaMA:
+// channels (c, c + size/2) of a head in row i turn by the angle of (position of row i, c).
+//
+//   rotate            turns the first heads of each row, in place
+//   store_key_values  turns keys, and copies them and the values into rows of a cache
+//
+// A position outside the table makes NaN of what it should have turned.
+#include "packs.cuh"
+
+template <typename T> struct Rotate {
+  T* x;                  // (rows, columns); the first heads · size columns are turned
+  const float* cos;      // (table_rows, size / 2)
+  const float* sin;      // (table_rows, size / 2)
+  const int* positions;  // (rows)
+  int columns, heads, size, table_rows;
+};
+
+template <typename T> struct StoreKeyValues {
+  const T* x;            // (rows, first + 2 · columns): columns that are not read, keys, values
+  T* keys;               // (cache_rows, columns)
+  T* values;             // (cache_rows, columns)
+  const int* to;         // (rows): rows of the cache, all different; one outside of it is not stored
+  const float* cos;      // (table_rows, size / 2); null to store keys as they are
+  const float* sin;      // (table_rows, size / 2)
+  const int* positions;  // (rows); not read without a table
+  int first, columns, size, table_rows, cache_rows;
+};
+
+namespace rotary {
+
+constexpr int N = 4;
+
+// Entries of a table for N neighbouring pairs.
+template <int N>
+__device__ __forceinline__ Pack<float, N> entries(const float* table, int rows, int half, int position, int pair) {
+  if (position < 0 || position >= rows) return packs::filled<float, N>(NAN);
+  return packs::load<N>(table + static_cast<int64_t>(position) * half + pair);
+}
+
+template <int N, typename T> __device__ void turn(const Rotate<T>& a) {
+  int half = a.size / 2;
+  int position = a.positions[blockIdx.x];
+  T* row = a.x + static_cast<int64_t>(blockIdx.x) * a.columns;
+  int first = (blockIdx.y * blockDim.x + threadIdx.x) * N;
+  for (int i = first; i < a.heads * half; i += gridDim.y * blockDim.x * N) {
+    int pair = i % half;
+    T* at = row + i / half * a.size + pair;
+    Pack<T, N> low = packs::load<N>(at), high = packs::load<N>(at + half);
+    Pack<float, N> cos = entries<N>(a.cos, a.table_rows, half, position, pair);
+    Pack<float, N> sin = entries<N>(a.sin, a.table_rows, half, position, pair);
+    for (int j = 0; j < N; j++) {
+      float x = widen(low.at[j]), y = widen(high.at[j]);
+      low.at[j] = narrow<T>(x * cos.at[j] - y * sin.at[j]);
+      high.at[j] = narrow<T>(y * cos.at[j] + x * sin.at[j]);
+    }
+    packs::store(at, low);
+    packs::store(at + half, high);
+  }
+}
+
+// Keys `column` to `column` + N of one row, turned.
+template <int N, typename T>
+__device__ __forceinline__ Pack<T, N> turned(const StoreKeyValues<T>& a, const T* keys, int position, int column) {
+  int half = a.size / 2;
+  int channel = column % a.size;
+  bool low = channel < half;
+  int pair = low ? channel : channel - half;
+  Pack<T, N> x = packs::load<N>(keys + column);
+  Pack<T, N> partner = packs::load<N>(keys + (low ? column + half : column - half));
+  Pack<float, N> cos = entries<N>(a.cos, a.table_rows, half, position, pair);
+  Pack<float, N> sin = entries<N>(a.sin, a.table_rows, half, position, pair);
+  for (int j = 0; j < N; j++) {
+    float other = widen(partner.at[j]);
+    x.at[j] = narrow<T>(widen(x.at[j]) * cos.at[j] + (low ? -other : other) * sin.at[j]);
+  }
+  return x;
+}
+
+template <int N, typename T> __device__ void store_row(const StoreKeyValues<T>& a) {
+  int to = a.to[blockIdx.x];
+  if (to < 0 || to >= a.cache_rows) return;
+  int position = a.cos == nullptr ? 0 : a.positions[blockIdx.x];
+  const T* from = a.x + static_cast<int64_t>(blockIdx.x) * (a.first + 2 * a.columns) + a.first;
+  T* keys = a.keys + static_cast<int64_t>(to) * a.columns;
+  T* values = a.values + static_cast<int64_t>(to) * a.columns;
+  int first = (blockIdx.y * blockDim.x + threadIdx.x) * N;
+  for (int c = first; c < a.columns; c += gridDim.y * blockDim.x * N) {
+    packs::store(keys + c, a.cos == nullptr ? packs::load<N>(from + c) : turned<N>(a, from, position, c));
+    packs::store(values + c, packs::load<N>(from + a.columns + c));
+  }
+}
+
+}  // namespace rotary
+
+template <typename T> __device__ void rotate(const Rotate<T>& a) {
+  constexpr int N = rotary::N;
+  int half = a.size / 2;
+  if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half)) {
+    rotary::turn<N>(a);
+  } else {
+    rotary::turn<1>(a);
+  }
+}
+
+template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& a) {
+  constexpr int N = rotary::N;
+  int half = a.size / 2;
+  bool tables = a.cos == nullptr || (packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half));
+  if (tables && a.first % N == 0 && packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.keys, a.columns) &&
+      packs::fit<N>(a.values, a.columns)) {
+    rotary::store_row<N>(a);
+  } else {
+    rotary::store_row<1>(a);
+  }
+}
+
+EXPORT_EACH_TYPE(rotate, Rotate, 256)
+EXPORT_EACH_TYPE(store_key_values, StoreKeyValues, 256)
+
+// Launch:
+//   grid     (rows, any number of blocks that share a row)
+//   threads  whole warps, at most 256
+//   shared   none

@@ -1,0 +1,43 @@
+package org.pyramiddrop.kernels.check;
+
+/**
+ * Cosines and sines as {@link org.pyramiddrop.kernels.Kernels#rotary} defines them, {@code headSize
+ * / 2} of each a position.
+ */
+public final class RotaryTable {
+  private final float[] cos;
+  private final float[] sin;
+
+  private RotaryTable(float[] cos, float[] sin) {
+    this.cos = cos;
+    this.sin = sin;
+  }
+
+  /** Tabulates positions 0 to {@code positions - 1}. */
+  public static RotaryTable of(int headSize, double theta, int positions) {
+    int half = headSize / 2;
+    float[] cos = new float[Math.multiplyExact(positions, half)];
+    float[] sin = new float[cos.length];
+    for (int c = 0; c < half; c++) {
+      // The reference rounds each step to float32: at position 4000 an exact frequency would turn
+      // by another angle, 2e-4 away.
+      float frequency = 1 / (float) Math.pow(theta, 2f * c / headSize);
+      for (int p = 0; p < positions; p++) {
+        float angle = p * frequency;
+        cos[p * half + c] = (float) Math.cos(angle);
+        sin[p * half + c] = (float) Math.sin(angle);
+      }
+    }
+    return new RotaryTable(cos, sin);
+  }
+
+  /** Position p, pair c at {@code p · headSize / 2 + c}. */
+  public float[] cos() {
+    return cos;
+  }
+
+  /** Laid out as {@link #cos}. */
+  public float[] sin() {
+    return sin;
+  }
+}

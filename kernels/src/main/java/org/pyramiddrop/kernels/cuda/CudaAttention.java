@@ -1,0 +1,247 @@
+package org.pyramiddrop.kernels.cuda;
+
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Mask;
+
+/**
+ * Attention and the scoring of tokens: {@code attention_decode.cu} for a few rows, {@code
+ * attention_prefill.cu} for many on tensor cores, {@code attention_plain.cu} for what that doesn't
+ * take, and {@code score_tokens.cu}.
+ */
+final class CudaAttention {
+  /** Rows up to which reading keys and values is all the work. */
+  private static final int FEW_ROWS = 8;
+
+  private static final int MOST_CHANNELS = 256;
+
+  /** What tensor cores want addresses and rows to be multiples of, in bytes. */
+  private static final int ALIGNMENT = 16;
+
+  private static final int WARP = 32;
+  private static final int THREADS = 128;
+  private static final int PREFILL_ROWS = 64;
+  private static final int PREFILL_TILES = 4;
+  private static final int PLAIN_ROWS = 16;
+  private static final int PLAIN_KEYS = 32;
+  private static final int TILE_KEYS = 32;
+  private static final int TOTAL_THREADS = 256;
+  private static final int TOTAL_SHARED_BYTES = 64;
+
+  /** Blocks of decode that a multiprocessor holds, so that some load while others compute. */
+  private static final int BLOCKS_EACH = 4;
+
+  private static final int MOST_SPLITS = 64;
+
+  /** Shared memory of a block on the smallest GPU in question. */
+  private static final int MOST_SHARED_BYTES = 99 << 10;
+
+  private final Launcher launcher;
+  private final DeviceMemory memory;
+
+  CudaAttention(Launcher launcher, DeviceMemory memory) {
+    this.launcher = launcher;
+    this.memory = memory;
+  }
+
+  /** One attention's operands. */
+  private record Operands(
+      CudaTensor q, Heads heads, CudaTensor keys, CudaTensor values, Mask mask, CudaTensor out) {
+
+    /** Whether the tensor cores' kernel takes them. */
+    boolean suitTensorCores() {
+      int bytes = q.dtype().bytes();
+      return q.dtype() != DType.FLOAT32
+          && (heads.size() == 64 || heads.size() == 128)
+          && (long) q.columns() * bytes % ALIGNMENT == 0
+          && aligned(q)
+          && aligned(keys)
+          && aligned(values)
+          && aligned(out);
+    }
+
+    private static boolean aligned(CudaTensor x) {
+      return x.address() % ALIGNMENT == 0;
+    }
+  }
+
+  /**
+   * {@code out = softmax(q · kᵀ / √size) · v}, head by head; a row whose last key is outside of the
+   * keys becomes NaN.
+   *
+   * @throws IllegalArgumentException if heads have more than 256 channels
+   */
+  void attention(
+      CudaTensor q, Heads heads, CudaTensor keys, CudaTensor values, Mask mask, CudaTensor out) {
+    requireSize(heads);
+    if (q.rows() == 0) {
+      return;
+    }
+    Operands operands = new Operands(q, heads, keys, values, mask, out);
+    if (q.rows() <= FEW_ROWS && decodeSharedBytes(heads) <= MOST_SHARED_BYTES) {
+      decode(operands);
+    } else if (operands.suitTensorCores()) {
+      prefill(operands);
+    } else {
+      plain(operands);
+    }
+  }
+
+  private static void requireSize(Heads heads) {
+    if (heads.size() > MOST_CHANNELS) {
+      throw new IllegalArgumentException(
+          "heads of %d channels are too large for the CUDA backend, which takes %d: use the CPU"
+              .formatted(heads.size(), MOST_CHANNELS));
+    }
+  }
+
+  private void prefill(Operands operands) {
+    Heads heads = operands.heads;
+    int tileBytes = PREFILL_ROWS * heads.size() * operands.q.dtype().bytes();
+    start("attention_prefill_" + heads.size(), operands)
+        .launch(
+            heads.query(),
+            Math.ceilDiv(operands.q.rows(), PREFILL_ROWS),
+            1,
+            THREADS,
+            PREFILL_TILES * tileBytes);
+  }
+
+  private void plain(Operands operands) {
+    Heads heads = operands.heads;
+    start("attention_plain", operands)
+        .launch(
+            heads.query(),
+            Math.ceilDiv(operands.q.rows(), PLAIN_ROWS),
+            1,
+            THREADS,
+            (PLAIN_ROWS + PLAIN_KEYS) * (heads.size() + 1) * Float.BYTES);
+  }
+
+  private void decode(Operands operands) {
+    Heads heads = operands.heads;
+    int rows = operands.q.rows();
+    int splits = splits(rows * heads.keyValue(), operands.keys.rows());
+    long sumsBytes = (long) rows * heads.queryColumns() * splits * Float.BYTES;
+    long totalsBytes = 2L * rows * heads.query() * splits * Float.BYTES;
+    try (DeviceMemory.Block partial = memory.take(sumsBytes + totalsBytes)) {
+      long totals = partial.address() + sumsBytes;
+      start("attention_decode", operands)
+          .pointer(partial.address())
+          .pointer(totals)
+          .integer(splits)
+          .launch(splits, heads.keyValue(), rows, THREADS, decodeSharedBytes(heads));
+      start("attention_combine", operands)
+          .pointer(partial.address())
+          .pointer(totals)
+          .integer(splits)
+          .launch(heads.query(), rows, 1, Math.ceilDiv(heads.size(), WARP) * WARP, 0);
+    }
+  }
+
+  /** How many blocks share the keys, so that all blocks together fill the GPU once. */
+  private int splits(int each, int keys) {
+    int most = Math.clamp(Math.ceilDiv(keys, TILE_KEYS), 1, MOST_SPLITS);
+    return Math.clamp(launcher.multiprocessors() * BLOCKS_EACH / each, 1, most);
+  }
+
+  /** Appends {@code struct Attention}. */
+  private Launcher start(String kernel, Operands operands) {
+    Heads heads = operands.heads;
+    return launcher
+        .kernel(kernel)
+        .pointer(operands.q.address())
+        .pointer(operands.keys.address())
+        .pointer(operands.values.address())
+        .pointer(operands.mask instanceof Mask.UpTo upTo ? lastKey(upTo) : 0)
+        .pointer(operands.out.address())
+        .integer(operands.q.rows())
+        .integer(operands.q.columns())
+        .integer(operands.keys.rows())
+        .integer(heads.query())
+        .integer(heads.keyValue())
+        .integer(heads.size())
+        .integer(operands.mask instanceof Mask.Causal ? 1 : 0)
+        .number(scale(heads));
+  }
+
+  private static long lastKey(Mask.UpTo mask) {
+    return ((CudaIndices) mask.lastKey()).address();
+  }
+
+  /** Scores are scaled for powers of two rather than of e. */
+  private static float scale(Heads heads) {
+    return (float) (1 / (Math.log(2) * Math.sqrt(heads.size())));
+  }
+
+  /**
+   * {@code out[j] = mean over heads of softmax(q · k_j / √size)}, in float32.
+   *
+   * @throws IllegalArgumentException if heads have more than 256 channels, or too many of them
+   *     share keys
+   */
+  void scoreTokens(CudaTensor query, Heads heads, CudaTensor keys, CudaTensor out) {
+    requireSize(heads);
+    int group = heads.query() / heads.keyValue();
+    int sharedBytes = tileBytes(heads) + group * paddedSize(heads) * Float.BYTES;
+    if (sharedBytes > MOST_SHARED_BYTES) {
+      throw new IllegalArgumentException(
+          "%d query heads of %d channels on one key/value head are too many for the CUDA backend: "
+                  .formatted(group, heads.size())
+              + "use the CPU");
+    }
+    int count = keys.rows();
+    long productsBytes = (long) heads.query() * count * Float.BYTES;
+    long totalsBytes = 2L * heads.query() * Float.BYTES;
+    try (DeviceMemory.Block scratch = memory.take(productsBytes + totalsBytes)) {
+      long products = scratch.address();
+      long totals = products + productsBytes;
+      launcher
+          .kernel("score_tokens_products")
+          .pointer(query.address())
+          .pointer(keys.address())
+          .pointer(products)
+          .integer(count)
+          .integer(heads.query())
+          .integer(heads.keyValue())
+          .integer(heads.size())
+          .launch(Math.ceilDiv(count, TILE_KEYS), heads.keyValue(), 1, THREADS, sharedBytes);
+      startScores("score_tokens_totals", heads, products, totals, out)
+          .launch(heads.query(), 1, 1, TOTAL_THREADS, TOTAL_SHARED_BYTES);
+      startScores("score_tokens_mean", heads, products, totals, out)
+          .launch(Math.ceilDiv(count, THREADS), 1, 1, THREADS, 0);
+    }
+  }
+
+  /** Appends {@code struct TokenScores}. */
+  private Launcher startScores(
+      String kernel, Heads heads, long products, long totals, CudaTensor out) {
+    return launcher
+        .untyped(kernel)
+        .pointer(products)
+        .pointer(totals)
+        .pointer(out.address())
+        .integer(out.columns())
+        .integer(heads.query())
+        .number(scale(heads));
+  }
+
+  /** Two tiles; and for each head that shares them a query, sums, weights and three numbers. */
+  private int decodeSharedBytes(Heads heads) {
+    int group = heads.query() / heads.keyValue();
+    int numbers = paddedSize(heads) + heads.size() + TILE_KEYS + 3;
+    return 2 * tileBytes(heads) + group * numbers * Float.BYTES;
+  }
+
+  /** A tile of {@code key_tile.cuh}, whose rows take an odd multiple of 64 bytes. */
+  private int tileBytes(Heads heads) {
+    int rowBytes = heads.size() * launcher.dtype().bytes();
+    return TILE_KEYS * (Math.ceilDiv(rowBytes + 64, 128) * 128 - 64);
+  }
+
+  /** Channels of a query in shared memory. */
+  private int paddedSize(Heads heads) {
+    int vector = ALIGNMENT / launcher.dtype().bytes();
+    return Math.ceilDiv(heads.size(), vector) * vector;
+  }
+}

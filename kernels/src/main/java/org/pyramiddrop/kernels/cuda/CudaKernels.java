@@ -1,0 +1,409 @@
+package org.pyramiddrop.kernels.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.cuda.CudaException;
+import org.pyramiddrop.cuda.DeviceBuffer;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Recording;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.kernels.check.RotaryTable;
+import org.pyramiddrop.kernels.check.Shapes;
+
+/**
+ * The operations on an NVIDIA GPU. A call returns once its work is on the stream; weights are
+ * converted to the device's type when they are handed over.
+ */
+final class CudaKernels implements Kernels {
+  private final OwnerThread owner = new OwnerThread("pyramiddrop-cuda");
+  private final Gpu gpu;
+  private final DType dtype;
+  private final CudaOptions options;
+  private boolean recording;
+  private boolean closed;
+
+  private CudaKernels(DType dtype, MemorySegment image, CudaOptions options) {
+    this.dtype = dtype;
+    this.options = options;
+    try {
+      gpu = onGpu(() -> new Gpu(owner, image, dtype, options.reuse()));
+    } catch (IllegalStateException e) {
+      // What was there when the backend was looked for is not there any more.
+      owner.close();
+      throw new DeviceException(String.valueOf(e.getMessage()), e);
+    } catch (RuntimeException | Error e) {
+      owner.close();
+      throw e;
+    }
+  }
+
+  static CudaKernels open(DType dtype, MemorySegment image, CudaOptions options) {
+    return new CudaKernels(dtype, image, options);
+  }
+
+  // Calls on the thread that owns the GPU ---------------------------------------------------------
+
+  private <T extends @Nullable Object> T onGpu(Supplier<T> work) {
+    return owner.call(() -> {
+      try {
+        return work.get();
+      } catch (CudaException e) {
+        throw new DeviceException("the GPU failed: " + e.getMessage(), e);
+      }
+    });
+  }
+
+  private void launch(Runnable work) {
+    this.<@Nullable Void>onGpu(() -> {
+      work.run();
+      return null;
+    });
+  }
+
+  private void notWhileRecording(String what) {
+    if (recording) {
+      throw new IllegalStateException("a recording can't " + what);
+    }
+  }
+
+  private CudaTensor activations(String what, Tensor x) {
+    Shapes.type(what, x, dtype);
+    return (CudaTensor) x;
+  }
+
+  private static @Nullable CudaWeight weight(@Nullable Weight w) {
+    return (CudaWeight) w;
+  }
+
+  @Override
+  public String description() {
+    return "cuda, %s, %s".formatted(gpu.name(), dtype.name().toLowerCase(java.util.Locale.ROOT));
+  }
+
+  @Override
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** Bytes of device memory that tensors, weights and indices hold now. */
+  long bytesInUse() {
+    return gpu.memory().bytesInUse();
+  }
+
+  // Memory ----------------------------------------------------------------------------------------
+
+  @Override
+  public Tensor allocate(DType wanted, int rows, int columns) {
+    if (wanted != dtype && wanted != DType.FLOAT32) {
+      throw new IllegalArgumentException(
+          "this device keeps tensors in %s or FLOAT32, not %s".formatted(dtype, wanted));
+    }
+    return onGpu(() -> CudaTensor.allocate(gpu.memory(), wanted, rows, columns));
+  }
+
+  @Override
+  public Weight weight(List<HostMatrix> parts) {
+    Shapes.stackable(parts);
+    notWhileRecording("make weights");
+    int rows = parts.stream().mapToInt(HostMatrix::rows).reduce(0, Math::addExact);
+    int columns = parts.getFirst().columns();
+    return onGpu(() -> {
+      DeviceBuffer buffer = gpu.memory().own((long) rows * columns * dtype.bytes());
+      long to = buffer.address();
+      for (HostMatrix part : parts) {
+        gpu.uploadAs(dtype, part.dtype(), part.data(), to);
+        to += (long) part.rows() * columns * dtype.bytes();
+      }
+      return CudaWeight.at(
+          buffer.address(), () -> launch(() -> gpu.memory().free(buffer)), dtype, rows, columns);
+    });
+  }
+
+  @Override
+  public Indices indices(int... values) {
+    notWhileRecording("make indices");
+    return onGpu(() -> {
+      CudaIndices indices = CudaIndices.allocate(gpu.memory(), values.length);
+      gpu.upload(MemorySegment.ofArray(values), indices.address());
+      return indices;
+    });
+  }
+
+  @Override
+  public Rotary rotary(int headSize, double theta, int positions) {
+    notWhileRecording("make tables");
+    RotaryTable table = RotaryTable.of(headSize, theta, positions);
+    Tensor cos = allocate(DType.FLOAT32, positions, headSize / 2);
+    Tensor sin = allocate(DType.FLOAT32, positions, headSize / 2);
+    upload(table.cos(), cos);
+    upload(table.sin(), sin);
+    return new CudaRotary((CudaTensor) cos, (CudaTensor) sin, headSize);
+  }
+
+  @Override
+  public void upload(float[] values, Tensor out) {
+    CudaTensor to = (CudaTensor) out;
+    Shapes.equal("uploaded numbers", values.length, "the tensor", to.size());
+    notWhileRecording("upload");
+    long address = to.address();
+    launch(() -> gpu.uploadAs(to.dtype(), DType.FLOAT32, MemorySegment.ofArray(values), address));
+  }
+
+  @Override
+  public void upload(int[] values, Indices out) {
+    Shapes.equal("uploaded numbers", values.length, "the indices", out.size());
+    notWhileRecording("upload");
+    long address = ((CudaIndices) out).address();
+    launch(() -> gpu.upload(MemorySegment.ofArray(values), address));
+  }
+
+  @Override
+  public float[] download(Tensor x) {
+    CudaTensor from = (CudaTensor) x;
+    notWhileRecording("download");
+    long address = from.address();
+    return onGpu(() -> gpu.downloadAs(from.dtype(), address, Math.toIntExact(from.size())));
+  }
+
+  @Override
+  public int[] download(Indices x) {
+    notWhileRecording("download");
+    long address = ((CudaIndices) x).address();
+    int[] values = new int[x.size()];
+    launch(() -> gpu.download(address, MemorySegment.ofArray(values)));
+    return values;
+  }
+
+  // Rows ------------------------------------------------------------------------------------------
+
+  @Override
+  public void embed(Weight table, Indices ids, Tensor out) {
+    Shapes.embed(table, ids, out);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.rows().embed((CudaWeight) table, (CudaIndices) ids, to));
+  }
+
+  @Override
+  public void copy(Tensor x, Tensor out) {
+    Shapes.copy(x, out);
+    long from = ((CudaTensor) x).address();
+    long to = ((CudaTensor) out).address();
+    long bytes = ((CudaTensor) x).bytes();
+    if (bytes > 0) {
+      launch(() -> gpu.stream().copy(from, to, bytes));
+    }
+  }
+
+  @Override
+  public void copyColumns(Tensor x, Tensor out, int firstColumn) {
+    Shapes.copyColumns(x, out, firstColumn);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.rows().copyColumns(from, to, firstColumn));
+  }
+
+  @Override
+  public void add(Tensor x, Weight w) {
+    Shapes.add(x, w);
+    CudaTensor to = activations("x", x);
+    launch(() -> gpu.rows().add(to, (CudaWeight) w));
+  }
+
+  @Override
+  public void gatherRows(Tensor x, Indices rows, Tensor out) {
+    Shapes.gatherRows(x, rows, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.rows().gatherRows(from, (CudaIndices) rows, to));
+  }
+
+  @Override
+  public Indices gather(Indices x, Indices rows) {
+    return onGpu(() -> {
+      CudaIndices out = CudaIndices.allocate(gpu.memory(), rows.size());
+      gpu.rows().gather((CudaIndices) x, (CudaIndices) rows, out);
+      return out;
+    });
+  }
+
+  // Layers ----------------------------------------------------------------------------------------
+
+  @Override
+  public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
+    Shapes.linear(x, w, bias, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = (CudaTensor) out;
+    launch(() -> gpu.linear().linear(from, (CudaWeight) w, weight(bias), activation, to));
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
+    Shapes.swiGlu(x, gateUp, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.linear().swiGlu(from, (CudaWeight) gateUp, to));
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out) {
+    Shapes.norm(x, w, null, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.norms().rmsNorm(from, (CudaWeight) w, epsilon, to));
+  }
+
+  @Override
+  public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
+    Shapes.norm(x, w, bias, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.norms().layerNorm(from, (CudaWeight) w, (CudaWeight) bias, epsilon, to));
+  }
+
+  @Override
+  public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
+    Shapes.rotate(x, heads, rotary, positions);
+    CudaTensor to = activations("x", x);
+    launch(() -> gpu.rotary().rotate(to, heads, (CudaRotary) rotary, (CudaIndices) positions));
+  }
+
+  @Override
+  public void storeKeyValues(
+      Tensor x,
+      int firstColumn,
+      @Nullable Rotary rotary,
+      @Nullable Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    Shapes.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
+    CudaTensor from = activations("x", x);
+    CudaTensor k = activations("keys", keys);
+    CudaTensor v = activations("values", values);
+    launch(() ->
+        gpu.rotary()
+            .storeKeyValues(
+                from,
+                firstColumn,
+                (CudaRotary) rotary,
+                (CudaIndices) positions,
+                (CudaIndices) rows,
+                k,
+                v));
+  }
+
+  @Override
+  public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
+    Shapes.attention(q, heads, keys, values, mask, out);
+    CudaTensor from = activations("q", q);
+    CudaTensor k = activations("keys", keys);
+    CudaTensor v = activations("values", values);
+    CudaTensor to = activations("out", out);
+    launch(() -> gpu.attention().attention(from, heads, k, v, mask, to));
+  }
+
+  // Pruning and generation ------------------------------------------------------------------------
+
+  @Override
+  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
+    Shapes.scoreTokens(query, heads, keys, out);
+    CudaTensor q = activations("query", query);
+    CudaTensor k = activations("keys", keys);
+    launch(() -> gpu.attention().scoreTokens(q, heads, k, (CudaTensor) out));
+  }
+
+  @Override
+  public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
+    Shapes.selectTopK(scores, first, count, keep, out, at);
+    launch(() ->
+        gpu.selection().selectTopK((CudaTensor) scores, first, count, keep, (CudaIndices) out, at));
+  }
+
+  @Override
+  public void sample(Tensor logits, Tensor controls, Indices out) {
+    Shapes.sample(logits, controls, out);
+    launch(() ->
+        gpu.selection().sample((CudaTensor) logits, (CudaTensor) controls, (CudaIndices) out));
+  }
+
+  // Recordings ------------------------------------------------------------------------------------
+
+  @Override
+  public Recording record(Runnable work) {
+    notWhileRecording("hold another");
+    if (!options.graphs()) {
+      return new Anew(work);
+    }
+    return onGpu(() -> {
+      try {
+        return capture(work);
+      } catch (DeviceException e) {
+        // While recording nothing is freed; what lies idle may be what was missing.
+        gpu.memory().trim();
+        return capture(work);
+      }
+    });
+  }
+
+  private Recording capture(Runnable work) {
+    long before = bytesInUse();
+    recording = true;
+    gpu.memory().beginRecording();
+    try {
+      Recording graph = new CudaRecording(owner, gpu.stream(), work);
+      if (bytesInUse() != before) {
+        graph.close();
+        throw new IllegalStateException("a recording has to close what it allocates");
+      }
+      return graph;
+    } finally {
+      gpu.memory().endRecording();
+      recording = false;
+    }
+  }
+
+  /** Work done anew each time, on the thread that owns the GPU. */
+  private final class Anew implements Recording {
+    private final Runnable work;
+
+    Anew(Runnable work) {
+      this.work = work;
+    }
+
+    @Override
+    public void run() {
+      launch(work);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Override
+  public boolean replays() {
+    return options.graphs();
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      try {
+        launch(gpu::close);
+      } finally {
+        owner.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package org.pyramiddrop.kernels.cuda;
+
+/** Normalisation of rows: {@code norms.cu}. */
+final class CudaNorms {
+  private static final int VECTOR_BYTES = 16;
+  private static final int WARP = 32;
+  private static final int MOST_THREADS = 512;
+
+  /** Vectors a thread takes at most before a row gets more than a warp. */
+  private static final int VECTORS_OF_A_WARP = 2;
+
+  /** Short rows a block takes. */
+  private static final int SHORT_ROWS = 4;
+
+  /** For the sums of a block's warps. */
+  private static final int SCRATCH_BYTES = 384;
+
+  private final Launcher launcher;
+
+  CudaNorms(Launcher launcher) {
+    this.launcher = launcher;
+  }
+
+  /** {@code out = x / √(mean(x²) + epsilon) ∘ w}. */
+  void rmsNorm(CudaTensor x, CudaWeight w, float epsilon, CudaTensor out) {
+    if (x.rows() > 0) {
+      launcher.kernel("rms_norm").pointer(x.address()).pointer(w.address());
+      launch(x, epsilon, out);
+    }
+  }
+
+  /** {@code out = (x - mean) / √(variance + epsilon) ∘ w + bias}. */
+  void layerNorm(CudaTensor x, CudaWeight w, CudaWeight bias, float epsilon, CudaTensor out) {
+    if (x.rows() > 0) {
+      launcher
+          .kernel("layer_norm")
+          .pointer(x.address())
+          .pointer(w.address())
+          .pointer(bias.address());
+      launch(x, epsilon, out);
+    }
+  }
+
+  /** How a row is shared follows from its length alone, so its result does not depend on others. */
+  private void launch(CudaTensor x, float epsilon, CudaTensor out) {
+    int threads = threads(x.columns(), x.dtype().bytes());
+    int rows = threads == WARP ? SHORT_ROWS : 1;
+    launcher
+        .pointer(out.address())
+        .integer(x.rows())
+        .integer(x.columns())
+        .integer(threads)
+        .number(epsilon)
+        .launch(
+            Math.ceilDiv(x.rows(), rows),
+            1,
+            1,
+            rows * threads,
+            SCRATCH_BYTES + rows * x.columns() * x.dtype().bytes());
+  }
+
+  private static int threads(int columns, int bytes) {
+    int vector = VECTOR_BYTES / bytes;
+    int accesses = columns % vector == 0 ? columns / vector : columns;
+    return accesses <= VECTORS_OF_A_WARP * WARP
+        ? WARP
+        : Math.min(MOST_THREADS, Math.ceilDiv(accesses, WARP) * WARP);
+  }
+}

@@ -1,0 +1,86 @@
+package org.pyramiddrop.kernels.cuda;
+
+/** Moving rows: {@code rows.cu}. */
+final class CudaRows {
+  private static final int THREADS = 256;
+  private static final int VECTOR_BYTES = 16;
+
+  private final Launcher launcher;
+
+  CudaRows(Launcher launcher) {
+    this.launcher = launcher;
+  }
+
+  /** {@code out[i] = table[ids[i]]}. */
+  void embed(CudaWeight table, CudaIndices ids, CudaTensor out) {
+    gatherRows(table.address(), table.rows(), ids, out);
+  }
+
+  /** {@code out[i] = x[rows[i]]}. */
+  void gatherRows(CudaTensor x, CudaIndices rows, CudaTensor out) {
+    gatherRows(x.address(), x.rows(), rows, out);
+  }
+
+  private void gatherRows(long from, int fromRows, CudaIndices rows, CudaTensor out) {
+    if (out.rows() == 0) {
+      return;
+    }
+    launcher
+        .kernel("gather_rows", out.dtype())
+        .pointer(from)
+        .pointer(rows.address())
+        .pointer(out.address())
+        .integer(fromRows)
+        .integer(out.columns())
+        .launch(out.rows(), blocks(out), 1, THREADS, 0);
+  }
+
+  /** {@code out[i] = x[places[i]]} for numbers. */
+  void gather(CudaIndices x, CudaIndices places, CudaIndices out) {
+    if (out.size() == 0) {
+      return;
+    }
+    launcher
+        .untyped("gather")
+        .pointer(x.address())
+        .pointer(places.address())
+        .pointer(out.address())
+        .integer(x.size())
+        .integer(out.size())
+        .launch(Math.ceilDiv(out.size(), THREADS), 1, 1, THREADS, 0);
+  }
+
+  /** {@code x += w}. */
+  void add(CudaTensor x, CudaWeight w) {
+    if (x.rows() == 0) {
+      return;
+    }
+    launcher
+        .kernel("add")
+        .pointer(x.address())
+        .pointer(w.address())
+        .integer(x.rows())
+        .integer(x.columns())
+        .launch(Math.toIntExact(Math.ceilDiv(x.bytes(), VECTOR_BYTES * THREADS)), 1, 1, THREADS, 0);
+  }
+
+  /** {@code out[i][firstColumn + c] = x[i][c]}. */
+  void copyColumns(CudaTensor x, CudaTensor out, int firstColumn) {
+    if (x.rows() == 0) {
+      return;
+    }
+    launcher
+        .kernel("copy_columns", x.dtype())
+        .pointer(x.address())
+        .pointer(out.address())
+        .integer(x.columns())
+        .integer(out.columns())
+        .integer(firstColumn)
+        .launch(x.rows(), blocks(x), 1, THREADS, 0);
+  }
+
+  /** Blocks that share a row. */
+  private static int blocks(CudaTensor x) {
+    return Math.ceilDiv(x.columns() * x.dtype().bytes(), VECTOR_BYTES * THREADS);
+  }
+}

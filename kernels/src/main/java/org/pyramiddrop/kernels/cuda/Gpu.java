@@ -1,0 +1,145 @@
+package org.pyramiddrop.kernels.cuda;
+
+import java.lang.foreign.MemorySegment;
+import org.pyramiddrop.cuda.Context;
+import org.pyramiddrop.cuda.CublasLt;
+import org.pyramiddrop.cuda.CudaStream;
+import org.pyramiddrop.kernels.DType;
+
+/**
+ * One GPU in use: its context, its one stream, and the launchers of each family of kernels. Only
+ * the thread that made it may call it.
+ */
+final class Gpu implements AutoCloseable {
+  private final Context context;
+  private final CudaStream stream;
+  private final DeviceMemory memory;
+  private final Staging staging;
+  private final CudaRows rows;
+  private final CudaLinear linear;
+  private final CudaNorms norms;
+  private final CudaRotaryKernels rotary;
+  private final CudaAttention attention;
+  private final CudaSelection selection;
+  private final CudaConversion conversion;
+
+  /**
+   * Opens the first GPU on the calling thread.
+   *
+   * @param owner that thread
+   * @param image the compiled kernels
+   */
+  Gpu(OwnerThread owner, MemorySegment image, DType dtype, boolean reuse) {
+    context = Context.open(0);
+    try {
+      stream = context.stream();
+      memory = new DeviceMemory(context, owner, reuse);
+      staging = new Staging(context);
+      Launcher launcher =
+          new Launcher(context.load(image), stream, dtype, context.multiprocessors());
+      rows = new CudaRows(launcher);
+      linear = new CudaLinear(launcher, CublasLt.open(context));
+      norms = new CudaNorms(launcher);
+      rotary = new CudaRotaryKernels(launcher);
+      attention = new CudaAttention(launcher, memory);
+      selection = new CudaSelection(launcher);
+      conversion = new CudaConversion(launcher);
+    } catch (RuntimeException | Error e) {
+      context.close();
+      throw e;
+    }
+  }
+
+  String name() {
+    return context.deviceName();
+  }
+
+  CudaStream stream() {
+    return stream;
+  }
+
+  DeviceMemory memory() {
+    return memory;
+  }
+
+  CudaRows rows() {
+    return rows;
+  }
+
+  CudaLinear linear() {
+    return linear;
+  }
+
+  CudaNorms norms() {
+    return norms;
+  }
+
+  CudaRotaryKernels rotary() {
+    return rotary;
+  }
+
+  CudaAttention attention() {
+    return attention;
+  }
+
+  CudaSelection selection() {
+    return selection;
+  }
+
+  /** Copies bytes to the device; they may change once this returns. */
+  void upload(MemorySegment from, long to) {
+    staging.upload(from, to, stream);
+  }
+
+  /** Copies numbers to the device and converts them there. */
+  void uploadAs(DType wanted, DType stored, MemorySegment from, long to) {
+    if (wanted == stored) {
+      upload(from, to);
+      return;
+    }
+    staging.each(
+        from,
+        stream,
+        (pinned, offset, bytes) -> {
+          long first = offset / stored.bytes();
+          try (DeviceMemory.Block raw = memory.take(bytes)) {
+            stream.upload(pinned, 0, raw.address(), bytes);
+            conversion.convert(
+                raw.address(),
+                stored,
+                to + first * wanted.bytes(),
+                wanted,
+                Math.toIntExact(bytes / stored.bytes()));
+          }
+        });
+  }
+
+  /** Copies bytes to the host and waits for them. */
+  void download(long from, MemorySegment to) {
+    staging.download(from, to, stream);
+  }
+
+  /** Copies numbers to the host, widened to float32. */
+  float[] downloadAs(DType stored, long from, int count) {
+    float[] values = new float[count];
+    if (stored == DType.FLOAT32) {
+      download(from, MemorySegment.ofArray(values));
+      return values;
+    }
+    short[] bits = new short[count];
+    download(from, MemorySegment.ofArray(bits));
+    for (int i = 0; i < count; i++) {
+      values[i] =
+          stored == DType.FLOAT16
+              ? Float.float16ToFloat(bits[i])
+              : Float.intBitsToFloat(bits[i] << 16);
+    }
+    return values;
+  }
+
+  /** Waits for the GPU and gives everything back. */
+  @Override
+  public void close() {
+    context.close();
+  }
+}

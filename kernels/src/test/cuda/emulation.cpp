@@ -1,0 +1,460 @@
+// The scheduler behind emulation.h.
+#include "emulation.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fiber.h"
+
+namespace emulation {
+
+struct Kernel {
+  Entry entry;
+  unsigned argument_bytes;
+  std::vector<Pointer> pointers;
+  unsigned max_threads;
+};
+
+Scene scene;
+
+namespace {
+
+constexpr unsigned MAX_WARPS = 32;
+constexpr size_t GUARD_BYTES = 256;
+
+// A copy on its way to shared memory.
+struct Copy {
+  void* to;
+  const void* from;
+};
+
+struct alignas(64) Fiber : Strand {
+  Thread thread;
+  // Copies not yet arrived, and how many of them belong to each group that was sent.
+  std::vector<Copy> copies;
+  std::vector<size_t> groups;
+  size_t sent = 0;
+};
+
+// Up to 32 numbers, from which any can be taken.
+struct Bag {
+  unsigned count = 0;
+  unsigned char items[32];
+
+  void add_all(unsigned bits) {
+    if (bits == 0xffffffffu) {
+      for (unsigned i = 0; i < 32; i++) items[i] = static_cast<unsigned char>(i);
+      count = 32;
+      return;
+    }
+    for (; bits != 0; bits &= bits - 1) items[count++] = static_cast<unsigned char>(__builtin_ctz(bits));
+  }
+
+  unsigned take(unsigned which) {
+    unsigned item = items[which];
+    items[which] = items[--count];
+    return item;
+  }
+};
+
+// Lanes that meet in one operation.
+struct Group {
+  unsigned mask, arrived;
+  Together work;
+};
+
+struct Warp {
+  Bag ready;
+  unsigned at_barrier = 0;
+  unsigned groups = 0;
+  Group group[LANES];
+  const void* in[LANES];
+  void* out[LANES];
+};
+
+// Everything there is of a launch; one block at a time.
+struct State {
+  uint64_t random = 0x9e3779b97f4a7c15u;
+
+  const Kernel* kernel = nullptr;
+  const void* arguments = nullptr;
+  std::string error;
+  std::vector<unsigned> order;
+
+  Strand main;
+  std::unique_ptr<Fiber[]> fibers;
+  unsigned prepared = 0;
+  // Fibers stand in the middle of a kernel and have to begin anew.
+  bool interrupted = false;
+  Fiber* current = nullptr;
+  unsigned threads = 0;
+  unsigned unfinished = 0;
+
+  Warp warps[MAX_WARPS];
+  // Warps of which a lane is ready.
+  Bag ready_warps;
+  // How readily another warp goes on, in 65536ths.
+  unsigned restless = 0;
+
+  unsigned waiting = 0;
+  const char* barrier_file = nullptr;
+  int barrier_line = 0;
+
+  std::vector<unsigned char> shared;
+  unsigned char* shared_begin = nullptr;
+  size_t shared_bytes = 0;
+};
+
+// Never destroyed: another thread may still be in a launch when the process ends.
+union Forever {
+  State state;
+  Forever() : state() {}
+  ~Forever() {}
+} forever;
+State& state = forever.state;
+
+std::map<std::string, Kernel>& kernels() {
+  static std::map<std::string, Kernel> all;
+  return all;
+}
+
+// xorshift64* (Vigna 2016).
+uint64_t draw() {
+  state.random ^= state.random >> 12;
+  state.random ^= state.random << 25;
+  state.random ^= state.random >> 27;
+  return state.random * 0x2545f4914f6cdd1du;
+}
+
+// One of 0 to bound - 1.
+unsigned draw(unsigned bound) { return static_cast<unsigned>((draw() >> 32) * bound >> 32); }
+
+void make_ready(unsigned warp, unsigned lanes) {
+  Bag& ready = state.warps[warp].ready;
+  if (ready.count == 0) state.ready_warps.add_all(1u << warp);
+  ready.add_all(lanes);
+}
+
+// The fiber to go on with, no longer among those that are ready; null if none is.
+//
+// A block sticks to a warp for a while, shorter or longer from block to block. If all warps went on evenly, none would
+// get far ahead of the others, and what only such a one does wrong would not show.
+Fiber* take_ready() {
+  Bag& warps = state.ready_warps;
+  if (warps.count == 0) return nullptr;
+  uint64_t random = draw();
+  unsigned warp = state.current->thread.warp;
+  if (state.warps[warp].ready.count == 0 || (random & 0xffff) < state.restless) warp = warps.items[draw(warps.count)];
+  Bag& lanes = state.warps[warp].ready;
+  unsigned lane = lanes.take(static_cast<unsigned>((random >> 32) * lanes.count >> 32));
+  if (lanes.count == 0) {
+    unsigned at = 0;
+    while (warps.items[at] != warp) at++;
+    warps.take(at);
+  }
+  return &state.fibers[warp * LANES + lane];
+}
+
+// Goes on with another fiber, or with this one if it is ready and drawn; with the launching thread if none is ready.
+void give_way() {
+  Fiber* self = state.current;
+  Fiber* next = take_ready();
+  if (next == self) return;
+  if (next == nullptr) {
+    self->go_to(state.main);
+  } else {
+    state.current = next;
+    scene.thread = &next->thread;
+    self->go_to(*next);
+  }
+}
+
+std::string coordinates(Place p) {
+  return "(" + std::to_string(p.x) + ", " + std::to_string(p.y) + ", " + std::to_string(p.z) + ")";
+}
+
+std::string hexadecimal(unsigned bits) {
+  char text[16];
+  snprintf(text, sizeof text, "0x%08x", bits);
+  return text;
+}
+
+// Ends the launch here and now.
+void fail(const std::string& what) {
+  state.error = what + " in block " + coordinates(scene.block) + ", thread " + coordinates(threadIdx);
+  state.interrupted = true;
+  state.current->go_to(state.main);
+}
+
+void open_barrier_if_complete() {
+  if (state.waiting == 0 || state.waiting < state.unfinished) return;
+  for (unsigned w = 0; w * LANES < state.threads; w++) {
+    Warp& warp = state.warps[w];
+    if (warp.at_barrier != 0) make_ready(w, warp.at_barrier);
+    warp.at_barrier = 0;
+  }
+  state.waiting = 0;
+}
+
+// What a fiber does: one thread of one block after the other.
+void live() {
+  Fiber* self = state.current;
+  self->arrived();
+  while (true) {
+    state.kernel->entry(state.arguments);
+    self->copies.clear();
+    self->groups.clear();
+    self->sent = 0;
+    state.unfinished--;
+    open_barrier_if_complete();
+    give_way();
+  }
+}
+
+// Why threads are left that can't go on.
+std::string deadlock() {
+  for (unsigned w = 0; w * LANES < state.threads; w++) {
+    const Warp& warp = state.warps[w];
+    if (warp.groups == 0) continue;
+    const Group& group = warp.group[0];
+    std::string in = " in block " + coordinates(scene.block) + ", warp " + std::to_string(w);
+    for (unsigned g = 1; g < warp.groups; g++) {
+      if ((warp.group[g].mask & group.mask) != 0) {
+        return "lanes of a warp disagree about who takes part: " + hexadecimal(group.mask) + " and " +
+               hexadecimal(warp.group[g].mask) + in;
+      }
+    }
+    return "a warp waits for lanes that never come: " + hexadecimal(group.mask & ~group.arrived) + in;
+  }
+  return "a barrier waits for threads that never come: " + std::to_string(state.waiting) + " of " +
+         std::to_string(state.unfinished) + " are there, in block " + coordinates(scene.block);
+}
+
+// Guards are NaN for every type, so that what is read there by mistake shows as well.
+unsigned char guard_at(size_t i) { return i % 2 == 0 ? 0xa5 : 0xff; }
+
+void set_shared_memory(size_t bytes) {
+#ifdef EMULATION_ASAN
+  ASAN_UNPOISON_MEMORY_REGION(state.shared.data(), state.shared.size());
+#endif
+  size_t whole = bytes + 2 * GUARD_BYTES + 128;
+  if (state.shared.size() < whole) state.shared.resize(whole);
+  unsigned char* begin = state.shared.data() + GUARD_BYTES;
+  begin += (128 - reinterpret_cast<uintptr_t>(begin) % 128) % 128;
+  state.shared_begin = begin;
+  state.shared_bytes = bytes;
+  for (size_t i = 0; i < GUARD_BYTES; i++) begin[bytes + i] = (begin - GUARD_BYTES)[i] = guard_at(i);
+#ifdef EMULATION_ASAN
+  ASAN_POISON_MEMORY_REGION(begin - GUARD_BYTES, GUARD_BYTES);
+  ASAN_POISON_MEMORY_REGION(begin + bytes, GUARD_BYTES);
+#endif
+}
+
+// What was written beside shared memory; empty if nothing. With sanitizers the access itself is caught.
+std::string shared_memory_damage() {
+#ifndef EMULATION_ASAN
+  for (size_t i = 0; i < GUARD_BYTES; i++) {
+    if (state.shared_begin[state.shared_bytes + i] != guard_at(i)) {
+      return "a write behind the block's shared memory, " + std::to_string(i) + " bytes after its end";
+    }
+    if ((state.shared_begin - GUARD_BYTES)[i] != guard_at(i)) return "a write before the block's shared memory";
+  }
+#endif
+  return "";
+}
+
+void begin(Fiber& fiber) {
+  fiber.copies.clear();
+  fiber.groups.clear();
+  fiber.sent = 0;
+  fiber.begin(live);
+}
+
+void prepare_fibers(Place shape) {
+  if (state.fibers == nullptr) state.fibers = std::make_unique<Fiber[]>(MAX_WARPS * LANES);
+  for (; state.prepared < state.threads; state.prepared++) {
+    Fiber& fiber = state.fibers[state.prepared];
+    fiber.thread.warp = state.prepared / LANES;
+    fiber.thread.lane = state.prepared % LANES;
+    fiber.take_stack(state.prepared);
+    begin(fiber);
+  }
+  if (state.interrupted) {
+    for (unsigned t = 0; t < state.prepared; t++) begin(state.fibers[t]);
+    state.interrupted = false;
+  }
+  for (unsigned t = 0; t < state.threads; t++) {
+    state.fibers[t].thread.index = {t % shape.x, t / shape.x % shape.y, t / shape.x / shape.y};
+  }
+}
+
+void run_block(Place block) {
+  scene.block = block;
+  memset(state.shared_begin, 0xff, state.shared_bytes);
+  state.unfinished = state.threads;
+  state.waiting = 0;
+  state.ready_warps.count = 0;
+  state.restless = 65536u >> draw(4) * 4;
+  for (unsigned w = 0; w * LANES < state.threads; w++) {
+    Warp& warp = state.warps[w];
+    warp.groups = warp.at_barrier = 0;
+    unsigned lanes = min(state.threads - w * LANES, static_cast<unsigned>(LANES));
+    warp.ready.count = 0;
+    make_ready(w, lanes == LANES ? 0xffffffffu : (1u << lanes) - 1);
+  }
+  state.current = &state.fibers[draw(state.threads)];
+  state.current = take_ready();
+  scene.thread = &state.current->thread;
+  state.main.go_to(*state.current);
+  if (state.error.empty() && state.unfinished > 0) {
+    state.error = deadlock();
+    state.interrupted = true;
+  }
+  std::string damage = shared_memory_damage();
+  if (state.error.empty() && !damage.empty()) state.error = damage + ", in block " + coordinates(block);
+}
+
+bool in_shared_memory(const void* address, size_t bytes) {
+  size_t at = static_cast<size_t>(static_cast<const unsigned char*>(address) - state.shared_begin);
+  return at < state.shared_bytes && bytes <= state.shared_bytes - at;
+}
+
+void arrive(const Copy& copy) {
+  if (copy.from == nullptr) {
+    memset(copy.to, 0, 16);
+  } else {
+    memcpy(copy.to, copy.from, 16);
+  }
+}
+
+}  // namespace
+
+Registration::Registration(const char* name, Entry entry, unsigned argument_bytes, std::vector<Pointer> pointers,
+                           unsigned max_threads) {
+  kernels()[name] = Kernel{entry, argument_bytes, std::move(pointers), max_threads};
+}
+
+const Kernel* find(const char* name) {
+  auto found = kernels().find(name);
+  return found == kernels().end() ? nullptr : &found->second;
+}
+
+unsigned argument_bytes(const Kernel* kernel) { return kernel->argument_bytes; }
+
+const std::vector<Pointer>& pointers(const Kernel* kernel) { return kernel->pointers; }
+
+unsigned max_threads(const Kernel* kernel) { return kernel->max_threads; }
+
+void seed(uint64_t seed) {
+  state.random = (seed + 1) * 0x9e3779b97f4a7c15u | 1;
+  draw();
+}
+
+const char* run(const Kernel* kernel, const Launch& launch, const void* arguments) {
+  state.kernel = kernel;
+  state.arguments = arguments;
+  state.error.clear();
+  state.threads = launch.block.x * launch.block.y * launch.block.z;
+  if (state.threads == 0 || state.threads > MAX_WARPS * LANES) return "a block has 1 to 1024 threads";
+  scene = {nullptr, {}, launch.block, launch.grid};
+  prepare_fibers(launch.block);
+  set_shared_memory(launch.shared_bytes);
+  unsigned blocks = launch.grid.x * launch.grid.y * launch.grid.z;
+  state.order.resize(blocks);
+  for (unsigned i = 0; i < blocks; i++) {
+    unsigned j = draw(i + 1);
+    state.order[i] = state.order[j];
+    state.order[j] = i;
+  }
+  for (unsigned i = 0; i < blocks && state.error.empty(); i++) {
+    unsigned b = state.order[i];
+    run_block({b % launch.grid.x, b / launch.grid.x % launch.grid.y, b / launch.grid.x / launch.grid.y});
+  }
+  scene.thread = nullptr;
+  return state.error.empty() ? nullptr : state.error.c_str();
+}
+
+unsigned char* shared_memory() { return state.shared_begin; }
+
+void barrier(const char* file, int line) {
+  if (state.waiting == 0) {
+    state.barrier_file = file;
+    state.barrier_line = line;
+  } else if (line != state.barrier_line || (file != state.barrier_file && strcmp(file, state.barrier_file) != 0)) {
+    fail("threads of a block meet at different barriers: " + std::string(file) + ":" + std::to_string(line) + " and " +
+         state.barrier_file + ":" + std::to_string(state.barrier_line));
+  }
+  state.waiting++;
+  state.warps[state.current->thread.warp].at_barrier |= 1u << state.current->thread.lane;
+  open_barrier_if_complete();
+  give_way();
+}
+
+void together(unsigned mask, const void* in, void* out, Together work, const void* what) {
+  unsigned lane = state.current->thread.lane;
+  Warp& warp = state.warps[state.current->thread.warp];
+  if ((mask >> lane & 1) == 0) fail("a lane is not in its own mask " + hexadecimal(mask));
+  unsigned g = 0;
+  while (g < warp.groups && warp.group[g].mask != mask) g++;
+  if (g == warp.groups) warp.group[warp.groups++] = Group{mask, 0, work};
+  Group& group = warp.group[g];
+  if (group.work != work) fail("lanes of a warp meet in different operations");
+  group.arrived |= 1u << lane;
+  warp.in[lane] = in;
+  warp.out[lane] = out;
+  if (group.arrived == mask) {
+    work(warp.in, warp.out, mask, what);
+    group = warp.group[--warp.groups];
+    // The last to come has no head start over the others.
+    make_ready(state.current->thread.warp, mask);
+  }
+  give_way();
+}
+
+void perhaps_yield() {
+  if (draw(4) != 0) return;
+  make_ready(state.current->thread.warp, 1u << state.current->thread.lane);
+  give_way();
+}
+
+void require_aligned(const void* address, unsigned bytes) {
+  if (reinterpret_cast<uintptr_t>(address) % bytes != 0) {
+    fail("an access to " + std::to_string(bytes) + " bytes at an address that is no multiple of it");
+  }
+}
+
+void require_shared(const void* address, unsigned bytes) {
+  if (!in_shared_memory(address, bytes)) fail("an access outside of the block's shared memory");
+}
+
+void copy_async(void* shared, const void* global, bool inside) {
+  Copy copy{shared, inside ? global : nullptr};
+  // It may arrive at once, or as late as it is waited for.
+  if (draw(2) == 0) {
+    arrive(copy);
+  } else {
+    state.current->copies.push_back(copy);
+  }
+}
+
+void copies_sent() {
+  Fiber& self = *state.current;
+  self.groups.push_back(self.copies.size() - self.sent);
+  self.sent = self.copies.size();
+}
+
+void copies_arrived(int pending) {
+  Fiber& self = *state.current;
+  if (self.groups.size() <= static_cast<size_t>(pending)) return;
+  size_t groups = self.groups.size() - static_cast<size_t>(pending);
+  size_t copies = 0;
+  for (size_t g = 0; g < groups; g++) copies += self.groups[g];
+  for (size_t c = 0; c < copies; c++) arrive(self.copies[c]);
+  self.copies.erase(self.copies.begin(), self.copies.begin() + static_cast<ptrdiff_t>(copies));
+  self.groups.erase(self.groups.begin(), self.groups.begin() + static_cast<ptrdiff_t>(groups));
+  self.sent -= copies;
+}
+
+}  // namespace emulation

@@ -1,0 +1,54 @@
+# Builds the emulated driver, with the kernels in it, and the emulated cuBLASLt; once plainly, once with sanitizers.
+# Run by `make emulation` in the root folder.
+
+CXX ?= g++
+HERE := kernels/src/test/cuda
+KERNELS := kernels/src/main/cuda
+OUT := target/emulated
+CLANG := $(findstring clang,$(CXX))
+
+DRIVER := emulation memory context driver driver_device driver_streams kernels planted
+FLAGS := -std=c++17 -Wall -Wextra -fPIC -fvisibility=hidden -I$(HERE) -I$(KERNELS) -MMD -MP
+# What nvcc knows, or doesn't warn of.
+KERNEL_FLAGS := -x c++ -Wno-sign-compare -Wno-unknown-pragmas -Wno-pass-failed \
+  -Wno-missing-field-initializers -Wno-missing-braces
+PLAIN := -O2 -g1
+SANITIZED := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)
+ASAN_RUNTIME = $(if $(CLANG),libclang_rt.asan-$(shell uname -m).so,libasan.so)
+
+.PHONY: all
+all: $(foreach folder,$(OUT) $(OUT)/sanitized,$(folder)/libcuda-emulated.so $(folder)/libcublasLt-emulated.so) \
+  $(OUT)/sanitized/preload
+
+$(OUT)/%: MODE = $(PLAIN)
+$(OUT)/sanitized/%: MODE = $(SANITIZED)
+
+define library
+$(1)/libcuda-emulated.so: $(DRIVER:%=$(1)/%.o)
+	$$(CXX) $$(MODE) -shared -Wl,-soname,libcuda-emulated.so $$^ -o $$@
+
+$(1)/libcublasLt-emulated.so: $(1)/cublaslt.o $(1)/libcuda-emulated.so
+	$$(CXX) $$(MODE) -shared -Wl,-soname,libcublasLt-emulated.so '-Wl,-rpath,$$$$ORIGIN' $$^ -o $$@
+
+$(1)/%.o: $(HERE)/%.cpp $(HERE)/emulation.mk | $(1)/
+	$$(CXX) $$(FLAGS) $$(MODE) -c $$< -o $$@
+
+$(1)/kernels.o: $(KERNELS)/kernels.cu $(HERE)/emulation.mk | $(1)/
+	$$(CXX) $$(FLAGS) $$(MODE) $$(KERNEL_FLAGS) -c $$< -o $$@
+
+$(1)/planted.o: $(HERE)/planted.cu $(HERE)/emulation.mk | $(1)/
+	$$(CXX) $$(FLAGS) $$(MODE) $$(KERNEL_FLAGS) -c $$< -o $$@
+
+$(1)/:
+	@mkdir -p $$@
+
+-include $(wildcard $(1)/*.d)
+endef
+
+$(eval $(call library,$(OUT)))
+$(eval $(call library,$(OUT)/sanitized))
+
+# What LD_PRELOAD must name for a program that isn't made for sanitizers, the JVM, to load these libraries.
+$(OUT)/sanitized/preload: $(OUT)/sanitized/libcuda-emulated.so
+	@echo "$(foreach library,$(ASAN_RUNTIME) libstdc++.so,$$(realpath $$($(CXX) -print-file-name=$(library))))" | tr ' ' : > $@

@@ -1,0 +1,105 @@
+// Kernels with a planted fault each, and beside each its correct twin: the emulation has to find the one and leave the
+// other alone.
+#include "tensor_core.cuh"
+
+namespace planted {
+
+struct Arguments {
+  const int* in;
+  int* out;
+  int count;
+};
+
+// Two warps write one place; `in_order` has a barrier between them.
+template <bool in_order> __device__ void race(Arguments a) {
+  if (threadIdx.x == 0) a.out[0] = 1;
+  if (in_order) __syncthreads();
+  if (threadIdx.x == blockDim.x - 1) a.out[0] = 2;
+}
+
+// The sum of one number a thread by halving steps in shared memory.
+template <bool barriers> __device__ void tree_sum(Arguments a) {
+  int* sums = reinterpret_cast<int*>(shared_memory());
+  sums[threadIdx.x] = a.in[threadIdx.x];
+  __syncthreads();
+  for (int step = blockDim.x / 2; step > 0; step /= 2) {
+    if (threadIdx.x < step) sums[threadIdx.x] += sums[threadIdx.x + step];
+    if (barriers) __syncthreads();
+  }
+  if (threadIdx.x == 0) a.out[0] = sums[0];
+}
+
+// Fills count numbers, or one more.
+template <bool too_many> __device__ void fill(Arguments a) {
+  int count = a.count + (too_many ? 1 : 0);
+  for (int i = threadIdx.x; i < count; i += blockDim.x) a.out[i] = i;
+}
+
+// Copies count numbers, from one place too far on or not.
+template <bool too_far> __device__ void copy(Arguments a) {
+  for (int i = threadIdx.x; i < a.count; i += blockDim.x) a.out[i] = a.in[i + (too_far ? 1 : 0)];
+}
+
+// Turns around one number a thread in shared memory, written at its place or one behind it.
+template <bool behind> __device__ void turn(Arguments a) {
+  int* numbers = reinterpret_cast<int*>(shared_memory());
+  numbers[threadIdx.x + (behind ? 1 : 0)] = a.in[threadIdx.x];
+  __syncthreads();
+  a.out[blockDim.x - 1 - threadIdx.x] = numbers[threadIdx.x];
+}
+
+// The first warp goes through a barrier of its own.
+template <bool divergent> __device__ void meet(Arguments a) {
+  if (divergent && threadIdx.x < WARP) {
+    __syncthreads();
+    a.out[threadIdx.x] = 1;
+  } else {
+    a.out[threadIdx.x] = 1;
+    __syncthreads();
+  }
+}
+
+// Sums over a warp with some lanes left out of it.
+template <bool lanes_missing> __device__ void vote(Arguments a) {
+  unsigned lanes = 0;
+  if (!lanes_missing || threadIdx.x % WARP != 3) lanes = __ballot_sync(ALL_LANES, a.in[threadIdx.x] > 0);
+  a.out[threadIdx.x] = static_cast<int>(lanes);
+}
+
+// Four numbers a thread through shared memory, waited for or not.
+template <bool awaited> __device__ void stage(Arguments a) {
+  int* numbers = reinterpret_cast<int*>(shared_memory());
+  copy_async(numbers + 4 * threadIdx.x, a.in + 4 * threadIdx.x, true);
+  copies_sent();
+  if (awaited) copies_arrived<0>();
+  __syncthreads();
+  for (int i = threadIdx.x; i < 4 * blockDim.x; i += blockDim.x) a.out[i] = numbers[i];
+}
+
+// The same with source addresses that are no multiple of 16.
+__device__ void stage_misaligned(Arguments a) {
+  copy_async(shared_memory(), a.in + 1, true);
+  copies_sent();
+  copies_arrived<0>();
+}
+
+}  // namespace planted
+
+EXPORT(planted_race, planted::race<false>, planted::Arguments, 1024)
+EXPORT(correct_race, planted::race<true>, planted::Arguments, 1024)
+EXPORT(planted_missing_barrier, planted::tree_sum<false>, planted::Arguments, 1024)
+EXPORT(correct_missing_barrier, planted::tree_sum<true>, planted::Arguments, 1024)
+EXPORT(planted_global_write, planted::fill<true>, planted::Arguments, 1024)
+EXPORT(correct_global_write, planted::fill<false>, planted::Arguments, 1024)
+EXPORT(planted_global_read, planted::copy<true>, planted::Arguments, 1024)
+EXPORT(correct_global_read, planted::copy<false>, planted::Arguments, 1024)
+EXPORT(planted_shared_write, planted::turn<true>, planted::Arguments, 1024)
+EXPORT(correct_shared_write, planted::turn<false>, planted::Arguments, 1024)
+EXPORT(planted_divergent_barrier, planted::meet<true>, planted::Arguments, 1024)
+EXPORT(correct_divergent_barrier, planted::meet<false>, planted::Arguments, 1024)
+EXPORT(planted_missing_lanes, planted::vote<true>, planted::Arguments, 1024)
+EXPORT(correct_missing_lanes, planted::vote<false>, planted::Arguments, 1024)
+EXPORT(planted_missing_wait, planted::stage<false>, planted::Arguments, 1024)
+EXPORT(correct_missing_wait, planted::stage<true>, planted::Arguments, 1024)
+EXPORT(planted_misaligned, planted::stage_misaligned, planted::Arguments, 1024)
+EXPORT(correct_small_block, planted::meet<false>, planted::Arguments, 128)

@@ -1,0 +1,108 @@
+package org.pyramiddrop.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** {@link Kernels#record}. */
+interface RecordingContract extends Subject {
+  @Test
+  default void repeatsWorkOnWhatItsTensorsHoldNow() {
+    Kernels kernels = kernels();
+    Tensor x = device().owned(kernels.allocate(3, 4));
+    Tensor out = device().owned(kernels.allocate(2, 4));
+    Indices rows = device().indices(0, 1);
+    try (Recording recording =
+        kernels.record(() -> {
+          try (Tensor picked = kernels.allocate(2, 4);
+              Tensor copy = kernels.allocate(2, 4)) {
+            kernels.gatherRows(x, rows, picked);
+            kernels.copy(picked, copy);
+            kernels.copy(copy, out);
+          }
+        })) {
+      for (int[] choice : new int[][] {{2, 0}, {1, 1}, {0, 2}}) {
+        float[] values = draw().normal(12, 1);
+        kernels.upload(values, x);
+        kernels.upload(choice, rows);
+        kernels.upload(new float[8], out);
+        recording.run();
+        recording.run();
+        float[] expected = new float[8];
+        for (int i = 0; i < 8; i++) {
+          expected[i] = values[choice[i / 4] * 4 + i % 4];
+        }
+        assertThat(kernels.download(out)).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  default void recordingsDoNotDisturbEachOther() {
+    Kernels kernels = kernels();
+    float[] values = draw().normal(64, 1);
+    Tensor x = device().input(values, 8);
+    Tensor first = device().owned(kernels.allocate(8, 8));
+    Tensor second = device().owned(kernels.allocate(8, 8));
+    Tensor held = device().owned(kernels.allocate(8, 8));
+    try (Recording one = kernels.record(() -> throughScratch(x, first));
+        Recording two = kernels.record(() -> throughScratch(x, second))) {
+      kernels.upload(values, held);
+      one.run();
+      try (Tensor between = kernels.allocate(8, 8)) {
+        kernels.upload(values, between);
+        two.run();
+        one.run();
+        assertThat(kernels.download(between)).isEqualTo(values);
+      }
+      assertThat(kernels.download(first)).isEqualTo(values);
+      assertThat(kernels.download(second)).isEqualTo(values);
+      assertThat(kernels.download(held)).isEqualTo(values);
+    }
+  }
+
+  private void throughScratch(Tensor x, Tensor out) {
+    try (Tensor scratch = kernels().allocate(8, 8)) {
+      kernels().copy(x, scratch);
+      kernels().copy(scratch, out);
+    }
+  }
+
+  @Test
+  default void aFaultInsideARecordingLeavesTheDeviceUsable() {
+    Kernels kernels = kernels();
+    Tensor x = device().input(new float[4], 4);
+    Tensor out = device().owned(kernels.allocate(1, 4));
+    assertThatExceptionOfType(ArithmeticException.class)
+        .isThrownBy(() -> {
+          try (Recording recording =
+              kernels.record(() -> {
+                kernels.copy(x, out);
+                throw new ArithmeticException("planted");
+              })) {
+            recording.run();
+          }
+        });
+    kernels.upload(new float[] {1, 2, 3, 4}, out);
+    assertThat(kernels.download(out)).containsExactly(1, 2, 3, 4);
+    try (Recording recording = kernels.record(() -> kernels.copy(x, out))) {
+      recording.run();
+      assertThat(kernels.download(out)).containsOnly(0);
+    }
+  }
+
+  @Test
+  default void closesARecordingTwice() {
+    Kernels kernels = kernels();
+    Tensor x = device().input(new float[4], 4);
+    Tensor out = device().owned(kernels.allocate(1, 4));
+    for (Recording recording : List.of(kernels.record(() -> kernels.copy(x, out)))) {
+      recording.run();
+      recording.close();
+      recording.close();
+    }
+    assertThat(kernels.download(out)).containsOnly(0);
+  }
+}

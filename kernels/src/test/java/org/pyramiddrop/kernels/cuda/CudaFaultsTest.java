@@ -1,0 +1,197 @@
+package org.pyramiddrop.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Recording;
+import org.pyramiddrop.kernels.Stored;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/**
+ * What happens when a GPU is missing, too old, full or lost; only an emulated one can be made so.
+ */
+class CudaFaultsTest {
+  private static final int LAUNCH_FAILED = 719;
+
+  @BeforeEach
+  void emulate() {
+    assumeFalse(TestGpu.isReal(), "a real GPU can't be broken on purpose");
+    TestGpu.prepare();
+    TestGpu.hook("emulated_reset");
+  }
+
+  @AfterEach
+  void restore() {
+    if (!TestGpu.isReal()) {
+      TestGpu.hook("emulated_reset");
+      TestGpu.prepare();
+    }
+  }
+
+  private static Kernels open() {
+    return CudaBackend.open(DType.BFLOAT16);
+  }
+
+  @Test
+  void saysWhatTheGpuIs() {
+    assertThat(CudaBackend.missing()).isEmpty();
+    assertThat(CudaBackend.describe()).contains("compute capability", "GiB", "driver for CUDA");
+  }
+
+  @Test
+  void eachMissingPieceHasItsOwnSentence() {
+    TestGpu.hook("emulated_devices", 0);
+    assertThat(CudaBackend.missing()).get().asString().contains("sees no GPU");
+    TestGpu.hook("emulated_reset");
+    TestGpu.hook("emulated_compute_capability", 75);
+    assertThat(CudaBackend.missing()).get().asString().contains("too old", "7.5", "8.0");
+    TestGpu.hook("emulated_reset");
+    TestGpu.hook("emulated_driver_version", 12080);
+    assertThat(CudaBackend.missing()).get().asString().contains("driver is too old", "12.8");
+    TestGpu.hook("emulated_reset");
+    System.setProperty("pyramiddrop.cuda.cublasLt", "/nonexistent/libcublasLt.so");
+    assertThat(CudaBackend.missing()).get().asString().contains("cuBLASLt");
+    TestGpu.prepare();
+    System.setProperty("pyramiddrop.cuda.driver", "/nonexistent/libcuda.so");
+    assertThat(CudaBackend.missing()).get().asString().contains("driver").doesNotContain("cuBLAS");
+    TestGpu.prepare();
+    System.setProperty(CudaBackend.KERNELS_PROPERTY, "/nonexistent/kernels.fatbin");
+    assertThat(CudaBackend.missing()).get().asString().contains("no CUDA kernels", "make kernels");
+    assertThatExceptionOfType(DeviceException.class)
+        .isThrownBy(CudaFaultsTest::open)
+        .withMessageContaining("no CUDA kernels");
+  }
+
+  @Test
+  void aFullGpuNamesWhatWasAskedForAndGivesBackWhatWasTaken() {
+    TestGpu.hook("emulated_memory", 100L << 20);
+    try (Kernels kernels = open()) {
+      try (Tensor first = kernels.allocate(1 << 10, 10 << 10)) {
+        assertThatExceptionOfType(DeviceException.class)
+            .isThrownBy(() -> kernels.allocate(1 << 10, 40 << 10))
+            .withMessageContaining("80.0 MiB")
+            .withMessageContaining("of 100.0 MiB are free");
+        assertThat(first.rows()).isEqualTo(1 << 10);
+      }
+      // What lies idle makes room for another size.
+      kernels.allocate(1 << 10, 30 << 10).close();
+    }
+    assertNothingIsLeft();
+  }
+
+  @Test
+  void aFullGpuCanStillRecordOnceWhatLiesIdleIsGivenBack() {
+    TestGpu.hook("emulated_memory", 100L << 20);
+    try (Kernels kernels = open();
+        Tensor out = kernels.allocate(1, 10 << 10)) {
+      kernels.allocate(1 << 10, 25 << 10).close();
+      try (Recording recording =
+          kernels.record(() -> {
+            try (Tensor scratch = kernels.allocate(1 << 10, 20 << 10)) {
+              kernels.copy(scratch.rows(0, 1).rows(0, 0), out.rows(0, 0));
+            } catch (IllegalArgumentException e) {
+              // The widths differ on purpose: only the memory matters here.
+              assertThat(e).hasMessageContaining("columns");
+            }
+          })) {
+        recording.run();
+      }
+    }
+    assertNothingIsLeft();
+  }
+
+  @Test
+  void aLostGpuIsOneClearErrorAndNothingHangs() {
+    Kernels kernels = open();
+    Tensor x = kernels.allocate(4, 64);
+    Tensor out = kernels.allocate(4, 64);
+    Weight w = kernels.weight(List.of(Stored.matrix(DType.BFLOAT16, new float[64 * 64], 64)));
+    TestGpu.hook("emulated_fail_after", 1, LAUNCH_FAILED);
+    assertThatExceptionOfType(DeviceException.class)
+        .isThrownBy(() -> {
+          kernels.linear(x, w, null, Activation.NONE, out);
+          kernels.download(out);
+        })
+        .withMessageContaining("the GPU failed")
+        .withMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+    assertThatExceptionOfType(DeviceException.class).isThrownBy(() -> kernels.download(out));
+    assertThatExceptionOfType(DeviceException.class).isThrownBy(kernels::close);
+    kernels.close();
+  }
+
+  @Test
+  void aFaultWhileOpeningLeavesNothingBehind() {
+    for (int calls = 1; calls <= 40; calls++) {
+      TestGpu.hook("emulated_reset");
+      TestGpu.hook("emulated_fail_after", calls, 2);
+      try (Kernels kernels = open()) {
+        assertThat(kernels.description()).startsWith("cuda");
+      } catch (DeviceException e) {
+        assertThat(e).hasMessageMatching("(?s).*(OUT_OF_MEMORY|can't be used|no room).*");
+      }
+      TestGpu.hook("emulated_fail_after", 0, 0);
+      assertNothingIsLeft();
+    }
+  }
+
+  @Test
+  void keepsNothingAfterManyRequests() {
+    try (CudaKernels kernels = (CudaKernels) open()) {
+      Tensor x = kernels.allocate(3, 64);
+      long handles = 0;
+      long bytes = 0;
+      for (int i = 0; i < 1000; i++) {
+        try (Tensor a = kernels.allocate(3, 64);
+            Tensor b = kernels.allocate(1 + i % 7, 16);
+            Recording recording = kernels.record(() -> kernels.copy(x, a))) {
+          recording.run();
+          assertThat(b.rows()).isPositive();
+        }
+        if (i == 20) {
+          handles = TestGpu.hook("emulated_live_handles");
+          bytes = TestGpu.hook("emulated_live_bytes");
+        }
+      }
+      assertThat(TestGpu.hook("emulated_live_handles")).isEqualTo(handles);
+      assertThat(TestGpu.hook("emulated_live_bytes")).isEqualTo(bytes);
+      x.close();
+      assertThat(kernels.bytesInUse()).isZero();
+    }
+    assertNothingIsLeft();
+  }
+
+  @Test
+  void aRecordingIsOneLaunch() {
+    try (Kernels kernels = open();
+        Tensor x = kernels.allocate(3, 64);
+        Tensor out = kernels.allocate(3, 64);
+        Recording recording =
+            kernels.record(() -> {
+              for (int i = 0; i < 50; i++) {
+                kernels.copyColumns(x, out, 0);
+              }
+            })) {
+      long launches = TestGpu.hook("emulated_launches");
+      long graphs = TestGpu.hook("emulated_graph_launches");
+      recording.run();
+      recording.run();
+      assertThat(TestGpu.hook("emulated_graph_launches") - graphs).isEqualTo(2);
+      assertThat(TestGpu.hook("emulated_launches")).isEqualTo(launches);
+    }
+  }
+
+  private static void assertNothingIsLeft() {
+    assertThat(TestGpu.hook("emulated_live_bytes")).as("device memory").isZero();
+    assertThat(TestGpu.hook("emulated_live_handles")).as("handles").isZero();
+  }
+}

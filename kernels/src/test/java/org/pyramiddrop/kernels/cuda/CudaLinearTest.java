@@ -1,0 +1,187 @@
+package org.pyramiddrop.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Draw;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Reference;
+import org.pyramiddrop.kernels.Stored;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/** Linear layers of sizes and types that make the GPU go ways which the contract's do not. */
+class CudaLinearTest {
+  private record Sizes(int rows, int inputs, int outputs) {}
+
+  /** A layer's numbers, and what they should give. */
+  private record Layer(
+      DType dtype, Sizes sizes, Activation activation, boolean biased, boolean gated) {
+    String run(DType outType) {
+      TestGpu.prepare();
+      try (Kernels kernels = CudaBackend.open(dtype)) {
+        return run(kernels, outType);
+      }
+    }
+
+    /** What is wrong with the result; empty if nothing is. */
+    String run(Kernels kernels, DType outType) {
+      Draw draw = new Draw(toString(), dtype);
+      int inputs = sizes.inputs;
+      int outputs = sizes.outputs;
+      float[] x = draw.normal(sizes.rows * inputs, 1);
+      float[] w = draw.weights(dtype, (gated ? 2 : 1) * outputs * inputs, 2 / Math.sqrt(inputs));
+      float[] bias = draw.weights(dtype, outputs, 1);
+      float[] before = draw.normal(sizes.rows * outputs, 1);
+      try (Tensor from = kernels.allocate(sizes.rows, inputs);
+          Tensor out = kernels.allocate(outType, sizes.rows, outputs);
+          Weight weight = kernels.weight(List.of(Stored.matrix(dtype, w, inputs)));
+          Weight added = kernels.weight(List.of(Stored.matrix(dtype, bias, 1)))) {
+        kernels.upload(x, from);
+        kernels.upload(before, out);
+        if (gated) {
+          kernels.swiGlu(from, weight, out);
+        } else {
+          kernels.linear(from, weight, biased ? added : null, activation, out);
+        }
+        float[] actual = kernels.download(out);
+        for (int i = 0; i < actual.length; i++) {
+          String wrong =
+              gated
+                  ? gate(x, w, i, actual[i], outType)
+                  : activate(x, w, biased ? bias : null, before[i], i, actual[i], outType);
+          if (!wrong.isEmpty()) {
+            return "%s: element (%d, %d) %s".formatted(this, i / outputs, i % outputs, wrong);
+          }
+        }
+        return "";
+      }
+    }
+
+    private double dot(float[] x, int row, float[] w, int column, boolean magnitudes) {
+      double sum = 0;
+      for (int i = 0; i < sizes.inputs; i++) {
+        double term = (double) x[row * sizes.inputs + i] * w[column * sizes.inputs + i];
+        sum += magnitudes ? Math.abs(term) : term;
+      }
+      return sum;
+    }
+
+    private String gate(float[] x, float[] w, int at, float actual, DType outType) {
+      int row = at / sizes.outputs;
+      int column = at % sizes.outputs;
+      double gate = dot(x, row, w, column, false);
+      double up = dot(x, row, w, sizes.outputs + column, false);
+      double silu = gate / (1 + Math.exp(-gate));
+      double scale =
+          dot(x, row, w, column, true) * Math.abs(up)
+              + Math.abs(silu) * dot(x, row, w, sizes.outputs + column, true);
+      return difference(silu * up, scale, actual, outType);
+    }
+
+    private String activate(
+        float[] x,
+        float[] w,
+        float @Nullable [] bias,
+        float before,
+        int at,
+        float actual,
+        DType outType) {
+      int row = at / sizes.outputs;
+      int column = at % sizes.outputs;
+      double added = bias == null ? 0 : bias[column];
+      double sum = dot(x, row, w, column, false) + added;
+      double scale = dot(x, row, w, column, true) + Math.abs(added) + Math.abs(before);
+      double value =
+          switch (activation) {
+            case NONE -> sum;
+            case ADD -> before + sum;
+            case GELU -> sum * Reference.normal(sum);
+            case QUICK_GELU -> sum / (1 + Math.exp(-1.702 * sum));
+          };
+      return difference(value, scale, actual, outType);
+    }
+
+    private static String difference(double value, double scale, float actual, DType type) {
+      // Sums are float32 in every type; what is stored is rounded once.
+      double rounding =
+          switch (type) {
+            case FLOAT32 -> 0x1p-24;
+            case FLOAT16 -> 0x1p-11;
+            case BFLOAT16 -> 0x1p-8;
+          };
+      double smallest = type == DType.FLOAT16 ? 0x1p-25 : Float.MIN_NORMAL;
+      double allowed = 1e-5 * scale + rounding * Math.abs(value) + smallest;
+      return Math.abs(actual - value) <= allowed
+          ? ""
+          : "is %s, not %s ± %.2g".formatted(actual, value, allowed);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void multipliesSizesOfManyTiles(DType dtype) {
+    for (Sizes sizes :
+        List.of(
+            // Large tiles on a small GPU, small ones, more than a band of row tiles.
+            new Sizes(101, 72, 1000),
+            new Sizes(70, 200, 131),
+            new Sizes(1100, 8, 150),
+            // Several panels of streamed rows.
+            new Sizes(3, 4296, 21),
+            new Sizes(4, 8199, 5))) {
+      for (Activation activation : List.of(Activation.GELU, Activation.ADD)) {
+        assertThat(new Layer(dtype, sizes, activation, true, false).run(dtype)).isEmpty();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void gatesSizesOfManyTiles(DType dtype) {
+    for (Sizes sizes :
+        List.of(
+            new Sizes(101, 72, 500),
+            new Sizes(70, 200, 67),
+            new Sizes(1100, 8, 70),
+            new Sizes(3, 4296, 11),
+            new Sizes(4, 8199, 3))) {
+      assertThat(new Layer(dtype, sizes, Activation.NONE, false, true).run(dtype)).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void doesNotRoundWhatIsStoredInFloat32(DType dtype) {
+    for (Sizes sizes :
+        List.of(
+            new Sizes(2, 64, 40),
+            new Sizes(40, 64, 40),
+            new Sizes(40, 64, 33),
+            new Sizes(40, 9, 40))) {
+      for (Activation activation : Activation.values()) {
+        for (boolean biased : new boolean[] {false, true}) {
+          assertThat(new Layer(dtype, sizes, activation, biased, false).run(DType.FLOAT32))
+              .isEmpty();
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void plansAnewWhatItForgot(DType dtype) {
+    TestGpu.prepare();
+    try (Kernels kernels = CudaBackend.open(dtype)) {
+      for (int rows = 5; rows < 600; rows++) {
+        Layer layer = new Layer(dtype, new Sizes(rows % 580, 8, 8), Activation.NONE, false, false);
+        assertThat(layer.run(kernels, dtype)).isEmpty();
+      }
+    }
+  }
+}

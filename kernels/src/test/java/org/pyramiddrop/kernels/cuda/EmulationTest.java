@@ -1,0 +1,121 @@
+package org.pyramiddrop.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Kernels with planted faults (planted.cu), and their correct twins, over many seeds. */
+class EmulationTest {
+  private static final int SEEDS = 36;
+  private static final int THREADS = 256;
+  private static final int COUNT = 4 * THREADS;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"race", "missing_barrier", "missing_wait"})
+  void findsWhatDependsOnTheOrderOfThreads(String fault) {
+    assertThat(outcomes("planted_" + fault)).hasSizeGreaterThan(1);
+  }
+
+  @Test
+  void findsWhatIsReadBehindMemory() {
+    assumeFalse(Emulated.sanitized(), "a sanitizer ends the process here; see SanitizedTest");
+    assertThat(outcomes("planted_global_read")).doesNotContain(expected("global_read"));
+    // The guard behind an allocation, a NaN for floats of any size.
+    assertThat(outcomes("planted_global_read"))
+        .allMatch(outcome -> outcome.endsWith(", %d]".formatted(0xffa5ffa5)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "divergent_barrier, threads of a block meet at different barriers",
+    "missing_lanes, a warp waits for lanes that never come: 0x00000008",
+    "misaligned, multiple",
+  })
+  void namesWhatNoGpuWouldLetPass(String fault, String text) {
+    assertThat(outcomes("planted_" + fault))
+        .allMatch(outcome -> outcome.startsWith("719 planted_" + fault))
+        .allMatch(outcome -> outcome.contains(text));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "global_write, 700, a write 0 bytes behind the end of device memory of 1024 bytes",
+    "shared_write, 719, a write behind the block's shared memory",
+  })
+  void namesWritesBesideMemory(String fault, int status, String text) {
+    assumeFalse(Emulated.sanitized(), "a sanitizer ends the process here; see SanitizedTest");
+    assertThat(outcomes("planted_" + fault))
+        .allMatch(outcome -> outcome.startsWith(status + " planted_" + fault))
+        .allMatch(outcome -> outcome.contains(text));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "race",
+        "missing_barrier",
+        "missing_wait",
+        "divergent_barrier",
+        "missing_lanes",
+        "global_read",
+        "global_write",
+        "shared_write"
+      })
+  void leavesTheCorrectTwinAlone(String fault) {
+    assertThat(outcomes("correct_" + fault)).containsExactly(expected(fault));
+  }
+
+  /** The different results or errors of a kernel. */
+  private static Set<String> outcomes(String kernel) {
+    return LongStream.range(0, SEEDS)
+        .mapToObj(seed -> outcome(kernel, seed))
+        .collect(Collectors.toSet());
+  }
+
+  private static String outcome(String kernel, long seed) {
+    String fault = kernel.substring(kernel.indexOf('_') + 1);
+    int written =
+        switch (fault) {
+          case "race", "missing_barrier" -> 1;
+          case "missing_wait" -> COUNT;
+          default -> THREADS;
+        };
+    int read = fault.equals("global_read") ? THREADS : COUNT;
+    int sharedBytes = fault.equals("missing_wait") ? 4 * COUNT : 4 * THREADS;
+    try (EmulatedGpu gpu = new EmulatedGpu(seed)) {
+      long in = gpu.upload(IntStream.range(0, read).toArray());
+      long out = gpu.allocate(4L * written);
+      int status = gpu.launch(kernel, in, out, THREADS, THREADS, sharedBytes);
+      if (status == 0) {
+        status = gpu.call("cuStreamSynchronize", gpu.stream());
+      }
+      return status == 0 ? Arrays.toString(gpu.download(out, written)) : status + " " + gpu.error();
+    }
+  }
+
+  /** What the twin of each fault writes. */
+  private static String expected(String fault) {
+    int[] numbers =
+        switch (fault) {
+          case "race" -> new int[] {2};
+          case "missing_barrier" -> new int[] {THREADS * (THREADS - 1) / 2};
+          case "missing_wait" -> IntStream.range(0, COUNT).toArray();
+          case "divergent_barrier" -> IntStream.range(0, THREADS).map(i -> 1).toArray();
+          // The first warp's first lane has a 0, which is no vote.
+          case "missing_lanes" -> IntStream.range(0, THREADS).map(i -> i < 32 ? -2 : -1).toArray();
+          case "global_read", "global_write" -> IntStream.range(0, THREADS).toArray();
+          case "shared_write" -> IntStream.range(0, THREADS).map(i -> THREADS - 1 - i).toArray();
+          default -> throw new IllegalArgumentException(fault);
+        };
+    return Arrays.toString(numbers);
+  }
+}

@@ -1,0 +1,136 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Recording;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * All that one question needs on the device, for prompts of one shape: where its inputs go, its
+ * caches, and its prefill and decode step, recorded. One question at a time uses it.
+ */
+final class Slot implements AutoCloseable {
+  /**
+   * What a slot is made for.
+   *
+   * @param tokens of the prompt
+   * @param images where they lie in it
+   * @param further tokens that decode steps will add
+   */
+  record Shape(int tokens, List<Prompt.Span> images, PruningPlan plan, int further) {}
+
+  private final Shape shape;
+  private final Kernels kernels;
+  private final Resources owned = new Resources();
+  private final Indices ids;
+  private final List<Tensor> images = new ArrayList<>();
+  private final Tensor controls;
+  private final Tensor logits;
+  private final NextToken next;
+  private final KeptRows kept;
+  private final KeyValueCache cache;
+  private final Recording prefill;
+  private final Recording step;
+
+  /**
+   * Takes the memory and records the work.
+   *
+   * @param betweenLayers runs behind each layer of a prefill, where layers are started one by one,
+   *     and may throw to give up
+   */
+  Slot(Kernels kernels, Decoder decoder, Shape shape, Runnable betweenLayers) {
+    this.kernels = kernels;
+    this.shape = shape;
+    Prompt prompt = new Prompt(new int[shape.tokens()], shape.images());
+    Schedule schedule = shape.plan().schedule(decoder.layers());
+    try {
+      ids = owned.add(kernels.indices(new int[shape.tokens()]));
+      for (Prompt.Span image : shape.images()) {
+        images.add(owned.add(kernels.allocate(image.count(), decoder.hiddenSize())));
+      }
+      controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 3));
+      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
+      kept = owned.add(new KeptRows(kernels, schedule, prompt));
+      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
+      next = owned.add(new NextToken(kernels, schedule, lengths));
+      cache = owned.add(decoder.cache(prompt, schedule, shape.further()));
+      prefill =
+          owned.add(
+              kernels.record(() -> {
+                try (Sequence sequence =
+                    new Sequence(
+                        kernels, schedule, kept, decoder.merge(ids, shape.images(), images))) {
+                  decoder.prefill(sequence, schedule, cache, layers -> betweenLayers.run(), logits);
+                  kernels.sample(logits, controls, next.id());
+                }
+              }));
+      step =
+          owned.add(
+              kernels.record(() -> {
+                decoder.decode(next, schedule, cache, logits);
+                kernels.sample(logits, controls, next.id());
+              }));
+    } catch (RuntimeException e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  Shape shape() {
+    return shape;
+  }
+
+  /** Where an image's embeddings go before a prefill. */
+  Tensor image(int index) {
+    return images.get(index);
+  }
+
+  /** Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN. */
+  int prefill(Prompt prompt, Sampler sampler) {
+    kernels.upload(prompt.ids(), ids);
+    kernels.upload(sampler.next(), controls);
+    prefill.run();
+    return kernels.download(next.id())[0];
+  }
+
+  /**
+   * Runs the token that was chosen last and returns the one after it, or -1 if a logit is NaN.
+   *
+   * @param before how many tokens have been run since the prefill
+   */
+  int step(int before, Sampler sampler) {
+    next.place(before);
+    if (sampler.draws()) {
+      kernels.upload(sampler.next(), controls);
+    }
+    step.run();
+    return kernels.download(next.id())[0];
+  }
+
+  /** The logits that the last token was chosen by. */
+  float[] logits() {
+    return kernels.download(logits);
+  }
+
+  /** The stages of the last prefill. */
+  List<Stage> stages() {
+    return kept.stages();
+  }
+
+  /** Bytes of keys and values. */
+  long cacheBytes() {
+    return cache.bytes();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,65 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.Kernels;
+
+/** Slots in waiting, so that a question whose shape was there lately finds its work recorded. */
+final class Slots implements AutoCloseable {
+  /** A slot holds caches, so few are kept; and none where recording saves nothing. */
+  private static final int MOST_IDLE = 4;
+
+  private final Kernels kernels;
+  private final Decoder decoder;
+  private final Runnable betweenLayers;
+
+  /** The one given back last comes first. */
+  private final Deque<Slot> idle = new ArrayDeque<>();
+
+  Slots(Kernels kernels, Decoder decoder, Runnable betweenLayers) {
+    this.kernels = kernels;
+    this.decoder = decoder;
+    this.betweenLayers = betweenLayers;
+  }
+
+  /** A slot of that shape, for one question until it is given back or closed. */
+  Slot take(Slot.Shape shape) {
+    for (Iterator<Slot> slots = idle.iterator(); slots.hasNext(); ) {
+      Slot slot = slots.next();
+      if (slot.shape().equals(shape)) {
+        slots.remove();
+        return slot;
+      }
+    }
+    try {
+      return new Slot(kernels, decoder, shape, betweenLayers);
+    } catch (DeviceException e) {
+      if (idle.isEmpty()) {
+        throw e;
+      }
+      // What waits for other shapes may be what is missing.
+      close();
+      return new Slot(kernels, decoder, shape, betweenLayers);
+    }
+  }
+
+  /** Keeps a slot whose question ended well. */
+  void giveBack(Slot slot) {
+    if (!kernels.replays()) {
+      slot.close();
+      return;
+    }
+    idle.push(slot);
+    if (idle.size() > MOST_IDLE) {
+      idle.removeLast().close();
+    }
+  }
+
+  @Override
+  public void close() {
+    idle.forEach(Slot::close);
+    idle.clear();
+  }
+}
