@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
+import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -40,6 +41,7 @@ public final class Bench implements Runnable {
             .addSubcommand(new PruningPay(out))
             .addSubcommand(new SideBySide(out))
             .addSubcommand(new CheckpointCommand(out))
+            .addSubcommand(new GpuCommand(out))
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
@@ -53,7 +55,7 @@ public final class Bench implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "choose a command: run, summary, pruning, compare or checkpoint");
+        spec.commandLine(), "choose a command: run, summary, pruning, compare, checkpoint or gpu");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {
@@ -61,7 +63,9 @@ public final class Bench implements Runnable {
       err.println("bench: " + e.getMessage());
       return BAD_USE;
     }
-    if (e instanceof CheckpointException || e instanceof TorchSide.Failure) {
+    if (e instanceof CheckpointException
+        || e instanceof DeviceException
+        || e instanceof TorchSide.Failure) {
       err.println("bench: " + e.getMessage());
       return FAILED;
     }

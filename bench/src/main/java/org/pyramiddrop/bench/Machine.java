@@ -19,6 +19,9 @@ import org.pyramiddrop.kernels.Devices;
  * @param commit the commit that was measured, {@code -dirty} if files differ from it
  */
 public record Machine(String processor, String device, String java, String commit) {
+  /** Says the commit where there is no repository, as in a folder that {@code make dist} made. */
+  private static final String COMMIT_PROPERTY = "pyramiddrop.commit";
+
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
   private static final Path CACHES = Path.of("/sys/devices/system/cpu/cpu0/cache");
   private static final Pattern MODEL = Pattern.compile("(?m)^model name\\s*:\\s*(.+)$");
@@ -75,6 +78,10 @@ public record Machine(String processor, String device, String java, String commi
   }
 
   private static String commitName() {
+    String told = System.getProperty(COMMIT_PROPERTY, "");
+    if (!told.isBlank()) {
+      return told;
+    }
     try {
       Process git =
           new ProcessBuilder("git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*")

@@ -38,12 +38,37 @@ final class ModelWork {
    * float32.
    */
   static double decodeStepBytes(ModelShape shape, DType dtype, int cached) {
+    PromptShape prompt = new PromptShape(List.of(cached), List.of(), 0);
+    return weightBytes(shape, dtype)
+        + keyValueBytes(shape, PruningPlan.none(), prompt, 0, DType.FLOAT32);
+  }
+
+  /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
+  static double weightBytes(ModelShape shape, DType dtype) {
     Schedule schedule = PruningPlan.none().schedule(shape.layers());
     PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
     double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
     double weights = (new FlopCounter(shape, schedule).decodeStep(nothing, 0) - attention) / 2;
-    double keyValues = 2.0 * shape.layers() * (cached + 1) * shape.kvHeads() * shape.headSize();
-    return weights * dtype.bytes() + keyValues * Float.BYTES;
+    return weights * dtype.bytes();
+  }
+
+  /**
+   * Bytes of keys and values that a decode step reads, its own token's included.
+   *
+   * @param generated tokens that earlier steps have run on
+   */
+  static double keyValueBytes(
+      ModelShape shape, PruningPlan plan, PromptShape prompt, int generated, DType dtype) {
+    Schedule schedule = plan.schedule(shape.layers());
+    double rows = 0;
+    for (int stage = 0; stage < schedule.stages(); stage++) {
+      double tokens = prompt.textTokens() + generated + 1.0;
+      for (int image : prompt.images()) {
+        tokens += schedule.counts(image)[stage];
+      }
+      rows += schedule.layersIn(stage) * tokens;
+    }
+    return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
   }
 
   static ModelShape with(ModelShape shape, int layers) {

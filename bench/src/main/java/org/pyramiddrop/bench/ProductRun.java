@@ -34,7 +34,7 @@ final class ProductRun implements AutoCloseable {
    */
   ProductRun(Product product, DType dtype, int count, int threads, long seed) {
     this.product = product;
-    kernels = Devices.open("cpu", threads);
+    kernels = Devices.open("cpu", threads, DType.FLOAT32);
     for (int i = 0; i < count; i++) {
       MemorySegment data = arena.allocate(product.weightBytes(dtype), 64);
       RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);

@@ -27,6 +27,18 @@ final class Table {
     return rows.stream().map(row -> line(row, widths)).toList();
   }
 
+  /** The same as Markdown, the first row as its head. */
+  List<String> markdown() {
+    List<String> lines = new ArrayList<>();
+    for (List<String> row : rows) {
+      lines.add("| " + String.join(" | ", row) + " |");
+      if (lines.size() == 1) {
+        lines.add("| --- |" + " ---: |".repeat(row.size() - 1));
+      }
+    }
+    return lines;
+  }
+
   private static String line(List<String> row, int[] widths) {
     StringBuilder line = new StringBuilder(row.getFirst());
     line.repeat(' ', widths[0] - row.getFirst().length());

@@ -7,6 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -14,7 +16,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A Python process that times PyTorch, one operation a request; {@code torch_side.py} has the
- * protocol.
+ * protocol, and {@code torch_gpu.py} speaks it on a GPU.
  */
 final class TorchSide implements AutoCloseable {
   /** PyTorch can't be asked, or failed; the message says why. */
@@ -38,8 +40,10 @@ final class TorchSide implements AutoCloseable {
     answers = process.inputReader(StandardCharsets.UTF_8);
     JsonNode hello = answer();
     versions =
-        "torch %s, transformers %s"
-            .formatted(hello.path("torch").stringValue(), hello.path("transformers").stringValue());
+        Stream.of("torch", "transformers", "gpu")
+            .filter(hello::has)
+            .map(what -> what + " " + hello.path(what).stringValue())
+            .collect(Collectors.joining(", "));
     threads = hello.path("threads").intValue();
   }
 

@@ -6,8 +6,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
@@ -33,7 +35,7 @@ public final class StandaloneDecoder implements AutoCloseable {
     this.resources = resources;
     config = LlavaConfig.read(folder);
     Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
-    kernels = resources.add(Devices.open("cpu", threads));
+    kernels = resources.add(Devices.open("cpu", threads, DType.FLOAT32));
     WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, dtype));
     decoder = resources.add(new Decoder(kernels, config, weights));
   }
@@ -105,24 +107,29 @@ public final class StandaloneDecoder implements AutoCloseable {
 
   /** One prompt on its way through the layers; runs once. */
   public final class Prefill implements AutoCloseable {
+    private final Resources owned = new Resources();
     private final Schedule schedule;
     private final KeyValueCache cache;
     private final Sequence sequence;
+    private final Tensor logits;
     private final List<Double> layerMillis = new ArrayList<>();
 
     private Prefill(RandomPrompt random, Schedule schedule) {
       this.schedule = schedule;
-      cache = decoder.cache(random.prompt, schedule, 0);
-      sequence =
-          new Sequence(
-              kernels, schedule, random.prompt, decoder.merge(random.prompt, random.images));
+      Prompt prompt = random.prompt;
+      cache = owned.add(decoder.cache(prompt, schedule, 0));
+      KeptRows kept = owned.add(new KeptRows(kernels, schedule, prompt));
+      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
+      try (Indices ids = kernels.indices(prompt.ids())) {
+        Tensor merged = decoder.merge(ids, prompt.images(), random.images);
+        sequence = owned.add(new Sequence(kernels, schedule, kept, merged));
+      }
     }
 
     /** Runs all layers and returns the last token's logits. */
     public float[] run() {
-      try (Tensor logits = prefill(config.text().layers() + 1)) {
-        return kernels.download(logits);
-      }
+      prefill(config.text().layers() + 1);
+      return kernels.download(logits);
     }
 
     /**
@@ -136,16 +143,17 @@ public final class StandaloneDecoder implements AutoCloseable {
             "of %d layers fewer can be run alone, not %d"
                 .formatted(config.text().layers(), layers));
       }
-      try (Tensor _ = prefill(layers)) {
-        throw new AssertionError("the prefill went past layer " + layers);
+      try {
+        prefill(layers);
       } catch (Enough _) {
-        // As wanted.
+        return;
       }
+      throw new AssertionError("the prefill went past layer " + layers);
     }
 
-    private Tensor prefill(int stopAfter) {
+    private void prefill(int stopAfter) {
       long[] before = {System.nanoTime()};
-      return decoder.prefill(
+      decoder.prefill(
           sequence,
           schedule,
           cache,
@@ -156,7 +164,8 @@ public final class StandaloneDecoder implements AutoCloseable {
             if (done == stopAfter) {
               throw new Enough();
             }
-          });
+          },
+          logits);
     }
 
     /** How long each layer took. */
@@ -171,8 +180,7 @@ public final class StandaloneDecoder implements AutoCloseable {
 
     @Override
     public void close() {
-      sequence.close();
-      cache.close();
+      owned.close();
     }
   }
 
@@ -197,41 +205,45 @@ public final class StandaloneDecoder implements AutoCloseable {
 
   /** Decode steps, each one token longer than the one before. */
   public final class Decoding implements AutoCloseable {
+    private final Resources owned = new Resources();
     private final KeyValueCache cache;
     private final Schedule schedule;
-    private final int vocabulary;
-    private int position;
+    private final NextToken next;
+    private final Tensor logits;
+    private final int cached;
+    private int taken;
 
     private Decoding(int cached, int steps, long seed) {
       TextConfig text = config.text();
       Heads heads = new Heads(text.heads(), text.keyValueHeads(), text.headSize());
       int[] capacities = new int[text.layers()];
       Arrays.fill(capacities, cached + steps);
-      cache = new KeyValueCache(kernels, heads, capacities);
+      cache = owned.add(new KeyValueCache(kernels, heads, capacities));
       float[] random = uniform(cached * heads.keyValueColumns(), seed);
       IntStream.range(0, text.layers())
           .forEach(i -> {
             KeyValueCache.Layer layer = cache.layer(i);
-            layer.extend(cached);
-            kernels.upload(random, layer.keys());
-            kernels.upload(random, layer.values());
+            kernels.upload(random, layer.keys().rows(0, cached));
+            kernels.upload(random, layer.values().rows(0, cached));
           });
       schedule = PruningPlan.none().schedule(text.layers());
-      vocabulary = text.vocabSize();
-      position = cached;
+      next = owned.add(new NextToken(kernels, schedule, new int[] {cached}));
+      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
+      this.cached = cached;
     }
 
     /** Runs one further token and returns its logits. */
     public float[] step() {
-      try (Tensor logits = decoder.decode(position % vocabulary, position, schedule, cache)) {
-        position++;
-        return kernels.download(logits);
-      }
+      kernels.upload(new int[] {(cached + taken) % decoder.vocabulary()}, next.id());
+      next.place(taken);
+      taken++;
+      decoder.decode(next, schedule, cache, logits);
+      return kernels.download(logits);
     }
 
     @Override
     public void close() {
-      cache.close();
+      owned.close();
     }
   }
 
