@@ -28,6 +28,7 @@ __device__ __forceinline__ void soften(float* products, int count, float scale, 
   float w = weight(product, scale, higher);
   float total = warp_sum(w);
   products[lane] = w;
+  __syncwarp();  // All lanes have read the level.
   if (lane == 0) {
     *rescale = correction(before, higher);
     level_and_total[0] = higher;

@@ -1,14 +1,14 @@
-// An emulated cuBLASLt: what the backend uses of it, computed in double and rounded once, in the emulated driver's
-// order. Matrices are column-major, D = alpha op(A) op(B) + beta C (+ bias); types are those of cublasLt.h, handles
-// travel as 64-bit numbers.
+// An emulated cuBLASLt: what the backend uses of it, run in the emulated driver's order. Matrices are column-major,
+// D = alpha op(A) op(B) + beta C (+ bias); types are those of cublasLt.h, handles travel as 64-bit numbers.
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "driver_hooks.h"
-#include "emulation.h"
+#include "product.h"
+
+using namespace emulated;
 
 namespace {
 
@@ -19,8 +19,6 @@ enum Status : int {
   EXECUTION_FAILED = 13,
   NOT_SUPPORTED = 15,
 };
-
-enum Type : int { FLOAT32 = 0, FLOAT16 = 2, BFLOAT16 = 14 };
 
 constexpr int COMPUTE_32F = 68;
 constexpr int COMPUTE_32F_PEDANTIC = 69;
@@ -33,12 +31,6 @@ struct Description {
   unsigned epilogue = NO_EPILOGUE;
   uint64_t bias = 0;
   int bias_type = -1;
-};
-
-struct Layout {
-  int type;
-  uint64_t rows, columns;
-  int64_t leading;
 };
 
 struct Preference {
@@ -66,15 +58,6 @@ struct Heuristic {
   int status;
   float waves;
   int reserved[4];
-};
-
-// A product that is ready to run. Travels through the driver's queue by value, addresses first.
-struct Product {
-  uint64_t a, b, c, d, bias, workspace;
-  Layout a_layout, b_layout, c_layout, d_layout;
-  uint64_t inner, workspace_bytes;
-  float alpha, beta;
-  int transpose_a, transpose_b, bias_type;
 };
 
 struct Library {
@@ -116,66 +99,6 @@ int refuse(int status, const std::string& why) {
 }
 
 bool is_type(int type) { return type == FLOAT32 || type == FLOAT16 || type == BFLOAT16; }
-
-size_t size_of(int type) { return type == FLOAT32 ? 4 : 2; }
-
-double load(const unsigned char* at, int type) {
-  if (type == FLOAT32) {
-    float x;
-    memcpy(&x, at, 4);
-    return x;
-  }
-  uint16_t bits;
-  memcpy(&bits, at, 2);
-  return type == FLOAT16 ? widen(float16{bits}) : widen(bfloat16{bits});
-}
-
-void store(unsigned char* at, int type, double x) {
-  float rounded = static_cast<float>(x);
-  if (type == FLOAT32) {
-    memcpy(at, &rounded, 4);
-    return;
-  }
-  uint16_t bits = type == FLOAT16 ? narrow<float16>(rounded).bits : narrow<bfloat16>(rounded).bits;
-  memcpy(at, &bits, 2);
-}
-
-double element(uint64_t matrix, const Layout& layout, uint64_t row, uint64_t column) {
-  uint64_t at = row + column * static_cast<uint64_t>(layout.leading);
-  return load(reinterpret_cast<const unsigned char*>(matrix) + at * size_of(layout.type), layout.type);
-}
-
-void multiply(const void* arguments) {
-  Product p;
-  memcpy(&p, arguments, sizeof p);
-  // A real one overwrites its workspace.
-  memset(reinterpret_cast<void*>(p.workspace), 0xff, p.workspace_bytes);
-  uint64_t rows = p.d_layout.rows, columns = p.d_layout.columns;
-  std::vector<double> a(rows * p.inner);  // (inner, rows)
-  for (uint64_t k = 0; k < p.inner; k++) {
-    for (uint64_t i = 0; i < rows; i++) {
-      a[k * rows + i] = p.transpose_a ? element(p.a, p.a_layout, k, i) : element(p.a, p.a_layout, i, k);
-    }
-  }
-  std::vector<double> sums(rows);
-  for (uint64_t j = 0; j < columns; j++) {
-    std::fill(sums.begin(), sums.end(), 0.0);
-    for (uint64_t k = 0; k < p.inner; k++) {
-      double b = p.transpose_b ? element(p.b, p.b_layout, j, k) : element(p.b, p.b_layout, k, j);
-      const double* column = &a[k * rows];
-      for (uint64_t i = 0; i < rows; i++) sums[i] += column[i] * b;
-    }
-    for (uint64_t i = 0; i < rows; i++) {
-      double x = p.alpha * sums[i];
-      if (p.beta != 0) x += p.beta * element(p.c, p.c_layout, i, j);
-      if (p.bias != 0) {
-        x += load(reinterpret_cast<const unsigned char*>(p.bias) + i * size_of(p.bias_type), p.bias_type);
-      }
-      uint64_t at = i + j * static_cast<uint64_t>(p.d_layout.leading);
-      store(reinterpret_cast<unsigned char*>(p.d) + at * size_of(p.d_layout.type), p.d_layout.type, x);
-    }
-  }
-}
 
 // Why the shapes and types can't go together; empty if they can.
 std::string conflict(const Description& what, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
@@ -370,7 +293,7 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
   return emulated_enqueue(stream, "cublasLtMatmul", multiply, &p, sizeof p, 6) == 0 ? SUCCESS : EXECUTION_FAILED;
 }
 
-// Hooks for tests ------------------------------------------------------------------------------------------------------
+// Hooks for tests ---------------------------------------------------------------------------------------------------
 
 // 130100 for 13.1.
 EXPORTED void emulated_cublas_version(int version) {

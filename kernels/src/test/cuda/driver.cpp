@@ -106,6 +106,11 @@ void let_time_pass(Context& context) {
   for (uint32_t works = 1 + d.draw(4); works > 0 && !stream.queue.empty(); works--) stream.run_next();
 }
 
+int refuse(int error, const std::string& why) {
+  driver().error = why;
+  return error;
+}
+
 int enqueue(Context& context, uint64_t handle, Work work) {
   std::string wrong = context.wrong_address_of(work);
   if (!wrong.empty()) {

@@ -42,6 +42,9 @@ enum Result : int {
   CAPTURE_WRONG_THREAD = 908,
 };
 
+// Shared memory a block gets without asking.
+constexpr unsigned DEFAULT_SHARED_BYTES = 48 << 10;
+
 struct Driver {
   // Every function of the interface holds it from begin to end.
   std::mutex lock;
@@ -81,13 +84,16 @@ Driver& driver();
 std::shared_ptr<Context> current_context();
 void set_current_context(uint64_t handle);
 
+// Says in words why a call is refused; returns the error.
+int refuse(int error, const std::string& why);
+
 // Adds work to a stream: to its queue, or to the graph that is being captured from it.
 int enqueue(Context& context, uint64_t stream, Work work);
 
 // Refuses what must not happen while a stream of this thread is captured, and spoils that capture.
 int refuse_in_capture(Context& context);
 
-// Entering a function of the interface ---------------------------------------------------------------------------------
+// Entering a function of the interface ------------------------------------------------------------------------------
 
 // What a call has to return before it does anything, because failing was ordered or the device is lost.
 int failure_now(Context* context);

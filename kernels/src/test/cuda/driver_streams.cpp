@@ -54,7 +54,7 @@ const Explained* explain(int error) {
 
 }  // namespace
 
-// Streams and events ---------------------------------------------------------------------------------------------------
+// Streams and events ------------------------------------------------------------------------------------------------
 
 EXPORTED int cuStreamCreate(uint64_t* handle, unsigned flags) {
   return in_context([=](Context& context) {
@@ -113,8 +113,7 @@ EXPORTED int cuStreamWaitEvent(uint64_t handle, uint64_t event_handle, unsigned 
       return static_cast<int>(CAPTURE_ISOLATION);
     }
     if (event->captured) {
-      driver().error = "the emulation captures one stream at a time: no other can join";
-      return static_cast<int>(CAPTURE_UNSUPPORTED);
+      return refuse(CAPTURE_UNSUPPORTED, "the emulation captures one stream at a time: no other can join");
     }
     if (event->recorded == nullptr) return static_cast<int>(SUCCESS);
     Work work;
@@ -194,7 +193,7 @@ EXPORTED int cuEventElapsedTime_v2(float* millis, uint64_t from_handle, uint64_t
   });
 }
 
-// Graphs ---------------------------------------------------------------------------------------------------------------
+// Graphs ------------------------------------------------------------------------------------------------------------
 
 EXPORTED int cuStreamBeginCapture_v2(uint64_t handle, int mode) {
   return in_context([=](Context& context) {
@@ -274,7 +273,7 @@ EXPORTED int cuGraphDestroy(uint64_t handle) {
   return giving_back([=](Context& context) { return context.graphs.remove(handle) ? SUCCESS : INVALID_HANDLE; });
 }
 
-// Errors ---------------------------------------------------------------------------------------------------------------
+// Errors ------------------------------------------------------------------------------------------------------------
 
 EXPORTED int cuGetErrorName(int error, const char** name) {
   const Explained* found = explain(error);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "block_memory.h"
+#include "copies.h"
 #include "fiber.h"
 
 namespace emulation {
@@ -22,20 +24,10 @@ Scene scene;
 namespace {
 
 constexpr unsigned MAX_WARPS = 32;
-constexpr size_t GUARD_BYTES = 256;
-
-// A copy on its way to shared memory.
-struct Copy {
-  void* to;
-  const void* from;
-};
 
 struct alignas(64) Fiber : Strand {
   Thread thread;
-  // Copies not yet arrived, and how many of them belong to each group that was sent.
-  std::vector<Copy> copies;
-  std::vector<size_t> groups;
-  size_t sent = 0;
+  Copies copies;
 };
 
 // Up to 32 numbers, from which any can be taken.
@@ -102,9 +94,7 @@ struct State {
   const char* barrier_file = nullptr;
   int barrier_line = 0;
 
-  std::vector<unsigned char> shared;
-  unsigned char* shared_begin = nullptr;
-  size_t shared_bytes = 0;
+  BlockMemory shared;
 };
 
 // Never destroyed: another thread may still be in a launch when the process ends.
@@ -116,8 +106,8 @@ union Forever {
 State& state = forever.state;
 
 std::map<std::string, Kernel>& kernels() {
-  static std::map<std::string, Kernel> all;
-  return all;
+  static auto* all = new std::map<std::string, Kernel>;
+  return *all;
 }
 
 // xorshift64* (Vigna 2016).
@@ -204,9 +194,7 @@ void live() {
   self->arrived();
   while (true) {
     state.kernel->entry(state.arguments);
-    self->copies.clear();
-    self->groups.clear();
-    self->sent = 0;
+    self->copies.forget();
     state.unfinished--;
     open_barrier_if_complete();
     give_way();
@@ -232,43 +220,8 @@ std::string deadlock() {
          std::to_string(state.unfinished) + " are there, in block " + coordinates(scene.block);
 }
 
-// Guards are NaN for every type, so that what is read there by mistake shows as well.
-unsigned char guard_at(size_t i) { return i % 2 == 0 ? 0xa5 : 0xff; }
-
-void set_shared_memory(size_t bytes) {
-#ifdef EMULATION_ASAN
-  ASAN_UNPOISON_MEMORY_REGION(state.shared.data(), state.shared.size());
-#endif
-  size_t whole = bytes + 2 * GUARD_BYTES + 128;
-  if (state.shared.size() < whole) state.shared.resize(whole);
-  unsigned char* begin = state.shared.data() + GUARD_BYTES;
-  begin += (128 - reinterpret_cast<uintptr_t>(begin) % 128) % 128;
-  state.shared_begin = begin;
-  state.shared_bytes = bytes;
-  for (size_t i = 0; i < GUARD_BYTES; i++) begin[bytes + i] = (begin - GUARD_BYTES)[i] = guard_at(i);
-#ifdef EMULATION_ASAN
-  ASAN_POISON_MEMORY_REGION(begin - GUARD_BYTES, GUARD_BYTES);
-  ASAN_POISON_MEMORY_REGION(begin + bytes, GUARD_BYTES);
-#endif
-}
-
-// What was written beside shared memory; empty if nothing. With sanitizers the access itself is caught.
-std::string shared_memory_damage() {
-#ifndef EMULATION_ASAN
-  for (size_t i = 0; i < GUARD_BYTES; i++) {
-    if (state.shared_begin[state.shared_bytes + i] != guard_at(i)) {
-      return "a write behind the block's shared memory, " + std::to_string(i) + " bytes after its end";
-    }
-    if ((state.shared_begin - GUARD_BYTES)[i] != guard_at(i)) return "a write before the block's shared memory";
-  }
-#endif
-  return "";
-}
-
 void begin(Fiber& fiber) {
-  fiber.copies.clear();
-  fiber.groups.clear();
-  fiber.sent = 0;
+  fiber.copies.forget();
   fiber.begin(live);
 }
 
@@ -292,7 +245,7 @@ void prepare_fibers(Place shape) {
 
 void run_block(Place block) {
   scene.block = block;
-  memset(state.shared_begin, 0xff, state.shared_bytes);
+  state.shared.forget();
   state.unfinished = state.threads;
   state.waiting = 0;
   state.ready_warps.count = 0;
@@ -312,21 +265,8 @@ void run_block(Place block) {
     state.error = deadlock();
     state.interrupted = true;
   }
-  std::string damage = shared_memory_damage();
+  std::string damage = state.shared.damage();
   if (state.error.empty() && !damage.empty()) state.error = damage + ", in block " + coordinates(block);
-}
-
-bool in_shared_memory(const void* address, size_t bytes) {
-  size_t at = static_cast<size_t>(static_cast<const unsigned char*>(address) - state.shared_begin);
-  return at < state.shared_bytes && bytes <= state.shared_bytes - at;
-}
-
-void arrive(const Copy& copy) {
-  if (copy.from == nullptr) {
-    memset(copy.to, 0, 16);
-  } else {
-    memcpy(copy.to, copy.from, 16);
-  }
 }
 
 }  // namespace
@@ -360,7 +300,7 @@ const char* run(const Kernel* kernel, const Launch& launch, const void* argument
   if (state.threads == 0 || state.threads > MAX_WARPS * LANES) return "a block has 1 to 1024 threads";
   scene = {nullptr, {}, launch.block, launch.grid};
   prepare_fibers(launch.block);
-  set_shared_memory(launch.shared_bytes);
+  state.shared.resize(launch.shared_bytes);
   unsigned blocks = launch.grid.x * launch.grid.y * launch.grid.z;
   state.order.resize(blocks);
   for (unsigned i = 0; i < blocks; i++) {
@@ -376,7 +316,7 @@ const char* run(const Kernel* kernel, const Launch& launch, const void* argument
   return state.error.empty() ? nullptr : state.error.c_str();
 }
 
-unsigned char* shared_memory() { return state.shared_begin; }
+unsigned char* shared_memory() { return state.shared.begin(); }
 
 void barrier(const char* file, int line) {
   if (state.waiting == 0) {
@@ -426,35 +366,15 @@ void require_aligned(const void* address, unsigned bytes) {
 }
 
 void require_shared(const void* address, unsigned bytes) {
-  if (!in_shared_memory(address, bytes)) fail("an access outside of the block's shared memory");
+  if (!state.shared.holds(address, bytes)) fail("an access outside of the block's shared memory");
 }
 
 void copy_async(void* shared, const void* global, bool inside) {
-  Copy copy{shared, inside ? global : nullptr};
-  // It may arrive at once, or as late as it is waited for.
-  if (draw(2) == 0) {
-    arrive(copy);
-  } else {
-    state.current->copies.push_back(copy);
-  }
+  state.current->copies.start(shared, inside ? global : nullptr, draw(2) == 0);
 }
 
-void copies_sent() {
-  Fiber& self = *state.current;
-  self.groups.push_back(self.copies.size() - self.sent);
-  self.sent = self.copies.size();
-}
+void copies_sent() { state.current->copies.sent(); }
 
-void copies_arrived(int pending) {
-  Fiber& self = *state.current;
-  if (self.groups.size() <= static_cast<size_t>(pending)) return;
-  size_t groups = self.groups.size() - static_cast<size_t>(pending);
-  size_t copies = 0;
-  for (size_t g = 0; g < groups; g++) copies += self.groups[g];
-  for (size_t c = 0; c < copies; c++) arrive(self.copies[c]);
-  self.copies.erase(self.copies.begin(), self.copies.begin() + static_cast<ptrdiff_t>(copies));
-  self.groups.erase(self.groups.begin(), self.groups.begin() + static_cast<ptrdiff_t>(groups));
-  self.sent -= copies;
-}
+void copies_arrived(int pending) { state.current->copies.arrive(pending); }
 
 }  // namespace emulation

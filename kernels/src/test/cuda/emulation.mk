@@ -7,7 +7,7 @@ KERNELS := kernels/src/main/cuda
 OUT := target/emulated
 CLANG := $(findstring clang,$(CXX))
 
-DRIVER := emulation memory context driver driver_device driver_streams kernels planted
+DRIVER := emulation memory context driver driver_device driver_kernels driver_streams kernels planted
 FLAGS := -std=c++17 -Wall -Wextra -fPIC -fvisibility=hidden -I$(HERE) -I$(KERNELS) -MMD -MP
 # What nvcc knows, or doesn't warn of.
 KERNEL_FLAGS := -x c++ -Wno-sign-compare -Wno-unknown-pragmas -Wno-pass-failed \

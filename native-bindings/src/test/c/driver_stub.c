@@ -86,7 +86,6 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
 int cuDevicePrimaryCtxRetain(void **context, int device) { (void)device; return create("retain", context); }
 int cuDevicePrimaryCtxRelease_v2(int device) { (void)device; return destroy("release"); }
 int cuCtxSetCurrent(void *context) { return called(context ? "current" : "uncurrent"); }
-int cuCtxSynchronize(void) { return called("cuCtxSynchronize"); }
 
 int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) { *free_bytes = TOTAL / 4; *total = TOTAL; return 0; }
 int cuMemAlloc_v2(uint64_t *address, size_t bytes) {

@@ -111,10 +111,19 @@ public final class Context implements AutoCloseable {
     return open.size();
   }
 
-  /** Waits until the GPU has done everything it was given. */
+  /**
+   * Waits until the GPU has done everything that this context's streams were given.
+   *
+   * <p>Others in this process share the primary context, and waiting for all of it would spoil what
+   * they may be capturing.
+   */
   public void synchronize() {
     use();
-    Status.check(cuda_h.cuCtxSynchronize(), "cuCtxSynchronize");
+    for (NativeResource resource : open) {
+      if (resource instanceof CudaStream stream) {
+        stream.synchronize();
+      }
+    }
   }
 
   /** A stream of its own, which doesn't wait for the legacy default stream. */

@@ -36,7 +36,7 @@ public final class CudaModule extends NativeResource {
   @Override
   void release() {
     Closing closing = new Closing();
-    closing.step(() -> Status.check(cuda_h.cuCtxSynchronize(), "cuCtxSynchronize"));
+    closing.step(context()::synchronize);
     closing.step(() -> Status.check(cuda_h.cuModuleUnload(handle), "cuModuleUnload"));
     closing.finish();
   }

@@ -142,6 +142,8 @@ public final class CudaStream extends NativeResource {
   void release() {
     Closing closing = new Closing();
     closing.step(this::discardCapture);
+    // What is freed next may be what work still under way reads.
+    closing.step(() -> Status.check(cuda_h.cuStreamSynchronize(handle), "cuStreamSynchronize"));
     closing.step(() -> Status.check(cuda_h.cuStreamDestroy_v2(handle), "cuStreamDestroy"));
     closing.finish();
   }

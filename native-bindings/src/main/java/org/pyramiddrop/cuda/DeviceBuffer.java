@@ -24,9 +24,12 @@ public final class DeviceBuffer extends NativeResource {
     return bytes;
   }
 
-  /** Freeing waits for the GPU by itself. */
+  /** Waits for the GPU, as the driver only may. */
   @Override
   void release() {
-    Status.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
+    Closing closing = new Closing();
+    closing.step(context()::synchronize);
+    closing.step(() -> Status.check(cuda_h.cuMemFree_v2(address), "cuMemFree"));
+    closing.finish();
   }
 }

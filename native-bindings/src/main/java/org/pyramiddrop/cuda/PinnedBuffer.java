@@ -33,7 +33,7 @@ public final class PinnedBuffer extends NativeResource {
     // freed.
     lifetime.close();
     Closing closing = new Closing();
-    closing.step(() -> Status.check(cuda_h.cuCtxSynchronize(), "cuCtxSynchronize"));
+    closing.step(context()::synchronize);
     closing.step(() -> Status.check(cuda_h.cuMemFreeHost(memory), "cuMemFreeHost"));
     closing.finish();
   }

@@ -50,7 +50,7 @@ final class ContextTest {
 
     assertThat(stub.openHandles()).isZero();
     assertThat(stub.calls())
-        .filteredOn(call -> !call.equals("cuCtxSynchronize"))
+        .filteredOn(call -> !call.equals("cuStreamSynchronize"))
         .containsExactly(
             "retain",
             "current",
@@ -69,11 +69,12 @@ final class ContextTest {
   @Test
   void closingWaitsForTheGpuBeforeItFreesAnything() {
     Context context = Context.open(0);
+    context.stream();
     context.allocate(1);
 
     context.close();
 
-    assertThat(stub.calls()).containsSubsequence("cuCtxSynchronize", "cuMemFree", "release");
+    assertThat(stub.calls()).containsSubsequence("cuStreamSynchronize", "cuMemFree", "release");
   }
 
   @Test

@@ -95,7 +95,7 @@ final class CudaFunctionTest {
     assertThatThrownBy(() -> function.launch(stream, 1, 1, 1, 1, 0, arguments))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("the module is closed");
-    assertThat(stub.calls()).containsSubsequence("cuCtxSynchronize", "cuModuleUnload");
+    assertThat(stub.calls()).containsSubsequence("cuStreamSynchronize", "cuModuleUnload");
   }
 
   /** The image lies in an array, without the zero that ends PTX. */

@@ -189,6 +189,7 @@ final class CudaStreamTest {
 
   @Test
   void pinnedMemoryIsForEveryThreadUntilItIsClosed() throws InterruptedException {
+    context.stream();
     PinnedBuffer pinned = context.pinned(3);
     Thread filler = Thread.ofPlatform().start(() -> pinned.segment().fill((byte) 4));
     filler.join();
@@ -197,7 +198,7 @@ final class CudaStreamTest {
     pinned.close();
     assertThatThrownBy(() -> pinned.segment().get(ValueLayout.JAVA_BYTE, 0))
         .isInstanceOf(IllegalStateException.class);
-    assertThat(stub.calls()).containsSubsequence("cuCtxSynchronize", "cuMemFreeHost");
+    assertThat(stub.calls()).containsSubsequence("cuStreamSynchronize", "cuMemFreeHost");
   }
 
   private static byte[] bytes(int... values) {

@@ -77,15 +77,21 @@ final class Decoder implements AutoCloseable {
    * @param spans where the images lie, in order
    */
   Tensor merge(Indices ids, List<Prompt.Span> spans, List<Tensor> images) {
-    Tensor x = kernels.allocate(ids.size(), config.hiddenSize());
-    int end = 0;
-    for (int i = 0; i < images.size(); i++) {
-      Prompt.Span span = spans.get(i);
-      embed(ids, end, span.start(), x);
-      kernels.copy(images.get(i), x.rows(span.start(), span.count()));
-      end = span.start() + span.count();
+    Resources owned = new Resources();
+    Tensor x = owned.add(kernels.allocate(ids.size(), config.hiddenSize()));
+    try {
+      int end = 0;
+      for (int i = 0; i < images.size(); i++) {
+        Prompt.Span span = spans.get(i);
+        embed(ids, end, span.start(), x);
+        kernels.copy(images.get(i), x.rows(span.start(), span.count()));
+        end = span.start() + span.count();
+      }
+      embed(ids, end, ids.size(), x);
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
     }
-    embed(ids, end, ids.size(), x);
     return x;
   }
 

@@ -30,7 +30,7 @@ final class ImageEncoder implements AutoCloseable {
                   projector.project(features, embeddings);
                 }
               }));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
     }

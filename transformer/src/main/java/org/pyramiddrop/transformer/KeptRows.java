@@ -40,7 +40,7 @@ final class KeptRows implements AutoCloseable {
       for (int drop = 0; drop + 1 < schedule.stages(); drop++) {
         drops.add(owned.add(kernels.indices(textRows(drop))));
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
     }

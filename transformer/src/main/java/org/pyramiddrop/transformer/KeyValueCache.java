@@ -31,7 +31,7 @@ final class KeyValueCache implements AutoCloseable {
                       owned.add(kernels.allocate(tokens, heads.keyValueColumns())),
                       owned.add(kernels.allocate(tokens, heads.keyValueColumns()))))
               .toList();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
     }

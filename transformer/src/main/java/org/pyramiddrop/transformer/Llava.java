@@ -217,11 +217,14 @@ public final class Llava implements AutoCloseable {
     Slot.Shape shape =
         new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
     Slot slot = onDevice(() -> slots.take(shape));
+    Answer answer;
     try {
+      refuseIfInterrupted();
       long start = System.nanoTime();
       for (int i = 0; i < question.pictures().size(); i++) {
         Tensor to = slot.image(i);
         Pixels pixels = imageProcessor.process(question.pictures().get(i));
+        refuseIfInterrupted();
         onDevice(() -> {
           imageEncoder.encode(pixels, to);
           return to;
@@ -231,12 +234,13 @@ public final class Llava implements AutoCloseable {
       start = System.nanoTime();
       Sampler sampler = new Sampler(options.sampling());
       Prefilled prefilled = onDevice(() -> prefill(slot, prompt, sampler, options.topLogits()));
+      refuseIfInterrupted();
       final double prefillMillis = millisSince(start);
       start = System.nanoTime();
       TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
       List<Integer> ids = new ArrayList<>();
       Finish finish = decode(slot, prefilled.token, sampler, most, listener, text, ids);
-      Answer answer =
+      answer =
           new Answer(
               text.text(),
               ids,
@@ -248,12 +252,12 @@ public final class Llava implements AutoCloseable {
               new FlopCounter(ModelShape.of(config), schedule).count(prompt.shape()),
               new Timings(visionMillis, prefillMillis, millisSince(start)),
               slot.cacheBytes());
-      giveBack(slot);
-      return answer;
     } catch (RuntimeException | Error e) {
       discard(slot, e);
       throw e;
     }
+    giveBack(slot);
+    return answer;
   }
 
   /** What a prefill leaves on the host. */

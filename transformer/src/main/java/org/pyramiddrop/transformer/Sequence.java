@@ -44,10 +44,11 @@ final class Sequence implements AutoCloseable {
 
   /** Goes on with the hidden states of some rows only, which keep their positions for now. */
   void keep(Indices rows) {
-    Tensor left = kernels.allocate(rows.size(), hidden.columns());
-    kernels.gatherRows(hidden, rows, left);
-    hidden.close();
-    hidden = left;
+    Tensor all = hidden;
+    hidden = kernels.allocate(rows.size(), all.columns());
+    try (all) {
+      kernels.gatherRows(all, rows, hidden);
+    }
     Indices picked = kernels.gather(positions, rows);
     positions.close();
     positions = picked;

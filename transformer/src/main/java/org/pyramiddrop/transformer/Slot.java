@@ -77,7 +77,7 @@ final class Slot implements AutoCloseable {
                 decoder.decode(next, schedule, cache, logits);
                 kernels.sample(logits, controls, next.id());
               }));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
     }

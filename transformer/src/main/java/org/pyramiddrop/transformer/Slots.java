@@ -40,8 +40,13 @@ final class Slots implements AutoCloseable {
         throw e;
       }
       // What waits for other shapes may be what is missing.
-      close();
-      return new Slot(kernels, decoder, shape, betweenLayers);
+      try {
+        close();
+        return new Slot(kernels, decoder, shape, betweenLayers);
+      } catch (RuntimeException again) {
+        again.addSuppressed(e);
+        throw again;
+      }
     }
   }
 
@@ -51,15 +56,17 @@ final class Slots implements AutoCloseable {
       slot.close();
       return;
     }
-    idle.push(slot);
-    if (idle.size() > MOST_IDLE) {
+    if (idle.size() == MOST_IDLE) {
       idle.removeLast().close();
     }
+    idle.push(slot);
   }
 
   @Override
   public void close() {
-    idle.forEach(Slot::close);
+    Resources all = new Resources();
+    idle.forEach(all::add);
     idle.clear();
+    all.close();
   }
 }

@@ -144,10 +144,12 @@ final class WeightStore implements AutoCloseable {
   /** Frees all weights; the checkpoint stays open. */
   @Override
   public void close() {
-    weights.forEach(Weight::close);
-    weights.clear();
+    Resources all = new Resources();
     if (converted.scope().isAlive()) {
-      converted.close();
+      all.add(converted);
     }
+    weights.forEach(all::add);
+    weights.clear();
+    all.close();
   }
 }

@@ -38,10 +38,6 @@ final class CudaKernels implements Kernels {
     this.options = options;
     try {
       gpu = onGpu(() -> new Gpu(owner, image, dtype, options.reuse()));
-    } catch (IllegalStateException e) {
-      // What was there when the backend was looked for is not there any more.
-      owner.close();
-      throw new DeviceException(String.valueOf(e.getMessage()), e);
     } catch (RuntimeException | Error e) {
       owner.close();
       throw e;
@@ -69,6 +65,15 @@ final class CudaKernels implements Kernels {
       work.run();
       return null;
     });
+  }
+
+  /** Gives something back because of a failure, which keeps what goes wrong on the way. */
+  private static void closeAfter(Throwable failure, Runnable close) {
+    try {
+      close.run();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
   }
 
   private void notWhileRecording(String what) {
@@ -120,10 +125,15 @@ final class CudaKernels implements Kernels {
     int columns = parts.getFirst().columns();
     return onGpu(() -> {
       DeviceBuffer buffer = gpu.memory().own((long) rows * columns * dtype.bytes());
-      long to = buffer.address();
-      for (HostMatrix part : parts) {
-        gpu.uploadAs(dtype, part.dtype(), part.data(), to);
-        to += (long) part.rows() * columns * dtype.bytes();
+      try {
+        long to = buffer.address();
+        for (HostMatrix part : parts) {
+          gpu.uploadAs(dtype, part.dtype(), part.data(), to);
+          to += (long) part.rows() * columns * dtype.bytes();
+        }
+      } catch (RuntimeException | Error e) {
+        closeAfter(e, () -> gpu.memory().free(buffer));
+        throw e;
       }
       return CudaWeight.at(
           buffer.address(), () -> launch(() -> gpu.memory().free(buffer)), dtype, rows, columns);
@@ -135,7 +145,12 @@ final class CudaKernels implements Kernels {
     notWhileRecording("make indices");
     return onGpu(() -> {
       CudaIndices indices = CudaIndices.allocate(gpu.memory(), values.length);
-      gpu.upload(MemorySegment.ofArray(values), indices.address());
+      try {
+        gpu.upload(MemorySegment.ofArray(values), indices.address());
+      } catch (RuntimeException | Error e) {
+        closeAfter(e, indices::close);
+        throw e;
+      }
       return indices;
     });
   }
@@ -144,11 +159,15 @@ final class CudaKernels implements Kernels {
   public Rotary rotary(int headSize, double theta, int positions) {
     notWhileRecording("make tables");
     RotaryTable table = RotaryTable.of(headSize, theta, positions);
-    Tensor cos = allocate(DType.FLOAT32, positions, headSize / 2);
-    Tensor sin = allocate(DType.FLOAT32, positions, headSize / 2);
-    upload(table.cos(), cos);
-    upload(table.sin(), sin);
-    return new CudaRotary((CudaTensor) cos, (CudaTensor) sin, headSize);
+    Tensor both = allocate(DType.FLOAT32, 2 * positions, headSize / 2);
+    try {
+      upload(table.cos(), both.rows(0, positions));
+      upload(table.sin(), both.rows(positions, positions));
+    } catch (RuntimeException | Error e) {
+      closeAfter(e, both::close);
+      throw e;
+    }
+    return new CudaRotary((CudaTensor) both, headSize);
   }
 
   @Override
@@ -232,7 +251,12 @@ final class CudaKernels implements Kernels {
   public Indices gather(Indices x, Indices rows) {
     return onGpu(() -> {
       CudaIndices out = CudaIndices.allocate(gpu.memory(), rows.size());
-      gpu.rows().gather((CudaIndices) x, (CudaIndices) rows, out);
+      try {
+        gpu.rows().gather((CudaIndices) x, (CudaIndices) rows, out);
+      } catch (RuntimeException | Error e) {
+        closeAfter(e, out::close);
+        throw e;
+      }
       return out;
     });
   }
@@ -348,27 +372,38 @@ final class CudaKernels implements Kernels {
     return onGpu(() -> {
       try {
         return capture(work);
-      } catch (DeviceException e) {
+      } catch (DeviceException | CudaException e) {
+        if (!isOutOfMemory(e)) {
+          throw e;
+        }
         // While recording nothing is freed; what lies idle may be what was missing.
-        gpu.memory().trim();
-        return capture(work);
+        try {
+          gpu.memory().trim();
+          return capture(work);
+        } catch (RuntimeException again) {
+          again.addSuppressed(e);
+          throw again;
+        }
       }
     });
+  }
+
+  private static boolean isOutOfMemory(RuntimeException e) {
+    return (e instanceof CudaException failure && failure.isOutOfMemory())
+        || (e.getCause() instanceof CudaException cause && cause.isOutOfMemory());
   }
 
   private Recording capture(Runnable work) {
     long before = bytesInUse();
     recording = true;
-    gpu.memory().beginRecording();
     try {
-      Recording graph = new CudaRecording(owner, gpu.stream(), work);
+      Recording graph = CudaRecording.of(work, this::launch, gpu.stream(), gpu.memory());
       if (bytesInUse() != before) {
         graph.close();
         throw new IllegalStateException("a recording has to close what it allocates");
       }
       return graph;
     } finally {
-      gpu.memory().endRecording();
       recording = false;
     }
   }

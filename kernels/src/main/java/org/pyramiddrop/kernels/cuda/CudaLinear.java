@@ -71,10 +71,12 @@ final class CudaLinear {
       return Math.ceilDiv(blocks(product), multiprocessors) * time;
     }
 
-    static Tile of(Product product, int multiprocessors) {
-      return SMALL.time(product, multiprocessors) < LARGE.time(product, multiprocessors)
-          ? SMALL
-          : LARGE;
+    static Tile of(Product product, Launcher launcher) {
+      int multiprocessors = launcher.multiprocessors();
+      boolean fits = LARGE.sharedBytes() <= launcher.maxSharedBytes();
+      return fits && LARGE.time(product, multiprocessors) <= SMALL.time(product, multiprocessors)
+          ? LARGE
+          : SMALL;
     }
   }
 
@@ -187,7 +189,7 @@ final class CudaLinear {
               PLAIN_THREADS,
               PLAIN_SHARED_BYTES);
     } else {
-      Tile tile = Tile.of(product, launcher.multiprocessors());
+      Tile tile = Tile.of(product, launcher);
       kernel("%s_%dx%d".formatted(operation, tile.rows, tile.weights), product)
           .launch(tile.blocks(product), 1, 1, tile.threads, tile.sharedBytes());
     }
@@ -281,9 +283,10 @@ final class CudaLinear {
     }
     if (plans.size() == PLANS_KEPT) {
       // The one used longest ago; work already on the stream, or in a graph, has all it needs.
-      Iterator<MatrixProduct> oldest = plans.values().iterator();
-      oldest.next().close();
-      oldest.remove();
+      Iterator<MatrixProduct> plan = plans.values().iterator();
+      MatrixProduct oldest = plan.next();
+      plan.remove();
+      oldest.close();
     }
     MatrixProduct made = cublas.plan(shape);
     plans.put(shape, made);

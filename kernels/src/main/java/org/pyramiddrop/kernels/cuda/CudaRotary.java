@@ -4,25 +4,23 @@ import org.pyramiddrop.kernels.Rotary;
 
 /** Cosines and sines in device memory, float32: positions × headSize / 2 of each. */
 final class CudaRotary implements Rotary {
-  private final CudaTensor cos;
-  private final CudaTensor sin;
+  private final CudaTensor both;
   private final int headSize;
 
-  /** Takes both tables over. */
-  CudaRotary(CudaTensor cos, CudaTensor sin, int headSize) {
-    this.cos = cos;
-    this.sin = sin;
+  /** Takes over the cosines' rows with the sines' behind them. */
+  CudaRotary(CudaTensor both, int headSize) {
+    this.both = both;
     this.headSize = headSize;
   }
 
   /** Where the cosines lie; position p, pair c at {@code p · headSize / 2 + c}. */
   long cos() {
-    return cos.address();
+    return both.address();
   }
 
-  /** Where the sines lie. */
+  /** Where the sines lie, laid out alike. */
   long sin() {
-    return sin.address();
+    return both.address() + both.bytes() / 2;
   }
 
   @Override
@@ -32,12 +30,11 @@ final class CudaRotary implements Rotary {
 
   @Override
   public int positions() {
-    return cos.rows();
+    return both.rows() / 2;
   }
 
   @Override
   public void close() {
-    cos.close();
-    sin.close();
+    both.close();
   }
 }

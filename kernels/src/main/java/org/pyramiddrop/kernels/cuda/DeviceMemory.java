@@ -1,12 +1,17 @@
 package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.SequencedSet;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.DeviceBuffer;
@@ -17,8 +22,9 @@ import org.pyramiddrop.kernels.DeviceException;
  *
  * <p>All work runs on one stream, so a block may be closed as soon as the last launch that uses it
  * was made: whoever gets it next comes later in the stream. Graphs keep the addresses they were
- * recorded with, so what is taken while recording comes from a pool of its own, which only
- * recordings share: they run one after another, and none leaves anything in it.
+ * recorded with, so what is taken while recording comes from a pool of its own, which recordings
+ * share: they run one after another, and none leaves anything in it. A buffer leaves that pool when
+ * the last recording that uses it is closed.
  */
 final class DeviceMemory implements AutoCloseable {
   private static final long SMALL = 512;
@@ -31,7 +37,13 @@ final class DeviceMemory implements AutoCloseable {
   private final SequencedSet<DeviceBuffer> buffers = new LinkedHashSet<>();
   private final Pool everyday = new Pool();
   private final Pool recorded = new Pool();
-  private Pool current = everyday;
+
+  /** How many recordings use a buffer. */
+  private final Map<DeviceBuffer, Integer> users = new HashMap<>();
+
+  /** What the recording under way has used; none while nothing is recorded. */
+  private @Nullable SequencedSet<DeviceBuffer> touched;
+
   private long bytesInUse;
 
   /**
@@ -39,7 +51,7 @@ final class DeviceMemory implements AutoCloseable {
    *
    * @param owner the context's thread; blocks may be closed on any
    * @param reuse whether closed blocks are kept for others; else each is of the exact size and
-   *     freed when it is closed, or when this is if it was taken while recording
+   *     freed when it is closed, or with the last recording that uses it
    */
   DeviceMemory(Context context, OwnerThread owner, boolean reuse) {
     this.context = context;
@@ -47,21 +59,52 @@ final class DeviceMemory implements AutoCloseable {
     this.reuse = reuse;
   }
 
-  /** Blocks that wait for their next use, by size. */
+  /** Buffers that wait for their next use, by size. */
   private static final class Pool {
     private final NavigableMap<Long, Deque<DeviceBuffer>> idle = new TreeMap<>();
+
+    void add(DeviceBuffer buffer) {
+      idle.computeIfAbsent(buffer.bytes(), size -> new ArrayDeque<>()).push(buffer);
+    }
+
+    /** One of that size, or a little larger: a much larger one is needed by others. */
+    @Nullable DeviceBuffer take(long size) {
+      Map.Entry<Long, Deque<DeviceBuffer>> fits = idle.ceilingEntry(size);
+      if (fits == null || fits.getKey() > size + size / 4 + SMALL) {
+        return null;
+      }
+      DeviceBuffer buffer = fits.getValue().pop();
+      forgetIfEmpty(fits.getKey());
+      return buffer;
+    }
+
+    boolean remove(DeviceBuffer buffer) {
+      Deque<DeviceBuffer> same = idle.get(buffer.bytes());
+      boolean removed = same != null && same.remove(buffer);
+      forgetIfEmpty(buffer.bytes());
+      return removed;
+    }
+
+    private void forgetIfEmpty(long size) {
+      Deque<DeviceBuffer> same = idle.get(size);
+      if (same != null && same.isEmpty()) {
+        idle.remove(size);
+      }
+    }
+
+    List<DeviceBuffer> all() {
+      return idle.values().stream().flatMap(Deque::stream).toList();
+    }
   }
 
   /** Memory in use until it is closed. */
   final class Block implements AutoCloseable {
     private final DeviceBuffer buffer;
-    private final Pool pool;
     private final long address;
     private boolean open = true;
 
-    private Block(DeviceBuffer buffer, Pool pool) {
+    private Block(DeviceBuffer buffer) {
       this.buffer = buffer;
-      this.pool = pool;
       address = buffer.address();
       bytesInUse += buffer.bytes();
     }
@@ -77,27 +120,59 @@ final class DeviceMemory implements AutoCloseable {
     /** Gives it back; a second call does nothing. */
     @Override
     public void close() {
-      if (!open) {
-        return;
+      if (open) {
+        open = false;
+        bytesInUse -= buffer.bytes();
+        rest(buffer);
       }
-      open = false;
-      bytesInUse -= buffer.bytes();
-      if (reuse) {
-        pool.idle.computeIfAbsent(buffer.bytes(), size -> new ArrayDeque<>()).push(buffer);
-      } else if (pool == everyday) {
-        owner.run(() -> free(buffer));
+    }
+  }
+
+  /** What a recording uses, kept from others until it is closed. */
+  final class Lease implements AutoCloseable {
+    private final List<DeviceBuffer> leased;
+
+    private Lease(SequencedSet<DeviceBuffer> leased) {
+      this.leased = new ArrayList<>(leased);
+      this.leased.forEach(buffer -> users.merge(buffer, 1, Integer::sum));
+    }
+
+    /** Lets it go; a second call does nothing. */
+    @Override
+    public void close() {
+      for (DeviceBuffer buffer : leased) {
+        if (users.merge(buffer, -1, Integer::sum) == 0) {
+          users.remove(buffer);
+          if (recorded.remove(buffer)) {
+            rest(buffer);
+          }
+        }
       }
+      leased.clear();
+    }
+  }
+
+  /** Puts a buffer that nobody writes to any more where its next user looks for it. */
+  private void rest(DeviceBuffer buffer) {
+    if (users.containsKey(buffer) || (touched != null && touched.contains(buffer))) {
+      recorded.add(buffer);
+    } else if (reuse) {
+      everyday.add(buffer);
+    } else {
+      owner.run(() -> free(buffer));
     }
   }
 
   /** From now on blocks come from the recordings' pool. */
   void beginRecording() {
-    current = recorded;
+    touched = new LinkedHashSet<>();
   }
 
   /** From now on blocks come from the everyday pool again. */
-  void endRecording() {
-    current = everyday;
+  Lease endRecording() {
+    Lease lease = new Lease(Objects.requireNonNull(touched, "a recording"));
+    touched = null;
+    return lease;
   }
 
   /**
@@ -106,20 +181,17 @@ final class DeviceMemory implements AutoCloseable {
    * @throws DeviceException if there is no more, naming what was asked for and what is free
    */
   Block take(long bytes) {
-    if (!reuse) {
-      return new Block(own(Math.max(bytes, 1)), current);
+    boolean recording = touched != null;
+    long size =
+        reuse ? roundUp(Math.max(bytes, 1), bytes < LARGE ? SMALL : LARGE) : Math.max(bytes, 1);
+    DeviceBuffer buffer = reuse ? (recording ? recorded : everyday).take(size) : null;
+    if (buffer == null) {
+      buffer = own(size);
     }
-    long size = roundUp(Math.max(bytes, 1), bytes < LARGE ? SMALL : LARGE);
-    // A block much larger than asked for would keep others from what they need.
-    Map.Entry<Long, Deque<DeviceBuffer>> fits = current.idle.ceilingEntry(size);
-    if (fits == null || fits.getKey() > size + size / 4 + SMALL) {
-      return new Block(own(size), current);
+    if (touched != null) {
+      touched.add(buffer);
     }
-    DeviceBuffer buffer = fits.getValue().pop();
-    if (fits.getValue().isEmpty()) {
-      current.idle.remove(fits.getKey());
-    }
-    return new Block(buffer, current);
+    return new Block(buffer);
   }
 
   /**
@@ -133,10 +205,9 @@ final class DeviceMemory implements AutoCloseable {
     return buffer;
   }
 
-  /** Frees what {@link #own} gave, once nothing reads it any more. */
+  /** Frees what {@link #own} gave, once nothing on the GPU reads it any more. */
   void free(DeviceBuffer buffer) {
     if (buffers.remove(buffer)) {
-      context.synchronize();
       buffer.close();
     }
   }
@@ -149,8 +220,8 @@ final class DeviceMemory implements AutoCloseable {
         throw e;
       }
     }
-    // What lies idle in other sizes may be enough; while recording nothing can be freed.
-    if (current == everyday) {
+    // What lies idle in other sizes may be enough; while recording nothing can be waited for.
+    if (touched == null) {
       trim();
     }
     try {
@@ -170,12 +241,12 @@ final class DeviceMemory implements AutoCloseable {
     }
   }
 
-  /** Gives what lies idle back to the driver, but for what graphs may use. */
+  /** Gives what lies idle back to the driver, but for what recordings use. */
   void trim() {
-    for (Deque<DeviceBuffer> waiting : everyday.idle.values()) {
-      waiting.forEach(this::free);
+    for (DeviceBuffer buffer : everyday.all()) {
+      everyday.remove(buffer);
+      free(buffer);
     }
-    everyday.idle.clear();
   }
 
   /** Bytes of all blocks that are not closed. */

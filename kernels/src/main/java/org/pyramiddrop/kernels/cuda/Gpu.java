@@ -5,6 +5,7 @@ import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
 
 /**
  * One GPU in use: its context, its one stream, and the launchers of each family of kernels. Only
@@ -30,13 +31,17 @@ final class Gpu implements AutoCloseable {
    * @param image the compiled kernels
    */
   Gpu(OwnerThread owner, MemorySegment image, DType dtype, boolean reuse) {
-    context = Context.open(0);
+    try {
+      context = Context.open(0);
+    } catch (IllegalStateException e) {
+      // What was there when the backend was looked for is not there any more.
+      throw new DeviceException(String.valueOf(e.getMessage()), e);
+    }
     try {
       stream = context.stream();
       memory = new DeviceMemory(context, owner, reuse);
       staging = new Staging(context);
-      Launcher launcher =
-          new Launcher(context.load(image), stream, dtype, context.multiprocessors());
+      Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       rows = new CudaRows(launcher);
       linear = new CudaLinear(launcher, CublasLt.open(context));
       norms = new CudaNorms(launcher);
@@ -45,7 +50,11 @@ final class Gpu implements AutoCloseable {
       selection = new CudaSelection(launcher);
       conversion = new CudaConversion(launcher);
     } catch (RuntimeException | Error e) {
-      context.close();
+      try {
+        context.close();
+      } catch (RuntimeException suppressed) {
+        e.addSuppressed(suppressed);
+      }
       throw e;
     }
   }

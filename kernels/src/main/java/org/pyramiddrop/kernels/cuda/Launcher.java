@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.Arguments;
+import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CudaFunction;
 import org.pyramiddrop.cuda.CudaModule;
 import org.pyramiddrop.cuda.CudaStream;
@@ -30,6 +31,7 @@ final class Launcher {
   private final CudaStream stream;
   private final DType dtype;
   private final int multiprocessors;
+  private final int maxSharedBytes;
   private final Arguments arguments;
   private final Map<String, Loaded> loaded = new HashMap<>();
   private @Nullable Loaded chosen;
@@ -44,11 +46,12 @@ final class Launcher {
     }
   }
 
-  Launcher(CudaModule module, CudaStream stream, DType dtype, int multiprocessors) {
+  Launcher(Context context, CudaModule module, CudaStream stream, DType dtype) {
+    multiprocessors = context.multiprocessors();
+    maxSharedBytes = context.maxSharedBytes();
     this.module = module;
     this.stream = stream;
     this.dtype = dtype;
-    this.multiprocessors = multiprocessors;
     arguments = Arguments.of(ARGUMENT_BYTES);
   }
 
@@ -65,6 +68,11 @@ final class Launcher {
   /** How many multiprocessors there are to fill. */
   int multiprocessors() {
     return multiprocessors;
+  }
+
+  /** The most shared memory that a block can have, in bytes; it differs between GPUs. */
+  int maxSharedBytes() {
+    return maxSharedBytes;
   }
 
   /** The kernel of that name for the device's element type; its arguments follow. */

@@ -111,6 +111,65 @@ class CudaFaultsTest {
   }
 
   @Test
+  void aClosedRecordingGivesItsMemoryBack() {
+    TestGpu.hook("emulated_memory", 150L << 20);
+    try (Kernels kernels = open();
+        Tensor out = kernels.allocate(1, 16)) {
+      for (int megabytes : new int[] {20, 30, 40, 50, 60}) {
+        try (Recording recording = kernels.record(() -> throughScratch(kernels, megabytes, out));
+            Recording other = kernels.record(() -> throughScratch(kernels, megabytes, out))) {
+          recording.run();
+          other.run();
+        }
+      }
+      kernels.allocate(70 << 10, 512).close();
+    }
+    assertNothingIsLeft();
+  }
+
+  private static void throughScratch(Kernels kernels, int megabytes, Tensor out) {
+    try (Tensor scratch = kernels.allocate(megabytes << 15, 16)) {
+      kernels.copy(scratch.rows(0, 1), out);
+    }
+  }
+
+  @Test
+  void oneModelMayCloseWhileAnotherRecords() {
+    try (Kernels kernels = open();
+        Tensor x = kernels.allocate(1, 4);
+        Tensor out = kernels.allocate(1, 4)) {
+      kernels.upload(new float[] {1, 2, 3, 4}, x);
+      Kernels other = open();
+      Tensor theirs = other.allocate(64, 64);
+      try (Recording recording =
+          kernels.record(() -> {
+            theirs.close();
+            other.close();
+            kernels.copy(x, out);
+          })) {
+        recording.run();
+        assertThat(kernels.download(out)).containsExactly(1, 2, 3, 4);
+      }
+    }
+    assertNothingIsLeft();
+  }
+
+  @Test
+  void tilesFitGpusWithLittleSharedMemory() {
+    TestGpu.hook("emulated_compute_capability", 86);
+    try (Kernels kernels = open();
+        Tensor x = kernels.allocate(512, 64);
+        Tensor out = kernels.allocate(512, 256);
+        Weight w =
+            kernels.weight(List.of(Stored.matrix(DType.BFLOAT16, new float[512 * 64], 64)))) {
+      kernels.upload(new float[512 * 64], x);
+      kernels.swiGlu(x, w, out);
+      kernels.linear(x, w.rows(0, 256), null, Activation.GELU, out);
+      assertThat(kernels.download(out)).containsOnly(0);
+    }
+  }
+
+  @Test
   void aLostGpuIsOneClearErrorAndNothingHangs() {
     Kernels kernels = open();
     Tensor x = kernels.allocate(4, 64);

@@ -1,0 +1,132 @@
+package org.pyramiddrop;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The script that checks a GPU machine, over a Java that only says what it is told to. */
+final class GpuCheckTest {
+  private static final Path SCRIPT = Path.of("../../bin/gpu-check");
+
+  private static final String A_GPU = "echo 'A GPU, 80 GiB'";
+  private static final String GOOD =
+      "echo '[       185 tests successful      ]'; echo '[         0 tests failed          ]';"
+          + " echo '[         0 tests skipped         ]'";
+
+  @TempDir private Path dist;
+
+  @BeforeEach
+  void copyTheScript() throws IOException {
+    Files.createDirectories(dist.resolve("bin"));
+    Files.createDirectories(dist.resolve("runtime/bin"));
+    Files.createDirectories(dist.resolve("check"));
+    Files.createDirectories(dist.resolve("model"));
+    Files.copy(SCRIPT, dist.resolve("bin/gpu-check"));
+    Files.writeString(dist.resolve("check/commit"), "abc");
+  }
+
+  /**
+   * How a run of the script ended.
+   *
+   * @param code its exit status
+   * @param lines what it printed
+   */
+  private record Outcome(int code, List<String> lines) {}
+
+  /**
+   * Runs the script.
+   *
+   * @param describe what Java does when it is asked for the GPU
+   * @param junit what it does in place of JUnit's console
+   */
+  private Outcome run(String describe, String junit, String... arguments)
+      throws IOException, InterruptedException {
+    Path java = dist.resolve("runtime/bin/java");
+    Files.writeString(
+        java,
+        """
+        #!/bin/sh
+        case "$*" in
+          *"gpu --describe"*) %s ;;
+          *ConsoleLauncher*) %s ;;
+          *"gpu --skip"*) echo "timing"; echo "GPU: A GPU"; echo "the numbers" ;;
+        esac
+        """
+            .formatted(describe, junit));
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    ProcessBuilder script =
+        new ProcessBuilder("sh", dist.resolve("bin/gpu-check").toString())
+            .redirectErrorStream(true);
+    script.command().addAll(List.of("--out", dist.resolve("out").toString()));
+    script.command().addAll(List.of("--model", dist.resolve("model").toString()));
+    script.command().addAll(List.of(arguments));
+    Process process = script.start();
+    process.getOutputStream().close();
+    List<String> lines =
+        new String(process.getInputStream().readAllBytes(), UTF_8).lines().toList();
+    assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+    return new Outcome(process.exitValue(), lines);
+  }
+
+  @Test
+  void saysInOneLineWhyItSkipsAndSucceeds() throws Exception {
+    Outcome outcome = run("echo 'no usable GPU: no NVIDIA driver'; exit 1", GOOD);
+    assertThat(outcome.lines())
+        .containsExactly("gpu-check: skipped: no usable GPU: no NVIDIA driver");
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void doesNotTakeABrokenJavaForAMissingGpu() throws Exception {
+    Outcome outcome = run("echo 'cannot execute' >&2; exit 127", GOOD);
+    assertThat(outcome.lines()).singleElement().asString().endsWith("run here: cannot execute");
+    assertThat(outcome.code()).isEqualTo(2);
+  }
+
+  @Test
+  void endsWithATableOfEachStepAndTheNumbers() throws Exception {
+    Outcome outcome = run(A_GPU, GOOD, "--only", "model", "--only", "benchmark");
+    List<String> last =
+        outcome.lines().subList(outcome.lines().indexOf(""), outcome.lines().size());
+    assertThat(last)
+        .hasSize(8)
+        .startsWith("", "gpu-check on A GPU, 80 GiB")
+        .endsWith("", "GPU: A GPU", "the numbers");
+    assertThat(last.get(3)).matches("model +passed +\\d+  185 tests passed, 0 failed, 0 skipped");
+    assertThat(last.get(4)).matches("benchmark +passed +\\d+  tables below .*");
+    assertThat(Files.readAllLines(dist.resolve("out/summary.txt"))).isEqualTo(last);
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void failsWhereAStepFails() throws Exception {
+    Outcome outcome = run(A_GPU, GOOD + "; exit 1", "--only", "leaks");
+    assertThat(outcome.lines()).anyMatch(line -> line.matches("leaks +failed .*see leaks.txt"));
+    assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  @Test
+  void failsWhereTestsAreMissing() throws Exception {
+    String few = "echo '[         7 tests successful      ]'";
+    Outcome outcome = run(A_GPU, few, "--only", "contracts");
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("contracts +failed .*where at least 100 have to pass.*"));
+    assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  @Test
+  void refusesAStepThatThereIsNot() throws Exception {
+    Outcome outcome = run(A_GPU, GOOD, "--only", "everything");
+    assertThat(outcome.lines())
+        .containsExactly("gpu-check: there is no step everything; see --help");
+    assertThat(outcome.code()).isEqualTo(2);
+  }
+}
