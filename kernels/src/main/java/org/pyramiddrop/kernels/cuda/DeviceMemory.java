@@ -181,10 +181,13 @@ final class DeviceMemory implements AutoCloseable {
    * @throws DeviceException if there is no more, naming what was asked for and what is free
    */
   Block take(long bytes) {
-    boolean recording = touched != null;
-    long size =
-        reuse ? roundUp(Math.max(bytes, 1), bytes < LARGE ? SMALL : LARGE) : Math.max(bytes, 1);
-    DeviceBuffer buffer = reuse ? (recording ? recorded : everyday).take(size) : null;
+    long size = Math.max(bytes, 1);
+    DeviceBuffer buffer = null;
+    if (reuse) {
+      size = roundUp(size, size < LARGE ? SMALL : LARGE);
+      buffer = touched == null ? null : recorded.take(size);
+      buffer = buffer == null ? everyday.take(size) : buffer;
+    }
     if (buffer == null) {
       buffer = own(size);
     }

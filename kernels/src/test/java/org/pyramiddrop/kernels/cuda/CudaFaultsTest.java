@@ -212,7 +212,13 @@ class CudaFaultsTest {
       for (int i = 0; i < 1000; i++) {
         try (Tensor a = kernels.allocate(3, 64);
             Tensor b = kernels.allocate(1 + i % 7, 16);
-            Recording recording = kernels.record(() -> kernels.copy(x, a))) {
+            Recording recording =
+                kernels.record(() -> {
+                  try (Tensor scratch = kernels.allocate(3, 64)) {
+                    kernels.copy(x, scratch);
+                    kernels.copy(scratch, a);
+                  }
+                })) {
           recording.run();
           assertThat(b.rows()).isPositive();
         }
