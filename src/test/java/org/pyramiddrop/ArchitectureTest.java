@@ -15,6 +15,7 @@ final class ArchitectureTest {
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
           .withImportOption(new ImportOption.DoNotIncludeTests())
+          .withImportOption(location -> !location.contains("-tests.jar"))
           .importPackages("org.pyramiddrop");
 
   private static final String CUDA = "org.pyramiddrop.cuda..";

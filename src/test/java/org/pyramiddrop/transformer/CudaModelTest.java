@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.cuda.TestGpu;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -47,16 +48,14 @@ final class CudaModelTest {
   /** What a driver may keep for itself over many requests; one leaked recording each is more. */
   private static final long NOISE_BYTES = 16 << 20;
 
-  private static final TestGpu GPU = new TestGpu();
-
   @BeforeAll
   static void useTheGpu() {
-    GPU.prepare();
+    TestGpu.prepare();
   }
 
   @AfterAll
   static void leaveTheGpu() {
-    GPU.close();
+    TestGpu.restore();
   }
 
   private static Question fixtureQuestion(String name, String prompt) {
@@ -249,8 +248,8 @@ final class CudaModelTest {
       questions.add(fixtureQuestion("gqa-bfloat16-sharded", prompt));
     }
     LoadOptions load = LoadOptions.defaults().withBackend(Backend.CUDA);
-    long freeAtFirst = GPU.freeBytes();
-    long handlesAtFirst = GPU.liveHandles();
+    long freeAtFirst = TestGpu.freeBytes();
+    long handlesAtFirst = TestGpu.liveHandles();
     try (Llava model = Llava.load(fixtureFolder("gqa-bfloat16-sharded"), load)) {
       long free = 0;
       long handles = 0;
@@ -259,20 +258,20 @@ final class CudaModelTest {
       int shapes = questions.size() * plans().size();
       for (int i = 0; i < 2 * shapes + requests; i++) {
         if (i == 2 * shapes) {
-          free = GPU.freeBytes();
-          handles = GPU.liveHandles();
+          free = TestGpu.freeBytes();
+          handles = TestGpu.liveHandles();
         }
         PruningPlan plan = plans().get(i / questions.size() % plans().size());
         Options options = Options.defaults().withPruning(plan).withMaxTokens(2);
         model.ask(questions.get(i % questions.size()), options);
       }
-      assertThat(free - GPU.freeBytes()).as("device memory lost").isLessThanOrEqualTo(noise());
-      assertThat(GPU.liveHandles()).as("handles").isEqualTo(handles);
+      assertThat(free - TestGpu.freeBytes()).as("device memory lost").isLessThanOrEqualTo(noise());
+      assertThat(TestGpu.liveHandles()).as("handles").isEqualTo(handles);
     }
-    assertThat(freeAtFirst - GPU.freeBytes())
+    assertThat(freeAtFirst - TestGpu.freeBytes())
         .as("device memory kept once closed")
         .isLessThanOrEqualTo(noise());
-    assertThat(GPU.liveHandles()).as("handles once closed").isEqualTo(handlesAtFirst);
+    assertThat(TestGpu.liveHandles()).as("handles once closed").isEqualTo(handlesAtFirst);
   }
 
   private static long noise() {

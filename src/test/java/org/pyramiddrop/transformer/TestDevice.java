@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.cuda.TestGpu;
 
 /** The device that model tests run on: the CPU, or what {@code -Dpyramiddrop.test.device} names. */
 final class TestDevice {
@@ -17,7 +18,7 @@ final class TestDevice {
 
   private static void prepare() {
     if (NAME.equals("cuda")) {
-      new TestGpu().prepare();
+      TestGpu.prepare();
     }
   }
 }

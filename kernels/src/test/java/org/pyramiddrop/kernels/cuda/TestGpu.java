@@ -1,7 +1,5 @@
 package org.pyramiddrop.kernels.cuda;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -14,6 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
+import org.pyramiddrop.cuda.Context;
 
 /**
  * The GPU that tests run on: an emulated one, which {@code make emulation} builds, or with {@code
@@ -22,26 +22,10 @@ import java.util.Arrays;
 public final class TestGpu {
   private static final boolean REAL = "real".equals(System.getProperty("pyramiddrop.gpu"));
 
-  private TestGpu() {}
-
-  /** Whether it is a GPU, and not the emulation. */
-  public static boolean isReal() {
-    return REAL;
-  }
-
-  /** Makes the backend find the emulation, unless a GPU is asked for. */
-  public static void prepare() {
-    if (REAL) {
-      return;
-    }
-    Path driver = library("libcuda-emulated.so");
-    System.setProperty("pyramiddrop.cuda.driver", driver.toString());
-    System.setProperty("pyramiddrop.cuda.cublasLt", library("libcublasLt-emulated.so").toString());
-    System.setProperty(CudaBackend.KERNELS_PROPERTY, IMAGE.toString());
-  }
-
   /** What the emulated driver takes for compiled kernels; its own are linked in. */
   private static final Path IMAGE = image();
+
+  private TestGpu() {}
 
   private static Path image() {
     try {
@@ -53,32 +37,52 @@ public final class TestGpu {
     }
   }
 
-  private static Path library(String name) {
-    Path folder =
-        Path.of(
-            System.getProperty(
-                "pyramiddrop.emulated", root().resolve("target/emulated").toString()));
-    Path file = folder.resolve(name).toAbsolutePath();
-    assertThat(file).as("the emulated CUDA libraries; run make emulation").exists();
-    return file;
+  /** Whether it is a GPU, and not the emulation. */
+  public static boolean isReal() {
+    return REAL;
   }
 
-  private static Path root() {
-    Path folder = Path.of("").toAbsolutePath();
-    while (!Files.exists(folder.resolve("kernels/src/main/cuda")) && folder.getParent() != null) {
-      folder = folder.getParent();
+  /** Makes the backend find the emulation, unless a GPU is asked for. */
+  public static void prepare() {
+    properties().forEach(System::setProperty);
+  }
+
+  /** Later tests find the machine as it is. */
+  public static void restore() {
+    properties().keySet().forEach(System::clearProperty);
+  }
+
+  private static Map<String, String> properties() {
+    return REAL
+        ? Map.of()
+        : Map.of(
+            "pyramiddrop.cuda.driver",
+            Emulated.driver().toString(),
+            "pyramiddrop.cuda.cublasLt",
+            Emulated.cublasLt().toString(),
+            CudaBackend.KERNELS_PROPERTY,
+            IMAGE.toString());
+  }
+
+  /** Device memory that nobody has taken. */
+  public static long freeBytes() {
+    try (Context context = Context.open(0)) {
+      return context.freeBytes();
     }
-    return folder;
+  }
+
+  /** What the driver has handed out and not taken back; only the emulation tells. */
+  public static long liveHandles() {
+    return REAL ? 0 : hook("emulated_live_handles");
   }
 
   /** Calls one of the emulated driver's hooks, which takes and returns longs or ints. */
-  public static long hook(String name, Number... arguments) {
+  static long hook(String name, Number... arguments) {
     MemoryLayout[] types =
         Arrays.stream(arguments)
             .map(a -> a instanceof Integer ? ValueLayout.JAVA_INT : ValueLayout.JAVA_LONG)
             .toArray(MemoryLayout[]::new);
-    SymbolLookup library =
-        SymbolLookup.libraryLookup(library("libcuda-emulated.so"), Arena.global());
+    SymbolLookup library = SymbolLookup.libraryLookup(Emulated.driver(), Arena.global());
     MemorySegment address = library.findOrThrow(name);
     try {
       return (long)
