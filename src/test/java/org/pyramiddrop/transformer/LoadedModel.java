@@ -50,7 +50,7 @@ final class LoadedModel implements AutoCloseable {
       encoder = resources.add(new ImageEncoder(kernels, config, store));
       decoder = resources.add(new Decoder(kernels, config, store));
     } catch (RuntimeException | Error e) {
-      resources.close();
+      resources.closeAfter(e);
       throw e;
     }
   }

@@ -46,7 +46,7 @@ public final class StandaloneDecoder implements AutoCloseable {
     try {
       return new StandaloneDecoder(folder, dtype, threads, resources);
     } catch (RuntimeException | Error e) {
-      resources.close();
+      resources.closeAfter(e);
       throw e;
     }
   }

@@ -61,7 +61,7 @@ public final class StandaloneModel implements AutoCloseable {
     try {
       return new StandaloneModel(folder, device, resources);
     } catch (RuntimeException | Error e) {
-      resources.close();
+      resources.closeAfter(e);
       throw e;
     }
   }

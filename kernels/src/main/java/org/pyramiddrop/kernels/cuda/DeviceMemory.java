@@ -4,12 +4,14 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.SequencedSet;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.Context;
@@ -24,9 +26,9 @@ import org.pyramiddrop.kernels.DeviceException;
  * was made: whoever gets it next comes later in the stream. Graphs keep the addresses they were
  * recorded with, so what is taken while recording comes from a pool of its own, which recordings
  * share: they run one after another, and none leaves anything in it. A buffer leaves that pool when
- * the last recording that uses it is closed.
+ * the last recording that uses it is closed. What is left when the context closes goes with it.
  */
-final class DeviceMemory implements AutoCloseable {
+final class DeviceMemory {
   private static final long SMALL = 512;
   private static final long LARGE = 1 << 20;
   private static final double MEBIBYTE = 1 << 20;
@@ -34,7 +36,7 @@ final class DeviceMemory implements AutoCloseable {
   private final Context context;
   private final OwnerThread owner;
   private final boolean reuse;
-  private final SequencedSet<DeviceBuffer> buffers = new LinkedHashSet<>();
+  private final Set<DeviceBuffer> buffers = new HashSet<>();
   private final Pool everyday = new Pool();
   private final Pool recorded = new Pool();
 
@@ -259,13 +261,5 @@ final class DeviceMemory implements AutoCloseable {
 
   private static long roundUp(long bytes, long multiple) {
     return (bytes + multiple - 1) / multiple * multiple;
-  }
-
-  /** Frees everything, also what is in use. */
-  @Override
-  public void close() {
-    while (!buffers.isEmpty()) {
-      free(buffers.getFirst());
-    }
   }
 }

@@ -8,9 +8,10 @@ import org.pyramiddrop.cuda.PinnedBuffer;
 
 /**
  * Copies between host and device through two pinned buffers, so that the host fills one while the
- * other is on its way. What the source is mapped from is read at that moment, page by page.
+ * other is on its way. What the source is mapped from is read at that moment, page by page. The
+ * context that the buffers came from closes them.
  */
-final class Staging implements AutoCloseable {
+final class Staging {
   /** Long enough for the bus to be at its full speed, short enough to begin soon. */
   private static final long BYTES = 16L << 20;
 
@@ -64,14 +65,6 @@ final class Staging implements AutoCloseable {
       stream.download(from + offset, pinned, 0, bytes);
       stream.synchronize();
       MemorySegment.copy(pinned, 0, to, offset, bytes);
-    }
-  }
-
-  @Override
-  public void close() {
-    for (int i = 0; i < buffers.length; i++) {
-      free[i].close();
-      buffers[i].close();
     }
   }
 }
