@@ -5,6 +5,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
+import org.pyramiddrop.bench.compare.SideBySide;
+import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.bench.gpu.GpuCommand;
+import org.pyramiddrop.bench.jmh.RunCommand;
+import org.pyramiddrop.bench.jmh.SummaryCommand;
+import org.pyramiddrop.bench.pruning.PruningPay;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import picocli.CommandLine;
@@ -33,7 +39,8 @@ public final class Bench implements Runnable {
     System.exit(run(out, err, args));
   }
 
-  static int run(PrintWriter out, PrintWriter err, String... args) {
+  /** Runs one command and returns its exit code. */
+  public static int run(PrintWriter out, PrintWriter err, String... args) {
     int code =
         new CommandLine(new Bench())
             .addSubcommand(new RunCommand(out))

@@ -10,16 +10,16 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 
 /** Where benchmarks keep results and the checkpoints they run on. */
-final class BenchFolder {
+public final class BenchFolder {
   /** Decoder layers of the checkpoint that layer and decode benchmarks run on. */
-  static final int LAYERS = 4;
+  public static final int LAYERS = 4;
 
   /** Names another folder than {@code bench/target/bench}. */
-  static final String PROPERTY = "pyramiddrop.bench.folder";
+  public static final String PROPERTY = "pyramiddrop.bench.folder";
 
   private BenchFolder() {}
 
-  static Path root() {
+  public static Path root() {
     try {
       return Files.createDirectories(Path.of(System.getProperty(PROPERTY, "bench/target/bench")));
     } catch (IOException e) {
@@ -31,7 +31,7 @@ final class BenchFolder {
    * The decoder of a 7B model, cut to some layers, with random bfloat16 weights; made when it is
    * first asked for.
    */
-  static Path decoder(int layers) {
+  public static Path decoder(int layers) {
     Path folder = root().resolve("7b-" + layers + "-layers");
     if (!Files.exists(folder)) {
       LlavaConfig config = CheckpointShape.LLAVA_7B.withLayers(layers).withTinyVision().config();

@@ -13,7 +13,7 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
 /** A benchmark's tensors and weights with random content, freed together. */
-final class DeviceScratch implements AutoCloseable {
+public final class DeviceScratch implements AutoCloseable {
   /** Numbers drawn on the host; a larger tensor repeats them. */
   private static final int MOST_DRAWN = 1 << 22;
 
@@ -21,17 +21,17 @@ final class DeviceScratch implements AutoCloseable {
   private final Deque<Runnable> closers = new ArrayDeque<>();
   private long seed = 1;
 
-  DeviceScratch(Kernels kernels) {
+  public DeviceScratch(Kernels kernels) {
     this.kernels = kernels;
   }
 
   /** Activations between -1 and 1. */
-  Tensor random(int rows, int columns) {
+  public Tensor random(int rows, int columns) {
     return random(kernels.dtype(), rows, columns);
   }
 
   /** Numbers between -1 and 1. */
-  Tensor random(DType dtype, int rows, int columns) {
+  public Tensor random(DType dtype, int rows, int columns) {
     Tensor x = empty(dtype, rows, columns);
     int drawn = Math.clamp(MOST_DRAWN / columns, 1, rows);
     seed++;
@@ -45,7 +45,7 @@ final class DeviceScratch implements AutoCloseable {
   }
 
   /** Activations of undefined content. */
-  Tensor empty(int rows, int columns) {
+  public Tensor empty(int rows, int columns) {
     return empty(kernels.dtype(), rows, columns);
   }
 
@@ -56,7 +56,7 @@ final class DeviceScratch implements AutoCloseable {
   }
 
   /** A matrix whose products with activations stay near 1. */
-  Weight weight(int rows, int columns) {
+  public Weight weight(int rows, int columns) {
     DType dtype = kernels.dtype();
     seed++;
     Arena arena = Arena.ofShared();
@@ -69,7 +69,7 @@ final class DeviceScratch implements AutoCloseable {
   }
 
   /** Row numbers, all 0. */
-  Indices indices(int count) {
+  public Indices indices(int count) {
     Indices indices = kernels.indices(new int[count]);
     closers.push(indices::close);
     return indices;

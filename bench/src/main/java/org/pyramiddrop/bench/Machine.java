@@ -37,7 +37,7 @@ public record Machine(String processor, String device, String java, String commi
   }
 
   /** Size of the largest cache that the first core uses; 32 MiB where the system does not tell. */
-  static long lastLevelCacheBytes() {
+  public static long lastLevelCacheBytes() {
     if (!Files.isDirectory(CACHES)) {
       return 32L << 20;
     }
@@ -53,7 +53,7 @@ public record Machine(String processor, String device, String java, String commi
     }
   }
 
-  static long bytes(String size) {
+  public static long bytes(String size) {
     Matcher parts = SIZE.matcher(size);
     if (!parts.matches()) {
       throw new IllegalArgumentException("a cache's size is written as 512K, not " + size);

@@ -11,25 +11,36 @@ import org.pyramiddrop.transformer.pruning.Schedule;
 /**
  * The work of parts of a decoder, taken from {@link FlopCounter} so that tables and product agree.
  */
-final class ModelWork {
+public final class ModelWork {
+  /** Drops half of each image after the first layer. */
+  public static final PruningPlan HALVE = PruningPlan.pyramid(List.of(1), 0.5);
+
+  /** Tokens of text beside a picture. */
+  public static final int TEXT_TOKENS = 60;
+
   private ModelWork() {}
 
+  /** A picture with half of the text before it, half behind it. */
+  public static PromptShape prompt(int imageTokens) {
+    return PromptShape.of(TEXT_TOKENS / 2, imageTokens, 1, TEXT_TOKENS - TEXT_TOKENS / 2);
+  }
+
   /** FLOPs of a decoder layer that no drop follows, on all tokens. */
-  static double layer(ModelShape shape, PromptShape prompt) {
+  public static double layer(ModelShape shape, PromptShape prompt) {
     return prefill(shape, 2, PruningPlan.none(), prompt)
         - prefill(shape, 1, PruningPlan.none(), prompt);
   }
 
   /** FLOPs of the layer that ends a stage and keeps half of each image's tokens. */
-  static double layerBeforeDrop(ModelShape shape, PromptShape prompt) {
-    PruningPlan halve = DecoderLayerBenchmark.HALVE;
+  public static double layerBeforeDrop(ModelShape shape, PromptShape prompt) {
+    PruningPlan halve = HALVE;
     int kept = halve.schedule(2).counts(prompt.imageTokens())[1];
     PromptShape after = PromptShape.of(prompt.textTokens(), kept, 1, 0);
     return prefill(shape, 2, halve, prompt) - prefill(shape, 1, PruningPlan.none(), after);
   }
 
   /** FLOPs of a prompt's way through the decoder, the head included, the vision tower not. */
-  static double prefill(ModelShape shape, int layers, PruningPlan plan, PromptShape prompt) {
+  public static double prefill(ModelShape shape, int layers, PruningPlan plan, PromptShape prompt) {
     return new FlopCounter(with(shape, layers), plan.schedule(layers)).prefill(prompt);
   }
 
@@ -37,14 +48,14 @@ final class ModelWork {
    * Bytes that one decode step reads: every weight once, and all keys and values, which are
    * float32.
    */
-  static double decodeStepBytes(ModelShape shape, DType dtype, int cached) {
+  public static double decodeStepBytes(ModelShape shape, DType dtype, int cached) {
     PromptShape prompt = new PromptShape(List.of(cached), List.of(), 0);
     return weightBytes(shape, dtype)
         + keyValueBytes(shape, PruningPlan.none(), prompt, 0, DType.FLOAT32);
   }
 
   /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
-  static double weightBytes(ModelShape shape, DType dtype) {
+  public static double weightBytes(ModelShape shape, DType dtype) {
     Schedule schedule = PruningPlan.none().schedule(shape.layers());
     PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
     double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
@@ -57,7 +68,7 @@ final class ModelWork {
    *
    * @param generated tokens that earlier steps have run on
    */
-  static double keyValueBytes(
+  public static double keyValueBytes(
       ModelShape shape, PruningPlan plan, PromptShape prompt, int generated, DType dtype) {
     Schedule schedule = plan.schedule(shape.layers());
     double rows = 0;
@@ -71,7 +82,7 @@ final class ModelWork {
     return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
   }
 
-  static ModelShape with(ModelShape shape, int layers) {
+  public static ModelShape with(ModelShape shape, int layers) {
     return new ModelShape(
         shape.hidden(),
         shape.intermediate(),

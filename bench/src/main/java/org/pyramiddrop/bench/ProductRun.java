@@ -15,7 +15,7 @@ import org.pyramiddrop.kernels.Weight;
 /**
  * A linear layer on the CPU over random weights outside the heap, ready to be run again and again.
  */
-final class ProductRun implements AutoCloseable {
+public final class ProductRun implements AutoCloseable {
   private final Product product;
   private final Arena arena = Arena.ofShared();
   private final Kernels kernels;
@@ -32,7 +32,7 @@ final class ProductRun implements AutoCloseable {
    * @param count how many weights take turns, so that none is still in a cache when it is read
    *     again
    */
-  ProductRun(Product product, DType dtype, int count, int threads, long seed) {
+  public ProductRun(Product product, DType dtype, int count, int threads, long seed) {
     this.product = product;
     kernels = Devices.open("cpu", threads, DType.FLOAT32);
     for (int i = 0; i < count; i++) {
@@ -47,34 +47,34 @@ final class ProductRun implements AutoCloseable {
     out = kernels.allocate(product.tokens(), product.outputs());
   }
 
-  Product product() {
+  public Product product() {
     return product;
   }
 
   /** Multiplies by the next weight. */
-  Tensor run() {
+  public Tensor run() {
     kernels.linear(x, weights.get(next), null, Activation.NONE, out);
     next = (next + 1) % weights.size();
     return out;
   }
 
   /** Multiplies by each weight once. */
-  Tensor runAll() {
+  public Tensor runAll() {
     for (int i = 0; i < weights.size(); i++) {
       run();
     }
     return out;
   }
 
-  float[] activations() {
+  public float[] activations() {
     return activations.clone();
   }
 
-  HostMatrix weight(int index) {
+  public HostMatrix weight(int index) {
     return matrices.get(index);
   }
 
-  float[] output() {
+  public float[] output() {
     return kernels.download(out);
   }
 

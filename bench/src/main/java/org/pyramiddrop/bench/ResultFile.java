@@ -7,13 +7,13 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Results as JSON, with the machine they were measured on. */
-final class ResultFile {
+public final class ResultFile {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   private ResultFile() {}
 
-  static void write(String name, Consumer<ObjectNode> content) {
+  public static void write(String name, Consumer<ObjectNode> content) {
     Machine machine = Machine.here();
     ObjectNode file = MAPPER.createObjectNode();
     file.putObject("machine")
@@ -26,7 +26,7 @@ final class ResultFile {
     MAPPER.writeValue(path, file);
   }
 
-  static void spread(ObjectNode to, Spread spread) {
+  public static void spread(ObjectNode to, Spread spread) {
     to.put("median", spread.median())
         .put("low", spread.low())
         .put("high", spread.high())

@@ -7,17 +7,17 @@ import java.util.List;
  * Rows of text in columns as wide as their widest cell: the first set to the left, the others to
  * the right.
  */
-final class Table {
+public final class Table {
   private static final String GAP = "  ";
 
   private final List<List<String>> rows = new ArrayList<>();
 
-  Table row(String... cells) {
+  public Table row(String... cells) {
     rows.add(List.of(cells));
     return this;
   }
 
-  List<String> lines() {
+  public List<String> lines() {
     int[] widths = new int[rows.getFirst().size()];
     for (List<String> row : rows) {
       for (int i = 0; i < widths.length; i++) {
@@ -28,7 +28,7 @@ final class Table {
   }
 
   /** The same as Markdown, the first row as its head. */
-  List<String> markdown() {
+  public List<String> markdown() {
     List<String> lines = new ArrayList<>();
     for (List<String> row : rows) {
       lines.add("| " + String.join(" | ", row) + " |");

@@ -19,7 +19,7 @@ class ModelWorkTest {
   @ParameterizedTest
   @ValueSource(ints = {576, 288, 144, 72})
   void aLayerIsItsProductsAndItsCausalAttention(int image) {
-    PromptShape prompt = DecoderLayerBenchmark.shape(image);
+    PromptShape prompt = ModelWork.prompt(image);
     int n = image + 60;
     double products =
         4 * new Product(n, 4096, 4096).flops() + 3 * new Product(n, 4096, 11008).flops();
@@ -35,15 +35,15 @@ class ModelWorkTest {
     PruningPlan plan = PruningPlan.pyramid(4, 0.5);
     double sum = 0;
     for (int image : new int[] {576, 288, 144}) {
-      PromptShape prompt = DecoderLayerBenchmark.shape(image);
+      PromptShape prompt = ModelWork.prompt(image);
       sum += 3 * ModelWork.layer(MODEL, prompt) + ModelWork.layerBeforeDrop(MODEL, prompt);
     }
-    PromptShape last = DecoderLayerBenchmark.shape(72);
+    PromptShape last = ModelWork.prompt(72);
     sum += 3 * ModelWork.layer(MODEL, last);
     sum += ModelWork.prefill(MODEL, 1, PruningPlan.none(), last);
     double counted =
         new FlopCounter(ModelWork.with(MODEL, 16), plan.schedule(16))
-            .prefill(DecoderLayerBenchmark.shape(576));
+            .prefill(ModelWork.prompt(576));
     assertThat(sum).isCloseTo(counted, within(counted * 1e-12));
   }
 

@@ -1,5 +1,7 @@
 package org.pyramiddrop.kernels;
 
+import java.util.Locale;
+
 /** How a weight's numbers are stored. */
 public enum DType {
   /** IEEE 754 binary32. */
@@ -18,5 +20,10 @@ public enum DType {
   /** Bytes of one number. */
   public int bytes() {
     return bytes;
+  }
+
+  /** Its usual name: {@code float32}, {@code float16} or {@code bfloat16}. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
   }
 }

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.Condition;
@@ -103,7 +102,7 @@ public final class Llava implements AutoCloseable {
     imageEncoder = resources.add(new ImageEncoder(kernels, config, weights));
     Decoder decoder = resources.add(new Decoder(kernels, config, weights));
     slots = resources.add(new Slots(kernels, decoder, Llava::refuseIfInterrupted));
-    dtype = decoder.dtype().name().toLowerCase(Locale.ROOT);
+    dtype = decoder.dtype().label();
     loadMillis = millisSince(start);
   }
 

@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.checkpoint;
 
 import java.nio.file.Path;
-import java.util.Locale;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.TextConfig;
@@ -57,7 +56,7 @@ final class ConfigFiles {
     file.put("projector_hidden_act", config.projectorActivation());
     file.put("multimodal_projector_bias", config.projectorBias());
     file.put("tie_word_embeddings", config.tieWordEmbeddings());
-    file.put("torch_dtype", dtype.name().toLowerCase(Locale.ROOT));
+    file.put("torch_dtype", dtype.label());
     ArrayNode layers = file.putArray("vision_feature_layer");
     config.visionFeatureLayers().forEach(layers::add);
     file.put("vision_feature_select_strategy", config.keepsClassToken() ? "full" : "default");

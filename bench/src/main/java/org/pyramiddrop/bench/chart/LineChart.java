@@ -1,0 +1,183 @@
+package org.pyramiddrop.bench.chart;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Shape;
+import java.awt.geom.Ellipse2D;
+import java.awt.geom.Rectangle2D;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jfree.chart.ChartUtils;
+import org.jfree.chart.JFreeChart;
+import org.jfree.chart.axis.NumberAxis;
+import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.plot.XYPlot;
+import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
+import org.jfree.chart.title.LegendTitle;
+import org.jfree.chart.ui.RectangleEdge;
+import org.jfree.data.xy.XYSeries;
+import org.jfree.data.xy.XYSeriesCollection;
+
+/** Lines over a number, drawn into a PNG file. */
+public final class LineChart {
+  private static final int WIDTH = 900;
+  private static final int HEIGHT = 560;
+  private static final float LINE = 2.5f;
+  private static final float GUIDE = 1.5f;
+  private static final double MARK = 9;
+
+  /** Told apart by colour-blind eyes too (Okabe and Ito 2008). */
+  private static final List<Color> COLOURS =
+      List.of(
+          new Color(0x0072B2),
+          new Color(0xD55E00),
+          new Color(0x009E73),
+          new Color(0xCC79A7),
+          new Color(0xE69F00),
+          new Color(0x56B4E9));
+
+  private static final Color GUIDE_COLOUR = new Color(0x888888);
+
+  private final String title;
+  private final String across;
+  private final String up;
+  private final List<Line> lines = new ArrayList<>();
+  private boolean fromRight;
+
+  /** A point of a line. */
+  public record Point(double x, double y) {}
+
+  private enum Look {
+    LINE,
+    MARKS,
+    GUIDE
+  }
+
+  private record Line(String name, List<Point> points, Look look) {}
+
+  /**
+   * An empty chart.
+   *
+   * @param across what the horizontal axis counts
+   * @param up what the vertical axis counts
+   */
+  public LineChart(String title, String across, String up) {
+    this.title = title;
+    this.across = across;
+    this.up = up;
+  }
+
+  /** Adds marked points and the line through them, in the order of x. */
+  public LineChart line(String name, List<Point> points) {
+    return add(name, points, Look.LINE);
+  }
+
+  /** Adds marked points without a line. */
+  public LineChart marks(String name, List<Point> points) {
+    return add(name, points, Look.MARKS);
+  }
+
+  /** Adds a thin dashed line to compare with. */
+  public LineChart guide(String name, List<Point> points) {
+    return add(name, points, Look.GUIDE);
+  }
+
+  private LineChart add(String name, List<Point> points, Look look) {
+    for (Point point : points) {
+      if (!Double.isFinite(point.x()) || !Double.isFinite(point.y())) {
+        throw new IllegalArgumentException(name + " has the point " + point);
+      }
+    }
+    lines.add(new Line(name, List.copyOf(points), look));
+    return this;
+  }
+
+  /** Lets the horizontal axis begin with its largest number. */
+  public LineChart fromLargest() {
+    fromRight = true;
+    return this;
+  }
+
+  /**
+   * Draws the chart.
+   *
+   * @throws ChartException if it can't be written, or this machine has no font
+   */
+  public void write(Path png) {
+    try {
+      ChartUtils.saveChartAsPNG(png.toFile(), draw(), WIDTH, HEIGHT);
+    } catch (IOException e) {
+      throw new ChartException(png + " can't be written: " + e.getMessage(), e);
+    } catch (InternalError | NoClassDefFoundError e) {
+      // What Java throws where the system has no fontconfig or no font at all.
+      throw new ChartException(
+          png + " can't be drawn without a font; install fontconfig and a font such as DejaVu", e);
+    }
+  }
+
+  private JFreeChart draw() {
+    XYSeriesCollection data = new XYSeriesCollection();
+    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer();
+    int colour = 0;
+    for (int i = 0; i < lines.size(); i++) {
+      Line line = lines.get(i);
+      XYSeries series = new XYSeries(line.name(), true, true);
+      line.points().forEach(point -> series.add(point.x(), point.y()));
+      data.addSeries(series);
+      boolean guide = line.look() == Look.GUIDE;
+      renderer.setSeriesLinesVisible(i, line.look() != Look.MARKS);
+      renderer.setSeriesShapesVisible(i, !guide);
+      renderer.setSeriesShape(i, mark(i));
+      renderer.setSeriesPaint(i, guide ? GUIDE_COLOUR : COLOURS.get(colour % COLOURS.size()));
+      renderer.setSeriesStroke(
+          i,
+          guide
+              ? new BasicStroke(
+                  GUIDE,
+                  BasicStroke.CAP_BUTT,
+                  BasicStroke.JOIN_ROUND,
+                  1,
+                  new float[] {6, 5}, // on and off, in pixels
+                  0)
+              : new BasicStroke(LINE));
+      if (!guide) {
+        colour++;
+      }
+    }
+    NumberAxis x = axis(across);
+    x.setInverted(fromRight);
+    XYPlot plot = new XYPlot(data, x, axis(up), renderer);
+    plot.setBackgroundPaint(Color.WHITE);
+    plot.setDomainGridlinePaint(Color.LIGHT_GRAY);
+    plot.setRangeGridlinePaint(Color.LIGHT_GRAY);
+    plot.setOutlineVisible(false);
+    JFreeChart chart = new JFreeChart(title, font(Font.BOLD, 18), plot, true);
+    chart.setBackgroundPaint(Color.WHITE);
+    LegendTitle legend = chart.getLegend();
+    legend.setPosition(RectangleEdge.BOTTOM);
+    legend.setItemFont(font(Font.PLAIN, 14));
+    legend.setFrame(BlockBorder.NONE);
+    return chart;
+  }
+
+  private static NumberAxis axis(String label) {
+    NumberAxis axis = new NumberAxis(label);
+    axis.setAutoRangeIncludesZero(false);
+    axis.setLabelFont(font(Font.PLAIN, 15));
+    axis.setTickLabelFont(font(Font.PLAIN, 13));
+    return axis;
+  }
+
+  private static Shape mark(int series) {
+    return series % 2 == 0
+        ? new Ellipse2D.Double(-MARK / 2, -MARK / 2, MARK, MARK)
+        : new Rectangle2D.Double(-MARK / 2, -MARK / 2, MARK, MARK);
+  }
+
+  private static Font font(int style, int size) {
+    return new Font(Font.SANS_SERIF, style, size);
+  }
+}

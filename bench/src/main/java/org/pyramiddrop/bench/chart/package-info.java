@@ -1,0 +1,5 @@
+/** Charts of results. */
+@NullMarked
+package org.pyramiddrop.bench.chart;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,127 @@
+package org.pyramiddrop.bench.gpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Times operations on a device, each with its rivals in turn. */
+final class GpuTimes {
+  private static final int WARM_UP = 3;
+
+  private final Kernels kernels;
+  private final @Nullable TorchSide torch;
+  private final int repeats;
+  private final int runs;
+
+  /**
+   * Prepares.
+   *
+   * @param torch PyTorch's side, if there is one
+   * @param repeats runs of an operation in one recording
+   * @param runs how often each recording is timed
+   */
+  GpuTimes(Kernels kernels, @Nullable TorchSide torch, int repeats, int runs) {
+    this.kernels = kernels;
+    this.torch = torch;
+    this.repeats = repeats;
+    this.runs = runs;
+  }
+
+  /** Microseconds of one operation: our kernel's, cuBLASLt's and PyTorch's. */
+  record Times(
+      GpuOperation operation, Spread own, Optional<Spread> cublas, Optional<Spread> torch) {}
+
+  /** Times one operation; whoever takes part runs in turn with the others. */
+  Times time(GpuOperation operation) {
+    List<Double> own = new ArrayList<>();
+    List<Double> cublas = new ArrayList<>();
+    List<Double> theirs = new ArrayList<>();
+    try (RepeatedRun first = new RepeatedRun(kernels, operation::own, repeats);
+        @Nullable RepeatedRun second = cublas(operation)) {
+      @Nullable TorchSide other = prepared(operation);
+      for (int i = 0; i < WARM_UP + runs; i++) {
+        boolean counts = i >= WARM_UP;
+        note(own, counts, first.micros());
+        if (second != null) {
+          note(cublas, counts, second.micros());
+        }
+        if (other != null) {
+          note(theirs, counts, other.millis() * 1e3);
+        }
+      }
+    }
+    return new Times(operation, Spread.of(own), spread(cublas), spread(theirs));
+  }
+
+  private @Nullable RepeatedRun cublas(GpuOperation operation) {
+    return operation.cublas().map(this::plain).orElse(null);
+  }
+
+  private RepeatedRun plain(Product product) {
+    return new RepeatedRun(
+        kernels, (k, s) -> GpuOperation.product(k, s, product, Activation.NONE), repeats);
+  }
+
+  private @Nullable TorchSide prepared(GpuOperation operation) {
+    Optional<ObjectNode> request = operation.request();
+    if (torch == null || request.isEmpty()) {
+      return null;
+    }
+    torch.prepare(request.get().put("repeats", repeats));
+    return torch;
+  }
+
+  private static void note(List<Double> times, boolean counts, double time) {
+    if (counts) {
+      times.add(time);
+    }
+  }
+
+  private static Optional<Spread> spread(List<Double> times) {
+    return times.isEmpty() ? Optional.empty() : Optional.of(Spread.of(times));
+  }
+
+  /**
+   * What the device itself reaches: a square product and a copy.
+   *
+   * @param side rows, inputs and outputs of the product
+   * @param copiedRows rows of as many numbers that the copy reads and writes
+   */
+  Ceilings reached(int side, int copiedRows) {
+    Product square = new Product(side, side, side);
+    double product;
+    try (RepeatedRun run = plain(square)) {
+      product = median(run);
+    }
+    double copy;
+    try (RepeatedRun run =
+        new RepeatedRun(
+            kernels,
+            (k, s) -> {
+              Tensor from = s.random(copiedRows, side);
+              Tensor to = s.empty(copiedRows, side);
+              return () -> k.copy(from, to);
+            },
+            repeats)) {
+      copy = median(run);
+    }
+    double bytes = 2.0 * copiedRows * side * kernels.dtype().bytes();
+    return new Ceilings(square.flops() / product / 1e6, bytes / copy / 1e6);
+  }
+
+  private double median(RepeatedRun run) {
+    List<Double> times = new ArrayList<>();
+    for (int i = 0; i < WARM_UP + runs; i++) {
+      note(times, i >= WARM_UP, run.micros());
+    }
+    return Spread.of(times).median();
+  }
+}

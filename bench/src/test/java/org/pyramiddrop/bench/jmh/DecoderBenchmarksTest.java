@@ -1,0 +1,131 @@
+package org.pyramiddrop.bench.jmh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.VisionConfig;
+import org.pyramiddrop.transformer.StandaloneDecoder;
+import org.pyramiddrop.transformer.WeightType;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+class DecoderBenchmarksTest {
+  private static final CheckpointShape TINY =
+      new CheckpointShape(
+          3, 64, 96, 4, 2, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
+  private static final PromptShape PROMPT = PromptShape.of(4, 16, 1, 5);
+
+  @TempDir private static Path folder;
+  private static StandaloneDecoder decoder;
+
+  @BeforeAll
+  static void open() {
+    Path checkpoint = folder.resolve("tiny");
+    RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
+    decoder = StandaloneDecoder.open(checkpoint, WeightType.AUTO, 2);
+  }
+
+  @AfterAll
+  static void close() {
+    decoder.close();
+  }
+
+  @Test
+  void oneLayerAloneIsTheReferencesLayer() {
+    float[] before;
+    float[] after;
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 1)) {
+      try (StandaloneDecoder.Prefill prefill = prompt.start(PruningPlan.none())) {
+        before = prefill.hidden();
+        prefill.run(1);
+        after = prefill.hidden();
+        assertThat(prefill.layerMillis()).hasSize(1);
+      }
+    }
+    double[] expected = LayerReference.run(folder.resolve("tiny"), TINY, 0, before);
+    assertThat(after).hasSize(25 * 64);
+    for (int i = 0; i < expected.length; i++) {
+      assertThat((double) after[i]).as("element %d", i).isCloseTo(expected[i], within(1e-4));
+    }
+  }
+
+  @Test
+  void aLayerThatEndsAStageKeepsHalfOfThePicture() {
+    float[] whole = hidden(PruningPlan.none(), 1);
+    float[] halved = hidden(ModelWork.HALVE, 1);
+    List<List<Float>> rows = rows(whole);
+    List<List<Float>> kept = rows(halved);
+    assertThat(kept).hasSize(17);
+    // Kept tokens come out as the whole layer has them, but for the order of sums; text stays where
+    // it was.
+    int at = 0;
+    for (List<Float> row : kept) {
+      while (at < rows.size() && !close(rows.get(at), row)) {
+        at++;
+      }
+      assertThat(at).isLessThan(rows.size());
+    }
+    assertThat(close(kept.get(3), rows.get(3))).isTrue();
+    assertThat(close(kept.get(12), rows.get(20))).isTrue();
+  }
+
+  @Test
+  void aWholePrefillIsItsLayersOneAfterTheOther() {
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 1);
+        StandaloneDecoder.Prefill prefill = prompt.start(PruningPlan.none())) {
+      float[] logits = prefill.run();
+      assertThat(logits).hasSize(512);
+      assertFinite(logits);
+      assertThat(prefill.layerMillis()).hasSize(3);
+    }
+  }
+
+  @Test
+  void decodeStepsReadTheCacheTheyWereGiven() {
+    try (StandaloneDecoder.Decoding first = decoder.decoding(9, 2, 1);
+        StandaloneDecoder.Decoding same = decoder.decoding(9, 2, 1);
+        StandaloneDecoder.Decoding other = decoder.decoding(9, 2, 2)) {
+      float[] logits = first.step();
+      assertFinite(logits);
+      assertThat(same.step()).containsExactly(logits);
+      assertThat(other.step()).isNotEqualTo(logits);
+      assertThat(first.step()).isNotEqualTo(logits);
+    }
+  }
+
+  private static float[] hidden(PruningPlan plan, int layers) {
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 1);
+        StandaloneDecoder.Prefill prefill = prompt.start(plan)) {
+      prefill.run(layers);
+      return prefill.hidden();
+    }
+  }
+
+  private static List<List<Float>> rows(float[] values) {
+    return IntStream.range(0, values.length / 64)
+        .mapToObj(r -> IntStream.range(r * 64, r * 64 + 64).mapToObj(i -> values[i]).toList())
+        .toList();
+  }
+
+  private static boolean close(List<Float> a, List<Float> b) {
+    return IntStream.range(0, a.size()).allMatch(i -> Math.abs(a.get(i) - b.get(i)) < 1e-4);
+  }
+
+  private static void assertFinite(float[] values) {
+    assertThat(IntStream.range(0, values.length).allMatch(i -> Float.isFinite(values[i])))
+        .as("all finite in %s", Arrays.toString(values))
+        .isTrue();
+  }
+}
