@@ -20,8 +20,8 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
- * A checkpoint's decoder on the CPU without vision tower and tokenizer, fed with random prompts:
- * what benchmarks measure. It stands in this package because the decoder is not public.
+ * A checkpoint's decoder without vision tower and tokenizer, fed with random prompts: what
+ * benchmarks measure. It stands in this package because the decoder is not public.
  */
 public final class StandaloneDecoder implements AutoCloseable {
   private static final double NANOS_PER_MILLI = 1e6;
@@ -31,20 +31,38 @@ public final class StandaloneDecoder implements AutoCloseable {
   private final Decoder decoder;
   private final Resources resources;
 
-  private StandaloneDecoder(Path folder, WeightType dtype, int threads, Resources resources) {
+  /** Opens a device; the decoder closes it. */
+  @FunctionalInterface
+  public interface Device {
+    /**
+     * Opens it.
+     *
+     * @param activations the type that the checkpoint's decoder computes in
+     */
+    Kernels open(DType activations);
+  }
+
+  private StandaloneDecoder(Path folder, WeightType dtype, Device device, Resources resources) {
     this.resources = resources;
     config = LlavaConfig.read(folder);
     Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
-    kernels = resources.add(Devices.open("cpu", threads, DType.FLOAT32));
-    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, dtype));
+    kernels = resources.add(device.open(WeightStore.activations(checkpoint, dtype)));
+    // A GPU converts what it is handed; the CPU computes with weights as it gets them.
+    WeightType handed = kernels.replays() ? WeightType.AUTO : dtype;
+    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
     decoder = resources.add(new Decoder(kernels, config, weights));
   }
 
-  /** Opens the decoder of a model folder. */
+  /** Opens the decoder of a model folder on the CPU. */
   public static StandaloneDecoder open(Path folder, WeightType dtype, int threads) {
+    return open(folder, dtype, activations -> Devices.open("cpu", threads, activations));
+  }
+
+  /** Opens the decoder of a model folder on a device. */
+  public static StandaloneDecoder open(Path folder, WeightType dtype, Device device) {
     Resources resources = new Resources();
     try {
-      return new StandaloneDecoder(folder, dtype, threads, resources);
+      return new StandaloneDecoder(folder, dtype, device, resources);
     } catch (RuntimeException | Error e) {
       resources.closeAfter(e);
       throw e;
