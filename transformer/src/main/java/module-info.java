@@ -5,6 +5,7 @@ module org.pyramiddrop.transformer {
   requires transitive org.pyramiddrop.loader;
 
   exports org.pyramiddrop.transformer;
+  exports org.pyramiddrop.transformer.drawing;
   exports org.pyramiddrop.transformer.generation;
   exports org.pyramiddrop.transformer.pruning;
 }

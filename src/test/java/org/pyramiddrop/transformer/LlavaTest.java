@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
@@ -11,6 +12,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.generation.Sampling;
@@ -207,6 +209,60 @@ final class LlavaTest {
         tokens += text + image + 11;
       }
       assertThat(answer.kvBytes()).isEqualTo(tokens * 2 * 2 * 10 * Float.BYTES);
+    }
+  }
+
+  @Test
+  void attentionMapsExplainWhichTokensStay() {
+    PruningPlan plan = PruningPlan.pyramid(List.of(3), 0.4);
+    try (Llava model = load()) {
+      Question twoImages = FIXTURE.question("twoImages");
+      List<Stage> stages = model.ask(twoImages, TWELVE.withPruning(plan)).stages();
+      AttentionMap map = model.attention(twoImages, List.of(2)).getFirst();
+      assertThat(map.images()).hasSize(2);
+      for (int i = 0; i < 2; i++) {
+        List<Float> attention = map.images().get(i);
+        List<Integer> kept = stages.get(1).kept().get(i);
+        List<Integer> highest =
+            IntStream.range(0, attention.size())
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer token) -> -attention.get(token)))
+                .limit(kept.size())
+                .sorted()
+                .toList();
+        assertThat(kept).isEqualTo(highest).hasSizeLessThan(attention.size());
+      }
+    }
+  }
+
+  @Test
+  void refusesAttentionOfALayerThereIsNot() {
+    try (Llava model = load()) {
+      int layers = model.config().text().layers();
+      assertThatThrownBy(() -> model.attention(question(), List.of(0, layers)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("there is no layer %d; the decoder has 0 to %d", layers, layers - 1);
+    }
+  }
+
+  @Test
+  void anInterruptEndsTheLookAndTheModelGoesOn() {
+    try (Llava model = load()) {
+      Thread.currentThread().interrupt();
+      assertThatThrownBy(() -> model.attention(question(), List.of(0)))
+          .isInstanceOf(CancellationException.class);
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(model.ask(question(), TWELVE).tokenIds()).hasSize(12);
+    }
+  }
+
+  @Test
+  void answersWithoutAnyImageTokenLeft() {
+    try (Llava model = load()) {
+      PruningPlan plan = PruningPlan.explicit(List.of(1, 3), List.of(0.5, 0.0));
+      Answer answer = model.ask(question(), TWELVE.withPruning(plan));
+      assertThat(answer.stages().get(2).kept()).containsExactly(List.of());
+      assertThat(answer.tokenIds()).hasSize(12);
     }
   }
 

@@ -120,7 +120,7 @@ final class LoadedModel implements AutoCloseable {
   /** Puts a question's pictures into a slot. */
   void fill(Slot slot, Question question) {
     IntStream.range(0, question.pictures().size())
-        .forEach(i -> embed(question.pictures().get(i), slot.image(i)));
+        .forEach(i -> embed(question.pictures().get(i), slot.images().get(i)));
   }
 
   /** Reads the prompt, takes steps, and returns all tokens. */

@@ -96,12 +96,18 @@ final class ReferenceTest {
       return fixture.ints(tensor).stream().mapToInt(Integer::intValue).toArray();
     }
 
-    /** The embedded prompt, from the reference's pixels. */
-    Tensor merged(String prompt) {
+    /** Embeddings of a prompt's images, from the reference's pixels; the caller closes them. */
+    List<Tensor> images(String prompt) {
       List<Tensor> images = new ArrayList<>();
       for (JsonNode file : fixture.json().get("prompts").get(prompt).get("pictures")) {
         images.add(embeddings(file.asString().contains("wide") ? 0 : 1));
       }
+      return images;
+    }
+
+    /** The embedded prompt, from the reference's pixels. */
+    Tensor merged(String prompt) {
+      List<Tensor> images = images(prompt);
       Prompt expanded = prompt(prompt);
       assertThat(images).hasSize(expanded.images().size());
       try (Indices ids = kernels.indices(expanded.ids())) {
@@ -314,6 +320,41 @@ final class ReferenceTest {
         drop++;
       }
       assertThat(stages).hasSize(drop + 1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void attentionMapsAreWhatTheReferenceRanksBy(String name, String pruned) {
+    try (Parts parts = new Parts(name, false)) {
+      JsonNode expected = parts.fixture.pruned(pruned);
+      if (parts.fixture.plan(pruned).ranking() != Ranking.STAGE_END) {
+        return; // The next stage's own scores, which no layer's attention has.
+      }
+      int layer = expected.get("drops").get(0).get("afterLayer").asInt() - 1;
+      String promptName = expected.get("prompt").asString();
+      List<Tensor> images = parts.images(promptName);
+      try {
+        AttentionMaps maps =
+            new AttentionMaps(
+                parts.kernels,
+                parts.decoder,
+                parts.prompt(promptName),
+                List.of(parts.decoder.layers() - 1, layer));
+        List<AttentionMap> all = maps.run(images, () -> {});
+        assertThat(all.getFirst().layer()).isEqualTo(layer);
+        assertThat(all.getLast().layer()).isEqualTo(parts.decoder.layers() - 1);
+        assertThat(all.getFirst().images()).hasSameSizeAs(images);
+        for (int i = 0; i < images.size(); i++) {
+          List<Float> attention = all.getFirst().images().get(i);
+          float[] actual = new float[attention.size()];
+          IntStream.range(0, actual.length).forEach(token -> actual[token] = attention.get(token));
+          String tensor = pruned + ".scores.0." + i;
+          assertClose(tensor, actual, parts.fixture.floats(tensor), 1e-5);
+        }
+      } finally {
+        images.forEach(Tensor::close);
+      }
     }
   }
 

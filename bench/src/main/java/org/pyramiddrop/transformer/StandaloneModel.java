@@ -161,7 +161,7 @@ public final class StandaloneModel implements AutoCloseable {
       slot = new Slot(kernels, decoder, new Slot.Shape(tokens, spans, plan, further), () -> {});
       for (int i = 0; i < spans.size(); i++) {
         try (RandomPicture picture = picture(seed + i)) {
-          encoder.encode(picture.pixels, slot.image(i));
+          encoder.encode(picture.pixels, slot.images().get(i));
         }
       }
     }

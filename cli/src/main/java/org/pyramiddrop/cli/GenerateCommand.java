@@ -8,7 +8,6 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
-import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.Answer;
@@ -18,6 +17,7 @@ import org.pyramiddrop.transformer.LoadOptions;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.Question;
 import org.pyramiddrop.transformer.WeightType;
+import org.pyramiddrop.transformer.drawing.Overlay;
 import org.pyramiddrop.transformer.generation.Sampling;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -139,7 +139,7 @@ final class GenerateCommand implements Callable<Integer> {
     LlavaConfig config = ModelFolder.config(model);
     options.pruning().schedule(config.text().layers());
     if (overlay != null) {
-      Overlay.check(overlay, config, images.size());
+      OverlayFile.check(overlay, config, images.size());
     }
     checkBackend();
     List<Picture> pictures = images.stream().map(Picture::read).toList();
@@ -164,10 +164,11 @@ final class GenerateCommand implements Callable<Integer> {
               });
       progress.close();
       if (overlay != null) {
-        ImageProcessor processor = ImageProcessor.read(model, config.vision());
-        List<Picture> views = pictures.stream().map(processor::view).toList();
-        Overlay.write(
-            overlay, views, answer.stages(), config.text().layers(), config.vision().patchSize());
+        List<Picture> views = pictures.stream().map(llava::view).toList();
+        OverlayFile.write(
+            overlay,
+            Overlay.draw(
+                views, answer.stages(), config.text().layers(), config.vision().patchSize()));
       }
       print(answer, llava);
     }

@@ -16,17 +16,10 @@ final class Pyramid {
       int tokens = stages.get(i).imageTokens();
       table.row(
           Integer.toString(i),
-          layers(stages, i, layers),
+          Stage.layers(stages, i, layers),
           Integer.toString(tokens),
           String.format(Locale.ROOT, "%.1f%%", 100 * tokens / all));
     }
     return table.lines();
-  }
-
-  /** The layers of a stage: {@code 8-15}, or {@code 8} where it has only one. */
-  static String layers(List<Stage> stages, int stage, int layers) {
-    int first = stages.get(stage).firstLayer();
-    int end = stage + 1 < stages.size() ? stages.get(stage + 1).firstLayer() : layers;
-    return first == end - 1 ? Integer.toString(first) : first + "-" + (end - 1);
   }
 }

@@ -142,7 +142,7 @@ class PyramidDropCommandTest {
             "x.png",
             "--overlay",
             folder.resolve("o.png").toString()),
-        "--overlay needs a model with one image token a patch; this one is llava_next");
+        "an overlay needs a model with one image token a patch; this one is llava_next");
   }
 
   @Test

@@ -233,6 +233,30 @@ final class Decoder implements AutoCloseable {
     }
   }
 
+  /**
+   * The last token's query in a layer that has yet to run.
+   *
+   * @param out 1 × {@link #queryColumns}
+   */
+  void lastQuery(int layer, Sequence sequence, Tensor out) {
+    int last = sequence.length() - 1;
+    DecoderLayer weights = layers.get(layer);
+    try (Tensor normed = kernels.allocate(1, config.hiddenSize())) {
+      kernels.rmsNorm(
+          sequence.hidden().rows(last, 1), weights.inputNorm(), config.rmsNormEps(), normed);
+      queries(weights, normed, sequence.positions().part(last, 1), out);
+    }
+  }
+
+  /**
+   * Scores what a layer's cache holds as a ranking does.
+   *
+   * @param scores out: 1 × keys, float32
+   */
+  void score(Tensor query, KeyValueCache.Layer cache, Tensor scores) {
+    kernels.scoreTokens(query, heads, rows(cache, scores.columns()).keys(), scores);
+  }
+
   private void lastTokenOnly(DecoderLayer layer, Sequence sequence, KeyValueCache.Layer cache) {
     Tensor x = sequence.hidden();
     KeyValueCache.Layer held = rows(cache, x.rows());
@@ -343,6 +367,11 @@ final class Decoder implements AutoCloseable {
 
   int hiddenSize() {
     return config.hiddenSize();
+  }
+
+  /** Columns of a token's query, all heads side by side. */
+  int queryColumns() {
+    return heads.queryColumns();
   }
 
   int vocabulary() {

@@ -21,6 +21,7 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
@@ -55,6 +56,7 @@ public final class Llava implements AutoCloseable {
   private final LlavaConfig config;
   private final Kernels kernels;
   private final ImageEncoder imageEncoder;
+  private final Decoder decoder;
   private final Slots slots;
   private final ImageProcessor imageProcessor;
   private final Tokenizer tokenizer;
@@ -100,7 +102,7 @@ public final class Llava implements AutoCloseable {
     WeightType handed = backend.equals("cpu") ? options.dtype() : WeightType.AUTO;
     WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
     imageEncoder = resources.add(new ImageEncoder(kernels, config, weights));
-    Decoder decoder = resources.add(new Decoder(kernels, config, weights));
+    decoder = resources.add(new Decoder(kernels, config, weights));
     slots = resources.add(new Slots(kernels, decoder, Llava::refuseIfInterrupted));
     dtype = decoder.dtype().label();
     loadMillis = millisSince(start);
@@ -169,11 +171,6 @@ public final class Llava implements AutoCloseable {
     try {
       Prompt prompt = prompt(question);
       int room = config.text().maxPositions() - prompt.length();
-      if (room < 1) {
-        throw new IllegalArgumentException(
-            "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
-                .formatted(prompt.length(), prompt.imageTokens(), config.text().maxPositions()));
-      }
       prompt.images().forEach(image -> schedule.counts(image.count()));
       return answer(
           question, prompt, schedule, options, Math.min(room, options.maxTokens()), listener);
@@ -182,7 +179,51 @@ public final class Llava implements AutoCloseable {
     }
   }
 
+  /**
+   * Says how much attention the prompt's last token pays each image token: what image tokens are
+   * ranked by, layer by layer, when none has been dropped.
+   *
+   * @param layers decoder layers, from 0
+   * @return a map for each of these layers, shallow ones first
+   * @throws IllegalArgumentException if there is no such layer, or the question can't be asked
+   * @throws CancellationException if the thread is interrupted
+   * @throws IllegalStateException if the model is closed
+   */
+  public List<AttentionMap> attention(Question question, List<Integer> layers) {
+    for (int layer : layers) {
+      if (layer < 0 || layer >= decoder.layers()) {
+        throw new IllegalArgumentException(
+            "there is no layer %d; the decoder has 0 to %d".formatted(layer, decoder.layers() - 1));
+      }
+    }
+    enter();
+    Resources images = new Resources();
+    try {
+      Prompt prompt = prompt(question);
+      List<Tensor> embeddings = new ArrayList<>();
+      for (Prompt.Span image : prompt.images()) {
+        embeddings.add(
+            onDevice(() -> images.add(kernels.allocate(image.count(), decoder.hiddenSize()))));
+      }
+      encode(question.pictures(), embeddings);
+      AttentionMaps maps = new AttentionMaps(kernels, decoder, prompt, layers);
+      return onDevice(() -> maps.run(embeddings, Llava::refuseIfInterrupted));
+    } finally {
+      leave(images);
+    }
+  }
+
   private Prompt prompt(Question question) {
+    Prompt prompt = expanded(question);
+    if (prompt.length() >= config.text().maxPositions()) {
+      throw new IllegalArgumentException(
+          "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
+              .formatted(prompt.length(), prompt.imageTokens(), config.text().maxPositions()));
+    }
+    return prompt;
+  }
+
+  private Prompt expanded(Question question) {
     String text = question.prompt();
     if (!question.raw()) {
       if (text.contains(IMAGE)) {
@@ -220,15 +261,7 @@ public final class Llava implements AutoCloseable {
     try {
       refuseIfInterrupted();
       long start = System.nanoTime();
-      for (int i = 0; i < question.pictures().size(); i++) {
-        Tensor to = slot.image(i);
-        Pixels pixels = imageProcessor.process(question.pictures().get(i));
-        refuseIfInterrupted();
-        onDevice(() -> {
-          imageEncoder.encode(pixels, to);
-          return to;
-        });
-      }
+      encode(question.pictures(), slot.images());
       final double visionMillis = millisSince(start);
       start = System.nanoTime();
       Sampler sampler = new Sampler(options.sampling());
@@ -257,6 +290,18 @@ public final class Llava implements AutoCloseable {
     }
     giveBack(slot);
     return answer;
+  }
+
+  private void encode(List<Picture> pictures, List<Tensor> embeddings) {
+    for (int i = 0; i < pictures.size(); i++) {
+      Tensor to = embeddings.get(i);
+      Pixels pixels = imageProcessor.process(pictures.get(i));
+      refuseIfInterrupted();
+      onDevice(() -> {
+        imageEncoder.encode(pixels, to);
+        return to;
+      });
+    }
   }
 
   /** What a prefill leaves on the host. */
@@ -348,8 +393,13 @@ public final class Llava implements AutoCloseable {
   }
 
   private void leave() {
+    leave(new Resources());
+  }
+
+  /** Lets a question go, with what it held on the device. */
+  private void leave(Resources held) {
     device.lock();
-    try {
+    try (held) {
       asking.remove(Thread.currentThread());
       lastLeft.signalAll();
     } finally {
@@ -394,6 +444,11 @@ public final class Llava implements AutoCloseable {
 
   // What it is
   // --------------------------------------------------------------------------------------
+
+  /** A picture as the vision tower sees it: cut and resized to the tower's square. */
+  public Picture view(Picture picture) {
+    return imageProcessor.view(picture);
+  }
 
   /** What the checkpoint's configuration says. */
   public LlavaConfig config() {

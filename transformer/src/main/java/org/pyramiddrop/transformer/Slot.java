@@ -87,9 +87,9 @@ final class Slot implements AutoCloseable {
     return shape;
   }
 
-  /** Where an image's embeddings go before a prefill. */
-  Tensor image(int index) {
-    return images.get(index);
+  /** Where the images' embeddings go before a prefill. */
+  List<Tensor> images() {
+    return List.copyOf(images);
   }
 
   /** Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN. */

@@ -16,4 +16,15 @@ public record Stage(int firstLayer, int imageTokens, List<List<Integer>> kept) {
   public Stage {
     kept = kept.stream().map(List::copyOf).toList();
   }
+
+  /**
+   * The layers of one of an answer's stages: {@code 8-15}, or {@code 8} where it has only one.
+   *
+   * @param layers the decoder's number of layers
+   */
+  public static String layers(List<Stage> stages, int stage, int layers) {
+    int first = stages.get(stage).firstLayer();
+    int end = stage + 1 < stages.size() ? stages.get(stage + 1).firstLayer() : layers;
+    return first == end - 1 ? Integer.toString(first) : first + "-" + (end - 1);
+  }
 }

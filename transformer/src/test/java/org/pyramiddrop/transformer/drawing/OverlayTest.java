@@ -1,16 +1,11 @@
-package org.pyramiddrop.cli;
+package org.pyramiddrop.transformer.drawing;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.awt.image.BufferedImage;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.Stage;
 
@@ -33,13 +28,13 @@ class OverlayTest {
   void everyPixelOfEveryPanelIsKeptOrDimmedOrGrid() {
     BufferedImage drawn = Overlay.draw(views, stages, 8, PATCH);
 
-    assertThat(drawn.getWidth()).isEqualTo(Overlay.GAP + 3 * (PANEL + Overlay.GAP));
-    assertThat(drawn.getHeight()).isEqualTo(Overlay.GAP + 2 * (PANEL + Overlay.CAPTION));
+    assertThat(drawn.getWidth()).isEqualTo(Canvas.GAP + 3 * (PANEL + Canvas.GAP));
+    assertThat(drawn.getHeight()).isEqualTo(Canvas.GAP + 2 * (PANEL + Canvas.CAPTION));
     for (int image = 0; image < 2; image++) {
       for (int stage = 0; stage < 3; stage++) {
         List<Integer> kept = stages.get(stage).kept().get(image);
-        int left = Overlay.GAP + stage * (PANEL + Overlay.GAP);
-        int top = Overlay.GAP + image * (PANEL + Overlay.CAPTION);
+        int left = Canvas.GAP + stage * (PANEL + Canvas.GAP);
+        int top = Canvas.GAP + image * (PANEL + Canvas.CAPTION);
         for (int y = 0; y < PANEL; y++) {
           for (int x = 0; x < PANEL; x++) {
             int row = y / SCALE / PATCH;
@@ -48,7 +43,7 @@ class OverlayTest {
             int colour = views.get(image).rgb(x / SCALE, y / SCALE);
             int expected = stays ? colour : Overlay.dimmed(colour);
             if (x % (SCALE * PATCH) == 0 || y % (SCALE * PATCH) == 0) {
-              expected = Overlay.grid(expected);
+              expected = Canvas.grid(expected);
             }
             if ((drawn.getRGB(left + x, top + y) & 0xFFFFFF) != expected) {
               throw new AssertionError(
@@ -65,7 +60,7 @@ class OverlayTest {
     assertThat(Overlay.dimmed(0xFFFFFF)).isEqualTo(0x7F7F7F);
     assertThat(Overlay.dimmed(0x000000)).isEqualTo(0x404040);
     assertThat(Overlay.dimmed(0x00FF00)).isEqualTo(0x656565);
-    assertThat(Overlay.grid(0xFF8004)).isEqualTo(0xC06003);
+    assertThat(Canvas.grid(0xFF8004)).isEqualTo(0xC06003);
   }
 
   @Test
@@ -78,28 +73,9 @@ class OverlayTest {
     assertThat(caption(drawn, 2, 1)).isEqualTo(ink("layer 7: 0 of 4"));
   }
 
-  @Test
-  void theFileIsThePictureDrawn(@TempDir Path folder) throws IOException {
-    Path file = folder.resolve("overlay.png");
-    Overlay.write(file, views, stages, 8, PATCH);
-
-    BufferedImage read = ImageIO.read(file.toFile());
-    BufferedImage drawn = Overlay.draw(views, stages, 8, PATCH);
-    assertThat(pixels(read)).isEqualTo(pixels(drawn));
-  }
-
-  @Test
-  void aFileThatCantBeWrittenIsAFailedRun(@TempDir Path folder) {
-    Path file = folder.resolve("gone").resolve("overlay.png");
-
-    assertThatThrownBy(() -> Overlay.write(file, views, stages, 8, PATCH))
-        .isInstanceOf(RunFailed.class)
-        .hasMessageStartingWith("--overlay " + file);
-  }
-
   private static String caption(BufferedImage drawn, int stage, int image) {
-    int left = Overlay.GAP + stage * (PANEL + Overlay.GAP);
-    int top = Overlay.GAP + image * (PANEL + Overlay.CAPTION) + PANEL + 8;
+    int left = Canvas.GAP + stage * (PANEL + Canvas.GAP);
+    int top = Canvas.GAP + image * (PANEL + Canvas.CAPTION) + PANEL + 8;
     StringBuilder ink = new StringBuilder();
     for (int y = 0; y < TinyFont.HEIGHT; y++) {
       for (int x = 0; x < PANEL / 2; x++) {
@@ -125,10 +101,6 @@ class OverlayTest {
       ink.append('\n');
     }
     return ink.toString();
-  }
-
-  private static int[] pixels(BufferedImage image) {
-    return image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth());
   }
 
   private static Picture noise(long seed) {

@@ -1,4 +1,4 @@
-package org.pyramiddrop.cli;
+package org.pyramiddrop.transformer.drawing;
 
 import java.util.Map;
 

@@ -1,0 +1,20 @@
+package org.pyramiddrop.transformer;
+
+import java.util.List;
+
+/**
+ * How much attention image tokens get from the prompt's last token in one decoder layer, before
+ * anything is dropped: what {@link org.pyramiddrop.transformer.pruning.Ranking#STAGE_END} would
+ * rank them by at that layer's end.
+ *
+ * @param layer the decoder layer, from 0
+ * @param images for each image one number a token, the mean over heads of softmax((q·kᵀ)/√d); all
+ *     tokens of the prompt together, text included, get 1
+ */
+public record AttentionMap(int layer, List<List<Float>> images) {
+
+  /** Keeps its own copy of the numbers. */
+  public AttentionMap {
+    images = images.stream().map(List::copyOf).toList();
+  }
+}

@@ -1,0 +1,5 @@
+/** What a model looks at, drawn over its pictures. */
+@NullMarked
+package org.pyramiddrop.transformer.drawing;
+
+import org.jspecify.annotations.NullMarked;
