@@ -15,6 +15,8 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.TextConfig;
+import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -84,6 +86,16 @@ public final class StandaloneDecoder implements AutoCloseable {
     return config;
   }
 
+  /** The device in words. */
+  public String device() {
+    return kernels.description();
+  }
+
+  /** Whether the device keeps work recorded, so that a first run isn't like the ones after it. */
+  public boolean replays() {
+    return kernels.replays();
+  }
+
   /** A prompt of this shape with random token ids and random image embeddings. */
   public RandomPrompt prompt(PromptShape shape, long seed) {
     return new RandomPrompt(shape, seed);
@@ -117,9 +129,67 @@ public final class StandaloneDecoder implements AutoCloseable {
       return new Prefill(this, plan.schedule(config.text().layers()));
     }
 
+    /**
+     * Gives the prompt what an answer has: caches with room for it, prefill and step as recordings.
+     *
+     * @param further tokens that there is room for behind the first one
+     */
+    public Answering answering(PruningPlan plan, int further) {
+      return new Answering(this, plan, further);
+    }
+
     @Override
     public void close() {
       images.forEach(Tensor::close);
+    }
+  }
+
+  /** One prompt as an answer runs it; may begin again and again. */
+  public final class Answering implements AutoCloseable {
+    private final Prompt prompt;
+    private final Slot slot;
+    private final Sampler sampler = new Sampler(Sampling.greedy());
+    private int taken;
+
+    private Answering(RandomPrompt random, PruningPlan plan, int further) {
+      prompt = random.prompt;
+      slot =
+          new Slot(
+              kernels,
+              decoder,
+              new Slot.Shape(prompt.length(), prompt.images(), plan, further),
+              () -> {});
+      for (int i = 0; i < random.images.size(); i++) {
+        kernels.copy(random.images.get(i), slot.images().get(i));
+      }
+    }
+
+    /** Hands over token ids, runs the prompt, waits, and returns the likeliest first token. */
+    public int prefill() {
+      taken = 0;
+      return StandaloneModel.Conversation.number(slot.prefill(prompt, sampler));
+    }
+
+    /** Runs the token that came last, waits, and returns the likeliest one after it. */
+    public int step() {
+      int token = slot.step(taken, sampler);
+      taken++;
+      return StandaloneModel.Conversation.number(token);
+    }
+
+    /** The logits that the last token was chosen by. */
+    public float[] logits() {
+      return slot.logits();
+    }
+
+    /** Bytes that its keys and values take, room for further tokens included. */
+    public long keyValueBytes() {
+      return slot.cacheBytes();
+    }
+
+    @Override
+    public void close() {
+      slot.close();
     }
   }
 

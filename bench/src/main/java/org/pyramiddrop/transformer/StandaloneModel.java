@@ -179,7 +179,7 @@ public final class StandaloneModel implements AutoCloseable {
       return number(token);
     }
 
-    private static int number(int token) {
+    static int number(int token) {
       if (token < 0) {
         throw new IllegalStateException("the model's output is not a number");
       }

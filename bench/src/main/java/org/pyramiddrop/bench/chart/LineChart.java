@@ -9,15 +9,21 @@ import java.awt.geom.Rectangle2D;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jfree.chart.ChartUtils;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.block.BlockBorder;
+import org.jfree.chart.labels.ItemLabelAnchor;
+import org.jfree.chart.labels.ItemLabelPosition;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.title.LegendTitle;
 import org.jfree.chart.ui.RectangleEdge;
+import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
@@ -28,6 +34,9 @@ public final class LineChart {
   private static final float LINE = 2.5f;
   private static final float GUIDE = 1.5f;
   private static final double MARK = 9;
+
+  /** Room at both ends for the halves of labels, as a share of the axis. */
+  private static final double LABEL_MARGIN = 0.12;
 
   /** Told apart by colour-blind eyes too (Okabe and Ito 2008). */
   private static final List<Color> COLOURS =
@@ -56,7 +65,15 @@ public final class LineChart {
     GUIDE
   }
 
-  private record Line(String name, List<Point> points, Look look) {}
+  /** Where the words about a point stand. */
+  public enum Beside {
+    ABOVE,
+    BELOW
+  }
+
+  private record Labels(List<String> texts, Beside side) {}
+
+  private record Line(String name, List<Point> points, Look look, Optional<Labels> labels) {}
 
   /**
    * An empty chart.
@@ -80,18 +97,35 @@ public final class LineChart {
     return add(name, points, Look.MARKS);
   }
 
+  /**
+   * Adds marked points without a line, each with a word.
+   *
+   * @param labels one a point
+   */
+  public LineChart marks(String name, List<Point> points, List<String> labels, Beside side) {
+    if (labels.size() != points.size()) {
+      throw new IllegalArgumentException(
+          "%s has %d points and %d labels".formatted(name, points.size(), labels.size()));
+    }
+    return add(name, points, Look.MARKS, Optional.of(new Labels(List.copyOf(labels), side)));
+  }
+
   /** Adds a thin dashed line to compare with. */
   public LineChart guide(String name, List<Point> points) {
     return add(name, points, Look.GUIDE);
   }
 
   private LineChart add(String name, List<Point> points, Look look) {
+    return add(name, points, look, Optional.empty());
+  }
+
+  private LineChart add(String name, List<Point> points, Look look, Optional<Labels> labels) {
     for (Point point : points) {
       if (!Double.isFinite(point.x()) || !Double.isFinite(point.y())) {
         throw new IllegalArgumentException(name + " has the point " + point);
       }
     }
-    lines.add(new Line(name, List.copyOf(points), look));
+    lines.add(new Line(name, List.copyOf(points), look, labels));
     return this;
   }
 
@@ -146,9 +180,17 @@ public final class LineChart {
       if (!guide) {
         colour++;
       }
+      if (line.labels().isPresent()) {
+        label(renderer, i, line, line.labels().get());
+      }
     }
     NumberAxis x = axis(across);
     x.setInverted(fromRight);
+    if (lines.stream().anyMatch(line -> line.labels().isPresent())) {
+      x.setAutoRangeStickyZero(false);
+      x.setLowerMargin(LABEL_MARGIN);
+      x.setUpperMargin(LABEL_MARGIN);
+    }
     XYPlot plot = new XYPlot(data, x, axis(up), renderer);
     plot.setBackgroundPaint(Color.WHITE);
     plot.setDomainGridlinePaint(Color.LIGHT_GRAY);
@@ -161,6 +203,25 @@ public final class LineChart {
     legend.setItemFont(font(Font.PLAIN, 14));
     legend.setFrame(BlockBorder.NONE);
     return chart;
+  }
+
+  private static void label(XYLineAndShapeRenderer renderer, int series, Line line, Labels labels) {
+    // The series has its points in the order of x.
+    List<String> texts =
+        IntStream.range(0, line.points().size())
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> line.points().get(i).x()))
+            .map(labels.texts()::get)
+            .toList();
+    renderer.setSeriesItemLabelGenerator(series, (_, _, item) -> texts.get(item));
+    renderer.setSeriesItemLabelFont(series, font(Font.PLAIN, 13));
+    ItemLabelPosition position =
+        labels.side() == Beside.ABOVE
+            ? new ItemLabelPosition(ItemLabelAnchor.OUTSIDE12, TextAnchor.BOTTOM_CENTER)
+            : new ItemLabelPosition(ItemLabelAnchor.OUTSIDE6, TextAnchor.TOP_CENTER);
+    renderer.setSeriesPositiveItemLabelPosition(series, position);
+    renderer.setSeriesNegativeItemLabelPosition(series, position);
+    renderer.setSeriesItemLabelsVisible(series, true);
   }
 
   private static NumberAxis axis(String label) {

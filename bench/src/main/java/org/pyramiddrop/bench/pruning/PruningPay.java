@@ -1,205 +1,264 @@
 package org.pyramiddrop.bench.pruning;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.ResultFile;
-import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.Table;
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.StandaloneDecoder;
 import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
- * Whether pruning saves the time that it saves in work: prefills of one decoder, with and without
- * PyramidDrop in turn, beside {@link org.pyramiddrop.transformer.pruning.FlopCounter}'s count for
- * the same shapes.
+ * Whether pruning saves the time that it saves in work: answers of one decoder without drops, with
+ * FastV and with PyramidDrop, in turn, beside {@link
+ * org.pyramiddrop.transformer.pruning.FlopCounter}'s counts for the same shapes.
  *
- * <p>Timed is what a prefill takes from token ids and image embeddings to logits. A few layers of
- * the real width stand for the rest; the head, which both ways run once, then weighs more than in
- * the whole model, in time as in the count.
+ * <p>A few layers of the real width stand for the rest; the head, which all plans run once, and
+ * FastV's two whole layers then weigh more than in the whole model, in time as in the count.
  */
 @Command(
     name = "pruning",
-    description = "Times prefills with and without PyramidDrop against their FLOPs.")
+    description =
+        "Times prefill, decode and whole answers with and without pruning against their FLOPs.")
 public final class PruningPay implements Callable<Integer> {
+  private static final String CPU = "cpu";
+  private static final int LAYERS = 8;
+  private static final int BREAKDOWN_ROUNDS = 2;
+
+  /** How many times narrower a small decoder is. */
+  private static final int SMALL = 8;
+
   private final PrintWriter out;
 
-  @Option(names = "--layers", description = "layers of 7B width (${DEFAULT-VALUE})")
-  private int layers = 8;
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(names = "--layers", description = "layers of 7B width, random weights (" + LAYERS + ")")
+  private @Nullable Integer layers;
+
+  @Option(names = "--small", description = "layers of an eighth of that width: a quick look")
+  private boolean small;
 
   @Option(names = "--model", description = "a checkpoint to take instead of a random one")
   private @Nullable Path model;
 
-  @Option(names = "--stages", description = "stages of the pyramid (${DEFAULT-VALUE})")
-  private int stages = 4;
-
-  @Option(names = "--lambda", description = "share that each drop keeps (${DEFAULT-VALUE})")
-  private double lambda = 0.5;
-
-  @Option(names = "--image-tokens", description = "of one picture (${DEFAULT-VALUE})")
-  private int imageTokens = 576;
+  @Option(names = "--image-tokens", description = "of one picture (as many as the model's)")
+  private @Nullable Integer imageTokens;
 
   @Option(names = "--text-tokens", description = "half before it, half behind (${DEFAULT-VALUE})")
-  private int textTokens = 60;
+  private int textTokens = ModelWork.TEXT_TOKENS;
 
-  @Option(names = "--pairs", description = "timed runs of each, in turn (${DEFAULT-VALUE})")
-  private int pairs = 7;
+  @Option(
+      names = "--new-tokens",
+      description = "of an answer; the prefill gives the first (${DEFAULT-VALUE})")
+  private int newTokens = 32;
 
-  @Option(names = "--threads", description = "threads (one a core)")
+  @Option(names = "--rounds", description = "timed answers of each plan (${DEFAULT-VALUE})")
+  private int rounds = 3;
+
+  @Option(
+      names = "--breakdown-rounds",
+      description =
+          "prefills of each plan, timed operation by operation ("
+              + BREAKDOWN_ROUNDS
+              + "; none on a GPU)")
+  private @Nullable Integer breakdownRounds;
+
+  @Option(names = "--threads", description = "of the CPU (one a core)")
   private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--backend", description = "cpu or cuda (${DEFAULT-VALUE})")
+  private String backend = CPU;
+
+  @Option(names = "--chart", description = "a PNG file for time against FLOPs")
+  private @Nullable Path chart;
+
+  @Option(names = "--markdown", description = "a Markdown file for the tables")
+  private @Nullable Path markdown;
 
   public PruningPay(PrintWriter out) {
     this.out = out;
   }
 
-  /**
-   * What was measured.
-   *
-   * @param plain milliseconds of prefills without drops
-   * @param pruned milliseconds of prefills with them
-   * @param pairRatios plain by pruned, pair by pair
-   * @param plainFlops the honest count of the decoder
-   * @param prunedFlops the same under the plan
-   * @param layers median milliseconds of each layer: without drops, with them
-   */
-  record Result(
-      Spread plain,
-      Spread pruned,
-      Spread pairRatios,
-      double plainFlops,
-      double prunedFlops,
-      List<double[]> layers) {
-    double timeRatio() {
-      return plain.median() / pruned.median();
-    }
-
-    double flopsRatio() {
-      return plainFlops / prunedFlops;
-    }
-
-    /** Which part of the saved work came back as time: 1 is all of it. */
-    double paid() {
-      return timeRatio() / flopsRatio();
-    }
-  }
-
-  static Result measure(StandaloneDecoder decoder, PruningPlan plan, PromptShape shape, int pairs) {
-    List<Timed> plain = new ArrayList<>();
-    List<Timed> pruned = new ArrayList<>();
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(shape, 6)) {
-      // The first pair compiles the kernels and maps the weights.
-      for (int i = 0; i <= pairs; i++) {
-        Timed without = time(prompt, PruningPlan.none());
-        Timed with = time(prompt, plan);
-        if (i > 0) {
-          plain.add(without);
-          pruned.add(with);
-        }
-      }
-    }
-    ModelShape model = ModelShape.of(decoder.config());
-    return new Result(
-        Spread.of(plain.stream().map(Timed::millis).toList()),
-        Spread.of(pruned.stream().map(Timed::millis).toList()),
-        Spread.of(
-            IntStream.range(0, pairs)
-                .mapToObj(i -> plain.get(i).millis / pruned.get(i).millis)
-                .toList()),
-        ModelWork.prefill(model, model.layers(), PruningPlan.none(), shape),
-        ModelWork.prefill(model, model.layers(), plan, shape),
-        IntStream.range(0, model.layers())
-            .mapToObj(i -> new double[] {medianOfLayer(plain, i), medianOfLayer(pruned, i)})
-            .toList());
-  }
-
-  private record Timed(double millis, List<Double> layerMillis) {}
-
-  private static Timed time(StandaloneDecoder.RandomPrompt prompt, PruningPlan plan) {
-    long start = System.nanoTime();
-    try (StandaloneDecoder.Prefill prefill = prompt.start(plan)) {
-      prefill.run();
-      return new Timed((System.nanoTime() - start) / 1e6, prefill.layerMillis());
-    }
-  }
-
-  private static double medianOfLayer(List<Timed> runs, int layer) {
-    return Spread.of(runs.stream().map(run -> run.layerMillis.get(layer)).toList()).median();
-  }
-
   @Override
   public Integer call() {
-    if (pairs < 1) {
-      throw new IllegalArgumentException("--pairs must be at least 1, not " + pairs);
+    atLeast(1, "--rounds", rounds);
+    atLeast(2, "--new-tokens", newTokens);
+    atLeast(2, "--text-tokens", textTokens);
+    atLeast(1, "--threads", threads);
+    int breakdowns =
+        breakdownRounds != null ? breakdownRounds : backend.equals(CPU) ? BREAKDOWN_ROUNDS : 0;
+    atLeast(0, "--breakdown-rounds", breakdowns);
+    if (model != null && (layers != null || small)) {
+      throw new IllegalArgumentException(
+          "--layers and --small are for random weights; leave them out beside --model");
     }
-    PruningPlan plan = PruningPlan.pyramid(stages, lambda);
-    PromptShape shape = PromptShape.of(textTokens / 2, imageTokens, 1, textTokens - textTokens / 2);
-    Path folder = model == null ? BenchFolder.decoder(layers) : model;
-    try (StandaloneDecoder decoder = StandaloneDecoder.open(folder, WeightType.AUTO, threads)) {
-      int depth = decoder.config().text().layers();
-      int[] counts = plan.schedule(depth).counts(imageTokens);
-      Result result = measure(decoder, plan, shape, pairs);
-      print(result, depth, counts, plan);
-      ResultFile.write(
-          "pruning.json",
-          file -> {
-            file.put("layers", depth).put("imageTokens", imageTokens).put("textTokens", textTokens);
-            file.put("stages", stages).put("lambda", lambda).put("threads", threads);
-            ResultFile.spread(file.putObject("plainMillis"), result.plain());
-            ResultFile.spread(file.putObject("prunedMillis"), result.pruned());
-            file.put("timeRatio", result.timeRatio()).put("flopsRatio", result.flopsRatio());
-            file.put("paid", result.paid());
-          });
+    inFolder("--chart", chart);
+    inFolder("--markdown", markdown);
+    // What the device lacks is said before a checkpoint is written for it.
+    Devices.open(backend, threads, DType.FLOAT32).close();
+    LlavaConfig config = model == null ? shape().config() : LlavaConfig.read(model);
+    PromptShape prompt = prompt(config);
+    List<NamedPlan> plans = NamedPlan.compared();
+    plans.forEach(named -> named.plan().schedule(config.text().layers()));
+    Path folder = model == null ? randomModel() : model;
+    List<PlanResult> results;
+    List<PlanShares> shares = List.of();
+    String device;
+    int runs = plans.size() * (rounds + 1 + (breakdowns > 0 ? breakdowns + 1 : 0));
+    try (RoundProgress progress = new RoundProgress(runs)) {
+      // First, because a device may refuse it.
+      if (breakdowns > 0) {
+        CallTimer timer = new CallTimer();
+        try (StandaloneDecoder decoder = open(folder, timer::before)) {
+          shares =
+              new PruningRounds(decoder, prompt, plans, progress::next)
+                  .breakdowns(timer, breakdowns);
+        }
+      }
+      try (StandaloneDecoder decoder = open(folder, UnaryOperator.identity())) {
+        device = decoder.device();
+        results =
+            new PruningRounds(decoder, prompt, plans, progress::next).answers(newTokens, rounds);
+      }
     }
+    report(config, prompt, device, breakdowns, results, shares);
     return 0;
   }
 
-  private void print(Result result, int depth, int[] counts, PruningPlan plan) {
-    out.println();
-    out.println(Machine.here());
-    out.printf(
-        "prefill of %d layers, %d tokens of a picture and %d of text, %d threads, %d pairs%n",
-        depth, imageTokens, textTokens, threads, pairs);
-    Table table = new Table().row("", "median ms", "low", "high", "GFLOP", "GFLOP/s");
-    row(table, "no drops", result.plain(), result.plainFlops());
-    row(table, "pyramid", result.pruned(), result.prunedFlops());
-    table.lines().forEach(out::println);
-    Table each = new Table().row("layer", "image tokens", "no drops ms", "pyramid ms");
-    for (int i = 0; i < depth; i++) {
-      each.row(
-          String.valueOf(i),
-          String.valueOf(counts[plan.schedule(depth).stageOf(i)]),
-          "%.1f".formatted(result.layers().get(i)[0]),
-          "%.1f".formatted(result.layers().get(i)[1]));
+  private static void inFolder(String option, @Nullable Path file) {
+    if (file == null) {
+      return;
     }
-    each.lines().forEach(out::println);
-    out.printf(
-        "time ratio %.3f (pair by pair %.3f to %.3f), FLOPs ratio %.3f: %.3f of the saving came back%n",
-        result.timeRatio(),
-        result.pairRatios().low(),
-        result.pairRatios().high(),
-        result.flopsRatio(),
-        result.paid());
+    @Nullable Path folder = file.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw new IllegalArgumentException(
+          "%s %s is in a folder that does not exist; make it first".formatted(option, file));
+    }
   }
 
-  private static void row(Table table, String name, Spread spread, double flops) {
-    table.row(
-        name,
-        "%.0f".formatted(spread.median()),
-        "%.0f".formatted(spread.low()),
-        "%.0f".formatted(spread.high()),
-        "%.1f".formatted(flops / 1e9),
-        "%.1f".formatted(flops / 1e6 / spread.median()));
+  private static void atLeast(int least, String option, int value) {
+    if (value < least) {
+      throw new IllegalArgumentException(
+          "%s must be at least %d, not %d".formatted(option, least, value));
+    }
+  }
+
+  private StandaloneDecoder open(Path folder, UnaryOperator<Kernels> before) {
+    return StandaloneDecoder.open(
+        folder, WeightType.AUTO, dtype -> before.apply(Devices.open(backend, threads, dtype)));
+  }
+
+  private int depth() {
+    return layers == null ? LAYERS : layers;
+  }
+
+  private CheckpointShape shape() {
+    CheckpointShape whole = CheckpointShape.LLAVA_7B;
+    CheckpointShape chosen =
+        small
+            ? new CheckpointShape(
+                depth(),
+                whole.hidden() / SMALL,
+                whole.intermediate() / SMALL,
+                whole.heads() / SMALL,
+                whole.keyValueHeads() / SMALL,
+                whole.vocabulary() / SMALL,
+                whole.vision())
+            : whole.withLayers(depth());
+    return chosen.withTinyVision();
+  }
+
+  private Path randomModel() {
+    if (!small) {
+      return BenchFolder.decoder(depth());
+    }
+    Path folder = BenchFolder.root().resolve("small-%d-layers".formatted(depth()));
+    if (!Files.exists(folder)) {
+      RandomCheckpoint.write(folder, shape().config(), DType.BFLOAT16, 1);
+    }
+    return folder;
+  }
+
+  private PromptShape prompt(LlavaConfig config) {
+    int image = imageTokens == null ? ModelShape.of(config).vision().tokens() : imageTokens;
+    atLeast(1, "--image-tokens", image);
+    int positions = config.text().maxPositions();
+    if (image + textTokens + newTokens > positions) {
+      throw new IllegalArgumentException(
+          "%d tokens of a picture, %d of text and %d new ones don't fit into the model's %d positions"
+              .formatted(image, textTokens, newTokens, positions));
+    }
+    return PromptShape.of(textTokens / 2, image, 1, textTokens - textTokens / 2);
+  }
+
+  private void report(
+      LlavaConfig config,
+      PromptShape prompt,
+      String device,
+      int breakdowns,
+      List<PlanResult> results,
+      List<PlanShares> shares) {
+    String command =
+        "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs());
+    String setting =
+        "%d layers, %d wide; %d tokens of a picture and %d of text; timed rounds: %d, and %d for what the prefill spends its time on"
+            .formatted(
+                config.text().layers(),
+                config.text().hiddenSize(),
+                prompt.imageTokens(),
+                prompt.textTokens(),
+                rounds,
+                breakdowns);
+    List<String> facts =
+        List.of(
+            "machine: " + Machine.here(),
+            "device: " + device,
+            "command: " + command,
+            "setting: " + setting);
+    PruningReport report = new PruningReport(facts, results, shares, newTokens);
+    out.println();
+    report.lines().forEach(out::println);
+    ResultFile.write(
+        "pruning.json",
+        file -> {
+          file.put("command", command).put("device", device);
+          file.put("layers", config.text().layers()).put("hidden", config.text().hiddenSize());
+          file.put("imageTokens", prompt.imageTokens()).put("textTokens", prompt.textTokens());
+          file.put("newTokens", newTokens);
+          report.json(file);
+        });
+    if (chart != null) {
+      report.chart().write(chart);
+    }
+    if (markdown != null) {
+      write(markdown, report.markdown());
+    }
+  }
+
+  private static void write(Path file, List<String> lines) {
+    try {
+      Files.write(file, lines);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(file + " can't be written: " + e.getMessage(), e);
+    }
   }
 }

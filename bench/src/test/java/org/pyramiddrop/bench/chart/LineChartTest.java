@@ -44,6 +44,57 @@ class LineChartTest {
         .hasMessageContaining("chart.png can't be written");
   }
 
+  @Test
+  void writesEachLabelBesideItsOwnPoint() throws IOException {
+    int[] below = inkAround(labelled(List.of("WWWWWW", "i"), LineChart.Beside.BELOW));
+    int[] above = inkAround(labelled(List.of("i", "WWWWWW"), LineChart.Beside.ABOVE));
+    // Above and below the left point, then the right one; the right one was given first.
+    assertThat(below[0]).isZero();
+    assertThat(below[2]).isZero();
+    assertThat(below[1]).isPositive();
+    assertThat(below[3]).isGreaterThan(3 * below[1]);
+    assertThat(above[1]).isZero();
+    assertThat(above[3]).isZero();
+    assertThat(above[2]).isPositive();
+    assertThat(above[0]).isGreaterThan(3 * above[2]);
+  }
+
+  @Test
+  void refusesLabelsThatAreNotOneAPoint() {
+    assertThatThrownBy(() -> labelled(List.of("alone"), LineChart.Beside.ABOVE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("plans has 2 points and 1 labels");
+  }
+
+  private static LineChart labelled(List<String> labels, LineChart.Beside side) {
+    return new LineChart("Speed", "tokens", "seconds")
+        .marks("plans", List.of(new Point(10, 5), new Point(0, 5)), labels, side);
+  }
+
+  /** Black pixels above and below the left half's mark, then the right half's. */
+  private int[] inkAround(LineChart chart) throws IOException {
+    BufferedImage image = draw(chart);
+    int plot = image.getHeight() - 80;
+    int[] columns = blueColumns(image, plot);
+    int mark = blue(image, columns[0], plot);
+    int left = 130; // the numbers of the vertical axis end before
+    int middle = image.getWidth() / 2;
+    return new int[] {
+      ink(image, left, middle, mark - 20),
+      ink(image, left, middle, mark + 8),
+      ink(image, middle, image.getWidth(), mark - 20),
+      ink(image, middle, image.getWidth(), mark + 8)
+    };
+  }
+
+  private static int ink(BufferedImage image, int from, int to, int top) {
+    return (int)
+        IntStream.range(top, top + 20)
+            .flatMap(y -> IntStream.range(from, to).map(x -> image.getRGB(x, y) & 0xFFFFFF))
+            .filter(colour -> (colour & 0x808080) == 0)
+            .count();
+  }
+
   private static LineChart chart() {
     return new LineChart("Speed", "tokens", "seconds")
         .line("measured", List.of(new Point(0, 1), new Point(5, 6), new Point(10, 11)))
@@ -52,15 +103,22 @@ class LineChartTest {
 
   /** Rows of the leftmost and of the rightmost blue pixel above the legend. */
   private int[] columnsOf(LineChart chart) throws IOException {
-    Path file = temp.resolve("out.png");
-    chart.write(file);
-    BufferedImage image = ImageIO.read(file.toFile());
+    BufferedImage image = draw(chart);
     int plot = image.getHeight() - 80;
-    int[] columns =
-        IntStream.range(0, image.getWidth()).filter(x -> blue(image, x, plot) >= 0).toArray();
+    int[] columns = blueColumns(image, plot);
     return new int[] {
       blue(image, columns[0], plot), blue(image, columns[columns.length - 1], plot)
     };
+  }
+
+  private BufferedImage draw(LineChart chart) throws IOException {
+    Path file = temp.resolve("out.png");
+    chart.write(file);
+    return ImageIO.read(file.toFile());
+  }
+
+  private static int[] blueColumns(BufferedImage image, int plot) {
+    return IntStream.range(0, image.getWidth()).filter(x -> blue(image, x, plot) >= 0).toArray();
   }
 
   private static int blue(BufferedImage image, int x, int rows) {

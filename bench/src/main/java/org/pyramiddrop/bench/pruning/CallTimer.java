@@ -1,0 +1,58 @@
+package org.pyramiddrop.bench.pruning;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Kernels;
+
+/** Stands before a device's operations and notes how long each call takes. */
+final class CallTimer {
+  private final List<Call> calls = new ArrayList<>();
+
+  /** A call of {@link Kernels} by the method's name. */
+  record Call(String operation, long nanos) {}
+
+  /**
+   * Stands before a device, and closes it when it is closed.
+   *
+   * @throws IllegalArgumentException if calls return before their work is done, as on a GPU; the
+   *     device is closed then
+   */
+  Kernels before(Kernels kernels) {
+    if (kernels.replays()) {
+      String device = kernels.description();
+      kernels.close();
+      throw new IllegalArgumentException(
+          device
+              + " runs operations after their calls return, so they can't be timed one by one;"
+              + " use --backend cpu, or --breakdown-rounds 0");
+    }
+    return (Kernels)
+        Proxy.newProxyInstance(
+            Kernels.class.getClassLoader(),
+            new Class<?>[] {Kernels.class},
+            (_, method, arguments) -> timed(kernels, method, arguments));
+  }
+
+  /** The calls since this was asked last, in order. */
+  List<Call> take() {
+    List<Call> taken = List.copyOf(calls);
+    calls.clear();
+    return taken;
+  }
+
+  private @Nullable Object timed(Kernels kernels, Method method, Object @Nullable [] arguments)
+      throws Throwable {
+    long start = System.nanoTime();
+    try {
+      return method.invoke(kernels, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getTargetException();
+    } finally {
+      calls.add(new Call(method.getName(), System.nanoTime() - start));
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package org.pyramiddrop.bench.pruning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.RandomNumbers;
+import org.pyramiddrop.bench.pruning.CallTimer.Call;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+
+class CallTimerTest {
+
+  @Test
+  void passesCallsOnAndNotesThemInOrder() {
+    CallTimer timer = new CallTimer();
+    float[] values = RandomNumbers.floats(21, 1);
+    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+        Tensor x = kernels.allocate(7, 3);
+        Tensor out = kernels.allocate(2, 3);
+        Indices rows = kernels.indices(6, 1)) {
+      kernels.upload(values, x);
+      timer.take();
+      long start = System.nanoTime();
+      kernels.gatherRows(x, rows, out);
+      float[] gathered = kernels.download(out);
+      long nanos = System.nanoTime() - start;
+      List<Call> calls = timer.take();
+      assertThat(gathered)
+          .containsExactly(values[18], values[19], values[20], values[3], values[4], values[5]);
+      assertThat(calls).extracting(Call::operation).containsExactly("gatherRows", "download");
+      assertThat(calls).allMatch(call -> call.nanos() > 0);
+      assertThat(calls.stream().mapToLong(Call::nanos).sum()).isLessThanOrEqualTo(nanos);
+      assertThat(timer.take()).isEmpty();
+    }
+  }
+
+  @Test
+  void countsACallThatCallsAnotherOnce() {
+    CallTimer timer = new CallTimer();
+    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+        Tensor x = kernels.allocate(1, 1)) {
+      // A default method, which asks the other allocate.
+      assertThat(x.rows()).isEqualTo(1);
+      assertThat(timer.take()).extracting(Call::operation).containsExactly("allocate");
+    }
+  }
+
+  @Test
+  void letsAnOperationsOwnRefusalThrough() {
+    CallTimer timer = new CallTimer();
+    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+        Tensor x = kernels.allocate(7, 3);
+        Tensor out = kernels.allocate(7, 4)) {
+      timer.take();
+      assertThatThrownBy(() -> kernels.copy(x, out))
+          .isExactlyInstanceOf(IllegalArgumentException.class)
+          .hasNoCause();
+      assertThat(timer.take()).extracting(Call::operation).containsExactly("copy");
+    }
+  }
+
+  @Test
+  void refusesAndClosesADeviceWhoseCallsReturnEarly() {
+    List<String> asked = new ArrayList<>();
+    Kernels late =
+        (Kernels)
+            Proxy.newProxyInstance(
+                Kernels.class.getClassLoader(),
+                new Class<?>[] {Kernels.class},
+                (_, method, _) -> {
+                  asked.add(method.getName());
+                  return switch (method.getName()) {
+                    case "replays" -> true;
+                    case "description" -> "cuda, a GPU";
+                    default -> null;
+                  };
+                });
+    assertThatThrownBy(() -> new CallTimer().before(late))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("cuda, a GPU runs operations after their calls return")
+        .hasMessageContaining("use --backend cpu");
+    assertThat(asked).contains("close");
+  }
+}

@@ -1,0 +1,200 @@
+package org.pyramiddrop.bench.pruning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.pruning.CallTimer.Call;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.VisionConfig;
+import org.pyramiddrop.transformer.StandaloneDecoder;
+import org.pyramiddrop.transformer.WeightType;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+
+class PruningRoundsTest {
+  private static final CheckpointShape TINY =
+      new CheckpointShape(
+          4, 64, 96, 4, 2, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
+  private static final PromptShape PROMPT = PromptShape.of(2, 20, 1, 3);
+  private static final int NEW_TOKENS = 3;
+
+  @TempDir private static Path folder;
+  private static final CallTimer TIMER = new CallTimer();
+  private static StandaloneDecoder decoder;
+  private static StandaloneDecoder timed;
+
+  @BeforeAll
+  static void open() {
+    Path checkpoint = folder.resolve("tiny");
+    RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
+    decoder = StandaloneDecoder.open(checkpoint, WeightType.AUTO, 2);
+    timed =
+        StandaloneDecoder.open(
+            checkpoint, WeightType.AUTO, dtype -> TIMER.before(Devices.open("cpu", 2, dtype)));
+  }
+
+  @AfterAll
+  static void close() {
+    decoder.close();
+    timed.close();
+  }
+
+  static List<NamedPlan> plans() {
+    return NamedPlan.compared();
+  }
+
+  @Test
+  void countsEachPlansWork() {
+    AtomicInteger runs = new AtomicInteger();
+    List<PlanResult> results =
+        new PruningRounds(decoder, PROMPT, plans(), runs::incrementAndGet).answers(NEW_TOKENS, 2);
+    assertThat(runs).hasValue(15);
+    assertThat(results).extracting(PlanResult::plan).containsExactlyElementsOf(plans());
+    ModelShape model = ModelShape.of(TINY.config());
+    for (PlanResult result : results) {
+      FlopCounter counter = new FlopCounter(model, result.plan().plan().schedule(4));
+      double prefill = counter.prefill(PROMPT);
+      double steps = counter.decodeStep(PROMPT, 0) + counter.decodeStep(PROMPT, 1);
+      assertThat(result.work().paper()).isEqualTo(counter.paper(List.of(20)));
+      assertThat(result.work().prefill()).isEqualTo(prefill);
+      assertThat(result.work().answer()).isCloseTo(prefill + steps, within(1e-6));
+      assertThat(result.prefill().count()).isEqualTo(2);
+    }
+    // λ = 0.5: stages of 20, 10, 5 and 2 tokens, 4d² + 3dm = 34816 multiply-adds a token, and 2n²d.
+    assertThat(results.get(3).work().paper()).isEqualTo(37 * 34816 + 2 * 64 * 529);
+  }
+
+  @Test
+  void countsTheBytesOfKeysAndValues() {
+    List<PlanResult> results =
+        new PruningRounds(decoder, PROMPT, plans(), () -> {}).answers(NEW_TOKENS, 1);
+    // Each layer has room for its stage's image tokens, 5 of text and 2 that steps run on; a token
+    // has 2 heads of 16 keys and as many values, 4 bytes each.
+    assertThat(results.stream().map(PlanResult::keyValueBytes))
+        .containsExactly(
+            256L * (4 * 7 + 4 * 20),
+            256L * (4 * 7 + 2 * 20 + 2 * 10),
+            256L * (4 * 7 + 20 + 8 + 3 + 1),
+            256L * (4 * 7 + 20 + 10 + 5 + 2),
+            256L * (4 * 7 + 20 + 12 + 7 + 4));
+  }
+
+  @Test
+  void timesOneRunAsAWhole() {
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        StandaloneDecoder.Answering answer = prompt.answering(plans().get(3).plan(), 4)) {
+      Run run = Run.time(answer, false, 5);
+      assertThat(run.prefillMillis()).isPositive();
+      assertThat(run.answerMillis())
+          .isCloseTo(run.prefillMillis() + 4 * run.stepMillis(), within(1e-6));
+    }
+  }
+
+  @Test
+  void everyPlanBeginsARoundInItsTurn() {
+    assertThat(PruningRounds.turns(0, 5)).containsExactly(0, 1, 2, 3, 4);
+    assertThat(PruningRounds.turns(3, 5)).containsExactly(3, 4, 0, 1, 2);
+    assertThat(PruningRounds.turns(6, 5)).containsExactly(1, 2, 3, 4, 0);
+  }
+
+  @Test
+  void onlyDropsRankSelectAndGather() {
+    List<PlanShares> shares =
+        new PruningRounds(timed, PROMPT, plans(), () -> {}).breakdowns(TIMER, 1);
+    for (PlanShares plan : shares) {
+      boolean drops = !plan.plan().plan().drops().isEmpty();
+      for (Part part : List.of(Part.RANKING, Part.SELECTION, Part.GATHER)) {
+        double share = plan.share(part).median();
+        assertThat(share > 0).as("%s under %s", part, plan.plan().name()).isEqualTo(drops);
+      }
+      assertThat(plan.share(Part.PRODUCTS).median()).isPositive();
+      assertThat(plan.shares().values().stream().mapToDouble(s -> s.median()).sum())
+          .isCloseTo(1, within(1e-9));
+    }
+  }
+
+  @Test
+  void aDropsCallsAreThoseThatTheBreakdownExpects() {
+    List<Call> calls;
+    try (StandaloneDecoder.RandomPrompt prompt = timed.prompt(PROMPT, 3);
+        StandaloneDecoder.Answering answer = prompt.answering(plans().get(3).plan(), 0)) {
+      TIMER.take();
+      answer.prefill();
+      calls = TIMER.take().stream().map(call -> new Call(call.operation(), 1)).toList();
+    }
+    Map<String, Long> counts =
+        calls.stream().collect(Collectors.groupingBy(Call::operation, Collectors.counting()));
+    assertThat(counts).containsEntry("scoreTokens", 3L).containsEntry("selectTopK", 3L);
+    Breakdown breakdown = Breakdown.of(calls, calls.size());
+    // For each of three drops: query, rotation and scores; hidden states, positions, normed rows.
+    assertThat(breakdown.nanos())
+        .containsEntry(Part.RANKING, 9L)
+        .containsEntry(Part.SELECTION, 3L)
+        .containsEntry(Part.GATHER, 9L);
+  }
+
+  @ParameterizedTest
+  @MethodSource("plans")
+  void timingChangesNoResult(NamedPlan named) {
+    List<float[]> plain = logits(decoder, named);
+    List<float[]> wrapped = logits(timed, named);
+    assertThat(plain).hasSize(3);
+    for (int i = 0; i < plain.size(); i++) {
+      assertThat(plain.get(i)).doesNotContain(Float.NaN);
+      assertThat(wrapped.get(i)).containsExactly(plain.get(i));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("plans")
+  void anAnswerBeginsAsThePlainPrefillDoes(NamedPlan named) {
+    float[] first = logits(decoder, named).getFirst();
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        StandaloneDecoder.Prefill prefill = prompt.start(named.plan())) {
+      assertThat(first).containsExactly(prefill.run());
+    }
+  }
+
+  @Test
+  void anAnswerThatBeginsAgainIsTheSame() {
+    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        StandaloneDecoder.Answering answer = prompt.answering(plans().getLast().plan(), 2)) {
+      List<Integer> once = List.of(answer.prefill(), answer.step(), answer.step());
+      float[] last = answer.logits();
+      List<Integer> again = List.of(answer.prefill(), answer.step(), answer.step());
+      assertThat(again).isEqualTo(once);
+      assertThat(answer.logits()).containsExactly(last);
+    }
+  }
+
+  /** Those of a first token and of two steps after it. */
+  private static List<float[]> logits(StandaloneDecoder on, NamedPlan named) {
+    List<float[]> all = new ArrayList<>();
+    try (StandaloneDecoder.RandomPrompt prompt = on.prompt(PROMPT, 3);
+        StandaloneDecoder.Answering answer = prompt.answering(named.plan(), 2)) {
+      answer.prefill();
+      all.add(answer.logits());
+      for (int i = 0; i < 2; i++) {
+        answer.step();
+        all.add(answer.logits());
+      }
+    }
+    return all;
+  }
+}
