@@ -1,0 +1,58 @@
+package org.pyramiddrop.bench.dataset;
+
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * One question as a file has it; fields that nobody asks for are passed over.
+ *
+ * @param node any JSON value; what is no object has no fields
+ * @param where the file and the line, for messages
+ * @param number its line or its place in the array
+ */
+record Entry(JsonNode node, String where, String number) {
+
+  /** Whether the field is there. */
+  boolean has(String field) {
+    return node.has(field);
+  }
+
+  /** A string that is more than white space. */
+  String text(String field) {
+    JsonNode value = node.path(field);
+    if (!value.isString() || value.stringValue().isBlank()) {
+      throw bad(field, "a string that is not blank");
+    }
+    return value.stringValue();
+  }
+
+  /** A string that is more than white space, or a whole number, as text. */
+  String name(String field) {
+    JsonNode value = node.path(field);
+    return value.isIntegralNumber() ? value.asString() : text(field);
+  }
+
+  /** At least one string; some may be empty. */
+  List<String> texts(String field) {
+    List<String> texts = new ArrayList<>();
+    for (JsonNode value : node.path(field)) {
+      if (!value.isString()) {
+        throw bad(field, "strings only");
+      }
+      texts.add(value.stringValue());
+    }
+    if (!node.path(field).isArray() || texts.isEmpty()) {
+      throw bad(field, "an array of at least one string");
+    }
+    return texts;
+  }
+
+  /** The error for a field that is not what it should be. */
+  IllegalArgumentException bad(String field, String expected) {
+    String found =
+        !node.isObject() ? "the line is no object" : has(field) ? "it is another" : "it is missing";
+    return new IllegalArgumentException(
+        "%s: expected \"%s\" to be %s, but %s".formatted(where, field, expected, found));
+  }
+}

@@ -1,0 +1,68 @@
+package org.pyramiddrop.bench.dataset;
+
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+
+/** The folder that a dataset's pictures must lie in; collects those that don't. */
+final class PictureFolder {
+  private final Path folder;
+  private final Map<String, Path> pictures = new HashMap<>();
+  private final LinkedHashSet<String> missing = new LinkedHashSet<>();
+
+  /** Refuses what is no folder. */
+  PictureFolder(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new IllegalArgumentException(
+          "no folder of pictures at " + folder + "; name the one that holds the dataset's");
+    }
+    this.folder = folder;
+  }
+
+  /**
+   * The file of a picture, by its name or by the name and the first ending that exists.
+   *
+   * @param endings to try, "" for the name as it is
+   * @throws IllegalArgumentException if the name leads out of the folder; a picture that merely
+   *     isn't there is left to {@link #requireAll}
+   */
+  Path picture(Entry entry, String field, List<String> endings) {
+    return pictures.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
+  }
+
+  private Path find(Entry entry, String field, String name, List<String> endings) {
+    for (String ending : endings) {
+      Path path = inside(entry, field, name + ending);
+      if (Files.isRegularFile(path)) {
+        return path;
+      }
+    }
+    missing.add(name + endings.getFirst());
+    return folder.resolve(name + endings.getFirst());
+  }
+
+  private Path inside(Entry entry, String field, String name) {
+    try {
+      Path path = Path.of(name).normalize();
+      if (!path.isAbsolute() && !path.startsWith("..") && !path.toString().isEmpty()) {
+        return folder.resolve(path);
+      }
+    } catch (InvalidPathException e) {
+      throw entry.bad(field, "a file's name (" + e.getReason() + ")");
+    }
+    throw entry.bad(field, "a path inside the pictures' folder, not \"" + name + "\"");
+  }
+
+  /** Refuses a dataset that lacks pictures, with their count and the first one's name. */
+  void requireAll() {
+    if (!missing.isEmpty()) {
+      throw new IllegalArgumentException(
+          "%d of %d pictures are not in %s, the first is %s; name the folder that holds them"
+              .formatted(missing.size(), pictures.size(), folder, missing.getFirst()));
+    }
+  }
+}

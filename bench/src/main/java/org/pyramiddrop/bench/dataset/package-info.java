@@ -1,0 +1,5 @@
+/** Questions about pictures with accepted answers, and the rules that score a model's answers. */
+@NullMarked
+package org.pyramiddrop.bench.dataset;
+
+import org.jspecify.annotations.NullMarked;
