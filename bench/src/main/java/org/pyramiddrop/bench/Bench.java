@@ -5,14 +5,17 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import org.pyramiddrop.bench.compare.SideBySide;
 import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.bench.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.gpu.GpuCommand;
 import org.pyramiddrop.bench.jmh.RunCommand;
 import org.pyramiddrop.bench.jmh.SummaryCommand;
 import org.pyramiddrop.bench.pruning.PruningPay;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.PictureException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -49,6 +52,7 @@ public final class Bench implements Runnable {
             .addSubcommand(new SideBySide(out))
             .addSubcommand(new CheckpointCommand(out))
             .addSubcommand(new GpuCommand(out))
+            .addSubcommand(new ExperimentCommand(out))
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
@@ -62,7 +66,8 @@ public final class Bench implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "choose a command: run, summary, pruning, compare, checkpoint or gpu");
+        spec.commandLine(),
+        "choose a command: run, summary, pruning, compare, checkpoint, gpu or experiment");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {
@@ -72,6 +77,8 @@ public final class Bench implements Runnable {
     }
     if (e instanceof CheckpointException
         || e instanceof DeviceException
+        || e instanceof PictureException
+        || e instanceof UncheckedIOException
         || e instanceof TorchSide.Failure) {
       err.println("bench: " + e.getMessage());
       return FAILED;

@@ -1,0 +1,140 @@
+package org.pyramiddrop.bench.experiment;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.pyramiddrop.bench.Table;
+import org.pyramiddrop.bench.chart.ChartException;
+import org.pyramiddrop.bench.chart.LineChart;
+
+/** Puts results into a folder and prints them. */
+final class Report {
+  private final Path folder;
+  private final PrintWriter out;
+  private final List<String> source;
+  private boolean complete = true;
+
+  /**
+   * Reports into a folder that is there.
+   *
+   * @param source where the numbers come from: machine, commit, command, model, questions
+   */
+  Report(Path folder, PrintWriter out, List<String> source) {
+    this.folder = folder;
+    this.out = out;
+    this.source = List.copyOf(source);
+  }
+
+  private Path file(String name) {
+    Path file = folder.resolve(name);
+    try {
+      Files.createDirectories(file.toAbsolutePath().resolveSibling(""));
+      return file;
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** Writes NAME.csv. */
+  void csv(String name, CsvFile csv) {
+    write(name + ".csv", csv.lines());
+  }
+
+  /** Draws NAME.png; if that can't be done, says so and goes on. */
+  void chart(String name, LineChart chart) {
+    try {
+      chart.write(file(name + ".png"));
+    } catch (ChartException e) {
+      complete = false;
+      out.println(e.getMessage() + "; " + folder.resolve(name + ".csv") + " has its numbers");
+    }
+  }
+
+  /** Whether a file is there. */
+  boolean has(String file) {
+    return Files.exists(folder.resolve(file));
+  }
+
+  /** Deletes the PNG files of a folder, which belong to answers that are no more. */
+  void deleteImages(String name) {
+    Path images = folder.resolve(name);
+    if (!Files.isDirectory(images)) {
+      return;
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(images, "*.png")) {
+      for (Path file : files) {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(images + " can't be emptied: " + e.getMessage(), e);
+    }
+  }
+
+  /** Writes a PNG file; it is there whole or not at all. */
+  void image(String file, BufferedImage image) {
+    Path png = file(file);
+    Path half = png.resolveSibling(png.getFileName() + ".half");
+    try {
+      if (!ImageIO.write(image, "png", half.toFile())) {
+        throw new IOException("this Java has no PNG writer");
+      }
+      Files.move(half, png, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new UncheckedIOException(png + " can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Writes NAME.md and prints the same.
+   *
+   * @param notes sentences behind the table
+   */
+  void table(String name, String title, Table table, List<String> notes) {
+    List<String> markdown = new ArrayList<>(List.of("# " + title, ""));
+    markdown.addAll(table.markdown());
+    for (String note : notes) {
+      markdown.addAll(List.of("", note));
+    }
+    markdown.add("");
+    source.forEach(line -> markdown.add("- " + line));
+    write(name + ".md", markdown);
+    print(title, table, notes);
+  }
+
+  /** Prints a table. */
+  void print(String title, Table table, List<String> notes) {
+    out.println();
+    out.println(title);
+    table.lines().forEach(out::println);
+    notes.forEach(out::println);
+  }
+
+  /**
+   * Prints where the numbers come from and where they are.
+   *
+   * @return whether everything could be drawn
+   */
+  boolean finish() {
+    out.println();
+    source.forEach(out::println);
+    out.println("results are in " + folder);
+    return complete;
+  }
+
+  private void write(String name, List<String> lines) {
+    Path file = file(name);
+    try {
+      Files.write(file, lines);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+    }
+  }
+}

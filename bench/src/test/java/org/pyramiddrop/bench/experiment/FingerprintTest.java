@@ -1,0 +1,68 @@
+package org.pyramiddrop.bench.experiment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.pyramiddrop.bench.dataset.Dataset;
+import org.pyramiddrop.bench.dataset.Metric;
+import org.pyramiddrop.bench.dataset.Sample;
+
+class FingerprintTest {
+  @TempDir private Path temp;
+
+  private Path model(String folder, String config, byte[] weights) throws IOException {
+    Path to = Files.createDirectories(temp.resolve(folder));
+    Files.writeString(to.resolve("config.json"), config);
+    Files.write(to.resolve("model.safetensors"), weights);
+    return to;
+  }
+
+  @Test
+  void aModelIsItsFilesWhereverTheyLie() throws IOException {
+    byte[] weights = new byte[(9 << 20) + 77];
+    new Random().nextBytes(weights);
+    String name = Fingerprint.model(model("a", "{}", weights));
+    assertThat(name).matches("[0-9a-f]{16}");
+    Path same = model("b", "{}", weights);
+    Files.writeString(same.resolve("README.md"), "read me");
+    assertThat(Fingerprint.model(same)).isEqualTo(name);
+    assertThat(Fingerprint.model(model("c", "{ }", weights))).isNotEqualTo(name);
+    byte[] trainedOn = weights.clone();
+    for (int i = 0; i < trainedOn.length; i += 1000) {
+      trainedOn[i]++;
+    }
+    assertThat(Fingerprint.model(model("d", "{}", trainedOn))).isNotEqualTo(name);
+    byte[] longer = Arrays.copyOf(weights, weights.length + 1);
+    assertThat(Fingerprint.model(model("e", "{}", longer))).isNotEqualTo(name);
+  }
+
+  @Test
+  void aDatasetIsItsQuestionsAnswersAndPictures() throws IOException {
+    Path picture = Files.write(temp.resolve("p.png"), new byte[9]);
+    Path other = Files.write(temp.resolve("o.png"), new byte[9]);
+    String name = name("", new Sample("1", picture, "what ?", List.of("a", "b")));
+    assertThat(
+            List.of(
+                name,
+                name(" ", new Sample("1", picture, "what ?", List.of("a", "b"))),
+                name("", new Sample("2", picture, "what ?", List.of("a", "b"))),
+                name("", new Sample("1", other, "what ?", List.of("a", "b"))),
+                name("", new Sample("1", picture, "why ?", List.of("a", "b"))),
+                name("", new Sample("1", picture, "what ?", List.of("ab"))),
+                name("", new Sample("1", picture, "what ?", List.of("b", "a")))))
+        .doesNotHaveDuplicates();
+    Files.write(picture, new byte[10]);
+    assertThat(name("", new Sample("1", picture, "what ?", List.of("a", "b")))).isNotEqualTo(name);
+  }
+
+  private static String name(String suffix, Sample sample) {
+    return Fingerprint.dataset(new Dataset("d", List.of(sample), Metric.EXACT_MATCH, suffix));
+  }
+}
