@@ -10,6 +10,7 @@ import org.pyramiddrop.bench.compare.SideBySide;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.bench.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.gpu.GpuCommand;
+import org.pyramiddrop.bench.jmh.BenchmarkException;
 import org.pyramiddrop.bench.jmh.RunCommand;
 import org.pyramiddrop.bench.jmh.SummaryCommand;
 import org.pyramiddrop.bench.pruning.PruningPay;
@@ -79,6 +80,7 @@ public final class Bench implements Runnable {
         || e instanceof DeviceException
         || e instanceof PictureException
         || e instanceof UncheckedIOException
+        || e instanceof BenchmarkException
         || e instanceof TorchSide.Failure) {
       err.println("bench: " + e.getMessage());
       return FAILED;

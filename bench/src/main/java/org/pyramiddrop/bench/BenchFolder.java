@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.loader.LlavaConfig;
 
 /** Where benchmarks keep results and the checkpoints they run on. */
 public final class BenchFolder {
@@ -28,14 +27,22 @@ public final class BenchFolder {
   }
 
   /**
-   * The decoder of a 7B model, cut to some layers, with random bfloat16 weights; made when it is
-   * first asked for.
+   * A 7B model's decoder, cut to some layers, behind one layer of its vision tower, with random
+   * bfloat16 weights; made when it is first asked for.
    */
   public static Path decoder(int layers) {
-    Path folder = root().resolve("7b-" + layers + "-layers");
+    return checkpoint(ModelSize.LLAVA_7B, ModelSize.LLAVA_7B.shape().withLayers(layers));
+  }
+
+  /** A model of this size, {@value #LAYERS} decoder layers deep, likewise. */
+  public static Path model(ModelSize size) {
+    return checkpoint(size, size.shape());
+  }
+
+  private static Path checkpoint(ModelSize size, CheckpointShape shape) {
+    Path folder = root().resolve("%s-%d-layers-and-vision".formatted(size.label(), shape.layers()));
     if (!Files.exists(folder)) {
-      LlavaConfig config = CheckpointShape.LLAVA_7B.withLayers(layers).withTinyVision().config();
-      RandomCheckpoint.write(folder, config, DType.BFLOAT16, 1);
+      RandomCheckpoint.write(folder, shape.config(), DType.BFLOAT16, 1);
     }
     return folder;
   }

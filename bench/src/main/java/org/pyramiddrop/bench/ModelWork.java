@@ -8,9 +8,7 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
-/**
- * The work of parts of a decoder, taken from {@link FlopCounter} so that tables and product agree.
- */
+/** The work of a model's parts, taken from {@link FlopCounter} so that tables and product agree. */
 public final class ModelWork {
   /** Drops half of each image after the first layer. */
   public static final PruningPlan HALVE = PruningPlan.pyramid(List.of(1), 0.5);
@@ -44,14 +42,21 @@ public final class ModelWork {
     return new FlopCounter(with(shape, layers), plan.schedule(layers)).prefill(prompt);
   }
 
+  /** FLOPs of the first decode step behind a prompt, the head included. */
+  public static double decodeStep(ModelShape shape, PruningPlan plan, PromptShape prompt) {
+    return new FlopCounter(shape, plan.schedule(shape.layers())).decodeStep(prompt, 0);
+  }
+
   /**
-   * Bytes that one decode step reads: every weight once, and all keys and values, which are
-   * float32.
+   * Bytes that the first decode step behind a prompt reads: every weight once, and all keys and
+   * values.
+   *
+   * @param weights how weights are stored
+   * @param keyValues how keys and values are
    */
-  public static double decodeStepBytes(ModelShape shape, DType dtype, int cached) {
-    PromptShape prompt = new PromptShape(List.of(cached), List.of(), 0);
-    return weightBytes(shape, dtype)
-        + keyValueBytes(shape, PruningPlan.none(), prompt, 0, DType.FLOAT32);
+  public static double decodeStepBytes(
+      ModelShape shape, PruningPlan plan, PromptShape prompt, DType weights, DType keyValues) {
+    return weightBytes(shape, weights) + keyValueBytes(shape, plan, prompt, 0, keyValues);
   }
 
   /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
@@ -80,6 +85,35 @@ public final class ModelWork {
       rows += schedule.layersIn(stage) * tokens;
     }
     return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
+  }
+
+  /** FLOPs of a picture's way through the vision tower's patch embedding and layers. */
+  public static double visionTower(ModelShape shape) {
+    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
+    return counter.vision(1) - projector(shape);
+  }
+
+  /** FLOPs of the projector's two layers for one picture. */
+  public static double projector(ModelShape shape) {
+    ModelShape.Vision vision = shape.vision();
+    int features = vision.hidden() * vision.featureLayers();
+    return new Product(vision.tokens(), features, shape.hidden()).flops()
+        + new Product(vision.tokens(), shape.hidden(), shape.hidden()).flops();
+  }
+
+  /** FLOPs of scoring keys for one query. */
+  public static double scoring(ModelShape shape, int keys) {
+    return 2.0 * keys * shape.heads() * shape.headSize();
+  }
+
+  /** Bytes of those keys. */
+  public static double scoringBytes(ModelShape shape, int keys, DType dtype) {
+    return (double) keys * shape.kvHeads() * shape.headSize() * dtype.bytes();
+  }
+
+  /** Bytes that gathering rows of hidden states reads and writes. */
+  public static double gatherBytes(ModelShape shape, int rows, DType dtype) {
+    return 2.0 * rows * shape.hidden() * dtype.bytes();
   }
 
   public static ModelShape with(ModelShape shape, int layers) {

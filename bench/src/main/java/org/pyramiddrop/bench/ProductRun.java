@@ -12,9 +12,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
-/**
- * A linear layer on the CPU over random weights outside the heap, ready to be run again and again.
- */
+/** A linear layer over random weights outside the heap, ready to be run again and again. */
 public final class ProductRun implements AutoCloseable {
   private final Product product;
   private final Arena arena = Arena.ofShared();
@@ -26,15 +24,21 @@ public final class ProductRun implements AutoCloseable {
   private final Tensor out;
   private int next;
 
+  /** Draws activations and weights for a product on the CPU. */
+  public ProductRun(Product product, DType dtype, int count, int threads, long seed) {
+    this(product, dtype, count, Devices.open("cpu", threads, DType.FLOAT32), seed);
+  }
+
   /**
    * Draws activations and weights.
    *
    * @param count how many weights take turns, so that none is still in a cache when it is read
    *     again
+   * @param kernels the device, which is closed with the run
    */
-  public ProductRun(Product product, DType dtype, int count, int threads, long seed) {
+  public ProductRun(Product product, DType dtype, int count, Kernels kernels, long seed) {
     this.product = product;
-    kernels = Devices.open("cpu", threads, DType.FLOAT32);
+    this.kernels = kernels;
     for (int i = 0; i < count; i++) {
       MemorySegment data = arena.allocate(product.weightBytes(dtype), 64);
       RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);
@@ -49,6 +53,10 @@ public final class ProductRun implements AutoCloseable {
 
   public Product product() {
     return product;
+  }
+
+  public Kernels kernels() {
+    return kernels;
   }
 
   /** Multiplies by the next weight. */

@@ -2,13 +2,10 @@ package org.pyramiddrop.transformer;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
-import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
@@ -72,7 +69,7 @@ public final class StandaloneDecoder implements AutoCloseable {
   }
 
   // Imports go one way: nothing in this package knows the benchmarks'.
-  private static float[] uniform(int count, long seed) {
+  static float[] uniform(int count, long seed) {
     Random random = new Random(seed);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
@@ -86,14 +83,13 @@ public final class StandaloneDecoder implements AutoCloseable {
     return config;
   }
 
-  /** The device in words. */
-  public String device() {
-    return kernels.description();
+  /** The device that the decoder runs on. */
+  public Kernels kernels() {
+    return kernels;
   }
 
-  /** Whether the device keeps work recorded, so that a first run isn't like the ones after it. */
-  public boolean replays() {
-    return kernels.replays();
+  Decoder decoder() {
+    return decoder;
   }
 
   /** A prompt of this shape with random token ids and random image embeddings. */
@@ -136,6 +132,15 @@ public final class StandaloneDecoder implements AutoCloseable {
      */
     public Answering answering(PruningPlan plan, int further) {
       return new Answering(this, plan, further);
+    }
+
+    Prompt prompt() {
+      return prompt;
+    }
+
+    /** The embedded prompt, which the caller closes. */
+    Tensor embed(Indices ids) {
+      return decoder.merge(ids, prompt.images(), images);
     }
 
     @Override
@@ -273,65 +278,11 @@ public final class StandaloneDecoder implements AutoCloseable {
   }
 
   /** Ends a prefill early. */
-  private static final class Enough extends RuntimeException {
+  static final class Enough extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     Enough() {
       super(null, null, false, false);
-    }
-  }
-
-  /**
-   * A cache that holds random keys and values of some tokens, for decode steps.
-   *
-   * @param cached tokens in each layer's cache
-   * @param steps how many steps there is room for
-   */
-  public Decoding decoding(int cached, int steps, long seed) {
-    return new Decoding(cached, steps, seed);
-  }
-
-  /** Decode steps, each one token longer than the one before. */
-  public final class Decoding implements AutoCloseable {
-    private final Resources owned = new Resources();
-    private final KeyValueCache cache;
-    private final Schedule schedule;
-    private final NextToken next;
-    private final Tensor logits;
-    private final int cached;
-    private int taken;
-
-    private Decoding(int cached, int steps, long seed) {
-      TextConfig text = config.text();
-      Heads heads = new Heads(text.heads(), text.keyValueHeads(), text.headSize());
-      int[] capacities = new int[text.layers()];
-      Arrays.fill(capacities, cached + steps);
-      cache = owned.add(new KeyValueCache(kernels, heads, capacities));
-      float[] random = uniform(cached * heads.keyValueColumns(), seed);
-      IntStream.range(0, text.layers())
-          .forEach(i -> {
-            KeyValueCache.Layer layer = cache.layer(i);
-            kernels.upload(random, layer.keys().rows(0, cached));
-            kernels.upload(random, layer.values().rows(0, cached));
-          });
-      schedule = PruningPlan.none().schedule(text.layers());
-      next = owned.add(new NextToken(kernels, schedule, new int[] {cached}));
-      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
-      this.cached = cached;
-    }
-
-    /** Runs one further token and returns its logits. */
-    public float[] step() {
-      kernels.upload(new int[] {(cached + taken) % decoder.vocabulary()}, next.id());
-      next.place(taken);
-      taken++;
-      decoder.decode(next, schedule, cache, logits);
-      return kernels.download(logits);
-    }
-
-    @Override
-    public void close() {
-      owned.close();
     }
   }
 

@@ -52,7 +52,10 @@ class ModelWorkTest {
     double layer = 4.0 * 4096 * 4096 + 3.0 * 4096 * 11008;
     double head = 4096.0 * 32064;
     double keyValues = 2.0 * 32 * 101 * 4096;
-    assertThat(ModelWork.decodeStepBytes(MODEL, DType.BFLOAT16, 100))
+    PromptShape prompt = PromptShape.of(20, 60, 1, 20);
+    assertThat(
+            ModelWork.decodeStepBytes(
+                MODEL, PruningPlan.none(), prompt, DType.BFLOAT16, DType.FLOAT32))
         .isCloseTo(2 * (32 * layer + head) + 4 * keyValues, within(1.0));
   }
 

@@ -13,6 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.kernels.DType;
@@ -154,7 +155,10 @@ public final class GpuCommand implements Callable<Integer> {
       }
       report.operations(all, rival.said());
       say("the machine's ceilings");
-      report.reached(tiny ? times.reached(64, 256) : times.reached(8192, 65_536));
+      report.reached(
+          tiny
+              ? times.reached(64, 256)
+              : times.reached(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS));
     }
   }
 

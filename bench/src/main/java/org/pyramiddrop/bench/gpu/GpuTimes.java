@@ -4,12 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.RepeatedRun;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.kernels.Tensor;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Times operations on a device, each with its rivals in turn. */
@@ -96,25 +97,19 @@ final class GpuTimes {
    * @param copiedRows rows of as many numbers that the copy reads and writes
    */
   Ceilings reached(int side, int copiedRows) {
-    Product square = new Product(side, side, side);
     double product;
-    try (RepeatedRun run = plain(square)) {
+    try (RepeatedRun run =
+        new RepeatedRun(kernels, (k, s) -> DeviceCeiling.product(k, s, side).run(), repeats)) {
       product = median(run);
     }
     double copy;
     try (RepeatedRun run =
         new RepeatedRun(
-            kernels,
-            (k, s) -> {
-              Tensor from = s.random(copiedRows, side);
-              Tensor to = s.empty(copiedRows, side);
-              return () -> k.copy(from, to);
-            },
-            repeats)) {
+            kernels, (k, s) -> DeviceCeiling.copy(k, s, copiedRows, side).run(), repeats)) {
       copy = median(run);
     }
-    double bytes = 2.0 * copiedRows * side * kernels.dtype().bytes();
-    return new Ceilings(square.flops() / product / 1e6, bytes / copy / 1e6);
+    double bytes = DeviceCeiling.copiedBytes(copiedRows, side, kernels.dtype().bytes());
+    return new Ceilings(DeviceCeiling.flops(side) / product / 1e6, bytes / copy / 1e6);
   }
 
   private double median(RepeatedRun run) {

@@ -8,65 +8,60 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.Product;
 import org.pyramiddrop.bench.ProductRun;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Tensor;
 
 /**
- * Decode's products: one token through the feed-forward layers of a 7B decoder.
+ * Decode's products: one token through the feed-forward layers and the output head of a decoder.
  *
- * <p>At least eight weights of 90 MB take turns, more than four times the last-level cache, so that
- * memory is what is measured. A product takes a few milliseconds: an iteration is half a second of
- * them. Two seconds of warm-up let the compiler and the clock settle; three virtual machines lay
- * the weights out in different pages.
+ * <p>Two weights or more take turns, together more than 700 MB and four times the last-level cache,
+ * so that memory is what is measured. A product takes a few milliseconds: an iteration is half a
+ * second of them. Two seconds of warm-up let the compiler and the clock settle; three virtual
+ * machines lay the weights out in different pages.
  */
-@State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 4, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 9, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
-public class DecodeProductBenchmark {
-  private static final int LEAST_WEIGHTS = 8;
+public class DecodeProductBenchmark extends DeviceBenchmark {
+  private static final long LEAST_BYTES = 700_000_000;
 
-  @Param({"1x4096x11008", "1x11008x4096"})
-  String shape = "";
+  @Param({"UP", "DOWN", "HEAD"})
+  Projection projection = Projection.UP;
 
   @Param DType dtype = DType.BFLOAT16;
 
-  int threads = Runtime.getRuntime().availableProcessors();
-
   @SuppressWarnings("NullAway.Init")
-  ProductRun run;
+  ProductRun product;
 
-  /** Bytes that all weights together are more than. */
-  long cached = 4 * Machine.lastLevelCacheBytes();
+  /** Asks for more memory than other benchmarks take turns in. */
+  public DecodeProductBenchmark() {
+    cached = Math.max(cached, LEAST_BYTES);
+  }
 
-  /** How many weights of one size it takes. */
-  int weights(long bytes) {
-    return (int) Math.max(LEAST_WEIGHTS, cached / bytes + 1);
+  @Override
+  int turns(long bytes) {
+    return Math.max(2, super.turns(bytes));
   }
 
   @Setup
   public void setUp() {
-    Product product = Product.parse(shape);
-    run = new ProductRun(product, dtype, weights(product.weightBytes(dtype)), threads, 2);
+    Product one = projection.product(modelSize(), 1);
+    product = new ProductRun(one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2);
+    prepare(product.kernels(), (kernels, scratch) -> product::run);
   }
 
   @Benchmark
-  public Tensor product() {
-    return run.run();
+  public void product() {
+    runAndWait();
   }
 
-  @TearDown
-  public void tearDown() {
-    run.close();
+  @Override
+  void close() {
+    product.close();
   }
 }

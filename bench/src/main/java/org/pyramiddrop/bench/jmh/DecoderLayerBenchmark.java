@@ -4,89 +4,79 @@ import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.RepeatablePrefill;
 import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * What a layer of a 7B decoder costs at each stage of the pyramid, for a picture of 576 tokens and
- * 60 tokens of text: a layer inside the stage, and the one that ends it, which ranks the picture's
- * tokens and runs on for half of them.
+ * What a decoder layer costs at each stage of the pyramid, for a picture of 576 or 2880 tokens and
+ * 60 tokens of text: a layer inside the stage ({@code 576}), and the one that ends it ({@code
+ * 576-288}), which ranks the picture's tokens and runs on for half of them.
  *
- * <p>A layer takes a second, so each invocation is timed by itself, on a fresh prompt. Four warm-up
- * runs, because the first has the weights' pages to map; two virtual machines, as in {@link
- * MatrixProductBenchmark}.
+ * <p>The prompt is embedded anew and the result copied in each run, since layers work in place:
+ * less than a hundredth of a layer's time. A layer takes seconds, so each invocation is timed by
+ * itself; the first maps the weights' pages and has the compiler beside it, and the second is
+ * steady. Whether the products' sums stay in registers is decided when a virtual machine compiles
+ * them, hence two of them.
  */
-@State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 4)
-@Measurement(iterations = 9)
+@Warmup(iterations = 2)
+@Measurement(iterations = 5)
 @Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
-public class DecoderLayerBenchmark {
-  @Param({"576", "288", "144", "72"})
-  int imageTokens;
+public class DecoderLayerBenchmark extends DeviceBenchmark {
+  @Param({
+    "576", "576-288", "288", "288-144", "144", "144-72", "72",
+    "2880", "2880-1440", "1440", "1440-720", "720", "720-360", "360"
+  })
+  String stage = "";
 
-  int threads = Runtime.getRuntime().availableProcessors();
+  @Param("BFLOAT16")
+  DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
   private StandaloneDecoder decoder;
 
   @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder.RandomPrompt prompt;
+  RepeatablePrefill layer;
 
-  @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder.Prefill whole;
+  /** The image tokens that a layer begins with. */
+  static int imageTokens(String stage) {
+    int dash = stage.indexOf('-');
+    return Integer.parseInt(dash < 0 ? stage : stage.substring(0, dash));
+  }
 
-  @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder.Prefill halved;
+  /** Whether the layer ends its stage. */
+  static boolean drops(String stage) {
+    return stage.contains("-");
+  }
 
   @Setup
-  public void open() {
-    decoder =
-        StandaloneDecoder.open(BenchFolder.decoder(BenchFolder.LAYERS), WeightType.AUTO, threads);
-    prompt = decoder.prompt(ModelWork.prompt(imageTokens), 4);
-  }
-
-  @Setup(Level.Invocation)
-  public void start() {
-    whole = prompt.start(PruningPlan.none());
-    halved = prompt.start(ModelWork.HALVE);
+  public void setUp() {
+    decoder = decoder(dtype);
+    PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
+    layer =
+        new RepeatablePrefill(
+            decoder, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
+    prepare(decoder.kernels(), (kernels, scratch) -> layer::run);
   }
 
   @Benchmark
-  public StandaloneDecoder.Prefill insideStage() {
-    whole.run(1);
-    return whole;
+  public void layer() {
+    runAndWait();
   }
 
-  @Benchmark
-  public StandaloneDecoder.Prefill endOfStage() {
-    halved.run(1);
-    return halved;
-  }
-
-  @TearDown(Level.Invocation)
-  public void end() {
-    whole.close();
-    halved.close();
-  }
-
-  @TearDown
-  public void close() {
-    prompt.close();
+  @Override
+  void close() {
+    layer.close();
     decoder.close();
   }
 }

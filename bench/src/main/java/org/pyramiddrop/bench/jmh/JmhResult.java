@@ -15,9 +15,9 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param name class and method
  * @param parameters by name
- * @param values every measurement of every fork: milliseconds, or operations a second
+ * @param millis of one operation, from every measurement of every fork
  */
-record JmhResult(String name, Map<String, String> parameters, Spread values) {
+record JmhResult(String name, Map<String, String> parameters, Spread millis) {
 
   static List<JmhResult> read(Path file) {
     List<JmhResult> results = new ArrayList<>();
@@ -25,15 +25,25 @@ record JmhResult(String name, Map<String, String> parameters, Spread values) {
       String[] name = entry.path("benchmark").stringValue().split("\\.", -1);
       Map<String, String> parameters = new TreeMap<>();
       entry.path("params").forEachEntry((key, value) -> parameters.put(key, value.stringValue()));
-      List<Double> values = new ArrayList<>();
-      for (JsonNode fork : entry.path("primaryMetric").path("rawData").values()) {
-        fork.values().forEach(value -> values.add(value.doubleValue()));
+      JsonNode metric = entry.path("primaryMetric");
+      String unit = metric.path("scoreUnit").stringValue();
+      List<Double> millis = new ArrayList<>();
+      for (JsonNode fork : metric.path("rawData").values()) {
+        fork.values().forEach(value -> millis.add(millis(value.doubleValue(), unit)));
       }
       results.add(
           new JmhResult(
-              name[name.length - 2] + "." + name[name.length - 1], parameters, Spread.of(values)));
+              name[name.length - 2] + "." + name[name.length - 1], parameters, Spread.of(millis)));
     }
     return results;
+  }
+
+  private static double millis(double value, String unit) {
+    return switch (unit) {
+      case "ms/op" -> value;
+      case "ops/s" -> 1e3 / value;
+      default -> throw new IllegalArgumentException("results in " + unit + " aren't known");
+    };
   }
 
   /** A parameter of a benchmark that has it. */
@@ -45,7 +55,23 @@ record JmhResult(String name, Map<String, String> parameters, Spread values) {
     return value;
   }
 
+  int number(String key) {
+    return Integer.parseInt(parameter(key));
+  }
+
+  /** The type that weights are asked for in. */
   DType dtype() {
     return DType.valueOf(parameter("dtype"));
+  }
+
+  /**
+   * The type that activations, keys and values have: the CPU's are float32 whatever weights are.
+   */
+  DType activations() {
+    return onCpu() ? DType.FLOAT32 : dtype();
+  }
+
+  boolean onCpu() {
+    return parameters.getOrDefault("backend", "cpu").equals("cpu");
   }
 }

@@ -1,60 +1,133 @@
 package org.pyramiddrop.bench.jmh;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import org.openjdk.jmh.results.format.ResultFormatType;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.pyramiddrop.bench.Bench;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
+import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.ModelSize;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
-/** Runs the JMH benchmarks, keeps their results as JSON and prints the summary. */
-@Command(name = "run", description = "Runs the JMH benchmarks and sums them up.")
+/** Runs the JMH benchmarks, keeps their results as JSON and prints them. */
+@Command(
+    name = "run",
+    description = "Times operations and layers with JMH, beside the machine's ceilings.",
+    showDefaultValues = true)
 public final class RunCommand implements Callable<Integer> {
   private final PrintWriter out;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
       names = "--only",
       paramLabel = "REGEX",
-      description = "benchmarks whose name has this in it")
+      description = "benchmarks whose name, class and method, has this in it")
   private String only = "";
 
   @Option(
       names = "--quick",
-      description = "one virtual machine and few repetitions for each benchmark")
+      description = "one virtual machine, few repetitions and not all parameters of each benchmark")
   private boolean quick;
+
+  @Option(names = "--size", description = "7b, small, or tiny (which measures nothing)")
+  private String size = ModelSize.LLAVA_7B.label();
+
+  @Option(names = "--backend", description = "cpu or cuda")
+  private String backend = "cpu";
+
+  @Option(
+      names = "--dtype",
+      description =
+          "${COMPLETION-CANDIDATES}: of weights, and on a GPU of all else, for every benchmark")
+  private @Nullable DType dtype;
+
+  @Option(names = "--markdown", paramLabel = "FILE", description = "write the table there as well")
+  private @Nullable Path markdown;
 
   public RunCommand(PrintWriter out) {
     this.out = out;
   }
 
   @Override
-  public Integer call() throws RunnerException {
-    Path results = BenchFolder.root().resolve("results.json");
-    // Made here, or each fork would count it into its warm-up.
-    BenchFolder.decoder(BenchFolder.LAYERS);
-    ChainedOptionsBuilder options =
-        new OptionsBuilder()
-            .include(Bench.class.getPackageName() + "\\..*(" + only + ")")
-            .shouldFailOnError(true)
-            .resultFormat(ResultFormatType.JSON)
-            .result(results.toString());
-    if (quick) {
-      options
-          .forks(1)
-          .warmupIterations(2)
-          .warmupTime(TimeValue.milliseconds(300))
-          .measurementIterations(5)
-          .measurementTime(TimeValue.milliseconds(300));
+  public Integer call() {
+    DeviceStatus device = device();
+    Map<String, String> parameters = new LinkedHashMap<>();
+    parameters.put("size", size);
+    if (dtype != null) {
+      parameters.put("dtype", dtype.name());
     }
-    new Runner(options.build()).run();
-    Summary.read(results).print(out);
+    Suite suite =
+        new Suite(pattern(), backend, parameters, quick, OptionalInt.empty(), Suite.QUICK);
+    List<Suite.Pass> passes = suite.passes();
+    // Made here, or each fork would count it into its warm-up.
+    BenchFolder.model(ModelSize.of(size));
+    Path folder = BenchFolder.root();
+    suite.run(passes, folder, out);
+    Rating rating = new Rating(JmhResult.read(folder.resolve(Suite.RESULTS)));
+    Results results =
+        new Results(
+            Machine.here(),
+            device.name() + ", " + device.detail(),
+            "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+            Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+            rating.ceilings(),
+            rating.rows());
+    results.write();
+    out.println();
+    Summary.lines(results).forEach(out::println);
+    if (markdown != null) {
+      write(markdown, results);
+    }
     return 0;
+  }
+
+  private DeviceStatus device() {
+    DeviceStatus device =
+        Devices.all().stream()
+            .filter(d -> d.name().equals(backend))
+            .findFirst()
+            .orElseThrow(() ->
+                new IllegalArgumentException(
+                    "there is no backend " + backend + "; use cpu or cuda"));
+    if (!device.available()) {
+      throw new DeviceException(device.detail());
+    }
+    return device;
+  }
+
+  private Pattern pattern() {
+    try {
+      return Pattern.compile(only);
+    } catch (PatternSyntaxException e) {
+      throw new IllegalArgumentException(
+          "--only takes a regular expression: " + e.getDescription() + " in " + only, e);
+    }
+  }
+
+  private static void write(Path to, Results results) {
+    try {
+      Files.write(to, Summary.markdown(results));
+    } catch (IOException e) {
+      throw new UncheckedIOException(to + " can't be written: " + e.getMessage(), e);
+    }
   }
 }

@@ -1,95 +1,95 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.io.PrintWriter;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalDouble;
-import org.pyramiddrop.bench.Machine;
-import org.pyramiddrop.bench.Spread;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Table;
-import org.pyramiddrop.bench.jmh.Work.Limit;
+import org.pyramiddrop.bench.jmh.Results.Ceiling;
+import org.pyramiddrop.bench.jmh.Results.Row;
 
-/**
- * JMH's results as a short table: medians with their spread, speeds, and their share of the ceiling
- * that the same run measured.
- */
+/** A run's results in words and as a table. */
 final class Summary {
-  private static final double GIGA = 1e9;
+  private Summary() {}
 
-  private final List<JmhResult> results;
-
-  private Summary(List<JmhResult> results) {
-    this.results = results;
+  /** As text. */
+  static List<String> lines(Results results) {
+    List<String> lines = new ArrayList<>(facts(results));
+    lines.addAll(table(results).lines());
+    lines.add(note());
+    return lines;
   }
 
-  static Summary read(Path file) {
-    return new Summary(JmhResult.read(file));
+  /** As Markdown. */
+  static List<String> markdown(Results results) {
+    List<String> lines = new ArrayList<>();
+    facts(results).forEach(fact -> lines.add("- " + fact));
+    lines.add("");
+    lines.addAll(table(results).markdown());
+    lines.add("");
+    lines.add(note());
+    return lines;
   }
 
-  void print(PrintWriter out) {
+  private static List<String> facts(Results results) {
+    List<String> facts = new ArrayList<>();
+    facts.add("machine: " + results.machine());
+    facts.add(
+        "measured on " + results.device() + " by " + results.command() + ", " + results.date());
+    for (Ceiling ceiling : results.ceilings()) {
+      facts.add("ceiling: " + named(ceiling));
+    }
+    return facts;
+  }
+
+  private static String named(Ceiling ceiling) {
+    String speed = digits(ceiling.speed());
+    String type = ceiling.dtype().isEmpty() ? "" : ceiling.dtype() + " ";
+    return switch (ceiling.limit()) {
+      case ARITHMETIC -> "%s GFLOP/s (%s%s)".formatted(speed, type, ceiling.measured());
+      case MEMORY -> "%s GB/s (%s%s)".formatted(speed, type, ceiling.measured());
+      case LATENCY -> throw new IllegalArgumentException("latency is no ceiling");
+    };
+  }
+
+  private static String note() {
+    return "Times are of one operation: the median of all runs, their lowest and highest. The share is of"
+        + " the ceiling that bounds the operation: arithmetic, or memory where bytes are counted.";
+  }
+
+  private static Table table(Results results) {
     Table table =
         new Table()
             .row(
                 "operation",
                 "shape",
-                "weights",
+                "type",
                 "median ms",
-                "low",
-                "high",
-                "speed",
-                "",
+                "low-high",
+                "GFLOP/s",
+                "GB/s",
                 "of ceiling");
-    for (JmhResult result : results) {
-      Work work = Work.of(result);
-      boolean ceiling = isCeiling(result);
-      Spread spread = result.values();
+    for (Row row : results.rows()) {
       table.row(
-          result.name().replace("Benchmark", "").replace(".product", "").replace(".step", ""),
-          work.shape(),
-          work.dtype(),
-          ceiling ? "" : decimal(spread.median()),
-          ceiling ? "" : decimal(spread.low()),
-          ceiling ? "" : decimal(spread.high()),
-          "%.1f".formatted(speed(result, work)),
-          work.limit().unit(),
-          ceiling ? "" : share(result, work));
+          row.operation(),
+          row.shape(),
+          row.dtype(),
+          digits(row.millis().median()),
+          digits(row.millis().low()) + "-" + digits(row.millis().high()),
+          optional(row.gflops()),
+          optional(row.gigabytes()),
+          row.share() == null ? "" : "%.0f%%".formatted(100 * row.share()));
     }
-    out.println();
-    out.println(Machine.here());
-    table.lines().forEach(out::println);
+    return table;
   }
 
-  /** Billions of FLOPs or bytes a second, by the median. */
-  private static double speed(JmhResult result, Work work) {
-    double median = result.values().median();
-    return isCeiling(result)
-        ? work.amount() * median / GIGA
-        : work.amount() / (median / 1e3) / GIGA;
+  private static String optional(@Nullable Double value) {
+    return value == null ? "" : digits(value);
   }
 
-  private String share(JmhResult result, Work work) {
-    OptionalDouble ceiling = ceiling(work.limit());
-    return ceiling.isPresent()
-        ? "%.0f%%".formatted(100 * speed(result, work) / ceiling.getAsDouble())
-        : "-";
-  }
-
-  /** The best that this machine reached on all cores, if the run measured it. */
-  OptionalDouble ceiling(Limit limit) {
-    return results.stream()
-        .filter(r -> isCeiling(r) && r.name().endsWith(".allCores"))
-        .filter(r -> Work.of(r).limit() == limit)
-        .mapToDouble(r -> speed(r, Work.of(r)))
-        .max();
-  }
-
-  private static boolean isCeiling(JmhResult result) {
-    return result.name().startsWith("PeakBenchmark.")
-        || result.name().startsWith("ReadBandwidthBenchmark.");
-  }
-
-  private static String decimal(double millis) {
-    return String.format(Locale.ROOT, millis < 100 ? "%.2f" : "%.0f", millis);
+  /** Three digits or more. */
+  static String digits(double value) {
+    int magnitude = value == 0 ? 0 : (int) Math.floor(Math.log10(Math.abs(value)));
+    return String.format(Locale.ROOT, "%." + Math.max(0, 2 - magnitude) + "f", value);
   }
 }

@@ -1,23 +1,32 @@
 package org.pyramiddrop.bench.jmh;
 
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Prints the table of an earlier run again. */
-@Command(name = "summary", description = "Prints the table of JMH results again.")
+/** Prints the table of an earlier run again, or sets two runs beside each other. */
+@Command(
+    name = "summary",
+    description = "Prints a run's table again, or sets it beside that of an earlier one.")
 public final class SummaryCommand implements Callable<Integer> {
   private final PrintWriter out;
+
+  @Option(
+      names = "--beside",
+      paramLabel = "EARLIER",
+      description = "results of an earlier run, to say whether both agree within their spread")
+  private @Nullable Path earlier;
 
   @Parameters(
       arity = "0..1",
       paramLabel = "JSON",
       description = "results of a run; those of the last one unless given")
-  private Path results = Path.of("");
+  private @Nullable Path results;
 
   public SummaryCommand(PrintWriter out) {
     this.out = out;
@@ -25,11 +34,10 @@ public final class SummaryCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Path file = results.toString().isEmpty() ? BenchFolder.root().resolve("results.json") : results;
-    if (!Files.isRegularFile(file)) {
-      throw new IllegalArgumentException("no results at " + file + "; run the benchmarks first");
-    }
-    Summary.read(file).print(out);
+    Results run =
+        Results.read(results == null ? BenchFolder.root().resolve(Results.FILE) : results);
+    (earlier == null ? Summary.lines(run) : Beside.lines(Results.read(earlier), run))
+        .forEach(out::println);
     return 0;
   }
 }

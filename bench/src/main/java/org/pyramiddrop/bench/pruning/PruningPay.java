@@ -135,7 +135,7 @@ public final class PruningPay implements Callable<Integer> {
         }
       }
       try (StandaloneDecoder decoder = open(folder, UnaryOperator.identity())) {
-        device = decoder.device();
+        device = decoder.kernels().description();
         results =
             new PruningRounds(decoder, prompt, plans, progress::next).answers(newTokens, rounds);
       }

@@ -50,7 +50,7 @@ final class PruningRounds {
           (plan, counts) -> {
             try (StandaloneDecoder.Answering answer =
                 prompt.answering(plans.get(plan).plan(), newTokens - 1)) {
-              Run run = Run.time(answer, decoder.replays(), newTokens);
+              Run run = Run.time(answer, decoder.kernels().replays(), newTokens);
               if (counts) {
                 runs.get(plan).add(run);
               }

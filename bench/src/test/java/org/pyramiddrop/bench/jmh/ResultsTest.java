@@ -2,23 +2,187 @@ package org.pyramiddrop.bench.jmh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
-import org.pyramiddrop.bench.Bench;
+import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.jmh.Results.Ceiling;
+import org.pyramiddrop.bench.jmh.Results.Row;
 
+@ExtendWith(FreshBenchFolder.class)
 class ResultsTest {
+  private static final String MODEL = "\"size\":\"7b\",\"backend\":\"cpu\",";
+  private static final String GPU = "\"size\":\"7b\",\"backend\":\"cuda\",";
+
   @TempDir private Path temp;
+
+  private Rating rating(String... entries) throws IOException {
+    Path file = temp.resolve("results.json");
+    Files.writeString(file, "[" + String.join(",", entries) + "]");
+    return new Rating(JmhResult.read(file));
+  }
+
+  private static String entry(String name, String parameters, String unit, String values) {
+    return """
+    {"benchmark":"org.pyramiddrop.bench.jmh.%s","params":{%s},
+     "primaryMetric":{"scoreUnit":"%s","rawData":%s}}
+    """
+        .formatted(name, parameters, unit, values);
+  }
+
+  private Results onCpu() throws IOException {
+    // One core reads faster than all of them here: the ceiling is the best of all cores.
+    Rating rating =
+        rating(
+            entry("PeakBenchmark.allCores", "", "ops/s", "[[900,1000],[1100]]"),
+            entry("ReadBandwidthBenchmark.oneCore", "\"streams\":\"4\"", "ops/s", "[[999]]"),
+            entry("ReadBandwidthBenchmark.allCores", "\"streams\":\"1\"", "ops/s", "[[200]]"),
+            entry("ReadBandwidthBenchmark.allCores", "\"streams\":\"4\"", "ops/s", "[[300]]"),
+            entry(
+                "DecodeProductBenchmark.product",
+                MODEL + "\"projection\":\"UP\",\"dtype\":\"BFLOAT16\"",
+                "ms/op",
+                "[[8.9,9.1,9.0]]"),
+            entry(
+                "MatrixProductBenchmark.product",
+                MODEL + "\"projection\":\"UP\",\"tokens\":\"636\",\"dtype\":\"FLOAT32\"",
+                "ms/op",
+                "[[1000,1200],[1100]]"),
+            entry(
+                "DropBenchmark.drop",
+                MODEL + "\"part\":\"SELECTION\",\"imageTokens\":\"576\",\"dtype\":\"BFLOAT16\"",
+                "ms/op",
+                "[[0.01234]]"));
+    return new Results(
+        new Machine("a processor", "cores", "25", "abc"),
+        "cpu, cores",
+        "bench run",
+        "2026-01-01T00:00:00Z",
+        rating.ceilings(),
+        rating.rows());
+  }
+
+  @Test
+  void setsSpeedsBesideTheCeilingOfTheSameRun() throws IOException {
+    List<String> lines = Summary.lines(onCpu());
+    assertThat(lines)
+        .contains(
+            "machine: a processor; cores; Java 25; commit abc",
+            "ceiling: 83.9 GFLOP/s (multiply-adds, all cores)",
+            "ceiling: 20.1 GB/s (reading, all cores, 4 streams)");
+    // 90,177,536 bytes in 9 ms, of 300 times 64 MiB a second; two operations for two bytes.
+    assertThat(cells(lines, "decode product"))
+        .containsExactly(
+            "decode product",
+            "1x4096x11008",
+            "bfloat16",
+            "9.00",
+            "8.90-9.10",
+            "10.0",
+            "10.0",
+            "50%");
+    // 57.4 GFLOP in 1.1 s, of 1000 times 83.9 MFLOP a second.
+    assertThat(cells(lines, "product"))
+        .containsExactly(
+            "product", "636x4096x11008", "float32", "1100", "1000-1200", "52.1", "62%");
+    assertThat(cells(lines, "selection"))
+        .containsExactly("selection", "288 of 576", "float32", "0.0123", "0.0123-0.0123");
+    assertThat(Summary.markdown(onCpu()))
+        .contains(
+            "| product | 636x4096x11008 | float32 | 1100 | 1000-1200 | 52.1 |  | 62% |",
+            "- ceiling: 83.9 GFLOP/s (multiply-adds, all cores)");
+  }
+
+  @Test
+  void countsThroughputAsTimeOfOneOperation() throws IOException {
+    Row peak = onCpu().rows().getFirst();
+    assertThat(peak.millis().median()).isEqualTo(1);
+    assertThat(peak.millis().low()).isCloseTo(1 / 1.1, within(1e-12));
+    assertThat(peak.millis().high()).isCloseTo(1 / 0.9, within(1e-12));
+    assertThat(peak.share()).isNull();
+  }
+
+  @Test
+  void onAGpuEachTypeHasACeilingOfItsOwn() throws IOException {
+    Rating rating =
+        rating(
+            ceiling("SQUARE_PRODUCT", "FLOAT32", "20"),
+            ceiling("SQUARE_PRODUCT", "BFLOAT16", "2"),
+            ceiling("COPY", "FLOAT32", "1"),
+            ceiling("COPY", "BFLOAT16", "0.6"),
+            entry(
+                "MatrixProductBenchmark.product",
+                GPU + "\"projection\":\"UP\",\"tokens\":\"636\",\"dtype\":\"BFLOAT16\"",
+                "ms/op",
+                "[[0.2]]"));
+    double flops = 2.0 * 8192 * 8192 * 8192;
+    assertThat(rating.ceilings())
+        .extracting(Ceiling::speed)
+        .containsExactly(flops / 20 / 1e6, flops / 2 / 1e6, 2.0 * 65536 * 8192 * 4 / 1e6);
+    double product = 2.0 * 636 * 4096 * 11008 / 0.2 / 1e6;
+    assertThat(rating.rows().getLast().share())
+        .isCloseTo(product / (flops / 2 / 1e6), within(1e-12));
+  }
+
+  private static String ceiling(String part, String dtype, String millis) {
+    return entry(
+        "DeviceCeilingBenchmark.ceiling",
+        GPU + "\"part\":\"%s\",\"dtype\":\"%s\"".formatted(part, dtype),
+        "ms/op",
+        "[[" + millis + "]]");
+  }
+
+  @Test
+  void withoutItsCeilingAnOperationHasNoShare() throws IOException {
+    Rating rating =
+        rating(
+            entry(
+                "DecodeProductBenchmark.product",
+                MODEL + "\"projection\":\"UP\",\"dtype\":\"BFLOAT16\"",
+                "ms/op",
+                "[[9]]"));
+    assertThat(rating.rows().getFirst().share()).isNull();
+  }
+
+  @Test
+  void keepsWhatItReadsBack() throws IOException {
+    Results results = onCpu();
+    results.write();
+    Path file = BenchFolder.root().resolve(Results.FILE);
+    Results read = Results.read(file);
+    assertThat(read.ceilings()).isEqualTo(results.ceilings());
+    assertThat(read.rows()).isEqualTo(results.rows());
+    assertThat(read.machine()).isEqualTo(Machine.here());
+    assertThat(List.of(read.device(), read.command(), read.date()))
+        .containsExactly("cpu, cores", "bench run", "2026-01-01T00:00:00Z");
+  }
+
+  @Test
+  void refusesAFileThatHoldsOtherThings() throws IOException {
+    Path file = Files.writeString(temp.resolve("other.json"), "{\"rows\":[]}");
+    assertThatThrownBy(() -> Results.read(file))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("other.json holds no results of bench run");
+    assertThatThrownBy(() -> Results.read(temp.resolve("none.json")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("run the benchmarks first");
+  }
+
+  @Test
+  void refusesATimeInAnUnknownUnit() {
+    assertThatThrownBy(() -> rating(entry("PeakBenchmark.allCores", "", "us/op", "[[1]]")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("us/op");
+  }
 
   @Test
   void takesTheMiddleOfTheMeasurements() {
@@ -34,47 +198,72 @@ class ResultsTest {
   }
 
   @Test
-  void setsSpeedsBesideTheCeilingOfTheSameRun() throws IOException {
-    // One core reads faster than all of them here: the ceiling is the best of all cores.
-    Path file = temp.resolve("results.json");
-    Files.writeString(
-        file,
-        "["
-            + entry("PeakBenchmark.allCores", "", "[[900,1000],[1100]]")
-            + ","
-            + entry("ReadBandwidthBenchmark.oneCore", "\"streams\":\"4\"", "[[999]]")
-            + ","
-            + entry("ReadBandwidthBenchmark.allCores", "\"streams\":\"1\"", "[[200]]")
-            + ","
-            + entry("ReadBandwidthBenchmark.allCores", "\"streams\":\"4\"", "[[300]]")
-            + ","
-            + entry(
-                "DecodeProductBenchmark.product",
-                "\"shape\":\"1x4096x11008\",\"dtype\":\"BFLOAT16\"",
-                "[[8.9,9.1,9.0]]")
-            + ","
-            + entry(
-                "MatrixProductBenchmark.product",
-                "\"shape\":\"636x4096x11008\",\"dtype\":\"FLOAT32\"",
-                "[[1000,1200],[1100]]")
-            + "]");
-    StringWriter text = new StringWriter();
-    Summary.read(file).print(new PrintWriter(text, true));
-    List<String> lines = text.toString().lines().toList();
-    // 90,177,536 bytes in 9 ms, of 300 times 64 MiB a second.
-    assertThat(line(lines, "DecodeProduct"))
-        .contains("9.00", "8.90", "9.10", "10.0", "GB/s", "50%");
-    // 57.4 GFLOP in 1.1 s, of 1000 times 83.9 MFLOP a second.
-    assertThat(line(lines, "MatrixProduct"))
-        .contains("1100", "1000", "1200", "52.1", "GFLOP/s", "62%");
+  void twoRunsAgreeWhereEachMedianLiesInTheOthersRange() {
+    assertThat(Beside.agree(new Spread(10, 9, 12, 5), new Spread(11, 10, 13, 5))).isTrue();
+    // The later run's median is inside the earlier one's range, but not the other way round.
+    assertThat(Beside.agree(new Spread(10, 9, 12, 5), new Spread(11.5, 11, 13, 5))).isFalse();
+    assertThat(Beside.agree(new Spread(11.5, 11, 13, 5), new Spread(10, 9, 12, 5))).isFalse();
   }
 
   @Test
-  void refusesABenchmarkWhoseWorkNobodyCounted() {
-    JmhResult unknown = new JmhResult("OtherBenchmark.run", Map.of(), new Spread(1, 1, 1, 1));
-    assertThatThrownBy(() -> Work.of(unknown))
+  void setsTwoRunsBesideEachOther() {
+    Results earlier =
+        run(
+            "a",
+            row("layer", "1", 10, 9, 12),
+            row("layer", "2", 20, 19, 21),
+            row("old", "1", 1, 1, 1));
+    Results later =
+        run(
+            "b",
+            row("layer", "2", 30, 29, 31),
+            row("layer", "1", 11, 10, 13),
+            row("new", "1", 1, 1, 1));
+    List<String> lines = Beside.lines(earlier, later);
+    assertThat(lines)
+        .anyMatch(l -> l.startsWith("earlier: a;"))
+        .anyMatch(l -> l.startsWith("later: b;"));
+    assertThat(cells(lines, "a layer"))
+        .containsExactly(
+            "a layer", "2", "float32", "20.0", "19.0-21.0", "30.0", "29.0-31.0", "1.50", "no");
+    assertThat(lines)
+        .contains(
+            "only in the later run: a new 1 float32", "only in the earlier run: a old 1 float32");
+    assertThat(lines.getLast()).isEqualTo("1 of 2 rows agree");
+  }
+
+  @Test
+  void runsWithNothingInCommonArentCompared() {
+    assertThatThrownBy(
+            () -> Beside.lines(run("a", row("x", "1", 1, 1, 1)), run("b", row("y", "1", 1, 1, 1))))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("OtherBenchmark.run");
+        .hasMessageContaining("no benchmark in common");
+  }
+
+  private static Results run(String processor, Row... rows) {
+    Machine machine = new Machine(processor, "cores", "25", "abc");
+    return new Results(machine, "cpu", "bench run", "today", List.of(), List.of(rows));
+  }
+
+  private static Row row(String name, String size, double median, double low, double high) {
+    return new Row(
+        name,
+        Map.of("size", size),
+        "a " + name,
+        size,
+        "float32",
+        new Spread(median, low, high, 5),
+        null,
+        null,
+        null);
+  }
+
+  @Test
+  void printsThreeDigitsOrMore() {
+    assertThat(List.of(Summary.digits(0), Summary.digits(0.005518), Summary.digits(0.1)))
+        .containsExactly("0.00", "0.00552", "0.100");
+    assertThat(List.of(Summary.digits(9.994), Summary.digits(43.21), Summary.digits(12345.6)))
+        .containsExactly("9.99", "43.2", "12346");
   }
 
   @Test
@@ -83,44 +272,9 @@ class ResultsTest {
     assertThat(Machine.bytes("32M")).isEqualTo(33_554_432);
   }
 
-  @Test
-  void saysInOneLineWhatIsWrongWithACommand() {
-    StringWriter err = new StringWriter();
-    PrintWriter none = new PrintWriter(new StringWriter());
-    int code =
-        Bench.run(
-            none,
-            new PrintWriter(err, true),
-            "compare",
-            "--python",
-            "no-such-python",
-            "--script",
-            script().toString());
-    assertThat(code).isEqualTo(1);
-    assertThat(err.toString().lines())
-        .containsExactly(
-            "bench: no-such-python can't be started; set PYTHON to one with torch and transformers");
-  }
-
-  private Path script() {
-    try {
-      return Files.writeString(temp.resolve("side.py"), "");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String line(List<String> lines, String start) {
-    return lines.stream().filter(line -> line.startsWith(start)).findFirst().orElseThrow();
-  }
-
-  private static String entry(String name, String parameters, String values) {
-    return "{\"benchmark\":\"org.pyramiddrop.bench."
-        + name
-        + "\",\"params\":{"
-        + parameters
-        + "},\"primaryMetric\":{\"rawData\":"
-        + values
-        + "}}";
+  /** The cells of the first line that begins so, empty ones left out. */
+  private static List<String> cells(List<String> lines, String start) {
+    String line = lines.stream().filter(l -> l.startsWith(start + "  ")).findFirst().orElseThrow();
+    return List.of(line.strip().split(" {2,}"));
   }
 }

@@ -1,7 +1,6 @@
-package org.pyramiddrop.bench.gpu;
+package org.pyramiddrop.bench;
 
 import java.util.function.BiFunction;
-import org.pyramiddrop.bench.DeviceScratch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Recording;
@@ -9,9 +8,10 @@ import org.pyramiddrop.kernels.Tensor;
 
 /**
  * Work recorded many times in a row and timed as a whole, so that starting it and waiting for it
- * weigh little. All repetitions read the same inputs, which may stay in a GPU's cache.
+ * weigh little. All repetitions read the same inputs, which may stay in a GPU's cache, unless the
+ * work takes them in turn.
  */
-final class RepeatedRun implements AutoCloseable {
+public final class RepeatedRun implements AutoCloseable {
   private final Kernels kernels;
   private final DeviceScratch scratch;
   private final Tensor last;
@@ -23,15 +23,18 @@ final class RepeatedRun implements AutoCloseable {
    *
    * @param work allocates what it needs and returns what runs it once
    */
-  RepeatedRun(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work, int repeats) {
+  public RepeatedRun(
+      Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work, int repeats) {
     this.kernels = kernels;
     this.repeats = repeats;
     scratch = new DeviceScratch(kernels);
     try {
       last = scratch.random(DType.FLOAT32, 1, 1);
       Runnable once = work.apply(kernels, scratch);
-      // The first run loads kernels and plans products.
-      once.run();
+      if (kernels.replays()) {
+        // The first run loads kernels and plans products.
+        once.run();
+      }
       recording =
           kernels.record(() -> {
             for (int i = 0; i < repeats; i++) {
@@ -44,12 +47,17 @@ final class RepeatedRun implements AutoCloseable {
     }
   }
 
-  /** Runs all repetitions and returns the microseconds of one. */
-  double micros() {
-    kernels.download(last);
-    long start = System.nanoTime();
+  /** Runs all repetitions and waits for their end. */
+  public void run() {
     recording.run();
     kernels.download(last);
+  }
+
+  /** Runs all repetitions and returns the microseconds of one. */
+  public double micros() {
+    kernels.download(last);
+    long start = System.nanoTime();
+    run();
     return (System.nanoTime() - start) / 1e3 / repeats;
   }
 

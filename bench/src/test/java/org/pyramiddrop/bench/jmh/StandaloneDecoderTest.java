@@ -21,7 +21,7 @@ import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
-class DecoderBenchmarksTest {
+class StandaloneDecoderTest {
   private static final CheckpointShape TINY =
       new CheckpointShape(
           3, 64, 96, 4, 2, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
@@ -54,7 +54,9 @@ class DecoderBenchmarksTest {
         assertThat(prefill.layerMillis()).hasSize(1);
       }
     }
-    double[] expected = LayerReference.run(folder.resolve("tiny"), TINY, 0, before);
+    double[] expected =
+        new DecoderReference(folder.resolve("tiny"), TINY)
+            .prefill(before, 4, 16, PruningPlan.none(), 1);
     assertThat(after).hasSize(25 * 64);
     for (int i = 0; i < expected.length; i++) {
       assertThat((double) after[i]).as("element %d", i).isCloseTo(expected[i], within(1e-4));
@@ -89,19 +91,6 @@ class DecoderBenchmarksTest {
       assertThat(logits).hasSize(512);
       assertFinite(logits);
       assertThat(prefill.layerMillis()).hasSize(3);
-    }
-  }
-
-  @Test
-  void decodeStepsReadTheCacheTheyWereGiven() {
-    try (StandaloneDecoder.Decoding first = decoder.decoding(9, 2, 1);
-        StandaloneDecoder.Decoding same = decoder.decoding(9, 2, 1);
-        StandaloneDecoder.Decoding other = decoder.decoding(9, 2, 2)) {
-      float[] logits = first.step();
-      assertFinite(logits);
-      assertThat(same.step()).containsExactly(logits);
-      assertThat(other.step()).isNotEqualTo(logits);
-      assertThat(first.step()).isNotEqualTo(logits);
     }
   }
 

@@ -1,0 +1,66 @@
+package org.pyramiddrop.bench.jmh;
+
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.Warmup;
+import org.pyramiddrop.bench.BenchFolder;
+import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.RepeatablePrefill;
+import org.pyramiddrop.transformer.StandaloneDecoder;
+
+/**
+ * A prompt's whole way from token ids and image embeddings to logits, through a decoder of {@value
+ * BenchFolder#LAYERS} layers, one a stage of the pyramid: a picture of 576 or 2880 tokens and 60
+ * tokens of text.
+ *
+ * <p>It takes many seconds, its layers run the same code over and over, so that one run is warm-up
+ * enough, and four of each of two virtual machines are measured.
+ */
+@BenchmarkMode(Mode.SingleShotTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Warmup(iterations = 1)
+@Measurement(iterations = 4)
+@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+public class PrefillBenchmark extends DeviceBenchmark {
+  @Param({"576", "2880"})
+  int imageTokens;
+
+  @Param PruningChoice plan = PruningChoice.NONE;
+
+  @Param("BFLOAT16")
+  DType dtype = DType.BFLOAT16;
+
+  @SuppressWarnings("NullAway.Init")
+  private StandaloneDecoder decoder;
+
+  @SuppressWarnings("NullAway.Init")
+  RepeatablePrefill prefill;
+
+  @Setup
+  public void setUp() {
+    decoder = decoder(dtype);
+    prefill =
+        new RepeatablePrefill(
+            decoder, ModelWork.prompt(imageTokens), plan.plan(), BenchFolder.LAYERS, /* seed= */ 6);
+    prepare(decoder.kernels(), (kernels, scratch) -> prefill::run);
+  }
+
+  @Benchmark
+  public void prefill() {
+    runAndWait();
+  }
+
+  @Override
+  void close() {
+    prefill.close();
+    decoder.close();
+  }
+}
