@@ -1,115 +1,175 @@
-"""The PyTorch side of a comparison: times one operation at a time, on request.
+"""The PyTorch side of a comparison: runs and times one operation at a time, on request.
 
 Reads one JSON object a line on stdin and answers each with one on stdout:
 
-    {"op": "linear", "tokens": 636, "inputs": 4096, "outputs": 11008, "weights": 1, "dtype": "bfloat16"}
-    {"op": "layer", "tokens": 636, "hidden": 4096, "intermediate": 11008, "heads": 32, "dtype": "float32"}
-        prepares an operation on fresh random data                     -> {"ready": true}
+    {"op": "linear", "tokens": 636, "inputs": 4096, "outputs": 11008, "weights": 1, "dtype": "bfloat16", "data": FILE}
+        activations, then weights, in the dtype                        -> {"output": "bfloat16"}
+    {"op": "layer", "model": FOLDER, "tokens": 636, "dtype": "float32", "data": FILE}
+        the first decoder layer of a checkpoint on float32 hidden states -> {"output": "float32"}
+    {"op": "model", "model": FOLDER, "ids": [1, ...], "pixels": [3, 336, 336], "tokens": 8, "dtype": ..., "data": FILE}
+        a whole LLaVA on float32 pixel values                          -> {"output": ..., "tokens": [17, ...]}
     {"op": "time"}
-        runs the prepared operation once                               -> {"millis": 412.7}
+        runs the prepared operation once                               -> {"millis": [412.7]}
 
-A linear operation goes through all of its weights once, so that none is in a cache when its turn comes again. Before
-the first request it says what it is: {"torch": ..., "transformers": ..., "threads": ...}; anything that fails is
-answered with {"error": ...}.
+The first three prepare an operation, run it once and write its output as float32 to the file that the request names
+as "output": a linear layer's products with each weight, a layer's hidden states, the logits of a model's first token.
+Their answer says which type the output was rounded to. A linear layer goes through all of its weights once, so that
+none is in a cache when its turn comes again. A model has two times: to the first token, and the further ones.
 
-With --repetitions N it reads no requests, runs the comparison's operations N times each and prints their medians.
+Before the first request it says what it is: {"torch": ..., "transformers": ..., "threads": ...}; anything that fails
+is answered with {"error": ...}.
 """
 
 import argparse
 import json
-import statistics
+import math
+import mmap
 import sys
 import time
-
-SHAPES = [
-    {"op": "linear", "tokens": 636, "inputs": 4096, "outputs": 11008, "weights": 1},
-    {"op": "linear", "tokens": 1, "inputs": 4096, "outputs": 11008, "weights": 8},
-    {"op": "layer", "tokens": 636, "hidden": 4096, "intermediate": 11008, "heads": 32},
-]
-WARM_UP = 2
+from pathlib import Path
 
 
-def linear(request: dict):
+def mapped(file: str, dtype, offset: int, *shape: int):
+    """Numbers of a file where they lie in it."""
     import torch
 
-    dtype = getattr(torch, request["dtype"])
-    x = torch.randn(request["tokens"], request["inputs"]).to(dtype)
-    weights = [
-        (torch.rand(request["outputs"], request["inputs"]) * 2 - 1).to(dtype) for _ in range(request["weights"])
-    ]
-
-    def run():
-        for weight in weights:
-            out = torch.nn.functional.linear(x, weight)
-        return out
-
-    return run
+    with open(file, "rb") as opened:
+        content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+    return torch.frombuffer(content, dtype=dtype, count=math.prod(shape), offset=offset).reshape(shape)
 
 
-def layer(request: dict):
-    import torch
-    from transformers import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
-
-    config = LlamaConfig(
-        hidden_size=request["hidden"],
-        intermediate_size=request["intermediate"],
-        num_attention_heads=request["heads"],
-        num_hidden_layers=1,
-        attn_implementation="sdpa",
-    )
-    dtype = getattr(torch, request["dtype"])
-    module = LlamaDecoderLayer(config, layer_idx=0).eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            if parameter.dim() == 2:
-                bound = (3 / parameter.shape[1]) ** 0.5
-                parameter.uniform_(-bound, bound)
-    module = module.to(dtype)
-    x = torch.randn(1, request["tokens"], request["hidden"]).to(dtype)
-    positions = torch.arange(request["tokens"])[None]
-    turns = LlamaRotaryEmbedding(config)(x, positions)
-
-    # Without a mask, scaled_dot_product_attention runs causally.
-    return lambda: module(x, attention_mask=None, position_ids=positions, position_embeddings=turns)
-
-
-def timed(run) -> float:
+def millis(run) -> float:
     start = time.perf_counter()
     run()
     return (time.perf_counter() - start) * 1e3
 
 
+class Linear:
+    def __init__(self, request: dict):
+        import torch
+
+        dtype = getattr(torch, request["dtype"])
+        tokens, inputs, outputs = request["tokens"], request["inputs"], request["outputs"]
+        self.x = mapped(request["data"], dtype, 0, tokens, inputs)
+        begin = tokens * inputs * dtype.itemsize
+        size = outputs * inputs * dtype.itemsize
+        self.weights = [
+            mapped(request["data"], dtype, begin + i * size, outputs, inputs) for i in range(request["weights"])
+        ]
+
+    def run(self) -> list[float]:
+        from torch.nn.functional import linear
+
+        def all_weights():
+            for weight in self.weights:
+                linear(self.x, weight)
+
+        return [millis(all_weights)]
+
+    def output(self):
+        import torch
+        from torch.nn.functional import linear
+
+        return torch.stack([linear(self.x, weight) for weight in self.weights]), {}
+
+
+class Layer:
+    def __init__(self, request: dict):
+        import torch
+        from transformers import AutoConfig
+        from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
+
+        dtype = getattr(torch, request["dtype"])
+        config = AutoConfig.from_pretrained(request["model"]).text_config
+        config._attn_implementation = "sdpa"
+        self.module = LlamaDecoderLayer(config, layer_idx=0).to(dtype).eval()
+        self.module.load_state_dict(first_layer(Path(request["model"]), dtype))
+        x = mapped(request["data"], torch.float32, 0, 1, request["tokens"], config.hidden_size)
+        self.x = x.to(dtype)
+        self.positions = torch.arange(request["tokens"])[None]
+        self.turns = LlamaRotaryEmbedding(config)(self.x, self.positions)
+
+    def hidden(self):
+        # Without a mask, scaled_dot_product_attention runs causally.
+        return self.module(
+            self.x, attention_mask=None, position_ids=self.positions, position_embeddings=self.turns
+        )
+
+    def run(self) -> list[float]:
+        return [millis(self.hidden)]
+
+    def output(self):
+        return self.hidden(), {}
+
+
+def first_layer(folder: Path, dtype) -> dict:
+    """The weights of a checkpoint's first decoder layer, by their names inside it."""
+    from safetensors import safe_open
+
+    prefix = "language_model.model.layers.0."
+    weights = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():
+                if name.startswith(prefix):
+                    weights[name.removeprefix(prefix)] = tensors.get_tensor(name).to(dtype)
+    return weights
+
+
+class Model:
+    def __init__(self, request: dict):
+        import torch
+        from transformers import LlavaForConditionalGeneration
+
+        self.module = LlavaForConditionalGeneration.from_pretrained(
+            request["model"], dtype=getattr(torch, request["dtype"]), attn_implementation="sdpa"
+        ).eval()
+        self.ids = torch.tensor([request["ids"]])
+        self.pixels = mapped(request["data"], torch.float32, 0, 1, *request["pixels"])
+        self.tokens = request["tokens"]
+
+    def answer(self):
+        """Greedily, by the model's own forward passes: less overhead than generate() has."""
+        start = time.perf_counter()
+        out = self.module(input_ids=self.ids, pixel_values=self.pixels, use_cache=True, logits_to_keep=1)
+        first = out.logits[0, -1]
+        tokens = [int(first.argmax())]
+        begun = time.perf_counter()
+        while len(tokens) < self.tokens:
+            token = self.ids.new_tensor([[tokens[-1]]])
+            out = self.module(
+                input_ids=token, past_key_values=out.past_key_values, use_cache=True, logits_to_keep=1
+            )
+            tokens.append(int(out.logits[0, -1].argmax()))
+        ended = time.perf_counter()
+        return [(begun - start) * 1e3, (ended - begun) * 1e3], first, tokens
+
+    def run(self) -> list[float]:
+        return self.answer()[0]
+
+    def output(self):
+        _, logits, tokens = self.answer()
+        return logits, {"tokens": tokens}
+
+
+OPERATIONS = {"linear": Linear, "layer": Layer, "model": Model}
+
+
 def serve():
-    run = None
+    prepared = None
     for line in sys.stdin:
         try:
             request = json.loads(line)
             if request["op"] == "time":
-                say({"millis": timed(run)})
+                say({"millis": prepared.run()})
             else:
-                run = None  # The data of the operation before makes room first.
-                run = {"linear": linear, "layer": layer}[request["op"]](request)
-                say({"ready": True})
+                prepared = None  # The data of the operation before makes room first.
+                prepared = OPERATIONS[request["op"]](request)
+                output, said = prepared.output()
+                output.float().numpy().tofile(request["output"])
+                say({"output": str(output.dtype).removeprefix("torch."), **said})
         except Exception as e:
             say({"error": f"{type(e).__name__}: {e}".splitlines()[0]})
-
-
-def run_all(repetitions: int):
-    for shape in SHAPES:
-        for dtype in ("bfloat16", "float32"):
-            run = {"linear": linear, "layer": layer}[shape["op"]]({**shape, "dtype": dtype})
-            times = [timed(run) for _ in range(WARM_UP + repetitions)][WARM_UP:]
-            say(
-                {
-                    **shape,
-                    "dtype": dtype,
-                    "median": statistics.median(times),
-                    "low": min(times),
-                    "high": max(times),
-                    "count": repetitions,
-                }
-            )
 
 
 def say(answer: dict):
@@ -119,7 +179,6 @@ def say(answer: dict):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--repetitions", type=int, default=0)
     options = parser.parse_args()
     try:
         import torch
@@ -128,13 +187,10 @@ def main():
         say({"error": f"can't import {e.name}"})
         return 1
     torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    transformers.utils.logging.disable_progress_bar()
     say({"torch": torch.__version__, "transformers": transformers.__version__, "threads": torch.get_num_threads()})
     with torch.inference_mode():
-        if options.repetitions:
-            run_all(options.repetitions)
-        else:
-            serve()
+        serve()
     return 0
 
 

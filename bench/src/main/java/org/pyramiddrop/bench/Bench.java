@@ -6,8 +6,9 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import org.pyramiddrop.bench.chart.ChartException;
+import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.SideBySide;
-import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.bench.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.gpu.GpuCommand;
 import org.pyramiddrop.bench.jmh.BenchmarkException;
@@ -81,7 +82,8 @@ public final class Bench implements Runnable {
         || e instanceof PictureException
         || e instanceof UncheckedIOException
         || e instanceof BenchmarkException
-        || e instanceof TorchSide.Failure) {
+        || e instanceof ChartException
+        || e instanceof PeerProcess.Failure) {
       err.println("bench: " + e.getMessage());
       return FAILED;
     }

@@ -2,140 +2,89 @@ package org.pyramiddrop.bench.compare;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.pyramiddrop.bench.Product;
-import org.pyramiddrop.bench.ProductRun;
+import java.util.function.Supplier;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
-import org.pyramiddrop.transformer.pruning.PromptShape;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** One operation that both sides run, of the same shape and dtype, on random data. */
-sealed interface Contest {
+/** An operation that several sides run on the same data. */
+sealed interface Contest permits LinearContest, LayerContest, ModelContest {
   /** What stands in the table. */
   String name();
 
   /** The dtype of the weights. */
   DType dtype();
 
-  /** The request that prepares PyTorch's side. */
-  ObjectNode request();
+  /** Its name in the protocol of {@link PeerProcess}. */
+  String operation();
 
-  /** Prepares this library's side. */
-  Side prepare(int threads);
+  /** What is the same on all sides and what the time includes, in a sentence. */
+  String statement();
 
-  /** An operation that is ready to run. */
-  interface Side extends AutoCloseable {
-    /** Runs it once and returns how long it took, in milliseconds. */
-    double millis();
+  /** What its times are of, a row of the table each; one empty name if it has one time. */
+  default List<String> rows() {
+    return List.of("");
+  }
+
+  /**
+   * Makes the rows' times, in milliseconds, of the phases that a side timed.
+   *
+   * @param phases as many as {@link Prepared#run} returns
+   */
+  default List<Double> times(List<Double> phases) {
+    return phases;
+  }
+
+  /**
+   * Draws the data, prepares this library's side and runs it once.
+   *
+   * @param scratch an empty folder that other sides can read
+   */
+  Prepared prepare(Path scratch, int threads);
+
+  /** This library's side, and what the others need to run and to be checked. */
+  interface Prepared extends AutoCloseable {
+    /** What prepares another side, except where its output goes. */
+    ObjectNode request();
+
+    /** Runs it once and returns how long each phase took, in milliseconds. */
+    List<Double> run();
+
+    /** Runs that do less work than the others'. */
+    default List<Lighter> lighter() {
+      return List.of();
+    }
+
+    /**
+     * Judges another side's output.
+     *
+     * @param answer what it said when it was prepared
+     */
+    Verdict check(JsonNode answer, float[] output);
 
     @Override
     void close();
   }
 
-  /** The comparison that {@code make compare} runs. */
-  static List<Contest> all(Path decoder) {
-    Product prefill = new Product(636, 4096, 11008);
-    Product decode = new Product(1, 4096, 11008);
-    return List.of(
-        new Linear(prefill, 1, DType.BFLOAT16),
-        new Linear(prefill, 1, DType.FLOAT32),
-        new Linear(decode, 8, DType.BFLOAT16),
-        new Linear(decode, 8, DType.FLOAT32),
-        new Layer(decoder, 636, 4096, 11008, 32, DType.BFLOAT16),
-        new Layer(decoder, 636, 4096, 11008, 32, DType.FLOAT32));
+  /**
+   * A run that does less work, so that it can't be compared like for like.
+   *
+   * @param name in words
+   * @param run as {@link Prepared#run}
+   */
+  record Lighter(String name, Supplier<List<Double>> run) {}
+
+  /** Begins a request. */
+  static ObjectNode request(Contest contest) {
+    return JsonMapper.shared()
+        .createObjectNode()
+        .put("op", contest.operation())
+        .put("dtype", contest.dtype().label());
   }
 
-  private static double time(Runnable operation) {
-    long start = System.nanoTime();
-    operation.run();
+  /** Milliseconds since {@link System#nanoTime} was {@code start}. */
+  static double millisSince(long start) {
     return (System.nanoTime() - start) / 1e6;
-  }
-
-  private static ObjectNode request(String op, DType dtype) {
-    return JsonMapper.shared().createObjectNode().put("op", op).put("dtype", dtype.label());
-  }
-
-  /**
-   * A linear layer, by each of its weights in turn.
-   *
-   * @param weights how many different ones
-   */
-  record Linear(Product product, int weights, DType dtype) implements Contest {
-    @Override
-    public String name() {
-      return "linear " + product + (weights > 1 ? ", %d weights".formatted(weights) : "");
-    }
-
-    @Override
-    public ObjectNode request() {
-      return Contest.request("linear", dtype)
-          .put("tokens", product.tokens())
-          .put("inputs", product.inputs())
-          .put("outputs", product.outputs())
-          .put("weights", weights);
-    }
-
-    @Override
-    public Side prepare(int threads) {
-      ProductRun run = new ProductRun(product, dtype, weights, threads, 7);
-      return new Side() {
-        @Override
-        public double millis() {
-          return time(run::runAll);
-        }
-
-        @Override
-        public void close() {
-          run.close();
-        }
-      };
-    }
-  }
-
-  /**
-   * A decoder layer over a whole prompt: the first of a checkpoint of these sizes.
-   *
-   * @param decoder the checkpoint's folder
-   */
-  record Layer(Path decoder, int tokens, int hidden, int intermediate, int heads, DType dtype)
-      implements Contest {
-    @Override
-    public String name() {
-      return "decoder layer, %d tokens".formatted(tokens);
-    }
-
-    @Override
-    public ObjectNode request() {
-      return Contest.request("layer", dtype)
-          .put("tokens", tokens)
-          .put("hidden", hidden)
-          .put("intermediate", intermediate)
-          .put("heads", heads);
-    }
-
-    @Override
-    public Side prepare(int threads) {
-      StandaloneDecoder open =
-          StandaloneDecoder.open(decoder, WeightType.valueOf(dtype.name()), threads);
-      StandaloneDecoder.RandomPrompt prompt =
-          open.prompt(new PromptShape(List.of(tokens), List.of(), 0), 8);
-      return new Side() {
-        @Override
-        public double millis() {
-          try (StandaloneDecoder.Prefill prefill = prompt.start(PruningPlan.none())) {
-            return time(() -> prefill.run(1));
-          }
-        }
-
-        @Override
-        public void close() {
-          prompt.close();
-          open.close();
-        }
-      };
-    }
   }
 }

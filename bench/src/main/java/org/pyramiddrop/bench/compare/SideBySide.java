@@ -1,31 +1,41 @@
 package org.pyramiddrop.bench.compare;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ResultFile;
-import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.Table;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
- * This library and PyTorch on the same operations, in one sitting: repetitions alternate, so that
- * whatever else the machine does meets both.
+ * This library beside others on the same operations and data, in one sitting: what is wrong is not
+ * timed, and what is timed runs in turn.
  */
-@Command(name = "compare", description = "Times operations in turn with PyTorch.")
+@Command(
+    name = "compare",
+    description = "Times operations and whole models in turn with PyTorch and Jlama.")
 public final class SideBySide implements Callable<Integer> {
-  /** Both sides' idle threads spin for a while, and would take cores from the other. */
   private static final long PAUSE_MILLIS = 300;
+  private static final int DISAGREEMENT = 1;
 
-  private static final int WARM_UP = 3;
+  /** Others that can be left out. */
+  enum PeerName {
+    TORCH,
+    JLAMA
+  }
 
   private final PrintWriter out;
 
@@ -37,8 +47,17 @@ public final class SideBySide implements Callable<Integer> {
   @Option(names = "--script", description = "PyTorch's side (${DEFAULT-VALUE})")
   private Path script = Path.of("bench", "src", "main", "python", "torch_side.py");
 
-  @Option(names = "--repetitions", description = "timed runs of each side (${DEFAULT-VALUE})")
-  private int repetitions = 11;
+  @Option(names = "--quick", description = "fewer runs and no warm-up, in under five minutes")
+  private boolean quick;
+
+  @Option(names = "--repetitions", description = "most timed runs of each side (11; quick: 5)")
+  private @Nullable Integer repetitions;
+
+  @Option(
+      names = "--seconds",
+      description =
+          "begin no further round of an operation after these, but run 3 (60; quick: 5, but run 2)")
+  private @Nullable Double seconds;
 
   @Option(names = "--threads", description = "threads of each side (one a core)")
   private int threads = Runtime.getRuntime().availableProcessors();
@@ -46,117 +65,109 @@ public final class SideBySide implements Callable<Integer> {
   @Option(names = "--only", description = "operations whose name has this in it")
   private String only = "";
 
+  @Option(names = "--without", split = ",", description = "leave out ${COMPLETION-CANDIDATES}")
+  private Set<PeerName> without = EnumSet.noneOf(PeerName.class);
+
+  @Option(names = "--markdown", description = "writes the table with what was compared")
+  private @Nullable Path markdown;
+
   public SideBySide(PrintWriter out) {
     this.out = out;
   }
 
-  /** Both sides' times of one operation, in milliseconds. */
-  record Score(Contest contest, Spread ours, Spread theirs) {
-    /** How many times as fast as theirs ours is. */
-    double ratio() {
-      return theirs.median() / ours.median();
-    }
-  }
-
   @Override
   public Integer call() {
-    if (repetitions < 1) {
-      throw new IllegalArgumentException("--repetitions must be at least 1, not " + repetitions);
+    Rounds rounds =
+        new Rounds(
+            quick ? 0 : 10,
+            quick ? 2 : 3,
+            repetitions == null ? (quick ? 5 : 11) : repetitions,
+            seconds == null ? (quick ? 5 : 60) : seconds,
+            PAUSE_MILLIS);
+    if (threads < 1) {
+      throw new IllegalArgumentException("--threads must be at least 1, not " + threads);
     }
-    List<Score> scores = new ArrayList<>();
-    try (TorchSide torch = TorchSide.start(python, script, threads)) {
-      if (torch.threads() != threads) {
-        throw new TorchSide.Failure(
-            "torch runs on %d threads, not %d".formatted(torch.threads(), threads));
-      }
-      for (Contest contest : Contest.all(BenchFolder.decoder(BenchFolder.LAYERS))) {
-        if (contest.name().contains(only)) {
-          scores.add(run(contest, torch, threads, repetitions, PAUSE_MILLIS));
-        }
-      }
-      print(scores, torch.versions());
-      save(scores, torch.versions());
+    if (without.size() == PeerName.values().length) {
+      throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
-    return 0;
-  }
-
-  static Score run(
-      Contest contest, TorchSide torch, int threads, int repetitions, long pauseMillis) {
-    List<Double> ours = new ArrayList<>();
-    List<Double> theirs = new ArrayList<>();
-    torch.prepare(contest.request());
-    try (Contest.Side side = contest.prepare(threads)) {
-      for (int i = 0; i < WARM_UP + repetitions; i++) {
-        double our = side.millis();
-        pause(pauseMillis);
-        double their = torch.millis();
-        pause(pauseMillis);
-        if (i >= WARM_UP) {
-          ours.add(our);
-          theirs.add(their);
+    List<Result> results = new ArrayList<>();
+    List<String> versions;
+    try (Peers peers = new Peers()) {
+      List<PeerProcess> all = peers.start();
+      versions = all.stream().map(PeerProcess::versions).toList();
+      Referee referee = new Referee(BenchFolder.root(), all, threads, rounds);
+      for (Contest contest : Programme.all()) {
+        if (contest.name().contains(only)
+            && all.stream().anyMatch(peer -> peer.has(contest.operation()))) {
+          out.println("running " + contest.name() + ", " + contest.dtype().label());
+          out.flush();
+          results.add(referee.hold(contest));
         }
       }
     }
-    return new Score(contest, Spread.of(ours), Spread.of(theirs));
+    if (results.isEmpty()) {
+      throw new IllegalArgumentException("nothing to compare; change --only or --without");
+    }
+    report(new Report(Machine.here(), versions, threads, command(), results));
+    return results.stream().anyMatch(Result::disagrees) ? DISAGREEMENT : 0;
   }
 
-  private static void pause(long millis) {
-    try {
-      Thread.sleep(millis);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new TorchSide.Failure("interrupted");
+  private void report(Report report) {
+    out.println();
+    report.text().forEach(out::println);
+    ResultFile.write("compare.json", report::json);
+    if (markdown != null) {
+      try {
+        Files.write(markdown, report.markdown());
+      } catch (IOException e) {
+        throw new UncheckedIOException(markdown + " can't be written: " + e.getMessage(), e);
+      }
     }
   }
 
-  private void print(List<Score> scores, String versions) {
-    out.println(Machine.here());
-    out.printf("%s; %d threads a side, %d repetitions%n", versions, threads, repetitions);
-    Table table =
-        new Table()
-            .row(
-                "operation",
-                "weights",
-                "ours ms",
-                "low",
-                "high",
-                "torch ms",
-                "low",
-                "high",
-                "ratio");
-    for (Score score : scores) {
-      table.row(
-          score.contest().name(),
-          score.contest().dtype().label(),
-          decimal(score.ours().median()),
-          decimal(score.ours().low()),
-          decimal(score.ours().high()),
-          decimal(score.theirs().median()),
-          decimal(score.theirs().low()),
-          decimal(score.theirs().high()),
-          "%.2f".formatted(score.ratio()));
+  /** What repeats the measurement, without what lies elsewhere on another machine. */
+  private String command() {
+    List<String> options = new ArrayList<>();
+    if (quick) {
+      options.add("--quick");
     }
-    table.lines().forEach(out::println);
-    out.println("ratio: how many times as fast as PyTorch, by the medians");
+    if (repetitions != null) {
+      options.add("--repetitions " + repetitions);
+    }
+    if (seconds != null) {
+      options.add("--seconds " + seconds);
+    }
+    if (!only.isEmpty()) {
+      options.add("--only '" + only + "'");
+    }
+    without.forEach(peer -> options.add("--without " + peer.name().toLowerCase(Locale.ROOT)));
+    return "make compare"
+        + (options.isEmpty() ? "" : " ARGS=\"" + String.join(" ", options) + "\"");
   }
 
-  private void save(List<Score> scores, String versions) {
-    ResultFile.write(
-        "compare.json",
-        file -> {
-          file.put("torch", versions).put("threads", threads).put("repetitions", repetitions);
-          ArrayNode list = file.putArray("operations");
-          for (Score score : scores) {
-            ObjectNode entry = list.addObject().put("name", score.contest().name());
-            entry.put("dtype", score.contest().dtype().label());
-            ResultFile.spread(entry.putObject("oursMillis"), score.ours());
-            ResultFile.spread(entry.putObject("torchMillis"), score.theirs());
-            entry.put("ratio", score.ratio());
-          }
-        });
-  }
+  /** The other sides, ended together. */
+  private final class Peers implements AutoCloseable {
+    private final Deque<PeerProcess> started = new ArrayDeque<>();
 
-  private static String decimal(double millis) {
-    return String.format(Locale.ROOT, "%.1f", millis);
+    List<PeerProcess> start() {
+      if (!without.contains(PeerName.TORCH)) {
+        started.add(TorchSide.start(python, script, threads));
+      }
+      if (!without.contains(PeerName.JLAMA)) {
+        started.add(JlamaSide.start(threads));
+      }
+      for (PeerProcess peer : started) {
+        if (peer.threads() != threads) {
+          throw new PeerProcess.Failure(
+              "%s runs on %d threads, not %d".formatted(peer.name(), peer.threads(), threads));
+        }
+      }
+      return List.copyOf(started);
+    }
+
+    @Override
+    public void close() {
+      started.forEach(PeerProcess::close);
+    }
   }
 }

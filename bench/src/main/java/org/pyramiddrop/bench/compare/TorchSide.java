@@ -1,57 +1,27 @@
 package org.pyramiddrop.bench.compare;
 
-import java.io.BufferedReader;
-import java.io.BufferedWriter;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A Python process that times PyTorch, one operation a request; {@code torch_side.py} has the
- * protocol, and {@code torch_gpu.py} speaks it on a GPU.
+ * PyTorch and transformers in a Python process: {@code torch_side.py}, or {@code torch_gpu.py} on a
+ * GPU.
  */
-public final class TorchSide implements AutoCloseable {
-  /** PyTorch can't be asked, or failed; the message says why. */
-  public static final class Failure extends RuntimeException {
-    private static final long serialVersionUID = 1L;
+public final class TorchSide extends PeerProcess {
+  static final String NAME = "PyTorch";
 
-    Failure(String message) {
-      super(message);
-    }
-  }
-
-  private final Process process;
-  private final BufferedWriter requests;
-  private final BufferedReader answers;
-  private final String versions;
-  private final int threads;
+  private static final String ADVICE = "; set PYTHON to one with torch and transformers";
 
   private TorchSide(Process process) {
-    this.process = process;
-    requests = process.outputWriter(StandardCharsets.UTF_8);
-    answers = process.inputReader(StandardCharsets.UTF_8);
-    JsonNode hello = answer();
-    versions =
-        Stream.of("torch", "transformers", "gpu")
-            .filter(hello::has)
-            .map(what -> what + " " + hello.path(what).stringValue())
-            .collect(Collectors.joining(", "));
-    threads = hello.path("threads").intValue();
+    super(process);
   }
 
   /**
    * Starts the process and waits until it has imported PyTorch.
    *
    * @param python an interpreter that has torch and transformers
-   * @throws Failure if it can't be started or lacks a library
+   * @throws PeerProcess.Failure if it can't be started or lacks a library
    */
   public static TorchSide start(String python, Path script, int threads) {
     if (!Files.isRegularFile(script)) {
@@ -65,80 +35,23 @@ public final class TorchSide implements AutoCloseable {
               .redirectError(ProcessBuilder.Redirect.INHERIT)
               .start();
     } catch (IOException e) {
-      throw new Failure(
-          python + " can't be started; set PYTHON to one with torch and transformers");
+      throw new Failure(python + " can't be started" + ADVICE);
     }
     try {
       return new TorchSide(process);
     } catch (Failure e) {
       process.destroy();
-      throw new Failure(
-          python + " " + e.getMessage() + "; set PYTHON to one with torch and transformers");
+      throw new Failure(python + " " + e.getMessage() + ADVICE);
     }
   }
 
-  /** What it runs on. */
-  public String versions() {
-    return versions;
-  }
-
-  /** How many threads it uses. */
-  public int threads() {
-    return threads;
-  }
-
-  /** Prepares an operation. */
-  public void prepare(ObjectNode request) {
-    send(request);
-  }
-
-  /** Runs the prepared operation once and returns how long it took, in milliseconds. */
-  public double millis() {
-    return send(JsonMapper.shared().createObjectNode().put("op", "time"))
-        .path("millis")
-        .doubleValue();
-  }
-
-  private JsonNode send(ObjectNode request) {
-    try {
-      requests.write(request.toString());
-      requests.newLine();
-      requests.flush();
-    } catch (IOException e) {
-      throw new Failure("the Python process is gone: " + e.getMessage());
-    }
-    return answer();
-  }
-
-  private JsonNode answer() {
-    try {
-      String line = answers.readLine();
-      if (line == null) {
-        throw new Failure("ended without an answer");
-      }
-      JsonNode answer = JsonMapper.shared().readTree(line);
-      if (answer.has("error")) {
-        throw new Failure(answer.path("error").stringValue());
-      }
-      return answer;
-    } catch (IOException | JacksonException e) {
-      throw new Failure("gave an answer that can't be read: " + e.getMessage());
-    }
-  }
-
-  /** Ends the process. */
   @Override
-  public void close() {
-    try {
-      requests.close();
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
-    } catch (IOException e) {
-      process.destroyForcibly();
-    } catch (InterruptedException e) {
-      process.destroyForcibly();
-      Thread.currentThread().interrupt();
-    }
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  boolean has(String operation) {
+    return true;
   }
 }

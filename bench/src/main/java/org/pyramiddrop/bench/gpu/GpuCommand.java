@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
@@ -176,7 +177,7 @@ public final class GpuCommand implements Callable<Integer> {
     try {
       TorchSide torch = TorchSide.start(python, script, 1);
       return new Rival(torch, torch.versions());
-    } catch (TorchSide.Failure e) {
+    } catch (PeerProcess.Failure e) {
       return new Rival(null, "no PyTorch: " + e.getMessage());
     }
   }

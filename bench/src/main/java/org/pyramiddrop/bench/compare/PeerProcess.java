@@ -1,0 +1,136 @@
+package org.pyramiddrop.bench.compare;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Another library in a process of its own, which runs and times one operation a request: a JSON
+ * object a line each way; {@code torch_side.py} has the protocol.
+ */
+public abstract sealed class PeerProcess implements AutoCloseable permits TorchSide, JlamaSide {
+  /** The other side can't be asked, or failed; the message says why. */
+  public static final class Failure extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Failure(String message) {
+      super(message);
+    }
+  }
+
+  private final Process process;
+  private final BufferedWriter requests;
+  private final BufferedReader answers;
+  private final String versions;
+  private final int threads;
+
+  /** Waits until the process has said what it is. */
+  PeerProcess(Process process) {
+    this.process = process;
+    requests = process.outputWriter(StandardCharsets.UTF_8);
+    answers = process.inputReader(StandardCharsets.UTF_8);
+    JsonNode hello = answer();
+    versions =
+        Stream.of("torch", "transformers", "jlama", "gpu")
+            .filter(hello::has)
+            .map(what -> what + " " + hello.path(what).stringValue())
+            .collect(Collectors.joining(", "));
+    threads = hello.path("threads").intValue();
+  }
+
+  /** What tables call it. */
+  public abstract String name();
+
+  /** Whether it has an operation of the protocol. */
+  abstract boolean has(String operation);
+
+  /** What it runs on. */
+  public final String versions() {
+    return versions;
+  }
+
+  /** How many threads it uses. */
+  public final int threads() {
+    return threads;
+  }
+
+  /** Prepares an operation, and returns what the other side says of it. */
+  public final JsonNode prepare(ObjectNode request) {
+    return send(request);
+  }
+
+  /** Runs the prepared operation once and returns how long it took, in milliseconds. */
+  public final double millis() {
+    return time().doubleValue();
+  }
+
+  /** Runs the prepared operation once and returns how long each of its phases took. */
+  final List<Double> phases() {
+    List<Double> phases = new ArrayList<>();
+    for (JsonNode phase : time()) {
+      phases.add(phase.doubleValue());
+    }
+    return phases;
+  }
+
+  private JsonNode time() {
+    return send(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
+  }
+
+  private JsonNode send(ObjectNode request) {
+    try {
+      requests.write(request.toString());
+      requests.newLine();
+      requests.flush();
+    } catch (IOException e) {
+      throw new Failure(name() + "'s process is gone: " + e.getMessage());
+    }
+    try {
+      return answer();
+    } catch (Failure e) {
+      throw new Failure(name() + ": " + e.getMessage());
+    }
+  }
+
+  private JsonNode answer() {
+    try {
+      String line = answers.readLine();
+      if (line == null) {
+        throw new Failure("ended without an answer");
+      }
+      JsonNode answer = JsonMapper.shared().readTree(line);
+      if (answer.has("error")) {
+        throw new Failure(answer.path("error").stringValue());
+      }
+      return answer;
+    } catch (IOException | JacksonException e) {
+      throw new Failure("gave an answer that can't be read: " + e.getMessage());
+    }
+  }
+
+  /** Ends the process. */
+  @Override
+  public final void close() {
+    try {
+      requests.close();
+      if (!process.waitFor(10, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (IOException e) {
+      process.destroyForcibly();
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}
