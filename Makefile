@@ -32,7 +32,7 @@ SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench compare big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist format clean tools
+.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,12 +52,17 @@ run: $(JAR) ## Ask the demo model three questions about one picture, and draw wh
 test: tools cuda emulation ## Build everything and run all checks and tests
 	$(MAVEN) $(QUIET) verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
 
-bench: benchmarks ## Run the benchmarks in some minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
+bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
-	$(if $(ARGS),,$(BENCH) pruning $(if $(FULL),,--layers 4 --pairs 3))
 
-compare: benchmarks ## Time operations in turn with PyTorch, with PYTHON (torch, transformers)
-	$(BENCH) compare --python $(PYTHON) $(ARGS)
+compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers)
+	$(BENCH) compare --python $(PYTHON) $(if $(FULL),,--quick) $(ARGS)
+
+pruning: benchmarks ## Time prefill, decode and answers under five ways of pruning, beside their FLOPs
+	$(BENCH) pruning $(ARGS)
+
+experiment: benchmarks ## Redo the paper's tables and figures; NAME=figure-4 only one, MODEL= and DATA= on another model or dataset
+	$(BENCH) experiment $(or $(NAME),all) --model $(or $(MODEL),$(SCENES)/model) --data $(or $(DATA),$(SCENES)/heldout) $(ARGS)
 
 big-checkpoint: benchmarks ## Write a 14 GB checkpoint with random weights to OUT; ARGS="--layers 4" makes it smaller
 	@test -n "$(OUT)" || { echo "say where: make big-checkpoint OUT=folder" >&2; exit 1; }

@@ -11,7 +11,6 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.transformer.generation.Sampler;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PromptShape;

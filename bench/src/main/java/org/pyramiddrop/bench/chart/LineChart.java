@@ -38,6 +38,9 @@ public final class LineChart {
   /** Room at both ends for the halves of labels, as a share of the axis. */
   private static final double LABEL_MARGIN = 0.12;
 
+  /** Of equal numbers an axis still has to be more than a point. */
+  private static final double NARROWEST = 0.1;
+
   /** Told apart by colour-blind eyes too (Okabe and Ito 2008). */
   private static final List<Color> COLOURS =
       List.of(
@@ -166,17 +169,11 @@ public final class LineChart {
       renderer.setSeriesShapesVisible(i, !guide);
       renderer.setSeriesShape(i, mark(i));
       renderer.setSeriesPaint(i, guide ? GUIDE_COLOUR : COLOURS.get(colour % COLOURS.size()));
+      // Every other line is dashed and its marks are hollow: lines that coincide both show.
+      boolean second = i % 2 == 1;
+      renderer.setSeriesShapesFilled(i, !second);
       renderer.setSeriesStroke(
-          i,
-          guide
-              ? new BasicStroke(
-                  GUIDE,
-                  BasicStroke.CAP_BUTT,
-                  BasicStroke.JOIN_ROUND,
-                  1,
-                  new float[] {6, 5}, // on and off, in pixels
-                  0)
-              : new BasicStroke(LINE));
+          i, guide ? dashed(GUIDE, 6, 5) : second ? dashed(LINE, 12, 7) : new BasicStroke(LINE));
       if (!guide) {
         colour++;
       }
@@ -187,7 +184,6 @@ public final class LineChart {
     NumberAxis x = axis(across);
     x.setInverted(fromRight);
     if (lines.stream().anyMatch(line -> line.labels().isPresent())) {
-      x.setAutoRangeStickyZero(false);
       x.setLowerMargin(LABEL_MARGIN);
       x.setUpperMargin(LABEL_MARGIN);
     }
@@ -227,9 +223,17 @@ public final class LineChart {
   private static NumberAxis axis(String label) {
     NumberAxis axis = new NumberAxis(label);
     axis.setAutoRangeIncludesZero(false);
+    axis.setAutoRangeStickyZero(false);
+    axis.setAutoRangeMinimumSize(NARROWEST);
     axis.setLabelFont(font(Font.PLAIN, 15));
     axis.setTickLabelFont(font(Font.PLAIN, 13));
     return axis;
+  }
+
+  /** A stroke that is on and off for so many pixels. */
+  private static BasicStroke dashed(float width, float on, float off) {
+    return new BasicStroke(
+        width, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {on, off}, 0);
   }
 
   private static Shape mark(int series) {
