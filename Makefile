@@ -26,6 +26,7 @@ PLATFORM := $(subst Darwin,osx,$(subst Linux,linux,$(shell uname -s)))-$(subst a
 RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.management,jdk.unsupported
 
 BENCH = $(JAVA_HOME)/bin/java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+  --sun-misc-unsafe-memory-access=allow \
   -cp "bench/target/classes:bench/target/lib/*" org.pyramiddrop.bench.Bench
 
 SCENES := models/scenes

@@ -43,7 +43,9 @@ final class Rating {
     double amount = work.limit() == Limit.ARITHMETIC ? work.flops() : work.bytes();
     String measured =
         work.shape().isEmpty() ? work.operation() : work.operation() + ", " + work.shape();
-    return new Ceiling(work.limit(), dtype, speed(amount, result), measured);
+    // A neighbour's work can only slow a ceiling down: its fastest iteration bounds the others
+    // best.
+    return new Ceiling(work.limit(), dtype, speed(amount, result.millis().low()), measured);
   }
 
   List<Ceiling> ceilings() {
@@ -63,8 +65,8 @@ final class Rating {
         work.shape(),
         work.dtype(),
         result.millis(),
-        work.flops() == 0 ? null : speed(work.flops(), result),
-        work.bytes() == 0 ? null : speed(work.bytes(), result),
+        work.flops() == 0 ? null : speed(work.flops(), result.millis().median()),
+        work.bytes() == 0 ? null : speed(work.bytes(), result.millis().median()),
         isCeiling(result) ? null : share(work, result));
   }
 
@@ -80,7 +82,7 @@ final class Rating {
             .filter(c -> c.limit() == work.limit())
             .filter(c -> c.dtype().isEmpty() || c.dtype().equals(work.dtype()))
             .findFirst();
-    return ceiling.map(c -> speed(amount, result) / c.speed()).orElse(null);
+    return ceiling.map(c -> speed(amount, result.millis().median()) / c.speed()).orElse(null);
   }
 
   private static boolean isCeiling(JmhResult result) {
@@ -88,7 +90,7 @@ final class Rating {
         .anyMatch(type -> type.isCeiling() && type.benchmarks().contains(result.name()));
   }
 
-  private static double speed(double amount, JmhResult result) {
-    return amount / result.millis().median() / PER_MILLI;
+  private static double speed(double amount, double millis) {
+    return amount / millis / PER_MILLI;
   }
 }

@@ -44,7 +44,7 @@ record Results(
    *
    * @param limit arithmetic or memory
    * @param dtype the only type it holds for, or empty
-   * @param speed 10⁹ FLOPs or bytes a second
+   * @param speed 10⁹ FLOPs or bytes a second, in the fastest iteration
    * @param measured the operation that reached it
    */
   record Ceiling(Work.Limit limit, String dtype, double speed, String measured) {}

@@ -54,7 +54,8 @@ final class Summary {
 
   private static String note() {
     return "Times are of one operation: the median of all runs, their lowest and highest. The share is of"
-        + " the ceiling that bounds the operation: arithmetic, or memory where bytes are counted.";
+        + " the ceiling that bounds the operation, arithmetic or, where bytes are counted, memory; a"
+        + " ceiling is the fastest iteration of its probe.";
   }
 
   private static Table table(Results results) {
