@@ -8,8 +8,8 @@ import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.jmh.Results.Row;
 
 /**
- * Two runs of the same benchmarks. A row agrees if each run's median lies within the lowest and
- * highest time of the other.
+ * Two runs of the same benchmarks. A row agrees if what both runs say, from their lowest time to
+ * their highest, has something in common.
  */
 final class Beside {
   private Beside() {}
@@ -75,11 +75,7 @@ final class Beside {
   }
 
   static boolean agree(Spread a, Spread b) {
-    return within(a.median(), b) && within(b.median(), a);
-  }
-
-  private static boolean within(double median, Spread other) {
-    return other.low() <= median && median <= other.high();
+    return a.low() <= b.high() && b.low() <= a.high();
   }
 
   private static Optional<Row> twin(Row row, Results among) {

@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.jmh;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,27 +16,35 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param name class and method
  * @param parameters by name
- * @param millis of one operation, from every measurement of every fork
+ * @param millis of one operation, from every measurement of every fork of every round
  */
 record JmhResult(String name, Map<String, String> parameters, Spread millis) {
 
+  /** What is measured, however often. */
+  private record Benchmark(String name, Map<String, String> parameters) {}
+
+  /** Reads what JMH wrote; what it wrote of several rounds is put together. */
   static List<JmhResult> read(Path file) {
-    List<JmhResult> results = new ArrayList<>();
+    Map<Benchmark, List<Double>> measured = new LinkedHashMap<>();
     for (JsonNode entry : JsonMapper.shared().readTree(file.toFile()).values()) {
       String[] name = entry.path("benchmark").stringValue().split("\\.", -1);
       Map<String, String> parameters = new TreeMap<>();
       entry.path("params").forEachEntry((key, value) -> parameters.put(key, value.stringValue()));
       JsonNode metric = entry.path("primaryMetric");
       String unit = metric.path("scoreUnit").stringValue();
-      List<Double> millis = new ArrayList<>();
+      List<Double> millis =
+          measured.computeIfAbsent(
+              new Benchmark(name[name.length - 2] + "." + name[name.length - 1], parameters),
+              _ -> new ArrayList<>());
       for (JsonNode fork : metric.path("rawData").values()) {
         fork.values().forEach(value -> millis.add(millis(value.doubleValue(), unit)));
       }
-      results.add(
-          new JmhResult(
-              name[name.length - 2] + "." + name[name.length - 1], parameters, Spread.of(millis)));
     }
-    return results;
+    return measured.entrySet().stream()
+        .map(entry ->
+            new JmhResult(
+                entry.getKey().name(), entry.getKey().parameters(), Spread.of(entry.getValue())))
+        .toList();
   }
 
   private static double millis(double value, String unit) {

@@ -22,6 +22,7 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -47,6 +48,12 @@ public final class RunCommand implements Callable<Integer> {
       names = "--quick",
       description = "one virtual machine, few repetitions and not all parameters of each benchmark")
   private boolean quick;
+
+  @Option(
+      names = "--rounds",
+      showDefaultValue = CommandLine.Help.Visibility.NEVER,
+      description = "how often everything runs (2 if quick, else 1)")
+  private @Nullable Integer rounds;
 
   @Option(names = "--size", description = "7b, small, or tiny (which measures nothing)")
   private String size = ModelSize.LLAVA_7B.label();
@@ -76,7 +83,14 @@ public final class RunCommand implements Callable<Integer> {
       parameters.put("dtype", dtype.name());
     }
     Suite suite =
-        new Suite(pattern(), backend, parameters, quick, OptionalInt.empty(), Suite.QUICK);
+        new Suite(
+            pattern(),
+            backend,
+            parameters,
+            quick,
+            rounds != null ? rounds : quick ? 2 : 1,
+            OptionalInt.empty(),
+            Suite.QUICK);
     List<Suite.Pass> passes = suite.passes();
     // Made here, or each fork would count it into its warm-up.
     BenchFolder.model(ModelSize.of(size));

@@ -30,6 +30,8 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * @param backend the device
  * @param parameters values that go before the benchmarks' own
  * @param quick whether {@link BenchmarkClass.Quick} says how much is measured, not the annotations
+ * @param rounds how often everything runs, one round behind the other, so that the spread has in it
+ *     what drifts from one minute to the next
  * @param forks virtual machines of each, if neither annotations nor {@code quick} shall say; 0 is
  *     none but this one
  * @param iteration how long one lasts where quick ones count invocations by time
@@ -39,8 +41,16 @@ record Suite(
     String backend,
     Map<String, String> parameters,
     boolean quick,
+    int rounds,
     OptionalInt forks,
     TimeValue iteration) {
+  /** Refuses fewer than one round. */
+  Suite {
+    if (rounds < 1) {
+      throw new IllegalArgumentException("--rounds must be at least 1, not " + rounds);
+    }
+  }
+
   /** The file that JMH's results go into. */
   static final String RESULTS = "results.json";
 
@@ -96,10 +106,11 @@ record Suite(
    */
   void run(List<Pass> passes, Path folder, PrintWriter out) {
     List<RunResult> results = new ArrayList<>();
-    for (int i = 0; i < passes.size(); i++) {
-      Pass pass = passes.get(i);
+    int all = rounds * passes.size();
+    for (int i = 0; i < all; i++) {
+      Pass pass = passes.get(i % passes.size());
       String benchmarks = String.join(", ", pass.benchmarks());
-      out.printf("%d of %d: %s", i + 1, passes.size(), benchmarks);
+      out.printf("%d of %d: %s", i + 1, all, benchmarks);
       out.flush();
       long start = System.nanoTime();
       Path log = folder.resolve(pass.type().type().getSimpleName() + ".log");

@@ -198,11 +198,30 @@ class ResultsTest {
   }
 
   @Test
-  void twoRunsAgreeWhereEachMedianLiesInTheOthersRange() {
-    assertThat(Beside.agree(new Spread(10, 9, 12, 5), new Spread(11, 10, 13, 5))).isTrue();
-    // The later run's median is inside the earlier one's range, but not the other way round.
-    assertThat(Beside.agree(new Spread(10, 9, 12, 5), new Spread(11.5, 11, 13, 5))).isFalse();
-    assertThat(Beside.agree(new Spread(11.5, 11, 13, 5), new Spread(10, 9, 12, 5))).isFalse();
+  void twoRunsAgreeWhereTheirRangesMeet() {
+    assertThat(Beside.agree(new Spread(10, 9, 11, 5), new Spread(12, 11, 13, 5))).isTrue();
+    assertThat(Beside.agree(new Spread(12, 11, 13, 5), new Spread(10, 9, 11, 5))).isTrue();
+    assertThat(Beside.agree(new Spread(10, 9, 11, 5), new Spread(12, 11.1, 13, 5))).isFalse();
+    assertThat(Beside.agree(new Spread(12, 11.1, 13, 5), new Spread(10, 9, 11, 5))).isFalse();
+  }
+
+  @Test
+  void putsTogetherWhatRoundsMeasured() throws IOException {
+    Path file = temp.resolve("results.json");
+    String half = "\"shape\":\"1x2x3\",\"dtype\":\"FLOAT32\"";
+    Files.writeString(
+        file,
+        "["
+            + entry("MatrixProductBenchmark.product", half, "ms/op", "[[10,30],[20]]")
+            + ","
+            + entry("MatrixProductBenchmark.product", half.replace('2', '4'), "ms/op", "[[1]]")
+            + ","
+            + entry("MatrixProductBenchmark.product", half, "ms/op", "[[5,40]]")
+            + "]");
+    List<JmhResult> results = JmhResult.read(file);
+    assertThat(results).hasSize(2);
+    assertThat(results.getFirst().millis()).isEqualTo(new Spread(20, 5, 40, 5));
+    assertThat(results.getLast().millis()).isEqualTo(new Spread(1, 1, 1, 1));
   }
 
   @Test

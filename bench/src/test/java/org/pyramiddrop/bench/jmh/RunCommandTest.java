@@ -37,6 +37,7 @@ class RunCommandTest {
         backend,
         Map.of("size", ModelSize.TINY.label()),
         quick,
+        1,
         OptionalInt.of(0),
         TimeValue.milliseconds(1));
   }
@@ -74,6 +75,7 @@ class RunCommandTest {
             "cpu",
             Map.of("size", "tiny", "imageTokens", "20", "part", "SELECTION"),
             /* quick= */ true,
+            /* rounds= */ 2,
             OptionalInt.of(0),
             TimeValue.milliseconds(1));
     List<Suite.Pass> passes =
@@ -81,11 +83,13 @@ class RunCommandTest {
             .filter(pass -> pass.type().type() != ReadBandwidthBenchmark.class)
             .toList();
     suite.run(passes, temp, new PrintWriter(out, true));
-    assertThat(out.toString()).contains("3 of 3: DropBenchmark.drop, ");
+    assertThat(out.toString())
+        .contains("3 of 6: DropBenchmark.drop, ", "6 of 6: DropBenchmark.drop, ");
     assertThat(Files.readString(temp.resolve("DropBenchmark.log"))).contains("# Run complete");
     List<JmhResult> results = JmhResult.read(temp.resolve(Suite.RESULTS));
-    // Arithmetic, three plans, selection.
+    // Arithmetic, three plans, selection, twice five runs of it.
     assertThat(results).hasSize(1 + 3 + 1);
+    assertThat(results.getLast().millis().count()).isEqualTo(2 * 5);
     assertThat(results.getLast().parameters())
         .containsEntry("size", "tiny")
         .containsEntry("part", "SELECTION")
