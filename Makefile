@@ -56,8 +56,8 @@ test: tools cuda emulation ## Build everything and run all checks and tests
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
 
-compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers)
-	$(BENCH) compare --python $(PYTHON) $(if $(FULL),,--quick) $(ARGS)
+compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers); ARGS=--quick
+	$(BENCH) compare --python $(PYTHON) $(ARGS)
 
 pruning: benchmarks ## Time prefill, decode and answers under five ways of pruning, beside their FLOPs
 	$(BENCH) pruning $(ARGS)
