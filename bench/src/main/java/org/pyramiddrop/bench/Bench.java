@@ -81,6 +81,7 @@ public final class Bench implements Runnable {
         || e instanceof DeviceException
         || e instanceof PictureException
         || e instanceof UncheckedIOException
+        || e instanceof IllegalStateException
         || e instanceof BenchmarkException
         || e instanceof ChartException
         || e instanceof PeerProcess.Failure) {

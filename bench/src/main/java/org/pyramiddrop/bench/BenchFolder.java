@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.LlavaConfig;
 
 /** Where benchmarks keep results and the checkpoints they run on. */
 public final class BenchFolder {
@@ -43,6 +44,8 @@ public final class BenchFolder {
     Path folder = root().resolve("%s-%d-layers-and-vision".formatted(size.label(), shape.layers()));
     if (!Files.exists(folder)) {
       RandomCheckpoint.write(folder, shape.config(), DType.BFLOAT16, 1);
+    } else if (!LlavaConfig.read(folder).equals(shape.config())) {
+      throw new IllegalArgumentException(folder + " holds another model; delete it");
     }
     return folder;
   }

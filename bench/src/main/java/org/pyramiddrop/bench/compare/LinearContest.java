@@ -41,7 +41,7 @@ record LinearContest(Product product, int weights, DType dtype) implements Conte
             ? "all in float32"
             : "activations %1$s-rounded on all sides, kept as float32 by ours and as %1$s by the others"
                 .formatted(dtype.label());
-    return "the same random activations and weights, mapped from one file; %s; ours and Jlama's outputs float32, PyTorch's %s; each output checked element by element against a float64 product"
+    return "the same random activations and weights, mapped from one file; %s; ours and Jlama's outputs float32, PyTorch's %s; each output checked element by element against a float64 product; of Jlama its Vector API kernels, not its native ones"
         .formatted(types, dtype.label());
   }
 

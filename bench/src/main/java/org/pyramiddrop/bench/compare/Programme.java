@@ -38,7 +38,7 @@ final class Programme {
 
   private Programme() {}
 
-  /** All contests; checkpoints are written when they are first asked for. */
+  /** All contests; the checkpoints they run on are written first, unless they are there. */
   static List<Contest> all() {
     if (!Files.isDirectory(SCENES)) {
       throw new IllegalArgumentException("no " + SCENES + "; run from the project's root");

@@ -23,7 +23,7 @@ record Report(
   private static final String NOTHING = "–";
 
   private static final String READING =
-      "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. The rounds run ours, theirs, ours, theirs, …, with a pause behind each run.";
+      "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, ours first, with a pause behind each run.";
 
   /** Keeps its own copies of the lists. */
   Report {

@@ -91,7 +91,7 @@ public final class SideBySide implements Callable<Integer> {
       throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
     List<Result> results = new ArrayList<>();
-    List<String> versions;
+    List<String> versions = List.of();
     try (Peers peers = new Peers()) {
       List<PeerProcess> all = peers.start();
       versions = all.stream().map(PeerProcess::versions).toList();
@@ -104,6 +104,13 @@ public final class SideBySide implements Callable<Integer> {
           results.add(referee.hold(contest));
         }
       }
+    } catch (PeerProcess.Failure e) {
+      if (!results.isEmpty()) {
+        out.println();
+        out.println("not all was compared: " + e.getMessage());
+        report(new Report(Machine.here(), versions, threads, command(), results));
+      }
+      throw e;
     }
     if (results.isEmpty()) {
       throw new IllegalArgumentException("nothing to compare; change --only or --without");

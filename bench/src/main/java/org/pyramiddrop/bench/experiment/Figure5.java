@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.experiment;
 
+import org.pyramiddrop.bench.Progress;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.net.URLEncoder;

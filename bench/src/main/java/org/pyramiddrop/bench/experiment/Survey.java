@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.experiment;
 
+import org.pyramiddrop.bench.Progress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,5 +1,7 @@
 package org.pyramiddrop.bench.gpu;
 
+import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.Document.Section;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -14,9 +16,6 @@ final class GpuReport {
   private final Ceilings ceilings;
   private final List<String> facts = new ArrayList<>();
   private final List<Section> sections = new ArrayList<>();
-
-  /** A table and what has to be known to read it. */
-  private record Section(String title, Table table, List<String> notes) {}
 
   /**
    * Begins with where it was measured.
@@ -184,27 +183,11 @@ final class GpuReport {
 
   /** As text. */
   List<String> lines() {
-    List<String> lines = new ArrayList<>(facts);
-    for (Section section : sections) {
-      lines.add("");
-      lines.add(section.title());
-      lines.addAll(section.table().lines());
-      lines.addAll(section.notes());
-    }
-    return lines;
+    return new Document(facts, sections).lines();
   }
 
   /** As Markdown. */
   List<String> markdown() {
-    List<String> lines = new ArrayList<>();
-    facts.forEach(fact -> lines.add("- " + fact));
-    for (Section section : sections) {
-      lines.add("");
-      lines.add("## " + section.title());
-      lines.add("");
-      lines.addAll(section.table().markdown());
-      section.notes().forEach(note -> lines.addAll(List.of("", note)));
-    }
-    return lines;
+    return new Document(facts, sections).markdown();
   }
 }

@@ -71,6 +71,7 @@ public class DropBenchmark extends DeviceBenchmark {
   @SuppressWarnings("NullAway.Init")
   Indices chosen;
 
+  /** What the last run gathered. */
   @SuppressWarnings("NullAway.Init")
   Tensor gathered;
 
@@ -91,7 +92,6 @@ public class DropBenchmark extends DeviceBenchmark {
     query = scratch.random(1, hidden);
     scores = scratch.random(DType.FLOAT32, 1, tokens);
     chosen = scratch.indices(kept);
-    gathered = scratch.empty(kept, hidden);
     select();
     return switch (part) {
       case RANKING -> {
@@ -101,7 +101,13 @@ public class DropBenchmark extends DeviceBenchmark {
       case SELECTION -> this::select;
       case GATHER -> {
         inputs = inTurn(scratch, tokens, hidden);
-        yield () -> on.gatherRows(next(), chosen, gathered);
+        // Outputs take turns too: what is written has to reach memory as well.
+        List<Tensor> outputs = inputs.stream().map(_ -> scratch.empty(kept, hidden)).toList();
+        yield () -> {
+          Tensor input = next();
+          gathered = outputs.get(turn);
+          on.gatherRows(input, chosen, gathered);
+        };
       }
     };
   }

@@ -48,7 +48,7 @@ public class ReadBandwidthBenchmark {
   int streams;
 
   /** How many chunks there are. */
-  int chunks = 20;
+  int chunks = Math.max(20, 2 * Runtime.getRuntime().availableProcessors());
 
   @SuppressWarnings("NullAway.Init")
   private Arena arena;

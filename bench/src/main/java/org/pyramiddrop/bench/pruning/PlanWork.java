@@ -1,6 +1,7 @@
 package org.pyramiddrop.bench.pruning;
 
 import java.util.stream.IntStream;
+import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -13,8 +14,12 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param paper the paper's count of the prefill: multiply-adds of image tokens only
  * @param prefill FLOPs of the decoder up to the first token's logits
  * @param answer FLOPs of the prefill and of all decode steps
+ * @param deep FLOPs of the same prefill of a decoder of this width that has {@value #DEEP} layers:
+ *     of few layers, drops make more of them cheap
  */
-record PlanWork(double paper, double prefill, double answer) {
+record PlanWork(double paper, double prefill, double answer, double deep) {
+  /** Layers of a 7B model. */
+  static final int DEEP = 32;
 
   /**
    * Counts.
@@ -28,6 +33,10 @@ record PlanWork(double paper, double prefill, double answer) {
         IntStream.range(0, newTokens - 1)
             .mapToDouble(before -> counter.decodeStep(prompt, before))
             .sum();
-    return new PlanWork(counter.paper(prompt.images()), prefill, prefill + steps);
+    return new PlanWork(
+        counter.paper(prompt.images()),
+        prefill,
+        prefill + steps,
+        ModelWork.prefill(model, DEEP, plan, prompt));
   }
 }

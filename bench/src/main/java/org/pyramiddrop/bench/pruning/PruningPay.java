@@ -1,7 +1,9 @@
 package org.pyramiddrop.bench.pruning;
 
+import org.pyramiddrop.bench.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,8 +34,11 @@ import picocli.CommandLine.Spec;
  * FastV and with PyramidDrop, in turn, beside {@link
  * org.pyramiddrop.transformer.pruning.FlopCounter}'s counts for the same shapes.
  *
- * <p>A few layers of the real width stand for the rest; the head, which all plans run once, and
- * FastV's two whole layers then weigh more than in the whole model, in time as in the count.
+ * <p>A few layers of the real width stand for the rest, which changes what there is to save: the
+ * layers that end a stage and the last one, which run on for few tokens, are a larger part of them,
+ * and so are the head and FastV's two whole layers. The report has both FLOPs ratios, of the layers
+ * that ran and of a whole 7B model. One virtual machine runs everything, and how well it compiles
+ * the kernels is part of what is measured: {@code bench run} has prefills of several.
  */
 @Command(
     name = "pruning",
@@ -124,20 +129,20 @@ public final class PruningPay implements Callable<Integer> {
     List<PlanShares> shares = List.of();
     String device;
     int runs = plans.size() * (rounds + 1 + (breakdowns > 0 ? breakdowns + 1 : 0));
-    try (RoundProgress progress = new RoundProgress(runs)) {
+    try (Progress progress = new Progress("pruning", runs)) {
       // First, because a device may refuse it.
       if (breakdowns > 0) {
         CallTimer timer = new CallTimer();
         try (StandaloneDecoder decoder = open(folder, timer::before)) {
           shares =
-              new PruningRounds(decoder, prompt, plans, progress::next)
+              new PruningRounds(decoder, prompt, plans, progress::step)
                   .breakdowns(timer, breakdowns);
         }
       }
       try (StandaloneDecoder decoder = open(folder, UnaryOperator.identity())) {
         device = decoder.kernels().description();
         results =
-            new PruningRounds(decoder, prompt, plans, progress::next).answers(newTokens, rounds);
+            new PruningRounds(decoder, prompt, plans, progress::step).answers(newTokens, rounds);
       }
     }
     report(config, prompt, device, breakdowns, results, shares);
@@ -258,7 +263,7 @@ public final class PruningPay implements Callable<Integer> {
     try {
       Files.write(file, lines);
     } catch (IOException e) {
-      throw new IllegalArgumentException(file + " can't be written: " + e.getMessage(), e);
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
     }
   }
 }

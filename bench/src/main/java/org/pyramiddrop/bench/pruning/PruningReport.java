@@ -1,5 +1,7 @@
 package org.pyramiddrop.bench.pruning;
 
+import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.Document.Section;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -20,7 +22,6 @@ final class PruningReport {
   private final List<PlanShares> shares;
   private final List<Section> sections;
 
-  private record Section(String title, Table table, String note) {}
 
   /**
    * Arranges results.
@@ -55,7 +56,9 @@ final class PruningReport {
                 "times as fast",
                 "low–high",
                 "FLOPs ratio",
-                "paid");
+                "paid",
+                "FLOPs ratio of 32 layers");
+    double plain = results.getFirst().work().deep();
     for (PlanResult result : results) {
       Saving saving = result.prefillSaving();
       table.row(
@@ -68,14 +71,16 @@ final class PruningReport {
           ratio(saving.speedup().median()),
           ratios(saving.speedup()),
           ratio(saving.flopsRatio()),
-          ratio(saving.paid()));
+          ratio(saving.paid()),
+          ratio(plain / result.work().deep()));
     }
     return new Section(
         "prefill",
         table,
-        "from token ids and image embeddings to the first token; the paper counts multiply-adds of"
+        List.of("from token ids and image embeddings to the first token; the paper counts multiply-adds of"
             + " image tokens, GFLOP is the honest count; paid: times as fast by FLOPs ratio, 1 is"
-            + " all of the saved work");
+            + " all of the saved work; the last column is a count alone, for a decoder as deep as a 7B"
+            + " model's, of whose layers a smaller part ends a stage"));
   }
 
   private Section decode() {
@@ -94,8 +99,8 @@ final class PruningReport {
     return new Section(
         "decode, a token",
         table,
-        "each run's mean over its steps, which read every weight under all plans; keys and values"
-            + " as allocated, room for the answer included");
+        List.of("each run's mean over its steps, which read every weight under all plans; keys and values"
+            + " as allocated, room for the answer included"));
   }
 
   private Section answer(int newTokens) {
@@ -125,8 +130,8 @@ final class PruningReport {
     return new Section(
         "end to end, " + newTokens + " new tokens",
         table,
-        "one clock over the prefill and %d decode step%s"
-            .formatted(newTokens - 1, newTokens == 2 ? "" : "s"));
+        List.of("one clock over the prefill and %d decode step%s"
+            .formatted(newTokens - 1, newTokens == 2 ? "" : "s")));
   }
 
   private Section parts() {
@@ -144,32 +149,18 @@ final class PruningReport {
     return new Section(
         "what the prefill spends its time on",
         table,
-        "medians of each round's shares in %, timed call by call in rounds of their own; ranking is"
-            + " the last token's query and its scores, gather the rows that stay");
+        List.of("medians of each round's shares in %, timed call by call in rounds of their own; ranking is"
+            + " the last token's query and its scores, gather the rows that stay"));
   }
 
   /** As text. */
   List<String> lines() {
-    List<String> lines = new ArrayList<>(facts);
-    for (Section section : sections) {
-      lines.add("");
-      lines.add(section.title());
-      lines.addAll(section.table().lines());
-      lines.add(section.note());
-    }
-    return lines;
+    return new Document(facts, sections).lines();
   }
 
   /** As Markdown. */
   List<String> markdown() {
-    List<String> lines = new ArrayList<>();
-    facts.forEach(fact -> lines.add("- " + fact));
-    for (Section section : sections) {
-      lines.addAll(List.of("", "## " + section.title(), ""));
-      lines.addAll(section.table().markdown());
-      lines.addAll(List.of("", section.note()));
-    }
-    return lines;
+    return new Document(facts, sections).markdown();
   }
 
   /** As JSON. */

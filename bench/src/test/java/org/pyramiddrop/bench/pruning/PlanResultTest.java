@@ -14,12 +14,12 @@ class PlanResultTest {
   private static final PlanResult.Rounds PLAIN =
       new PlanResult.Rounds(
           NONE,
-          new PlanWork(90, 100, 130),
+          new PlanWork(90, 100, 130, 900),
           List.of(new Run(40, 4, 80, 1000), new Run(60, 5, 100, 1000), new Run(44, 6, 120, 1000)));
   private static final PlanResult.Rounds PRUNED =
       new PlanResult.Rounds(
           PYRAMID,
-          new PlanWork(20, 40, 65),
+          new PlanWork(20, 40, 65, 450),
           List.of(new Run(20, 4, 50, 600), new Run(20, 4, 80, 600), new Run(11, 4, 40, 600)));
 
   @Test

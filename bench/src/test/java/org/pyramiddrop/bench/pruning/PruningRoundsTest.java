@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.pruning.CallTimer.Call;
@@ -74,6 +75,9 @@ class PruningRoundsTest {
       assertThat(result.work().paper()).isEqualTo(counter.paper(List.of(20)));
       assertThat(result.work().prefill()).isEqualTo(prefill);
       assertThat(result.work().answer()).isCloseTo(prefill + steps, within(1e-6));
+      FlopCounter deep =
+          new FlopCounter(ModelWork.with(model, 32), result.plan().plan().schedule(32));
+      assertThat(result.work().deep()).isEqualTo(deep.prefill(PROMPT));
       assertThat(result.prefill().count()).isEqualTo(2);
     }
     // λ = 0.5: stages of 20, 10, 5 and 2 tokens, 4d² + 3dm = 34816 multiply-adds a token, and 2n²d.

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.pruning;
+package org.pyramiddrop.bench;
 
 import java.io.Console;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -7,28 +7,32 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** A progress bar on stderr, only where someone watches; gone when it is closed. */
-final class RoundProgress implements AutoCloseable {
+/**
+ * A progress bar on stderr that is there only where someone watches, and gone when it is closed.
+ */
+public final class Progress implements AutoCloseable {
   private static final int WIDTH = 78;
 
   private final @Nullable ProgressBar bar;
 
+  /** Starts a bar of some steps. */
   @SuppressWarnings("SystemConsoleNull") // Java 25 gives null where there is no terminal
-  RoundProgress(int runs) {
+  public Progress(String title, int steps) {
     Console console = System.console();
     bar =
-        console != null && console.isTerminal()
-            ? new ProgressBarBuilder()
+        console == null || !console.isTerminal()
+            ? null
+            : new ProgressBarBuilder()
                 .setConsumer(new ConsoleProgressBarConsumer(System.err, WIDTH))
                 .setStyle(ProgressBarStyle.UNICODE_BLOCK)
-                .setTaskName("pruning")
-                .setInitialMax(runs)
+                .setTaskName(title)
+                .setInitialMax(steps)
                 .clearDisplayOnFinish()
-                .build()
-            : null;
+                .build();
   }
 
-  void next() {
+  /** Tells that a step is done. */
+  public void step() {
     if (bar != null) {
       bar.step();
     }
