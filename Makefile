@@ -75,6 +75,7 @@ benchmarks: tools
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
 	$(PYTHON) src/test/fixtures/make_fixtures.py src/test/resources/fixtures
 	$(PYTHON) loader/src/test/python/make_pictures.py
+	$(PYTHON) loader/src/test/python/make_layouts.py
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
 	$(PYTHON) loader/src/test/python/make_chats.py
 

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,7 +17,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.cli.PyramidDropCommand;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -29,9 +26,8 @@ class CommandLineTest {
   private static final Path MODEL = SCENES.resolve("model");
   private static final Path PICTURE = SCENES.resolve("heldout").resolve("0000.png");
   private static final Path OTHER_PICTURE = SCENES.resolve("heldout").resolve("0001.png");
+  private static final Path FIXTURES = Path.of("resources", "fixtures");
   private static final String QUESTION = "what number is on the gray triangle ?";
-
-  private record Run(int code, String out, String err) {}
 
   @Test
   void jsonIsOneObjectWithTheKeysItPromises() {
@@ -133,7 +129,7 @@ class CommandLineTest {
   void textStreamsTheAnswerJsonHoldsAndThenThePyramid(@TempDir Path folder) throws IOException {
     Path overlay = folder.resolve("overlay.png");
 
-    Run run = generate("--image", PICTURE.toString(), "--overlay", overlay.toString());
+    CommandRun run = generate("--image", PICTURE.toString(), "--overlay", overlay.toString());
 
     assertThat(run.err()).isEmpty();
     assertThat(run.out().lines())
@@ -152,10 +148,39 @@ class CommandLineTest {
     assertThat(drawn.getHeight()).isGreaterThan(336);
   }
 
+  @Test
+  void aModelOfTilesIsDrawnWithItsFinerGridBelow(@TempDir Path folder) throws IOException {
+    Path overlay = folder.resolve("overlay.png");
+    // 53×53 pixels become four tiles of 4×4 patches of 7 beside the whole.
+    Path square = FIXTURES.resolve("pictures").resolve("square.png");
+
+    CommandRun run =
+        run(
+            "generate",
+            "--model",
+            FIXTURES.resolve("next-vicuna-float32").toString(),
+            "--image",
+            square.toString(),
+            "--prompt",
+            "what ?",
+            "--max-tokens",
+            "2",
+            "--overlay",
+            overlay.toString());
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isZero();
+    assertThat(run.out()).contains("overlay: " + overlay);
+    BufferedImage drawn = ImageIO.read(overlay.toFile());
+    // Two rows of panels with their captions, the lower ones with newlines at their right.
+    assertThat(drawn.getWidth()).isEqualTo(8 + 4 * (336 + 12 + 8));
+    assertThat(drawn.getHeight()).isEqualTo(8 + 336 + 30 + 336 + 50);
+  }
+
   @ParameterizedTest
   @MethodSource
   void badUseIsOneLineAndTwo(List<String> flags, String message) {
-    Run run = generate(flags.toArray(new String[0]));
+    CommandRun run = generate(flags.toArray(new String[0]));
 
     assertThat(run.err().lines()).singleElement().asString().contains(message);
     assertThat(run.code()).isEqualTo(2);
@@ -179,7 +204,7 @@ class CommandLineTest {
 
   @Test
   void aRawPromptNeedsAPlaceForEachPicture() {
-    Run run =
+    CommandRun run =
         run(
             "generate",
             "--model",
@@ -204,7 +229,7 @@ class CommandLineTest {
     byte[] bytes = Files.readAllBytes(weights);
     Files.write(weights, Arrays.copyOf(bytes, bytes.length - 1));
 
-    Run run = run("generate", "--model", folder.toString(), "--prompt", QUESTION);
+    CommandRun run = run("generate", "--model", folder.toString(), "--prompt", QUESTION);
 
     assertThat(run.err().lines()).singleElement().asString().contains("model.safetensors");
     assertThat(run.code()).isEqualTo(1);
@@ -236,25 +261,22 @@ class CommandLineTest {
   private static JsonNode json(String... flags) {
     List<String> all = new ArrayList<>(List.of(flags));
     all.addAll(List.of("--format", "json"));
-    Run run = generate(all.toArray(new String[0]));
+    CommandRun run = generate(all.toArray(new String[0]));
     assertThat(run.err()).isEmpty();
     assertThat(run.code()).isZero();
     assertThat(run.out().lines()).hasSize(1);
     return JsonMapper.shared().readTree(run.out());
   }
 
-  private static Run generate(String... flags) {
+  private static CommandRun generate(String... flags) {
     List<String> all =
         new ArrayList<>(List.of("generate", "--model", MODEL.toString(), "--prompt", QUESTION));
     all.addAll(List.of(flags));
     return run(all.toArray(new String[0]));
   }
 
-  private static Run run(String... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    int code = PyramidDropCommand.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
-    return new Run(code, out.toString(), err.toString());
+  private static CommandRun run(String... args) {
+    return CommandRun.of(List.of(), Stream.of(args));
   }
 
   private static List<Integer> numbers(JsonNode stages, String key) {

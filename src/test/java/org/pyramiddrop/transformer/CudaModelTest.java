@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.cuda.TestGpu;
@@ -239,25 +240,26 @@ final class CudaModelTest {
     }
   }
 
-  @Test
+  @ParameterizedTest
+  @ValueSource(strings = {"gqa-bfloat16-sharded", "next-mistral-bfloat16-sharded"})
   @Tag("leaks")
-  void manyRequestsLeaveDeviceMemoryAndHandlesAsTheyWere() {
+  void manyRequestsLeaveDeviceMemoryAndHandlesAsTheyWere(String name) {
     int requests = Integer.getInteger("pyramiddrop.test.requests", TestGpu.isReal() ? 1000 : 30);
     List<Question> questions = new ArrayList<>();
     for (String prompt : List.of("oneImage", "textOnly", "twoImages")) {
-      questions.add(fixtureQuestion("gqa-bfloat16-sharded", prompt));
+      questions.add(fixtureQuestion(name, prompt));
     }
     LoadOptions load = LoadOptions.defaults().withBackend(Backend.CUDA);
     long freeAtFirst = TestGpu.freeBytes();
     long handlesAtFirst = TestGpu.liveHandles();
-    try (Llava model = Llava.load(fixtureFolder("gqa-bfloat16-sharded"), load)) {
+    try (Llava model = Llava.load(fixtureFolder(name), load)) {
       long free = 0;
       long handles = 0;
-      // More shapes than wait recorded, so that slots come and go; all have come once before the
+      // More shapes than wait recorded, so that slots come and go; all have come before the
       // count.
       int shapes = questions.size() * plans().size();
-      for (int i = 0; i < 2 * shapes + requests; i++) {
-        if (i == 2 * shapes) {
+      for (int i = 0; i < 4 * shapes + requests; i++) {
+        if (i == 4 * shapes) {
           free = TestGpu.freeBytes();
           handles = TestGpu.liveHandles();
         }

@@ -47,7 +47,13 @@ final class Fixture implements AutoCloseable {
 
   static List<String> names() {
     return List.of(
-        "mha-float32", "gqa-bfloat16-sharded", "mha-float16", "gqa-float32-sharded-oldnames");
+        "mha-float32",
+        "gqa-bfloat16-sharded",
+        "mha-float16",
+        "gqa-float32-sharded-oldnames",
+        "next-vicuna-float32",
+        "next-mistral-bfloat16-sharded",
+        "next-llama3-float16");
   }
 
   Path folder() {
@@ -67,10 +73,14 @@ final class Fixture implements AutoCloseable {
     return out;
   }
 
-  /** Entry {@code index} along the tensor's first dimension. */
-  float[] floats(String tensor, int index) {
-    float[] all = floats(tensor);
-    int size = all.length / tensors.tensor(tensor).dim(0);
+  /** A picture's part of the tensors that there are for each; LLaVA-1.5 has them all in one. */
+  float[] floats(String kind, String picture) {
+    if (has(kind + "." + picture)) {
+      return floats(kind + "." + picture);
+    }
+    float[] all = floats(kind);
+    int index = pictures().indexOf(picture);
+    int size = all.length / pictures().size();
     return Arrays.copyOfRange(all, index * size, (index + 1) * size);
   }
 
@@ -81,8 +91,9 @@ final class Fixture implements AutoCloseable {
         .toList();
   }
 
+  /** The names of all prompts' pictures. */
   List<String> pictures() {
-    return json.get("pictures").propertyNames().stream().sorted().toList();
+    return json.get("pictures").propertyNames().stream().toList();
   }
 
   JsonNode json() {

@@ -14,9 +14,12 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
+import tools.jackson.databind.JsonNode;
 
 /** The public entry, over a small random checkpoint whose answers never stop by themselves. */
 final class LlavaTest {
@@ -178,6 +181,29 @@ final class LlavaTest {
       assertThat(model.ask(question(), hot).tokenIds()).isEqualTo(first.tokenIds());
       Options other = TWELVE.withSampling(Sampling.of(1.5, 0.95, 8));
       assertThat(model.ask(question(), other).tokenIds()).isNotEqualTo(first.tokenIds());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.pyramiddrop.transformer.Fixture#names")
+  void answersFromPictureFilesAndWordsAsTheReferenceDoes(String name) {
+    LoadOptions load = LoadOptions.defaults().withBackend(Backend.CPU);
+    try (Fixture fixture = new Fixture(name);
+        Llava model = Llava.load(fixture.folder(), load)) {
+      Options unpruned = TWELVE.withPruning(PruningPlan.none());
+      for (String prompt : List.of("oneImage", "textOnly", "twoImages")) {
+        JsonNode expected = fixture.json().get("prompts").get(prompt);
+        List<Picture> pictures = fixture.question(prompt).pictures();
+        Question question = Question.of(expected.get("words").asString(), pictures);
+        Answer answer = model.ask(question, unpruned);
+        assertThat(answer.tokenIds()).isEqualTo(fixture.tokens(expected));
+        assertThat(answer.text()).isEqualTo(expected.get("answer").asString());
+        assertThat(answer.promptTokens()).isEqualTo(expected.get("inputIds").size());
+      }
+      String pruned = "pyramid-stageEnd-renumber";
+      Options options = TWELVE.withPruning(fixture.plan(pruned));
+      assertThat(model.ask(fixture.question("oneImage"), options).tokenIds())
+          .isEqualTo(fixture.tokens(fixture.pruned(pruned)));
     }
   }
 

@@ -73,12 +73,18 @@ final class LoadedModel implements AutoCloseable {
     }
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
       return Prompt.of(
-          tokenizer.encode(text, true), config.imageTokenId(), pictures, encoder.tokens());
+          tokenizer.encode(text, true),
+          config.imageTokenId(),
+          question.pictures().stream().map(processor()::layout).toList());
     }
   }
 
+  private ImageProcessor processor() {
+    return ImageProcessor.read(folder, config);
+  }
+
   private void embed(Picture picture, Tensor out) {
-    encoder.encode(ImageProcessor.read(folder, config.vision()).process(picture), out);
+    encoder.encode(processor().process(picture), processor().layout(picture), () -> {}, out);
   }
 
   /** A question's first logits, by operations started one by one. */
@@ -87,7 +93,7 @@ final class LoadedModel implements AutoCloseable {
     Schedule schedule = plan.schedule(decoder.layers());
     List<Tensor> images = new ArrayList<>();
     for (Picture picture : question.pictures()) {
-      Tensor image = kernels.allocate(encoder.tokens(), decoder.hiddenSize());
+      Tensor image = kernels.allocate(processor().layout(picture).tokens(), decoder.hiddenSize());
       embed(picture, image);
       images.add(image);
     }
@@ -97,7 +103,7 @@ final class LoadedModel implements AutoCloseable {
         Tensor logits = kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary());
         Sequence sequence =
             new Sequence(kernels, schedule, kept, decoder.merge(ids, prompt.images(), images))) {
-      decoder.prefill(sequence, schedule, cache, _ -> {}, logits);
+      decoder.prefill(sequence, 0, schedule, cache, _ -> {}, logits);
       return kernels.download(logits);
     } finally {
       images.forEach(Tensor::close);

@@ -64,7 +64,7 @@ public final class RepeatablePrefill implements AutoCloseable {
   /** Runs the layers once, without waiting for the device. */
   public void run() {
     try (Sequence sequence = new Sequence(kernels, schedule, kept, prompt.embed(ids))) {
-      decoder.prefill(sequence, schedule, cache, done -> stop(sequence, done), logits);
+      decoder.prefill(sequence, 0, schedule, cache, done -> stop(sequence, done), logits);
     } catch (StandaloneDecoder.Enough _) {
       return;
     }

@@ -1,6 +1,7 @@
 package org.pyramiddrop.transformer;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
@@ -67,7 +68,7 @@ public final class RepeatableStep implements AutoCloseable {
 
   /** Runs the step once, without waiting for the device. */
   public void run() {
-    decoder.decode(next, schedule, cache, logits);
+    decoder.decode(List.of(new Decoder.Step(next, schedule, cache, logits)));
   }
 
   /** Rows that a layer's cache held before the step. */

@@ -6,8 +6,10 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.generation.Sampler;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -72,7 +74,13 @@ public final class StandaloneAnswers implements AutoCloseable {
     private Answering(List<Integer> ids, Pixels pixels, PruningPlan plan, int tokens) {
       this.pixels = pixels;
       int[] once = ids.stream().mapToInt(Integer::intValue).toArray();
-      prompt = Prompt.of(once, config.imageTokenId(), 1, encoder.tokens());
+      int side = config.vision().imageSize();
+      ImageLayout layout = ImageLayout.of(config, new Resolution(side, side));
+      if (layout.crops() != 1) {
+        throw new IllegalArgumentException(
+            "a model that cuts pictures into tiles can't be given one crop");
+      }
+      prompt = Prompt.of(once, config.imageTokenId(), List.of(layout));
       Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, tokens - 1);
       slot = new Slot(kernels, decoder, shape, () -> {});
     }

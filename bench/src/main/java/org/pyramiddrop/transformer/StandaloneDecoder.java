@@ -247,6 +247,7 @@ public final class StandaloneDecoder implements AutoCloseable {
       long[] before = {System.nanoTime()};
       decoder.prefill(
           sequence,
+          0,
           schedule,
           cache,
           done -> {

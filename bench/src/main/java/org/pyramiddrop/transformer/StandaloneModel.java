@@ -83,7 +83,7 @@ public final class StandaloneModel implements AutoCloseable {
 
   /** Tokens that a picture becomes. */
   public int imageTokens() {
-    return encoder.tokens();
+    return encoder.cropTokens();
   }
 
   /** How long loading took, until the device had all weights, in milliseconds. */
@@ -107,7 +107,7 @@ public final class StandaloneModel implements AutoCloseable {
       pixels =
           new Pixels(
               vision.channels(), side, side, gaussian(vision.channels() * side * side, seed));
-      embeddings = kernels.allocate(encoder.tokens(), config.text().hiddenSize());
+      embeddings = kernels.allocate(encoder.cropTokens(), config.text().hiddenSize());
     }
 
     /** Runs vision tower and projector and waits for them. */

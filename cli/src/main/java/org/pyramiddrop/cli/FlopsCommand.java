@@ -5,8 +5,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Prints what a prompt costs under several plans. */
@@ -26,12 +29,21 @@ final class FlopsCommand implements Callable<Integer> {
       description = "Take the sizes from this checkpoint; without it, those of LLaVA-1.5 7B.")
   private @Nullable Path model;
 
+  @Mixin private VisionTowerOption visionTower = new VisionTowerOption();
+
   @Option(
       names = "--image-tokens",
       paramLabel = "N",
       split = ",",
       description = "Image token counts; those of 1, 5 and 9 pictures if none are given.")
   private @Nullable List<Integer> imageTokens;
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "WxH",
+      split = ",",
+      description = "Pictures of these sizes as the --model takes them, instead of token counts.")
+  private @Nullable List<String> imageSizes;
 
   @Option(
       names = "--text-tokens",
@@ -55,8 +67,31 @@ final class FlopsCommand implements Callable<Integer> {
     if (textTokens < 1) {
       throw new BadUse("--text-tokens must be at least 1, got " + textTokens);
     }
-    ModelShape shape =
-        model == null ? ModelShape.LLAVA_7B : ModelShape.of(ModelFolder.config(model));
+    LlavaConfig config = config();
+    ModelShape shape = config == null ? ModelShape.LLAVA_7B : ModelShape.of(config);
+    List<FlopsTable.Images> images =
+        imageSizes == null ? counted(shape) : sized(config, imageSizes);
+    FlopsTable table = FlopsTable.of(shape, images, textTokens);
+    if (format == Format.JSON) {
+      out.println(Json.write(table));
+    } else {
+      table.lines().forEach(out::println);
+    }
+    return 0;
+  }
+
+  private @Nullable LlavaConfig config() {
+    if (model != null) {
+      return ModelFolder.config(model, visionTower.folder());
+    }
+    if (visionTower.folder() != null) {
+      throw new BadUse("--vision-tower needs a --model");
+    }
+    return null;
+  }
+
+  /** As many whole pictures as it takes to give each count. */
+  private List<FlopsTable.Images> counted(ModelShape shape) {
     int each = shape.vision().tokens();
     List<Integer> counts = imageTokens == null ? List.of(each, 5 * each, 9 * each) : imageTokens;
     for (int count : counts) {
@@ -64,12 +99,23 @@ final class FlopsCommand implements Callable<Integer> {
         throw new BadUse("--image-tokens must not be negative, got " + count);
       }
     }
-    FlopsTable table = FlopsTable.of(shape, counts, textTokens);
-    if (format == Format.JSON) {
-      out.println(Json.write(table));
-    } else {
-      table.lines().forEach(out::println);
+    return counts.stream()
+        .map(count -> new FlopsTable.Images(count, Math.ceilDiv(count, each)))
+        .toList();
+  }
+
+  private List<FlopsTable.Images> sized(@Nullable LlavaConfig config, List<String> sizes) {
+    if (config == null) {
+      throw new BadUse("--image-size needs a --model, which says what it makes of pictures");
     }
-    return 0;
+    if (imageTokens != null) {
+      throw new BadUse("--image-size doesn't go with --image-tokens");
+    }
+    return sizes.stream()
+        .map(size -> {
+          ImageLayout layout = ImageLayout.of(config, Sizes.resolution("--image-size", size));
+          return new FlopsTable.Images(layout.tokens(), layout.crops());
+        })
+        .toList();
   }
 }

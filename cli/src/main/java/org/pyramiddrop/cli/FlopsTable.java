@@ -22,6 +22,13 @@ record FlopsTable(int textTokens, List<Row> rows) {
 
   private static final MathContext THREE_DIGITS = new MathContext(3);
 
+  /**
+   * The image tokens of a prompt.
+   *
+   * @param crops how many pictures go through the vision tower to give them
+   */
+  record Images(int tokens, int crops) {}
+
   /** The costs of one image size, one for each strategy. */
   record Row(int imageTokens, List<Cost> costs) {}
 
@@ -41,22 +48,21 @@ record FlopsTable(int textTokens, List<Row> rows) {
   /**
    * Counts every strategy for every size.
    *
-   * @param imageTokens image tokens of each prompt; a whole number of pictures goes through the
-   *     vision tower to give them
+   * @param images one for each prompt
    */
-  static FlopsTable of(ModelShape shape, List<Integer> imageTokens, int textTokens) {
+  static FlopsTable of(ModelShape shape, List<Images> images, int textTokens) {
     List<Row> rows = new ArrayList<>();
-    for (int tokens : imageTokens) {
+    for (Images image : images) {
       List<Cost> costs = new ArrayList<>();
-      int crops = Math.ceilDiv(tokens, shape.vision().tokens());
       int before = Math.min(TEXT_BEFORE, textTokens - 1);
-      PromptShape prompt = PromptShape.of(before, tokens, crops, textTokens - before);
+      PromptShape prompt =
+          PromptShape.of(before, image.tokens(), image.crops(), textTokens - before);
       for (Strategy strategy : STRATEGIES) {
         Flops flops =
             new FlopCounter(shape, strategy.plan().schedule(shape.layers())).count(prompt);
         costs.add(new Cost(strategy.name(), flops.paper(), flops.total()));
       }
-      rows.add(new Row(tokens, costs));
+      rows.add(new Row(image.tokens(), costs));
     }
     return new FlopsTable(textTokens, rows);
   }

@@ -2,6 +2,7 @@ package org.pyramiddrop.cli;
 
 import java.util.List;
 import org.pyramiddrop.transformer.Answer;
+import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.TokenLogit;
 import org.pyramiddrop.transformer.pruning.Flops;
 
@@ -27,6 +28,11 @@ record GenerateJson(
 
   /** Wall-clock times in milliseconds. */
   record Millis(double load, double vision, double prefill, double decode) {}
+
+  /** An answer of a model. */
+  static GenerateJson of(Answer answer, Llava llava) {
+    return of(answer, llava.loadMillis(), llava.backend(), llava.dtype());
+  }
 
   static GenerateJson of(Answer answer, double loadMillis, String backend, String dtype) {
     List<Stage> stages =

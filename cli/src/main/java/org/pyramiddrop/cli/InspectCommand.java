@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Prints what is in a checkpoint. */
@@ -24,6 +25,8 @@ final class InspectCommand implements Callable<Integer> {
       description = "The folder of a Hugging Face checkpoint.")
   private Path model = Path.of("");
 
+  @Mixin private VisionTowerOption visionTower = new VisionTowerOption();
+
   @Option(names = "--tensors", description = "List every tensor.")
   private boolean tensors;
 
@@ -40,9 +43,9 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    LlavaConfig config = ModelFolder.config(model);
+    LlavaConfig config = ModelFolder.config(model, visionTower.folder());
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      Inspection inspection = Inspection.of(checkpoint, config, tensors);
+      Inspection inspection = Inspection.of(checkpoint, config, visionTower.folder(), tensors);
       if (format == Format.JSON) {
         out.println(Json.write(inspection));
       } else {

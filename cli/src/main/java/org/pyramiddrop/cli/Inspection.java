@@ -1,26 +1,34 @@
 package org.pyramiddrop.cli;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.OriginalLayout;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.StoredTensor;
 import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.Options;
-import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * What is in a checkpoint.
  *
+ * @param visionTower where the vision tower of a checkpoint in the original LLaVA layout is; null
+ *     in the Hugging Face layout
  * @param types how many tensors there are of each type
- * @param pyramid the default plan's stages for one picture; empty where the decoder has too few
- *     layers for it
+ * @param pictures what pictures of some sizes become, where that depends on the size; the first has
+ *     that of the vision tower's square
+ * @param pyramid the default plan's stages for one picture, the first of those; empty where the
+ *     decoder has too few layers for it
  * @param list every tensor, if they were asked for
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -31,9 +39,24 @@ record Inspection(
     long parameters,
     long bytes,
     Map<String, Integer> types,
+    @Nullable String visionTower,
     LlavaConfig config,
+    @Nullable List<Sized> pictures,
     List<Stage> pyramid,
     @Nullable List<Tensor> list) {
+  private static final List<Resolution> SIZES =
+      List.of(
+          new Resolution(480, 640),
+          new Resolution(640, 480),
+          new Resolution(1024, 1024),
+          new Resolution(1080, 1920));
+
+  /**
+   * What a picture becomes.
+   *
+   * @param crops how many pictures go through the vision tower for it
+   */
+  record Sized(int width, int height, int crops, int imageTokens) {}
 
   /** One stage of the default plan. */
   record Stage(int firstLayer, int layers, int imageTokens) {}
@@ -41,7 +64,8 @@ record Inspection(
   /** One tensor of the checkpoint. */
   record Tensor(String name, String type, List<Long> shape, long bytes) {}
 
-  static Inspection of(Checkpoint checkpoint, LlavaConfig config, boolean list) {
+  static Inspection of(
+      Checkpoint checkpoint, LlavaConfig config, @Nullable Path towerFolder, boolean list) {
     Map<String, Integer> types = new TreeMap<>();
     List<Tensor> tensors = new ArrayList<>();
     long parameters = 0;
@@ -58,9 +82,41 @@ record Inspection(
         parameters,
         checkpoint.bytes(),
         types,
+        visionTower(checkpoint, config.original(), towerFolder),
         config,
+        config.anyResolution() ? pictures(config) : null,
         pyramid(config),
         list ? tensors : null);
+  }
+
+  private static List<Sized> pictures(LlavaConfig config) {
+    List<Resolution> sizes = new ArrayList<>(List.of(square(config)));
+    sizes.addAll(SIZES);
+    return sizes.stream()
+        .map(size -> {
+          ImageLayout layout = ImageLayout.of(config, size);
+          return new Sized(size.width(), size.height(), layout.crops(), layout.tokens());
+        })
+        .toList();
+  }
+
+  private static Resolution square(LlavaConfig config) {
+    int side = config.vision().imageSize();
+    return new Resolution(side, side);
+  }
+
+  private static @Nullable String visionTower(
+      Checkpoint checkpoint, @Nullable OriginalLayout original, @Nullable Path folder) {
+    if (original == null) {
+      return null;
+    }
+    String named = "'" + original.visionTower() + "'";
+    if (original.isInside(checkpoint)) {
+      return named + ", inside";
+    }
+    return folder == null
+        ? named + ", not here: give its folder with --vision-tower"
+        : named + ", from " + folder;
   }
 
   private static List<Stage> pyramid(LlavaConfig config) {
@@ -70,7 +126,7 @@ record Inspection(
       return List.of();
     }
     Schedule schedule = Options.defaults().pruning().schedule(layers);
-    int[] counts = schedule.counts(ModelShape.of(config).vision().tokens());
+    int[] counts = schedule.counts(ImageLayout.of(config, square(config)).tokens());
     List<Stage> pyramid = new ArrayList<>();
     for (int i = 0; i < counts.length; i++) {
       pyramid.add(new Stage(schedule.firstLayer(i), schedule.layersIn(i), counts[i]));
@@ -93,6 +149,9 @@ record Inspection(
                 Sizes.count(parameters),
                 Sizes.bytes(bytes),
                 types));
+    if (visionTower != null) {
+      lines.add("layout    of the original LLaVA; vision tower " + visionTower);
+    }
     lines.add(
         "vision    %d layers of %d (%d heads, feed-forward %d), %d pixels in patches of %d: %d patches"
             .formatted(
@@ -115,8 +174,25 @@ record Inspection(
                 text.keyValueHeads(),
                 text.intermediateSize()));
     lines.add(
-        "tokens    %d in the vocabulary, %d in the context, image token %d"
-            .formatted(text.vocabSize(), text.maxPositions(), config.imageTokenId()));
+        "tokens    %d in the vocabulary, %d in the context, %s"
+            .formatted(
+                text.vocabSize(),
+                text.maxPositions(),
+                config.original() == null
+                    ? "image token " + config.imageTokenId()
+                    : "no image token"));
+    if (pictures != null) {
+      lines.add(
+          "tiles     that make up "
+              + config.pinpoints().stream()
+                  .map(Resolution::toString)
+                  .collect(Collectors.joining(", ")));
+    }
+    for (Sized size : pictures == null ? List.<Sized>of() : pictures) {
+      lines.add(
+          "picture   of %d×%d: %d crops, %d image tokens"
+              .formatted(size.width(), size.height(), size.crops(), size.imageTokens()));
+    }
     if (pyramid.isEmpty()) {
       lines.add("pyramid   none; the default one needs more layers");
     }

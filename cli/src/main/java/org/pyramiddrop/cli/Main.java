@@ -2,9 +2,11 @@ package org.pyramiddrop.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.PrintWriter;
 
 /** Starts the command line. */
@@ -20,7 +22,8 @@ public final class Main {
     // Answers are text of any language; what the locale would make of them is not.
     PrintWriter out = new PrintWriter(new FileOutputStream(FileDescriptor.out), true, UTF_8);
     PrintWriter err = new PrintWriter(new FileOutputStream(FileDescriptor.err), true, UTF_8);
-    int code = PyramidDropCommand.run(out, err, args);
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
+    int code = PyramidDropCommand.run(in, out, err, args);
     out.flush();
     err.flush();
     System.exit(code);

@@ -2,6 +2,7 @@ package org.pyramiddrop.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
 
 /** Tells a wrong path from a checkpoint that can't be used. */
@@ -11,21 +12,26 @@ final class ModelFolder {
   /**
    * Reads the configuration of the model in a folder.
    *
+   * @param visionTower the folder of its vision tower, if that is another
    * @throws BadUse if it is no folder, or not one with a model
    * @throws org.pyramiddrop.loader.CheckpointException if the configuration is damaged or not
    *     supported
    */
-  static LlavaConfig config(Path folder) {
+  static LlavaConfig config(Path folder, @Nullable Path visionTower) {
+    check(folder, "--model takes the folder of a Hugging Face checkpoint");
+    if (visionTower != null) {
+      check(visionTower, "--vision-tower takes the folder of a CLIP model");
+    }
+    return LlavaConfig.read(folder, visionTower);
+  }
+
+  private static void check(Path folder, String takes) {
     if (!Files.isDirectory(folder)) {
       throw new BadUse(
-          folder
-              + (Files.exists(folder) ? " is no folder" : ": no such folder")
-              + "; --model takes the folder of a Hugging Face checkpoint");
+          folder + (Files.exists(folder) ? " is no folder" : ": no such folder") + "; " + takes);
     }
     if (!Files.exists(folder.resolve("config.json"))) {
-      throw new BadUse(
-          folder + " has no config.json; --model takes the folder of a Hugging Face checkpoint");
+      throw new BadUse(folder + " has no config.json; " + takes);
     }
-    return LlavaConfig.read(folder);
   }
 }

@@ -16,7 +16,7 @@ final class OverlayFile {
    * Refuses what could only fail after the work is done.
    *
    * @throws BadUse if the file can't be written there or there is no image
-   * @throws IllegalArgumentException if the model's image tokens aren't the patches of one view
+   * @throws IllegalArgumentException if an image token of the model stands for no place
    */
   static void check(Path file, LlavaConfig config, int images) {
     if (images == 0) {

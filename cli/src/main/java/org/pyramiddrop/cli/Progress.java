@@ -1,6 +1,5 @@
 package org.pyramiddrop.cli;
 
-import java.io.Console;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -15,10 +14,8 @@ final class Progress implements AutoCloseable {
   private @Nullable ProgressBar bar;
 
   /** Starts a bar of some steps, the first of them under way. */
-  @SuppressWarnings("SystemConsoleNull") // Java 25 gives null where there is no terminal
   Progress(int steps, String first) {
-    Console console = System.console();
-    if (console != null && console.isTerminal()) {
+    if (Terminal.isThere()) {
       bar =
           new ProgressBarBuilder()
               .setConsumer(new ConsoleProgressBarConsumer(System.err, WIDTH))

@@ -1,10 +1,7 @@
 package org.pyramiddrop.cli;
 
+import java.io.BufferedReader;
 import java.io.PrintWriter;
-import java.util.stream.Collectors;
-import org.pyramiddrop.kernels.DeviceException;
-import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.PictureException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,13 +22,16 @@ import picocli.CommandLine.Spec;
  *   <tr><td>0</td><td>it did what was asked</td></tr>
  *   <tr><td>2</td><td>a flag that is unknown, missing, out of its range or against another one</td></tr>
  *   <tr><td>2</td><td>a model folder that isn't there or has no {@code config.json}</td></tr>
+ *   <tr><td>2</td><td>a vision tower's folder that isn't there, is needed and not given, or given and
+ *       not needed</td></tr>
  *   <tr><td>2</td><td>a picture that isn't there or can't be read as one</td></tr>
  *   <tr><td>2</td><td>a plan that doesn't fit the model's layers</td></tr>
  *   <tr><td>2</td><td>a prompt that leaves no room in the model's context, or doesn't go with the
  *       pictures</td></tr>
  *   <tr><td>2</td><td>a backend that isn't available</td></tr>
- *   <tr><td>2</td><td>an overlay whose folder isn't there, or for a model whose image tokens aren't
- *       patches</td></tr>
+ *   <tr><td>2</td><td>an overlay whose folder isn't there, or for a model with a class token</td></tr>
+ *   <tr><td>1</td><td>some questions of a chat or a batch that couldn't be asked, each for a reason
+ *       from above; the others were answered</td></tr>
  *   <tr><td>1</td><td>a checkpoint that is damaged or not supported</td></tr>
  *   <tr><td>1</td><td>anything that goes wrong later: memory, output, a fault of this program</td></tr>
  * </table>
@@ -43,15 +43,10 @@ import picocli.CommandLine.Spec;
     version = "pyramiddrop 0.1.0-SNAPSHOT",
     synopsisSubcommandLabel = "COMMAND")
 public final class PyramidDropCommand implements Runnable {
-  static final int FAILED = 1;
-  static final int BAD_USE = 2;
-
-  private static final String VERBOSE = "--verbose";
-
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
-      names = VERBOSE,
+      names = Failure.VERBOSE,
       scope = ScopeType.INHERIT,
       description = "Print the stack trace of an error.")
   private boolean verbose;
@@ -61,13 +56,16 @@ public final class PyramidDropCommand implements Runnable {
   /**
    * Runs one command.
    *
+   * @param in what {@code chat} and {@code batch} read
    * @return its exit code
    */
-  public static int run(PrintWriter out, PrintWriter err, String... args) {
+  public static int run(BufferedReader in, PrintWriter out, PrintWriter err, String... args) {
     PyramidDropCommand root = new PyramidDropCommand();
     CommandLine line =
         new CommandLine(root)
             .addSubcommand(new GenerateCommand(out))
+            .addSubcommand(new ChatCommand(in, out, err))
+            .addSubcommand(new BatchCommand(in, out, err))
             .addSubcommand(new InspectCommand(out))
             .addSubcommand(new FlopsCommand(out))
             .addSubcommand(new DoctorCommand(out))
@@ -85,43 +83,15 @@ public final class PyramidDropCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "choose a command: generate, inspect, flops or doctor");
+        spec.commandLine(), "choose a command: generate, chat, batch, inspect, flops or doctor");
   }
 
   private int report(PrintWriter err, Throwable error) {
-    err.println(
-        "pyramiddrop: "
-            + message(error).lines().map(String::strip).collect(Collectors.joining(" ")));
+    err.println("pyramiddrop: " + Failure.message(error));
     if (verbose) {
       error.printStackTrace(err);
     }
     err.flush();
-    return code(error);
-  }
-
-  private static int code(Throwable error) {
-    return switch (error) {
-      case ParameterException _ -> BAD_USE;
-      case BadUse _ -> BAD_USE;
-      case IllegalArgumentException _ -> BAD_USE;
-      case PictureException _ -> BAD_USE;
-      case DeviceException _ -> BAD_USE;
-      default -> FAILED;
-    };
-  }
-
-  private static String message(Throwable error) {
-    String message = error.getMessage();
-    boolean told =
-        code(error) == BAD_USE
-            || error instanceof CheckpointException
-            || error instanceof RunFailed;
-    if (told && message != null) {
-      return message;
-    }
-    if (error instanceof OutOfMemoryError) {
-      return "not enough memory (" + message + "); give Java more, or ask for less";
-    }
-    return "unexpected " + error + "; " + VERBOSE + " shows where";
+    return Failure.code(error);
   }
 }

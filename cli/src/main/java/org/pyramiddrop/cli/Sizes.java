@@ -1,9 +1,15 @@
 package org.pyramiddrop.cli;
 
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.pyramiddrop.loader.Resolution;
 
 /** Large numbers in few digits. */
 final class Sizes {
+  /** Sides of up to five digits. */
+  private static final Pattern RESOLUTION = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
+
   private Sizes() {}
 
   /** A number of bytes: {@code 13.2 GiB}. */
@@ -25,5 +31,18 @@ final class Sizes {
       return String.format(Locale.ROOT, "%.1f million", count / 1e6);
     }
     return Long.toString(count);
+  }
+
+  /**
+   * A picture's size, read from {@code WxH}.
+   *
+   * @throws BadUse naming the flag, if it is none
+   */
+  static Resolution resolution(String flag, String size) {
+    Matcher sides = RESOLUTION.matcher(size);
+    if (!sides.matches()) {
+      throw new BadUse(flag + " takes a width and a height as in 640x480, got " + size);
+    }
+    return new Resolution(Integer.parseInt(sides.group(2)), Integer.parseInt(sides.group(1)));
   }
 }

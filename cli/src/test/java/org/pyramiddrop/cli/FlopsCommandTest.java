@@ -2,8 +2,15 @@ package org.pyramiddrop.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.Flops;
 import org.pyramiddrop.transformer.pruning.ModelShape;
@@ -48,6 +55,52 @@ class FlopsCommandTest {
     assertThat(cost.get("strategy").stringValue()).isEqualTo("λ=0.5");
     assertThat(cost.get("paper").doubleValue()).isEqualTo(expected.paper());
     assertThat(cost.get("total").doubleValue()).isEqualTo(expected.total());
+  }
+
+  @Test
+  void picturesOfSomeSizeCountAsTheModelTakesThem(@TempDir Path folder) throws IOException {
+    Files.writeString(
+        folder.resolve("config.json"),
+        """
+        {"model_type": "llava_next", "text_config": {"model_type": "llama"}}
+        """);
+    Run run =
+        Run.of(
+            "flops",
+            "--model",
+            folder.toString(),
+            "--image-size",
+            "336x336,672x672",
+            "--format",
+            "json");
+
+    assertThat(run.err()).isEmpty();
+    JsonNode rows = JsonMapper.shared().readTree(run.out()).get("rows");
+    assertThat(rows.size()).isEqualTo(2);
+    assertThat(rows.get(0).get("imageTokens").intValue()).isEqualTo(1176);
+    assertThat(rows.get(1).get("imageTokens").intValue()).isEqualTo(2928);
+    // Its 48 newlines go through no vision tower: 5 crops, not the 6 that 2928 / 576 would be.
+    ModelShape shape = ModelShape.of(LlavaConfig.read(folder));
+    Flops expected =
+        new FlopCounter(shape, PruningPlan.none().schedule(32))
+            .count(PromptShape.of(5, 2928, 5, 55));
+    assertThat(rows.get(1).get("costs").get(0).get("total").doubleValue())
+        .isEqualTo(expected.total());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "640, takes a width and a height as in 640x480",
+    "0x480, takes a width and a height as in 640x480",
+    "640x480 --image-tokens 5, doesn't go with --image-tokens",
+  })
+  void refusesASizeThatIsNone(String size, String message, @TempDir Path folder)
+      throws IOException {
+    Files.writeString(folder.resolve("config.json"), "{\"model_type\": \"llava_next\"}");
+    Run run = Run.of(("flops --model " + folder + " --image-size " + size).split(" ", -1));
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err().lines()).singleElement().asString().contains("--image-size " + message);
   }
 
   private static List<String> cells(String line) {

@@ -88,6 +88,36 @@ class InspectCommandTest {
   }
 
   @Test
+  void aModelOfTilesSaysWhatPicturesOfSomeSizesBecome() throws IOException {
+    Files.writeString(
+        folder.resolve("config.json"),
+        """
+        {"model_type": "llava_next", "image_token_index": 4,
+         "text_config": {"model_type": "llama", "num_hidden_layers": 8, "vocab_size": 64}}
+        """);
+    Run run = Run.of("inspect", "--model", folder.toString());
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out().lines())
+        .containsSequence(
+            "tiles     that make up 672×336, 336×672, 672×672, 336×1008, 1008×336",
+            "picture   of 336×336: 3 crops, 1176 image tokens",
+            "picture   of 640×480: 5 crops, 2340 image tokens",
+            "picture   of 480×640: 5 crops, 2352 image tokens",
+            "picture   of 1024×1024: 5 crops, 2928 image tokens",
+            "picture   of 1920×1080: 5 crops, 1948 image tokens",
+            "pyramid   1176 image tokens from layer 0 on",
+            "          588 image tokens from layer 2 on");
+    JsonNode picture =
+        JsonMapper.shared()
+            .readTree(Run.of("inspect", "--format", "json", "--model", folder.toString()).out())
+            .get("pictures")
+            .get(1);
+    assertThat(picture.propertyNames()).containsExactly("width", "height", "crops", "imageTokens");
+    assertThat(picture.get("imageTokens").intValue()).isEqualTo(2340);
+  }
+
+  @Test
   void sizesHaveFewDigits() {
     assertThat(Sizes.bytes(1023)).isEqualTo("1023 B");
     assertThat(Sizes.bytes(1024)).isEqualTo("1.0 KiB");

@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PyramidDropCommandTest {
   /** A decoder of eight layers; what a config leaves out has its family's default. */
@@ -22,6 +24,29 @@ class PyramidDropCommandTest {
        "text_config": {"model_type": "llama", "num_hidden_layers": 8, "vocab_size": 64},
        "vision_config": {"model_type": "clip_vision_model", "image_size": 112, "patch_size": 14}}
       """;
+
+  /** What the commands that answer have in common. */
+  private static final List<String> SHARED =
+      List.of(
+          "--model",
+          "--max-tokens",
+          "--pruning",
+          "--stages",
+          "--lambda",
+          "--drop-layers",
+          "--keep-ratios",
+          "--fastv-layer",
+          "--fastv-ratio",
+          "--ranking",
+          "--positions",
+          "--profile",
+          "--backend",
+          "--dtype",
+          "--temperature",
+          "--top-p",
+          "--seed",
+          "--logits",
+          "--verbose");
 
   @TempDir private Path folder;
 
@@ -36,12 +61,23 @@ class PyramidDropCommandTest {
   static Stream<Arguments> refusesBadUseInOneLine() {
     String nowhere = "generate --model /does/not/exist --prompt x";
     return Stream.of(
-        Arguments.of("", "choose a command: generate, inspect, flops or doctor"),
+        Arguments.of("", "choose a command: generate, chat, batch, inspect, flops or doctor"),
         Arguments.of("sing", "Unmatched argument at index 0: 'sing'"),
         Arguments.of("flops --colour red", "Unknown options: '--colour', 'red'"),
         Arguments.of("generate --prompt x", "Missing required option: '--model=DIR'"),
         Arguments.of("inspect", "Missing required option: '--model=DIR'"),
         Arguments.of("generate --model m", "--prompt"),
+        Arguments.of("chat", "Missing required option: '--model=DIR'"),
+        Arguments.of("chat --model /does/not/exist", "/does/not/exist: no such folder"),
+        Arguments.of("chat --model m --top-p 0.9", "--top-p needs a --temperature above 0"),
+        Arguments.of("chat --model m --logits 5", "--logits needs --format json"),
+        Arguments.of("chat --model m --stages 0", "stages must be at least 1, got 0"),
+        Arguments.of("chat --model m --overlay o.png", "Unknown option"),
+        Arguments.of("batch", "Missing required option: '--model=DIR'"),
+        Arguments.of("batch --model /does/not/exist", "/does/not/exist: no such folder"),
+        Arguments.of("batch --model m --batch-size 0", "--batch-size must be at least 1, got 0"),
+        Arguments.of("batch --model m --lambda 2", "lambda 2.0 is outside (0, 1]"),
+        Arguments.of("batch --model m --image x.png", "Unknown options: '--image', 'x.png'"),
         Arguments.of("generate --model m --prompt x --raw-prompt y", "mutually exclusive"),
         Arguments.of(nowhere, "/does/not/exist: no such folder"),
         Arguments.of("inspect --model /does/not/exist", "/does/not/exist: no such folder"),
@@ -59,7 +95,9 @@ class PyramidDropCommandTest {
         Arguments.of(nowhere + " --logits 5", "--logits needs --format json"),
         Arguments.of(nowhere + " --logits -1", "top logits must not be negative, got -1"),
         Arguments.of("flops --text-tokens 0", "--text-tokens must be at least 1, got 0"),
-        Arguments.of("flops --image-tokens -1", "--image-tokens must not be negative, got -1"));
+        Arguments.of("flops --image-tokens -1", "--image-tokens must not be negative, got -1"),
+        Arguments.of("flops --image-size 640x480", "--image-size needs a --model"),
+        Arguments.of("flops --vision-tower d", "--vision-tower needs a --model"));
   }
 
   @ParameterizedTest
@@ -128,8 +166,10 @@ class PyramidDropCommandTest {
   }
 
   @Test
-  void anOverlayOfAModelWithSeveralViewsIsRefused() throws IOException {
-    Files.writeString(folder.resolve("config.json"), CONFIG.replace("\"llava\"", "\"llava_next\""));
+  void anOverlayOfAModelWithAClassTokenIsRefused() throws IOException {
+    Files.writeString(
+        folder.resolve("config.json"),
+        CONFIG.replaceFirst("\\{", "{\"vision_feature_select_strategy\": \"full\", "));
 
     assertBadUse(
         Run.of(
@@ -142,7 +182,20 @@ class PyramidDropCommandTest {
             "x.png",
             "--overlay",
             folder.resolve("o.png").toString()),
-        "an overlay needs a model with one image token a patch; this one is llava_next");
+        "an overlay needs a place for every image token; this model has a class token too");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"chat", "batch"})
+  void refusesAPlanThatDoesntFitBeforeAnythingIsRead(String command) throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG);
+
+    assertBadUse(
+        Run.of(command, "--model", folder.toString(), "--stages", "9"),
+        "9 stages don't fit into the model's 8 decoder layers");
+    assertBadUse(
+        Run.of(command, "--model", folder.toString(), "--backend", "cuda"),
+        "--backend cuda can't be used: ");
   }
 
   @Test
@@ -153,38 +206,18 @@ class PyramidDropCommandTest {
     assertThat(run.err()).startsWith("pyramiddrop: ").contains("\tat ");
   }
 
-  @Test
-  void helpIsNoError() {
-    Run run = Run.of("generate", "--help");
+  @ParameterizedTest
+  @CsvSource({
+    "generate, --image --prompt --raw-prompt --format --overlay",
+    "chat, --image --format",
+    "batch, --batch-size",
+  })
+  void helpIsNoError(String command, String own) {
+    Run run = Run.of(command, "--help");
 
     assertThat(run.code()).isZero();
     assertThat(run.err()).isEmpty();
-    assertThat(run.out())
-        .contains(
-            "--model",
-            "--image",
-            "--prompt",
-            "--raw-prompt",
-            "--max-tokens",
-            "--pruning",
-            "--stages",
-            "--lambda",
-            "--drop-layers",
-            "--keep-ratios",
-            "--fastv-layer",
-            "--fastv-ratio",
-            "--ranking",
-            "--positions",
-            "--profile",
-            "--backend",
-            "--dtype",
-            "--temperature",
-            "--top-p",
-            "--seed",
-            "--format",
-            "--logits",
-            "--overlay",
-            "--verbose");
+    assertThat(run.out()).contains(SHARED).contains(own.split(" ", -1));
   }
 
   @Test

@@ -25,6 +25,11 @@ final class Fields {
     return new Fields(file, "", Json.readObject(file));
   }
 
+  /** Fields with values that the program knows, as if a file had them. */
+  static Fields of(Path file, Map<String, JsonValue> values) {
+    return new Fields(file, "", new JsonValue.Obj(values));
+  }
+
   /** Whether the field is there and not null. */
   boolean has(String key) {
     return !(object.get(key) instanceof JsonValue.Null);
@@ -93,6 +98,37 @@ final class Fields {
       throw wrong(key, "must be a positive number");
     }
     return value;
+  }
+
+  /** A list of pairs, height before width; empty if absent. */
+  List<Resolution> resolutions(String key) {
+    return pairs(key, "height before width").stream()
+        .map(pair -> new Resolution(pair.get(0), pair.get(1)))
+        .toList();
+  }
+
+  /** The same, width before height. */
+  List<Resolution> resolutionsWidthFirst(String key) {
+    return pairs(key, "width before height").stream()
+        .map(pair -> new Resolution(pair.get(1), pair.get(0)))
+        .toList();
+  }
+
+  private List<List<Integer>> pairs(String key, String order) {
+    String rule = "must be a list of pairs of positive integers, " + order;
+    if (has(key) && !isList(key)) {
+      throw wrong(key, rule);
+    }
+    List<List<Integer>> pairs = new ArrayList<>();
+    for (JsonValue value : list(key)) {
+      if (!(value instanceof JsonValue.Arr(List<JsonValue> pair))
+          || pair.size() != 2
+          || pair.stream().anyMatch(side -> integer(key, side) < 1)) {
+        throw wrong(key, rule);
+      }
+      pairs.add(pair.stream().map(side -> integer(key, side)).toList());
+    }
+    return pairs;
   }
 
   /** A list of three numbers, one a colour channel. */

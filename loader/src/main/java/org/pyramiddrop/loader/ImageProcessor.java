@@ -2,17 +2,23 @@ package org.pyramiddrop.loader;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes pictures into what the vision tower takes: resize, cut out the middle, scale, normalise;
- * the same as the transformers library's CLIPImageProcessor on Pillow. Safe for use from several
- * threads.
+ * the same as the transformers library's CLIPImageProcessor and LlavaNextImageProcessor on Pillow.
+ * Safe for use from several threads.
  */
 public final class ImageProcessor {
   private static final Set<String> SUPPORTED_TYPES =
       Set.of("CLIPImageProcessor", "CLIPFeatureExtractor", "LlavaImageProcessor");
+  private static final Set<String> TILING_TYPES = Set.of("LlavaNextImageProcessor");
   private static final double[] CLIP_MEAN = {0.48145466, 0.4578275, 0.40821073};
   private static final double[] CLIP_STD = {0.26862954, 0.26130258, 0.27577711};
   private static final int CHANNELS = 3;
@@ -23,13 +29,26 @@ public final class ImageProcessor {
   private final boolean crops;
   private final float[][] levels;
 
+  /** 0xRRGGBB: the mean colour, rounded down. */
+  private final int background;
+
+  private final LlavaConfig config;
+  private final @Nullable AnyResolution anyResolution;
+
   private ImageProcessor(
-      Resizing resizing, int height, int width, boolean crops, float[][] levels) {
+      LlavaConfig config,
+      Resizing resizing,
+      boolean crops,
+      Fields settings,
+      @Nullable AnyResolution anyResolution) {
+    this.config = config;
     this.resizing = resizing;
-    this.height = height;
-    this.width = width;
+    this.height = config.vision().imageSize();
+    this.width = config.vision().imageSize();
     this.crops = crops;
-    this.levels = levels;
+    this.levels = levels(settings);
+    this.background = background(settings);
+    this.anyResolution = anyResolution;
   }
 
   /** What becomes of a picture's size before the middle is cut out. */
@@ -46,15 +65,25 @@ public final class ImageProcessor {
 
   /**
    * Reads a model folder's processor settings: {@code image_processor} in {@code
-   * processor_config.json} if it is there, else {@code preprocessor_config.json}.
+   * processor_config.json} if it is there, else {@code preprocessor_config.json}. Those of a
+   * checkpoint in the original LLaVA layout come with its vision tower: they are in that one's
+   * folder, or those of the CLIP model it names.
    *
    * @throws CheckpointException if they are missing, broken, unsupported, or make pictures of
    *     another size than the vision tower takes
    */
-  public static ImageProcessor read(Path folder, VisionConfig vision) {
-    Fields settings = settings(folder);
-    checkSupported(settings);
+  public static ImageProcessor read(Path folder, LlavaConfig config) {
+    Fields settings = settings(folder, config);
+    VisionConfig vision = config.vision();
+    boolean tilingType = config.anyResolution() && config.original() == null;
+    checkSupported(settings, tilingType ? TILING_TYPES : SUPPORTED_TYPES);
     Resizing resizing = resizing(settings);
+    if (config.anyResolution()) {
+      return tiling(settings, config, resizing);
+    }
+    if (settings.flag("do_pad", false)) {
+      throw settings.wrong("do_pad", "isn't supported; pictures are cut to a square, not padded");
+    }
     boolean crops = settings.flag("do_center_crop", true);
     int side = vision.imageSize();
     int[] made = crops ? cropSize(settings) : resizedTo(settings, resizing);
@@ -64,10 +93,46 @@ public final class ImageProcessor {
           "makes %d×%d pictures, the vision tower takes %d×%d"
               .formatted(made[0], made[1], side, side));
     }
-    return new ImageProcessor(resizing, made[0], made[1], crops, levels(settings));
+    return new ImageProcessor(config, resizing, crops, settings, null);
   }
 
-  private static Fields settings(Path folder) {
+  // The whole picture is squeezed into the square; cutting and resizing its tiles, which are
+  // squares already, changes nothing.
+  private static ImageProcessor tiling(Fields settings, LlavaConfig config, Resizing resizing) {
+    int side = config.vision().imageSize();
+    Resampler given =
+        switch (resizing) {
+          case Resizing.ShortestEdge(Resampler resampler, int length) when length == side ->
+              resampler;
+          case Resizing.Exact(Resampler resampler, int toHeight, int toWidth)
+              when toHeight == side && toWidth == side ->
+              resampler;
+          default ->
+              throw settings.wrong(
+                  "size",
+                  "must make %d×%d pictures, which the vision tower takes".formatted(side, side));
+        };
+    if (settings.flag("do_center_crop", true)) {
+      int[] crop = cropSize(settings);
+      if (crop[0] != side || crop[1] != side) {
+        throw settings.wrong("crop_size", "must be the vision tower's %d×%d".formatted(side, side));
+      }
+    }
+    String pinpoints = "image_grid_pinpoints";
+    if (settings.has(pinpoints) && !settings.resolutions(pinpoints).equals(config.pinpoints())) {
+      throw settings.wrong(pinpoints, "differs from config.json's " + config.pinpoints());
+    }
+    // The original resizes by Pillow's default, whatever the processor's filter.
+    Resampler resampler = config.original() == null ? given : Resampler.BICUBIC;
+    return new ImageProcessor(
+        config,
+        new Resizing.Exact(resampler, side, side),
+        false,
+        settings,
+        AnyResolution.of(config));
+  }
+
+  private static Fields settings(Path folder, LlavaConfig config) {
     Path nested = folder.resolve("processor_config.json");
     if (Files.exists(nested)) {
       Fields fields = Fields.read(nested);
@@ -75,19 +140,22 @@ public final class ImageProcessor {
         return fields.object("image_processor");
       }
     }
-    return Fields.read(folder.resolve("preprocessor_config.json"));
+    Path file = folder.resolve("preprocessor_config.json");
+    OriginalLayout original = config.original();
+    if (original != null && original.isWellKnown() && !Files.exists(file)) {
+      JsonValue side = new JsonValue.Whole(config.vision().imageSize());
+      return Fields.of(file, Map.of("size", side, "crop_size", side));
+    }
+    return Fields.read(file);
   }
 
-  private static void checkSupported(Fields settings) {
+  private static void checkSupported(Fields settings, Set<String> types) {
     for (String key : List.of("image_processor_type", "feature_extractor_type")) {
-      String type = settings.text(key, "CLIPImageProcessor").replaceFirst("(Fast|Pil)$", "");
-      if (!SUPPORTED_TYPES.contains(type)) {
+      Optional<String> type = settings.text(key);
+      if (type.isPresent() && !types.contains(type.get().replaceFirst("(Fast|Pil)$", ""))) {
         throw settings.wrong(
-            key, "isn't supported; supported: CLIPImageProcessor, LlavaImageProcessor");
+            key, "isn't supported; supported: " + String.join(", ", new TreeSet<>(types)));
       }
-    }
-    if (settings.flag("do_pad", false)) {
-      throw settings.wrong("do_pad", "isn't supported; pictures are cut to a square, not padded");
     }
   }
 
@@ -156,9 +224,48 @@ public final class ImageProcessor {
     return levels;
   }
 
-  /** What the vision tower takes for a picture, normalised. */
-  public Pixels process(Picture picture) {
-    Picture view = view(picture);
+  private static int background(Fields settings) {
+    int colour = 0;
+    for (double mean : settings.channels("image_mean", CLIP_MEAN)) {
+      colour = colour << 8 | Math.clamp((int) (mean * 255), 0, 255);
+    }
+    return colour;
+  }
+
+  /**
+   * Which tokens a picture becomes.
+   *
+   * @throws IllegalArgumentException if the model can't take a picture of this size
+   */
+  public ImageLayout layout(Picture picture) {
+    if (padsToSquare()) {
+      picture.checkSquare();
+    }
+    return ImageLayout.of(config, new Resolution(picture.height(), picture.width()));
+  }
+
+  /** What the model sees of a picture. */
+  public PictureView views(Picture picture) {
+    Picture grid =
+        anyResolution != null && resizing instanceof Resizing.Exact exact
+            ? anyResolution.grid(picture, exact.resampler)
+            : null;
+    return new PictureView(view(picture), grid, layout(picture));
+  }
+
+  /**
+   * What the vision tower takes for a picture, normalised: the whole picture, then the tiles of a
+   * model that takes any resolution, row by row.
+   */
+  public List<Pixels> process(Picture picture) {
+    List<Pixels> crops = new ArrayList<>(List.of(normalised(view(picture))));
+    if (anyResolution != null && resizing instanceof Resizing.Exact exact) {
+      anyResolution.cut(picture, exact.resampler).forEach(tile -> crops.add(normalised(tile)));
+    }
+    return List.copyOf(crops);
+  }
+
+  private Pixels normalised(Picture view) {
     int[] rgb = view.packed();
     float[] values = new float[CHANNELS * rgb.length];
     for (int i = 0; i < rgb.length; i++) {
@@ -173,6 +280,15 @@ public final class ImageProcessor {
    * What the vision tower sees of a picture, still to look at: resized and cut, not yet normalised.
    */
   public Picture view(Picture picture) {
+    return padsToSquare() ? resized(picture.squared(background)) : resized(picture);
+  }
+
+  private boolean padsToSquare() {
+    OriginalLayout original = config.original();
+    return original != null && original.padsToSquare();
+  }
+
+  private Picture resized(Picture picture) {
     return switch (resizing) {
       case Resizing.ShortestEdge(Resampler resampler, int length) -> {
         int shorter = Math.min(picture.width(), picture.height());
@@ -207,11 +323,6 @@ public final class ImageProcessor {
     }
     int marginLeft = (width - partWidth + 1) / 2;
     int marginTop = (height - partHeight + 1) / 2;
-    int[] rgb = new int[height * width];
-    for (int y = 0; y < partHeight; y++) {
-      System.arraycopy(
-          part.packed(), y * partWidth, rgb, (marginTop + y) * width + marginLeft, partWidth);
-    }
-    return new Picture(width, height, rgb);
+    return part.padded(width, height, marginLeft, marginTop);
   }
 }

@@ -3,14 +3,17 @@ package org.pyramiddrop.loader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code config.json} says of a LLaVA model.
  *
- * @param modelType {@code llava} or {@code llava_next}
+ * @param modelType {@code llava} or {@code llava_next}; in the original layout {@code llava},
+ *     {@code llava_llama} or {@code llava_mistral}
  * @param vision the vision tower
  * @param text the decoder
- * @param imageTokenId the token that stands for a picture in the prompt
+ * @param imageTokenId the token that stands for a picture in the prompt; in the original layout,
+ *     which has no such token, a negative number that only holds the place
  * @param visionFeatureLayers hidden states of the tower that the projector reads, as written: 0 is
  *     the tower's embeddings, -1 its last layer's output, and so on
  * @param keepsClassToken whether the class token goes to the projector too (select strategy {@code
@@ -18,6 +21,10 @@ import java.util.List;
  * @param projectorActivation {@code gelu}, between the projector's two layers
  * @param projectorBias whether those layers have biases
  * @param tieWordEmbeddings whether the output matrix is the embedding matrix
+ * @param pinpoints resolutions that a model cuts pictures into tiles at; empty for one that takes
+ *     each picture as one square
+ * @param original what the layout of the original LLaVA repository adds; null for a checkpoint in
+ *     the Hugging Face layout
  */
 public record LlavaConfig(
     String modelType,
@@ -28,11 +35,53 @@ public record LlavaConfig(
     boolean keepsClassToken,
     String projectorActivation,
     boolean projectorBias,
-    boolean tieWordEmbeddings) {
+    boolean tieWordEmbeddings,
+    List<Resolution> pinpoints,
+    @Nullable OriginalLayout original) {
+  private static final String FEATURE_LAYER = "vision_feature_layer";
+  private static final List<Resolution> NEXT_PINPOINTS =
+      List.of(
+          new Resolution(336, 672),
+          new Resolution(672, 336),
+          new Resolution(672, 672),
+          new Resolution(1008, 336),
+          new Resolution(336, 1008));
 
-  /** Keeps a copy of the layers. */
+  /** Keeps copies of the lists. */
   public LlavaConfig {
     visionFeatureLayers = List.copyOf(visionFeatureLayers);
+    pinpoints = List.copyOf(pinpoints);
+  }
+
+  /** A checkpoint in the Hugging Face layout. */
+  public LlavaConfig(
+      String modelType,
+      VisionConfig vision,
+      TextConfig text,
+      int imageTokenId,
+      List<Integer> visionFeatureLayers,
+      boolean keepsClassToken,
+      String projectorActivation,
+      boolean projectorBias,
+      boolean tieWordEmbeddings,
+      List<Resolution> pinpoints) {
+    this(
+        modelType,
+        vision,
+        text,
+        imageTokenId,
+        visionFeatureLayers,
+        keepsClassToken,
+        projectorActivation,
+        projectorBias,
+        tieWordEmbeddings,
+        pinpoints,
+        null);
+  }
+
+  /** Whether it takes pictures of any resolution, as tiles beside the whole. */
+  public boolean anyResolution() {
+    return !pinpoints.isEmpty();
   }
 
   /**
@@ -41,8 +90,22 @@ public record LlavaConfig(
    *
    * @throws CheckpointException if the file is missing, broken, or asks for something that isn't
    *     supported
+   * @throws IllegalArgumentException if the model needs the folder of its vision tower
    */
   public static LlavaConfig read(Path folder) {
+    return read(folder, null);
+  }
+
+  /**
+   * Reads a model folder's {@code config.json}.
+   *
+   * @param visionTower the folder of a CLIP model, for a checkpoint in the layout of the original
+   *     LLaVA repository, whose own {@code config.json} only names its vision tower; or null
+   * @throws CheckpointException as {@link #read(Path)}
+   * @throws IllegalArgumentException if the model needs that folder and there is none, or the other
+   *     way round
+   */
+  public static LlavaConfig read(Path folder, @Nullable Path visionTower) {
     if (!Files.isDirectory(folder)) {
       throw new CheckpointException(
           folder, Files.exists(folder) ? "not a folder" : "no such folder");
@@ -51,21 +114,63 @@ public record LlavaConfig(
     if (!config.has("model_type")) {
       throw config.wrong("model_type", "must say which model this is");
     }
+    if (config.has(OriginalLayout.TOLD_BY)) {
+      return OriginalLayout.config(folder, config, visionTower);
+    }
+    if (visionTower != null) {
+      throw new IllegalArgumentException(
+          folder
+              + " has a vision tower of its own; only a checkpoint in the original LLaVA layout"
+              + " takes one from another folder");
+    }
     String modelType = config.oneOf("model_type", "", List.of("llava", "llava_next"));
     VisionConfig vision = VisionConfig.of(config);
     TextConfig text = TextConfig.of(config);
     String strategy =
         config.oneOf("vision_feature_select_strategy", "default", List.of("default", "full"));
+    boolean next = modelType.equals("llava_next");
+    if (next && strategy.equals("full")) {
+      throw config.wrong(
+          "vision_feature_select_strategy",
+          "isn't supported beside tiles, which have no class token");
+    }
     return new LlavaConfig(
         modelType,
         vision,
         text,
         imageTokenId(config),
-        visionFeatureLayers(config, vision),
+        config.has(FEATURE_LAYER)
+            ? visionFeatureLayers(config, FEATURE_LAYER, vision)
+            : List.of(-2),
         strategy.equals("full"),
         config.oneOf("projector_hidden_act", "gelu", List.of("gelu")),
         config.flag("multimodal_projector_bias", true),
-        config.flag("tie_word_embeddings", false) || text.tieWordEmbeddings());
+        config.flag("tie_word_embeddings", false) || text.tieWordEmbeddings(),
+        next ? pinpoints(config, vision) : List.of());
+  }
+
+  private static List<Resolution> pinpoints(Fields config, VisionConfig vision) {
+    String key = "image_grid_pinpoints";
+    if (!config.has(key)) {
+      return NEXT_PINPOINTS;
+    }
+    return checkedPinpoints(config, key, config.resolutions(key), vision);
+  }
+
+  static List<Resolution> checkedPinpoints(
+      Fields config, String key, List<Resolution> pinpoints, VisionConfig vision) {
+    int side = vision.imageSize();
+    if (pinpoints.isEmpty()
+        || pinpoints.stream().anyMatch(p -> p.height() % side != 0 || p.width() % side != 0)) {
+      throw config.wrong(key, "must hold pairs of multiples of image_size = " + side);
+    }
+    if (pinpoints.stream()
+        .anyMatch(p -> (long) p.height() * p.width() > PictureReader.MOST_PIXELS)) {
+      throw config.wrong(
+          key,
+          "must not exceed the " + PictureReader.MOST_PIXELS + " pixels that a picture may have");
+    }
+    return pinpoints;
   }
 
   private static int imageTokenId(Fields config) {
@@ -77,11 +182,7 @@ public record LlavaConfig(
     return id;
   }
 
-  private static List<Integer> visionFeatureLayers(Fields config, VisionConfig vision) {
-    String key = "vision_feature_layer";
-    if (!config.has(key)) {
-      return List.of(-2);
-    }
+  static List<Integer> visionFeatureLayers(Fields config, String key, VisionConfig vision) {
     List<Integer> layers = config.integers(key);
     int states = vision.layers() + 1;
     if (layers.isEmpty() || layers.stream().anyMatch(layer -> layer < -states || layer >= states)) {

@@ -2,6 +2,7 @@ package org.pyramiddrop.loader;
 
 import java.awt.image.BufferedImage;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 
 /** A decoded picture: 8-bit red, green and blue, upright. */
@@ -60,5 +61,59 @@ public final class Picture {
   /** The colours row by row, for code of this package that only reads them. */
   int[] packed() {
     return rgb;
+  }
+
+  /** A part of it. */
+  Picture part(int left, int top, int partWidth, int partHeight) {
+    int[] part = new int[partWidth * partHeight];
+    for (int y = 0; y < partHeight; y++) {
+      System.arraycopy(rgb, (top + y) * width + left, part, y * partWidth, partWidth);
+    }
+    return new Picture(partWidth, partHeight, part);
+  }
+
+  /** It in a larger picture that is black elsewhere. */
+  Picture padded(int fullWidth, int fullHeight, int left, int top) {
+    return padded(fullWidth, fullHeight, left, top, 0);
+  }
+
+  /**
+   * It in the middle of a square of one colour that is as long as its longer side, half a pixel
+   * towards the start if it can't stand in the very middle.
+   *
+   * @throws IllegalArgumentException if the square has more pixels than a picture may have
+   */
+  Picture squared(int background) {
+    if (width == height) {
+      return this;
+    }
+    checkSquare();
+    int side = Math.max(width, height);
+    return padded(side, side, (side - width) / 2, (side - height) / 2, background);
+  }
+
+  /**
+   * Refuses a picture whose square would be too large.
+   *
+   * @throws IllegalArgumentException saying so
+   */
+  void checkSquare() {
+    long side = Math.max(width, height);
+    if (side * side > PictureReader.MOST_PIXELS) {
+      throw new IllegalArgumentException(
+          "a picture of %d×%d pixels is too long for a model that pads pictures to squares"
+              .formatted(width, height));
+    }
+  }
+
+  private Picture padded(int fullWidth, int fullHeight, int left, int top, int background) {
+    int[] full = new int[fullWidth * fullHeight];
+    if (background != 0) {
+      Arrays.fill(full, background);
+    }
+    for (int y = 0; y < height; y++) {
+      System.arraycopy(rgb, y * width, full, (top + y) * fullWidth + left, width);
+    }
+    return new Picture(fullWidth, fullHeight, full);
   }
 }

@@ -25,7 +25,7 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 /** Reads picture files: which format, how large, decode, turn upright. */
 final class PictureReader {
   // The size at which the reference's picture library takes a file for an attack.
-  private static final long MOST_PIXELS = 2L * 89_478_485;
+  static final long MOST_PIXELS = 2L * 89_478_485;
 
   private PictureReader() {}
 

@@ -51,7 +51,15 @@ public record TextConfig(
   // Absent fields mean the family's defaults: those of the original LLaMA 7B and Mistral 7B.
   static TextConfig of(Fields config) {
     Fields text = config.object("text_config");
-    String modelType = text.oneOf("model_type", "llama", List.of("llama", "mistral"));
+    return of(text, text.oneOf("model_type", "llama", List.of("llama", "mistral")), config);
+  }
+
+  /**
+   * Reads a decoder's fields.
+   *
+   * @param config where the end tokens are if {@code text} doesn't have them
+   */
+  static TextConfig of(Fields text, String modelType, Fields config) {
     boolean mistral = modelType.equals("mistral");
     int hiddenSize = text.positive("hidden_size", 4096);
     int heads = text.positive("num_attention_heads", 32);

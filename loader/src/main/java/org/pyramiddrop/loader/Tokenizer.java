@@ -11,6 +11,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /**
  * A model's {@code tokenizer.json}: text to token ids and back, by the Hugging Face tokenizers
@@ -43,7 +44,10 @@ public final class Tokenizer implements AutoCloseable {
     if (!Files.isRegularFile(file)) {
       throw new CheckpointException(
           file,
-          "no such file; models without one must be converted to the tokenizers format first");
+          Files.exists(folder.resolve("tokenizer.model"))
+              ? "no such file, only a tokenizer.model, which isn't read; convert that to the"
+                  + " tokenizers format first"
+              : "no such file; models without one must be converted to the tokenizers format first");
     }
     // Without this the library fetches another native build where it finds a GPU, and reports its
     // use.
@@ -69,6 +73,29 @@ public final class Tokenizer implements AutoCloseable {
         Arrays.stream(open.encode(text, addSpecialTokens, false).getIds())
             .mapToInt(Math::toIntExact)
             .toArray());
+  }
+
+  /**
+   * The token ids of a text whose pieces between a separator are tokenised each on its own, as the
+   * original LLaVA does around pictures. What the model starts sequences with is added to the first
+   * piece only.
+   *
+   * @param between what stands for the separator in the ids
+   * @throws IllegalStateException if the tokenizer is closed
+   */
+  public int[] encodePieces(String text, String separator, int between) {
+    IntStream.Builder ids = IntStream.builder();
+    int start = 0;
+    while (true) {
+      int end = text.indexOf(separator, start);
+      String piece = text.substring(start, end < 0 ? text.length() : end);
+      Arrays.stream(encode(piece, start == 0)).forEach(ids::add);
+      if (end < 0) {
+        return ids.build().toArray();
+      }
+      ids.add(between);
+      start = end + separator.length();
+    }
   }
 
   /**

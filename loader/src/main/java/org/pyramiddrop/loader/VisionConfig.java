@@ -1,6 +1,7 @@
 package org.pyramiddrop.loader;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The shape of a CLIP vision tower.
@@ -36,17 +37,37 @@ public record VisionConfig(
   // that leaves fields
   // out means CLIP's own defaults, which are ViT-B/32's.
   static VisionConfig of(Fields config) {
-    boolean given = config.has("vision_config");
-    Fields vision = config.object("vision_config");
+    return config.has("vision_config") ? clip(config.object("vision_config")) : large(336);
+  }
+
+  /** Reads the {@code config.json} of a CLIP model, or of its vision tower alone. */
+  static VisionConfig ofClip(Fields config) {
+    return clip(config.has("vision_config") ? config.object("vision_config") : config);
+  }
+
+  /** The towers of which the original LLaVA's checkpoints say no more than the name. */
+  static Optional<VisionConfig> named(String tower) {
+    return switch (tower) {
+      case "openai/clip-vit-large-patch14-336" -> Optional.of(large(336));
+      case "openai/clip-vit-large-patch14" -> Optional.of(large(224));
+      default -> Optional.empty();
+    };
+  }
+
+  private static VisionConfig large(int imageSize) {
+    return new VisionConfig(1024, 4096, 24, 16, imageSize, 14, 3, 1e-5f, "quick_gelu");
+  }
+
+  private static VisionConfig clip(Fields vision) {
     vision.oneOf("model_type", "clip_vision_model", List.of("clip_vision_model"));
     VisionConfig tower =
         new VisionConfig(
-            vision.positive("hidden_size", given ? 768 : 1024),
-            vision.positive("intermediate_size", given ? 3072 : 4096),
-            vision.positive("num_hidden_layers", given ? 12 : 24),
-            vision.positive("num_attention_heads", given ? 12 : 16),
-            vision.positive("image_size", given ? 224 : 336),
-            vision.positive("patch_size", given ? 32 : 14),
+            vision.positive("hidden_size", 768),
+            vision.positive("intermediate_size", 3072),
+            vision.positive("num_hidden_layers", 12),
+            vision.positive("num_attention_heads", 12),
+            vision.positive("image_size", 224),
+            vision.positive("patch_size", 32),
             vision.positive("num_channels", 3),
             (float) vision.positive("layer_norm_eps", 1e-5),
             vision.oneOf("hidden_act", "quick_gelu", List.of("quick_gelu", "gelu")));

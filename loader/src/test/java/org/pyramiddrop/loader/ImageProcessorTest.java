@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,12 +25,37 @@ class ImageProcessorTest {
   private static final String PLAIN =
       "'size':{'shortest_edge':56},'crop_size':{'height':56,'width':56}";
 
+  private static final List<Resolution> PINPOINTS =
+      List.of(new Resolution(112, 112), new Resolution(56, 168), new Resolution(168, 56));
+
   @TempDir Path folder;
 
+  private static LlavaConfig config(List<Resolution> pinpoints) {
+    TextConfig text =
+        new TextConfig(
+            "llama", 64, 128, 2, 4, 4, 16, 100, 512, 1e-5f, 10000, "silu", false, false, false,
+            Set.of(2));
+    return new LlavaConfig(
+        pinpoints.isEmpty() ? "llava" : "llava_next",
+        VISION,
+        text,
+        99,
+        List.of(-2),
+        false,
+        "gelu",
+        true,
+        false,
+        pinpoints);
+  }
+
   private ImageProcessor read(String fields) throws IOException {
+    return read(fields, List.of());
+  }
+
+  private ImageProcessor read(String fields, List<Resolution> pinpoints) throws IOException {
     Files.writeString(
         folder.resolve("preprocessor_config.json"), ("{" + fields + "}").replace('\'', '"'));
-    return ImageProcessor.read(folder, VISION);
+    return ImageProcessor.read(folder, config(pinpoints));
   }
 
   private static void assertSame(Picture made, String reference, int tolerance) {
@@ -124,7 +150,7 @@ class ImageProcessorTest {
 
   @Test
   void normalisesAsTheReference() throws IOException {
-    Pixels pixels = read(PLAIN).process(Picture.read(Fixtures.picture("rgb.png")));
+    Pixels pixels = read(PLAIN).process(Picture.read(Fixtures.picture("rgb.png"))).getFirst();
     assertThat(pixels.channels()).isEqualTo(3);
     assertThat(pixels.height()).isEqualTo(SIDE);
     assertThat(pixels.width()).isEqualTo(SIDE);
@@ -146,14 +172,18 @@ class ImageProcessorTest {
     Picture picture = Picture.read(Fixtures.picture("exact.png"));
     int red = picture.rgb(3, 2) >> 16;
     int at = 2 * SIDE + 3;
-    assertThat(read(PLAIN + ",'do_normalize':false").process(picture).values()[at])
+    assertThat(read(PLAIN + ",'do_normalize':false").process(picture).getFirst().values()[at])
         .isEqualTo((float) (red / 255.0));
     assertThat(
-            read(PLAIN + ",'do_normalize':false,'do_rescale':false").process(picture).values()[at])
+            read(PLAIN + ",'do_normalize':false,'do_rescale':false")
+                .process(picture)
+                .getFirst()
+                .values()[at])
         .isEqualTo(red);
     assertThat(
             read(PLAIN + ",'rescale_factor':0.5,'image_mean':[1,2,3],'image_std':[4,5,6]")
                 .process(picture)
+                .getFirst()
                 .values()[at])
         .isEqualTo((red * 0.5f - 1) / 4);
   }
@@ -180,7 +210,8 @@ class ImageProcessorTest {
         ("{'image_processor':{'image_processor_type':'CLIPImageProcessorFast'," + PLAIN + "}}")
             .replace('\'', '"'));
     Picture view =
-        ImageProcessor.read(folder, VISION).view(Picture.read(Fixtures.picture("rgb.png")));
+        ImageProcessor.read(folder, config(List.of()))
+            .view(Picture.read(Fixtures.picture("rgb.png")));
     assertSame(view, "rgb.png", 0);
   }
 
@@ -223,10 +254,74 @@ class ImageProcessorTest {
         .withMessageContaining(rule);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        PLAIN + ",'image_processor_type':'LlavaNextImageProcessor','do_pad':true",
+        "'size':{'height':56,'width':56},'crop_size':56",
+        "'size':56,'do_center_crop':false,'image_grid_pinpoints':[[112,112],[56,168],[168,56]]",
+      })
+  void cutsPicturesIntoTilesAsTheReference(String fields) throws IOException {
+    ImageProcessor processor = read(fields + ",'do_rescale':false,'do_normalize':false", PINPOINTS);
+    List<Pixels> crops = processor.process(Picture.read(Fixtures.picture("rgb.png")));
+    Picture wanted = Picture.read(Fixtures.resource("/layouts/tiles.png"));
+    assertThat(wanted.height()).isEqualTo(crops.size() * SIDE);
+    for (int y = 0; y < wanted.height(); y++) {
+      for (int x = 0; x < SIDE; x++) {
+        float[] got = crops.get(y / SIDE).values();
+        for (int channel = 0; channel < 3; channel++) {
+          assertThat(got[(channel * SIDE + y % SIDE) * SIDE + x])
+              .as("channel %d at %d, %d", channel, x, y)
+              .isEqualTo(wanted.rgb(x, y) >> (16 - 8 * channel) & 0xFF);
+        }
+      }
+    }
+  }
+
+  @Test
+  void laysAPictureOutAsItIsCut() throws IOException {
+    Picture picture = Picture.read(Fixtures.picture("rgb.png"));
+    assertThat(read(PLAIN).layout(picture)).isEqualTo(new ImageLayout(4, false, null));
+    // 97×61 in 112×112 is 112×71 pixels, so five of eight rows of patches, and one beside them.
+    ImageLayout layout = read(PLAIN, PINPOINTS).layout(picture);
+    assertThat(layout)
+        .isEqualTo(new ImageLayout(4, false, new ImageLayout.Tiles(2, 2, 1, 0, 6, 8)));
+    assertThat(layout.crops()).isEqualTo(5);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'image_processor_type':'CLIPImageProcessor' | image_processor_type | LlavaNextImageProcessor",
+        "'image_grid_pinpoints':[[112,112]] | image_grid_pinpoints | differs from config.json's",
+        "'image_grid_pinpoints':[[112,112],[168,56],[56,168]] | image_grid_pinpoints | differs",
+        "'image_grid_pinpoints':[] | image_grid_pinpoints | differs",
+        "'image_grid_pinpoints':'(1x1),...,(6x6)' | image_grid_pinpoints | must be a list of pairs",
+        "'image_grid_pinpoints':[[112]] | image_grid_pinpoints | pairs of positive integers",
+        "'image_grid_pinpoints':[112,112] | image_grid_pinpoints | pairs of positive integers",
+        "'do_resize':false | size | 56×56",
+        "'size':224 | size | 56×56",
+        "'size':{'height':56,'width':57} | size | 56×56",
+        "'crop_size':28 | crop_size | 56×56",
+        "'crop_size':{'height':56,'width':28} | crop_size | 56×56",
+      })
+  void refusesTilesThatTheTowerDoesNotTake(String fields, String key, String rule) {
+    String others =
+        (fields.contains("'size'") ? "" : ",'size':56")
+            + (fields.contains("crop_size") ? "" : ",'crop_size':56");
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> read(fields + others, PINPOINTS))
+        .withMessageStartingWith(folder.resolve("preprocessor_config.json") + ": ")
+        .withMessageContaining(key)
+        .withMessageContaining(rule);
+  }
+
   @Test
   void saysWhenThereAreNoSettings() {
     assertThatExceptionOfType(CheckpointException.class)
-        .isThrownBy(() -> ImageProcessor.read(folder, VISION))
+        .isThrownBy(() -> ImageProcessor.read(folder, config(List.of())))
         .withMessage(folder.resolve("preprocessor_config.json") + ": no such file");
   }
 }

@@ -84,6 +84,24 @@ class LlavaConfigTest {
     assertThat(config.text().keyValueHeads()).isEqualTo(8);
     assertThat(config.text().ropeTheta()).isEqualTo(1e6);
     assertThat(config.text().maxPositions()).isEqualTo(32768);
+    assertThat(config.anyResolution()).isTrue();
+    assertThat(config.pinpoints())
+        .containsExactly(
+            new Resolution(336, 672),
+            new Resolution(672, 336),
+            new Resolution(672, 672),
+            new Resolution(1008, 336),
+            new Resolution(336, 1008));
+  }
+
+  @Test
+  void readsTheResolutionsOfLlavaNextOnly() throws IOException {
+    String pinpoints = "'image_grid_pinpoints':[[336,672],[1008,1008]]}";
+    assertThat(read("{'model_type':'llava_next'," + pinpoints).pinpoints())
+        .containsExactly(new Resolution(336, 672), new Resolution(1008, 1008));
+    LlavaConfig llava = read("{'model_type':'llava'," + pinpoints);
+    assertThat(llava.pinpoints()).isEmpty();
+    assertThat(llava.anyResolution()).isFalse();
   }
 
   @Test
@@ -210,6 +228,24 @@ class LlavaConfigTest {
       })
   void refusesWhatItCannotRun(String fields, String key, String rule) {
     assertRefused("{'model_type':'llava'," + fields + "}", key, rule);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'image_grid_pinpoints':[[336,672],[336,671]] | image_grid_pinpoints | image_size = 336",
+        "'image_grid_pinpoints':[[300,672]] | image_grid_pinpoints | image_size = 336",
+        "'image_grid_pinpoints':[] | image_grid_pinpoints | image_size = 336",
+        "'image_grid_pinpoints':[[0,336]] | image_grid_pinpoints | pairs of positive integers",
+        "'image_grid_pinpoints':[[336,336,336]] | image_grid_pinpoints | height before width",
+        "'image_grid_pinpoints':[336] | image_grid_pinpoints | height before width",
+        "'image_grid_pinpoints':'(1x1),...,(6x6)' | image_grid_pinpoints | list",
+        "'vision_feature_select_strategy':'full' | vision_feature_select_strategy | no class token",
+      })
+  void refusesWhatLlavaNextCannotRun(String fields, String key, String rule) {
+    assertRefused("{'model_type':'llava_next'," + fields + "}", key, rule);
   }
 
   @ParameterizedTest

@@ -14,6 +14,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -123,5 +125,30 @@ class TokenizerTest {
     assertThatExceptionOfType(CheckpointException.class)
         .isThrownBy(() -> Tokenizer.open(folder))
         .withMessageStartingWith(folder.resolve("tokenizer.json") + ": no such file");
+  }
+
+  @Test
+  void saysThatATokenizerModelAloneIsNotRead(@TempDir Path folder) throws IOException {
+    Files.writeString(folder.resolve("tokenizer.model"), "");
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> Tokenizer.open(folder))
+        .withMessageStartingWith(
+            folder.resolve("tokenizer.json") + ": no such file, only a tokenizer.model")
+        .satisfies(e -> assertThat(e).message().hasLineCount(1));
+  }
+
+  @Test
+  void tokenizesPiecesEachOnItsOwn() {
+    int[] before = tokenizer.encode("what number ", true);
+    int[] after = tokenizer.encode(" is on the red circle", false);
+    assertThat(tokenizer.encodePieces("what number <image> is on the red circle", "<image>", -200))
+        .isEqualTo(joined(before, new int[] {-200}, after));
+    assertThat(tokenizer.encodePieces("what number ", "<image>", -200)).isEqualTo(before);
+    assertThat(tokenizer.encodePieces("<image><image>", "<image>", -200))
+        .containsExactly(1, -200, -200);
+  }
+
+  private static int[] joined(int[]... parts) {
+    return Stream.of(parts).flatMapToInt(IntStream::of).toArray();
   }
 }

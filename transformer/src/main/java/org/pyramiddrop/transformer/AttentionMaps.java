@@ -46,6 +46,7 @@ final class AttentionMaps {
       ask(0, sequence, query);
       decoder.prefill(
           sequence,
+          0,
           schedule,
           cache,
           done -> {

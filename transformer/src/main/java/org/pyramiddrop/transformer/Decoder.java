@@ -51,8 +51,7 @@ final class Decoder implements AutoCloseable {
     this.config = llava.text();
     this.plainOrder = plainOrder;
     heads = new Heads(config.heads(), config.keyValueHeads(), config.headSize());
-    String p =
-        store.prefix("embed_tokens.weight", "model.language_model.", "language_model.model.");
+    String p = store.decoderPrefix();
     WeightStore.Named table =
         new WeightStore.Named(p + "embed_tokens.weight", config.vocabSize(), config.hiddenSize());
     embedding = store.matrix(table);
@@ -115,19 +114,21 @@ final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Runs a prompt through all layers and fills the cache.
+   * Runs a prompt through its layers and fills the cache.
    *
+   * @param from the first layer to run: 0, or at most {@link #independentLayers}
    * @param progress hears the number of layers that are done, and may throw to give up
    * @param logits out: those of the last token, 1 × vocabulary, float32
    */
   void prefill(
       Sequence sequence,
+      int from,
       Schedule schedule,
       KeyValueCache cache,
       IntConsumer progress,
       Tensor logits) {
     KeptRows kept = sequence.kept();
-    for (int b = 0; b < layers.size(); b++) {
+    for (int b = from; b < layers.size(); b++) {
       DecoderLayer layer = layers.get(b);
       int stage = schedule.stageOf(b);
       boolean firstOfStage = stage > 0 && schedule.firstLayer(stage) == b;
@@ -146,10 +147,13 @@ final class Decoder implements AutoCloseable {
         layer(
             layer,
             sequence.hidden(),
-            sequence.positions(),
-            kept.first(length),
-            rows(cache.layer(b), length),
-            new Mask.Causal());
+            List.of(
+                new Part(
+                    length,
+                    sequence.positions(),
+                    kept.first(length),
+                    rows(cache.layer(b), length),
+                    new Mask.Causal())));
       }
       progress.accept(b + 1);
     }
@@ -161,43 +165,107 @@ final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Runs one further token.
+   * One sequence's part of a decode step.
    *
    * @param logits out: those of the token, 1 × vocabulary, float32
    */
-  void decode(NextToken token, Schedule schedule, KeyValueCache cache, Tensor logits) {
-    try (Tensor x = kernels.allocate(1, config.hiddenSize())) {
-      kernels.embed(embedding, token.id(), x);
-      for (int b = 0; b < layers.size(); b++) {
-        int stage = schedule.stageOf(b);
-        Indices row = token.row(stage);
-        layer(layers.get(b), x, token.position(stage), row, cache.layer(b), new Mask.UpTo(row));
+  record Step(NextToken token, Schedule schedule, KeyValueCache cache, Tensor logits) {}
+
+  /**
+   * Runs one further token of each of some sequences, which share the reading of the weights and
+   * nothing else.
+   */
+  void decode(List<Step> steps) {
+    try (Tensor x = kernels.allocate(steps.size(), config.hiddenSize())) {
+      for (int i = 0; i < steps.size(); i++) {
+        kernels.embed(embedding, steps.get(i).token().id(), x.rows(i, 1));
       }
-      logits(x, logits);
+      for (int b = 0; b < layers.size(); b++) {
+        List<Part> parts = new ArrayList<>();
+        for (Step step : steps) {
+          int stage = step.schedule().stageOf(b);
+          Indices row = step.token().row(stage);
+          parts.add(
+              new Part(
+                  1, step.token().position(stage), row, step.cache().layer(b), new Mask.UpTo(row)));
+        }
+        layer(layers.get(b), x, parts);
+      }
+      if (steps.size() == 1) {
+        logits(x, steps.getFirst().logits());
+        return;
+      }
+      try (Tensor all = kernels.allocate(DType.FLOAT32, steps.size(), config.vocabSize())) {
+        logits(x, all);
+        for (int i = 0; i < steps.size(); i++) {
+          kernels.copy(all.rows(i, 1), steps.get(i).logits());
+        }
+      }
     }
   }
 
   /**
-   * A layer over all rows of {@code x}, in place.
+   * Runs rows that follow others through the first layers, in place.
+   *
+   * @param rows where they come in the sequence, which they see up to themselves
+   * @param length of the sequence, these rows included
+   * @param cache holds the first layers' keys and values of the rows before them
+   */
+  void extend(Tensor x, Indices rows, int length, int firstLayers, KeyValueCache cache) {
+    for (int b = 0; b < firstLayers; b++) {
+      layer(
+          layers.get(b),
+          x,
+          List.of(
+              new Part(x.rows(), rows, rows, rows(cache.layer(b), length), new Mask.UpTo(rows))));
+    }
+  }
+
+  /**
+   * The layer before which no token has been left out of anything: what went on before it holds for
+   * every prompt that begins the same.
+   */
+  int independentLayers(Schedule schedule) {
+    int last = layers.size() - 1;
+    if (schedule.stages() == 1) {
+      return last;
+    }
+    int drop = schedule.firstLayer(1);
+    return Math.min(last, schedule.ranking() == Ranking.STAGE_END ? drop - 1 : drop);
+  }
+
+  /**
+   * Rows of a layer's input that belong to one sequence.
    *
    * @param rows where their keys and values go in the cache
    */
-  private void layer(
-      DecoderLayer layer,
-      Tensor x,
-      Indices positions,
-      Indices rows,
-      KeyValueCache.Layer held,
-      Mask mask) {
+  private record Part(
+      int count, Indices positions, Indices rows, KeyValueCache.Layer held, Mask mask) {}
+
+  /** A layer over all rows of {@code x}, in place. */
+  private void layer(DecoderLayer layer, Tensor x, List<Part> parts) {
     int q = heads.queryColumns();
     try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
         Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
         Tensor attended = kernels.allocate(x.rows(), q)) {
       kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
       kernels.linear(normed, layer.qkv(), layer.qkvBias(), Activation.NONE, qkv);
-      kernels.rotate(qkv, heads.query(), rotary, positions);
-      kernels.storeKeyValues(qkv, q, rotary, positions, rows, held.keys(), held.values());
-      kernels.attention(qkv, heads, held.keys(), held.values(), mask, attended);
+      int first = 0;
+      for (Part part : parts) {
+        Tensor own = qkv.rows(first, part.count());
+        KeyValueCache.Layer held = part.held();
+        kernels.rotate(own, heads.query(), rotary, part.positions());
+        kernels.storeKeyValues(
+            own, q, rotary, part.positions(), part.rows(), held.keys(), held.values());
+        kernels.attention(
+            own,
+            heads,
+            held.keys(),
+            held.values(),
+            part.mask(),
+            attended.rows(first, part.count()));
+        first += part.count();
+      }
       finish(layer, attended, x);
     }
   }
@@ -355,7 +423,7 @@ final class Decoder implements AutoCloseable {
   }
 
   private void logits(Tensor last, Tensor out) {
-    try (Tensor normed = kernels.allocate(1, config.hiddenSize())) {
+    try (Tensor normed = kernels.allocate(last.rows(), config.hiddenSize())) {
       kernels.rmsNorm(last, norm, config.rmsNormEps(), normed);
       kernels.linear(normed, head, null, Activation.NONE, out);
     }

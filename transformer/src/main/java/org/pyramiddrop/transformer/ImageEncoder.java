@@ -1,12 +1,20 @@
 package org.pyramiddrop.transformer;
 
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
 
-/** From a picture to the decoder's embeddings: vision tower and projector, recorded as one. */
+/**
+ * From a picture to the decoder's embeddings: vision tower and projector, recorded as one and run
+ * crop by crop, so that many tiles need no more scratch memory than one.
+ */
 final class ImageEncoder implements AutoCloseable {
   private final Kernels kernels;
   private final Resources owned = new Resources();
@@ -15,13 +23,32 @@ final class ImageEncoder implements AutoCloseable {
   private final Tensor embeddings;
   private final Recording work;
 
+  /** What ends each row of a finer grid; null where there are no tiles. */
+  private final @Nullable Weight newline;
+
   ImageEncoder(Kernels kernels, LlavaConfig config, WeightStore store) {
+    this(kernels, config, store, store);
+  }
+
+  /**
+   * Loads vision tower and projector.
+   *
+   * @param towerStore what has the vision tower's weights
+   * @param store what has the others
+   */
+  ImageEncoder(Kernels kernels, LlavaConfig config, WeightStore towerStore, WeightStore store) {
     this.kernels = kernels;
     try {
-      tower = owned.add(new VisionTower(kernels, config, store));
+      tower = owned.add(new VisionTower(kernels, config, towerStore));
+      int hidden = config.text().hiddenSize();
+      newline =
+          config.anyResolution()
+              ? store.reshaped(
+                  store.prefix("image_newline", "model.", "") + "image_newline", 1, hidden, hidden)
+              : null;
       Projector projector = new Projector(kernels, config, tower.columns(), store);
       patches = owned.add(tower.allocatePatches());
-      embeddings = owned.add(kernels.allocate(tower.tokens(), config.text().hiddenSize()));
+      embeddings = owned.add(kernels.allocate(tower.tokens(), hidden));
       work =
           owned.add(
               kernels.record(() -> {
@@ -36,14 +63,46 @@ final class ImageEncoder implements AutoCloseable {
     }
   }
 
-  /** Tokens a picture becomes. */
-  int tokens() {
+  /**
+   * Writes a picture's embeddings.
+   *
+   * @param crops as {@link org.pyramiddrop.loader.ImageProcessor#process} gives them
+   * @param layout of the same picture
+   * @param between runs behind each crop, and may throw to give up
+   * @param out the layout's tokens × the decoder's hidden size
+   */
+  void encode(List<Pixels> crops, ImageLayout layout, Runnable between, Tensor out) {
+    if (crops.size() != layout.crops()) {
+      throw new IllegalArgumentException(
+          "%d crops for a layout of %d".formatted(crops.size(), layout.crops()));
+    }
+    if (newline == null) {
+      encode(crops.getFirst(), out);
+      between.run();
+      return;
+    }
+    int tokens = tower.tokens();
+    int rows = crops.size() * tokens;
+    try (Tensor all = kernels.allocate(rows + 1, out.columns());
+        Indices sources = kernels.indices(layout.sources());
+        Indices first = kernels.indices(new int[1])) {
+      for (int i = 0; i < crops.size(); i++) {
+        encode(crops.get(i), all.rows(i * tokens, tokens));
+        between.run();
+      }
+      kernels.embed(newline, first, all.rows(rows, 1));
+      kernels.gatherRows(all, sources, out);
+    }
+  }
+
+  /** Tokens that a crop becomes. */
+  int cropTokens() {
     return tower.tokens();
   }
 
-  /** Writes a picture's embeddings, {@link #tokens} × the decoder's hidden size. */
-  void encode(Pixels pixels, Tensor out) {
-    kernels.upload(tower.patches(pixels), patches);
+  /** Writes a crop's embeddings, {@link #cropTokens} × the decoder's hidden size. */
+  void encode(Pixels crop, Tensor out) {
+    kernels.upload(tower.patches(crop), patches);
     work.run();
     kernels.copy(embeddings, out);
   }

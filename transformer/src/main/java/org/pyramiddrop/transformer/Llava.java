@@ -2,35 +2,14 @@ package org.pyramiddrop.transformer;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.IntStream;
-import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
-import org.pyramiddrop.kernels.DeviceStatus;
-import org.pyramiddrop.kernels.Devices;
-import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.loader.ChatTemplate;
-import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.Pixels;
-import org.pyramiddrop.loader.Role;
-import org.pyramiddrop.loader.StopTokens;
-import org.pyramiddrop.loader.Tokenizer;
-import org.pyramiddrop.transformer.generation.Sampler;
-import org.pyramiddrop.transformer.generation.TextStream;
-import org.pyramiddrop.transformer.pruning.FlopCounter;
-import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.Schedule;
+import org.pyramiddrop.loader.PictureView;
 
 /**
  * A LLaVA model that answers questions about pictures.
@@ -50,62 +29,12 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * next step, and frees everything when the last is gone.
  */
 public final class Llava implements AutoCloseable {
-  private static final String IMAGE = "<image>";
-  private static final double NANOS_PER_MILLI = 1e6;
-
-  private final LlavaConfig config;
-  private final Kernels kernels;
-  private final ImageEncoder imageEncoder;
-  private final Decoder decoder;
-  private final Slots slots;
-  private final ImageProcessor imageProcessor;
-  private final Tokenizer tokenizer;
-  private final ChatTemplate chatTemplate;
-  private final Set<Integer> stopTokens;
-  private final Resources resources;
-  private final String backend;
-  private final String dtype;
+  private final Model model;
   private final double loadMillis;
 
-  /** Guards the device, which one thread at a time may use, and what follows. */
-  private final ReentrantLock device = new ReentrantLock(true);
-
-  private final Condition lastLeft = device.newCondition();
-
-  /** One entry a running question. */
-  private final List<Thread> asking = new ArrayList<>();
-
-  private boolean closing;
-
-  private Llava(Path folder, LoadOptions options, Resources resources) {
-    long start = System.nanoTime();
-    this.resources = resources;
-    config = LlavaConfig.read(folder);
-    if (!config.modelType().equals("llava")) {
-      throw new CheckpointException(
-          folder.resolve("config.json"),
-          "model_type '" + config.modelType() + "' isn't supported; LLaVA-1.5 ('llava') is");
-    }
-    if (config.text().mlpBias()) {
-      throw new CheckpointException(
-          folder.resolve("config.json"), "text_config.mlp_bias isn't supported");
-    }
-    imageProcessor = ImageProcessor.read(folder, config.vision());
-    chatTemplate = ChatTemplate.read(folder);
-    stopTokens = StopTokens.read(folder, config);
-    backend = choose(options.backend());
-    Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
-    tokenizer = resources.add(Tokenizer.open(folder));
-    DType activations = WeightStore.activations(checkpoint, options.dtype());
-    kernels = resources.add(Devices.open(backend, options.threads(), activations));
-    // A GPU converts what it is handed; the CPU computes with weights as it gets them.
-    WeightType handed = backend.equals("cpu") ? options.dtype() : WeightType.AUTO;
-    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
-    imageEncoder = resources.add(new ImageEncoder(kernels, config, weights));
-    decoder = resources.add(new Decoder(kernels, config, weights));
-    slots = resources.add(new Slots(kernels, decoder, Llava::refuseIfInterrupted));
-    dtype = decoder.dtype().label();
-    loadMillis = millisSince(start);
+  private Llava(Model model, double loadMillis) {
+    this.model = model;
+    this.loadMillis = loadMillis;
   }
 
   /**
@@ -118,32 +47,18 @@ public final class Llava implements AutoCloseable {
   }
 
   /**
-   * Loads a Hugging Face folder. Weights are memory-mapped: the CPU reads them in place.
+   * Loads a Hugging Face folder, or one in the layout of the original LLaVA repository. Weights are
+   * memory-mapped: the CPU reads them in place.
    *
    * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run
+   * @throws IllegalArgumentException if the checkpoint needs a vision tower from another folder and
+   *     the options name none, or the other way round
    * @throws DeviceException if the backend can't be had
    */
   public static Llava load(Path folder, LoadOptions options) {
-    Resources resources = new Resources();
-    try {
-      return new Llava(folder, options, resources);
-    } catch (RuntimeException | Error e) {
-      resources.closeAfter(e);
-      throw e;
-    }
-  }
-
-  private static String choose(Backend backend) {
-    return switch (backend) {
-      case CPU -> "cpu";
-      case CUDA -> "cuda";
-      case AUTO ->
-          Devices.all().stream()
-              .filter(d -> d.available() && d.name().equals("cuda"))
-              .map(DeviceStatus::name)
-              .findFirst()
-              .orElse("cpu");
-    };
+    long start = System.nanoTime();
+    Model model = Model.load(folder, options);
+    return new Llava(model, Asked.millisSince(start));
   }
 
   /** Answers with {@link Options#defaults}: pruned as the paper has it, greedy. */
@@ -166,17 +81,87 @@ public final class Llava implements AutoCloseable {
    * @throws IllegalStateException if the model is closed
    */
   public Answer ask(Question question, Options options, TokenListener listener) {
-    Schedule schedule = options.pruning().schedule(config.text().layers());
-    enter();
-    try {
-      Prompt prompt = prompt(question);
-      int room = config.text().maxPositions() - prompt.length();
-      prompt.images().forEach(image -> schedule.counts(image.count()));
-      return answer(
-          question, prompt, schedule, options, Math.min(room, options.maxTokens()), listener);
+    model.turns().enter();
+    try (Asked asked = new Asked(model, question, options, listener)) {
+      boolean more = asked.read();
+      long start = System.nanoTime();
+      while (more) {
+        more = asked.step();
+      }
+      return asked.answer(Asked.millisSince(start));
     } finally {
-      leave();
+      model.turns().leave();
     }
+  }
+
+  /**
+   * Answers several questions, whose prompts are read one after the other and whose answers are
+   * generated together, so that each decode step reads the weights once for all of them. Each
+   * answer is the one its question would get alone, up to rounding.
+   *
+   * @param batch rows that may differ in length, pictures, plan, sampling and longest answer
+   * @return the answers in that order; the decode time of each is until its own last token
+   * @throws IllegalArgumentException as {@link #ask(Question, Options, TokenListener)}, before any
+   *     work is begun
+   * @throws CancellationException if the thread is interrupted before the last row's first token
+   * @throws IllegalStateException if the model is closed
+   */
+  public List<Answer> askAll(List<Request> batch) {
+    model.turns().enter();
+    Resources owned = new Resources();
+    try (owned) {
+      List<Asked> rows = new ArrayList<>();
+      for (Request row : batch) {
+        rows.add(owned.add(new Asked(model, row.question(), row.options(), (id, text) -> true)));
+      }
+      return decodeTogether(rows);
+    } finally {
+      model.turns().leave();
+    }
+  }
+
+  private List<Answer> decodeTogether(List<Asked> rows) {
+    Answer[] answers = new Answer[rows.size()];
+    List<Asked> active = new ArrayList<>();
+    for (Asked row : rows) {
+      if (row.read()) {
+        active.add(row);
+      } else {
+        answers[rows.indexOf(row)] = row.answer(0);
+      }
+    }
+    long start = System.nanoTime();
+    Batch batch = new Batch(model.kernels(), model.decoder());
+    try {
+      while (!active.isEmpty()) {
+        List<Integer> tokens =
+            model.turns().take(() -> batch.step(active.stream().map(Asked::prepared).toList()));
+        List<Asked> ended = new ArrayList<>();
+        for (int i = 0; i < tokens.size(); i++) {
+          if (!active.get(i).take(tokens.get(i))) {
+            ended.add(active.get(i));
+          }
+        }
+        for (Asked row : ended) {
+          answers[rows.indexOf(row)] = row.answer(Asked.millisSince(start));
+        }
+        active.removeAll(ended);
+      }
+    } finally {
+      model.turns().giveBack(batch::close);
+    }
+    return List.of(answers);
+  }
+
+  /**
+   * Begins a conversation, whose questions share what is the same for all of them.
+   *
+   * @param options how each of its questions is answered
+   * @throws IllegalArgumentException if the plan does not fit the model
+   * @throws IllegalStateException if the model is closed
+   */
+  public Conversation converse(Options options) {
+    return model.converse(options);
   }
 
   /**
@@ -190,279 +175,48 @@ public final class Llava implements AutoCloseable {
    * @throws IllegalStateException if the model is closed
    */
   public List<AttentionMap> attention(Question question, List<Integer> layers) {
+    int deepest = model.decoder().layers() - 1;
     for (int layer : layers) {
-      if (layer < 0 || layer >= decoder.layers()) {
+      if (layer < 0 || layer > deepest) {
         throw new IllegalArgumentException(
-            "there is no layer %d; the decoder has 0 to %d".formatted(layer, decoder.layers() - 1));
+            "there is no layer %d; the decoder has 0 to %d".formatted(layer, deepest));
       }
     }
-    enter();
+    model.turns().enter();
     Resources images = new Resources();
     try {
-      Prompt prompt = prompt(question);
-      List<Tensor> embeddings = new ArrayList<>();
-      for (Prompt.Span image : prompt.images()) {
-        embeddings.add(
-            onDevice(() -> images.add(kernels.allocate(image.count(), decoder.hiddenSize()))));
-      }
-      encode(question.pictures(), embeddings);
-      AttentionMaps maps = new AttentionMaps(kernels, decoder, prompt, layers);
-      return onDevice(() -> maps.run(embeddings, Llava::refuseIfInterrupted));
+      Prompt prompt = Asked.prompt(model, question);
+      List<Tensor> embeddings = model.turns().take(() -> model.allocate(prompt.images(), images));
+      model.encode(question.pictures(), embeddings);
+      AttentionMaps maps = new AttentionMaps(model.kernels(), model.decoder(), prompt, layers);
+      return model.turns().take(() -> maps.run(embeddings, DeviceTurns::refuseIfInterrupted));
     } finally {
-      leave(images);
-    }
-  }
-
-  private Prompt prompt(Question question) {
-    Prompt prompt = expanded(question);
-    if (prompt.length() >= config.text().maxPositions()) {
-      throw new IllegalArgumentException(
-          "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
-              .formatted(prompt.length(), prompt.imageTokens(), config.text().maxPositions()));
-    }
-    return prompt;
-  }
-
-  private Prompt expanded(Question question) {
-    String text = question.prompt();
-    if (!question.raw()) {
-      if (text.contains(IMAGE)) {
-        throw new IllegalArgumentException(
-            "the prompt contains "
-                + IMAGE
-                + "; the chat template places pictures, or use a raw prompt");
-      }
-      text =
-          chatTemplate.render(
-              List.of(new ChatTurn(Role.USER, question.pictures().size(), text)), true);
-    }
-    int[] ids = tokenizer.encode(text, true);
-    for (int id : ids) {
-      if (id < 0 || id >= config.text().vocabSize()) {
-        throw new IllegalArgumentException(
-            "the prompt has token %d, but the model knows %d; its tokenizer belongs to another"
-                .formatted(id, config.text().vocabSize()));
+      try {
+        model.turns().giveBack(images::close);
+      } finally {
+        model.turns().leave();
       }
     }
-    return Prompt.of(ids, config.imageTokenId(), question.pictures().size(), imageEncoder.tokens());
   }
 
-  private Answer answer(
-      Question question,
-      Prompt prompt,
-      Schedule schedule,
-      Options options,
-      int most,
-      TokenListener listener) {
-    Slot.Shape shape =
-        new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
-    Slot slot = onDevice(() -> slots.take(shape));
-    Answer answer;
-    try {
-      refuseIfInterrupted();
-      long start = System.nanoTime();
-      encode(question.pictures(), slot.images());
-      final double visionMillis = millisSince(start);
-      start = System.nanoTime();
-      Sampler sampler = new Sampler(options.sampling());
-      Prefilled prefilled = onDevice(() -> prefill(slot, prompt, sampler, options.topLogits()));
-      refuseIfInterrupted();
-      final double prefillMillis = millisSince(start);
-      start = System.nanoTime();
-      TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
-      List<Integer> ids = new ArrayList<>();
-      Finish finish = decode(slot, prefilled.token, sampler, most, listener, text, ids);
-      answer =
-          new Answer(
-              text.text(),
-              ids,
-              finish,
-              prompt.length(),
-              prompt.imageTokens(),
-              prefilled.stages,
-              prefilled.highest,
-              new FlopCounter(ModelShape.of(config), schedule).count(prompt.shape()),
-              new Timings(visionMillis, prefillMillis, millisSince(start)),
-              slot.cacheBytes());
-    } catch (RuntimeException | Error e) {
-      discard(slot, e);
-      throw e;
-    }
-    giveBack(slot);
-    return answer;
-  }
-
-  private void encode(List<Picture> pictures, List<Tensor> embeddings) {
-    for (int i = 0; i < pictures.size(); i++) {
-      Tensor to = embeddings.get(i);
-      Pixels pixels = imageProcessor.process(pictures.get(i));
-      refuseIfInterrupted();
-      onDevice(() -> {
-        imageEncoder.encode(pixels, to);
-        return to;
-      });
-    }
-  }
-
-  /** What a prefill leaves on the host. */
-  private record Prefilled(int token, List<Stage> stages, List<TokenLogit> highest) {}
-
-  private static Prefilled prefill(Slot slot, Prompt prompt, Sampler sampler, int topLogits) {
-    int token = slot.prefill(prompt, sampler);
-    List<TokenLogit> top = topLogits == 0 ? List.of() : highest(slot.logits(), topLogits);
-    return new Prefilled(token, slot.stages(), top);
-  }
-
-  private Finish decode(
-      Slot slot,
-      int first,
-      Sampler sampler,
-      int most,
-      TokenListener listener,
-      TextStream text,
-      List<Integer> ids) {
-    int token = first;
-    while (true) {
-      if (token < 0) {
-        throw new IllegalStateException(
-            "the model's output is not a number; its weights are damaged or overflow");
-      }
-      if (stopTokens.contains(token)) {
-        return end(Finish.STOP, listener, text, ids);
-      }
-      ids.add(token);
-      if (!listener.onToken(token, text.add(token)) || Thread.currentThread().isInterrupted()) {
-        return end(Finish.CANCELLED, listener, text, ids);
-      }
-      if (ids.size() == most) {
-        return end(Finish.LENGTH, listener, text, ids);
-      }
-      int before = ids.size() - 1;
-      token = onDevice(() -> slot.step(before, sampler));
-    }
-  }
-
-  /** Ends an answer; bytes that never became a character are told with the last token again. */
-  private static Finish end(
-      Finish finish, TokenListener listener, TextStream text, List<Integer> ids) {
-    String rest = text.finish();
-    if (!rest.isEmpty() && finish != Finish.CANCELLED) {
-      listener.onToken(ids.get(ids.size() - 1), rest);
-    }
-    return finish;
-  }
-
-  private static List<TokenLogit> highest(float[] logits, int count) {
-    return IntStream.range(0, logits.length)
-        .mapToObj(id -> new TokenLogit(id, logits[id]))
-        .sorted(Comparator.comparingDouble((TokenLogit t) -> -t.value()))
-        .limit(count)
-        .toList();
-  }
-
-  // The device, and who may use it
-  // ------------------------------------------------------------------
-
-  @FunctionalInterface
-  private interface DeviceCall<T> {
-    T run();
-  }
-
-  private <T> T onDevice(DeviceCall<T> call) {
-    device.lock();
-    try {
-      if (closing) {
-        throw closed();
-      }
-      return call.run();
-    } finally {
-      device.unlock();
-    }
-  }
-
-  private void enter() {
-    device.lock();
-    try {
-      if (closing) {
-        throw closed();
-      }
-      asking.add(Thread.currentThread());
-    } finally {
-      device.unlock();
-    }
-  }
-
-  private void leave() {
-    leave(new Resources());
-  }
-
-  /** Lets a question go, with what it held on the device. */
-  private void leave(Resources held) {
-    device.lock();
-    try (held) {
-      asking.remove(Thread.currentThread());
-      lastLeft.signalAll();
-    } finally {
-      device.unlock();
-    }
-  }
-
-  private void giveBack(Slot slot) {
-    device.lock();
-    try {
-      slots.giveBack(slot);
-    } finally {
-      device.unlock();
-    }
-  }
-
-  /** Frees a slot that nobody knows the state of, keeping the failure that made it so. */
-  private void discard(Slot slot, Throwable failure) {
-    device.lock();
-    try {
-      slot.close();
-    } catch (RuntimeException e) {
-      failure.addSuppressed(e);
-    } finally {
-      device.unlock();
-    }
-  }
-
-  private static void refuseIfInterrupted() {
-    if (Thread.currentThread().isInterrupted()) {
-      throw new CancellationException("interrupted while the prompt was read");
-    }
-  }
-
-  private static IllegalStateException closed() {
-    return new IllegalStateException("the model is closed");
-  }
-
-  private static double millisSince(long start) {
-    return (System.nanoTime() - start) / NANOS_PER_MILLI;
-  }
-
-  // What it is
-  // --------------------------------------------------------------------------------------
-
-  /** A picture as the vision tower sees it: cut and resized to the tower's square. */
-  public Picture view(Picture picture) {
-    return imageProcessor.view(picture);
+  /** What the model sees of a picture, and which of its tokens stands for what. */
+  public PictureView view(Picture picture) {
+    return model.imageProcessor().views(picture);
   }
 
   /** What the checkpoint's configuration says. */
   public LlavaConfig config() {
-    return config;
+    return model.config();
   }
 
   /** The device that runs it: {@code cpu} or {@code cuda}. */
   public String backend() {
-    return backend;
+    return model.backend();
   }
 
   /** The device in words. */
   public String device() {
-    return kernels.description();
+    return model.kernels().description();
   }
 
   /**
@@ -470,7 +224,7 @@ public final class Llava implements AutoCloseable {
    * float16}.
    */
   public String dtype() {
-    return dtype;
+    return model.dtype();
   }
 
   /** How long loading took, in milliseconds. */
@@ -486,19 +240,6 @@ public final class Llava implements AutoCloseable {
    */
   @Override
   public void close() {
-    device.lock();
-    try {
-      if (asking.contains(Thread.currentThread())) {
-        throw new IllegalStateException(
-            "a listener can't close the model; return false and close it after");
-      }
-      closing = true;
-      while (!asking.isEmpty()) {
-        lastLeft.awaitUninterruptibly();
-      }
-      resources.close();
-    } finally {
-      device.unlock();
-    }
+    model.close();
   }
 }

@@ -1,19 +1,30 @@
 package org.pyramiddrop.transformer;
 
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
 /**
  * How a model is loaded.
  *
  * @param backend what runs it
  * @param dtype the type of its weights
  * @param threads threads of the CPU backend, at least 1
+ * @param visionTower the folder of the CLIP model that a checkpoint in the layout of the original
+ *     LLaVA repository names as its {@code mm_vision_tower}; null for all others
  */
-public record LoadOptions(Backend backend, WeightType dtype, int threads) {
+public record LoadOptions(
+    Backend backend, WeightType dtype, int threads, @Nullable Path visionTower) {
 
   /** Refuses fewer than one thread. */
   public LoadOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, got " + threads);
     }
+  }
+
+  /** Options for a checkpoint that holds all it needs. */
+  public LoadOptions(Backend backend, WeightType dtype, int threads) {
+    this(backend, dtype, threads, null);
   }
 
   /** The fastest backend, weights as they are in the checkpoint, a thread for each processor. */
@@ -24,16 +35,26 @@ public record LoadOptions(Backend backend, WeightType dtype, int threads) {
 
   /** These options on another backend. */
   public LoadOptions withBackend(Backend newBackend) {
-    return new LoadOptions(newBackend, dtype, threads);
+    return new LoadOptions(newBackend, dtype, threads, visionTower);
   }
 
   /** These options with weights of another type. */
   public LoadOptions withDtype(WeightType newDtype) {
-    return new LoadOptions(backend, newDtype, threads);
+    return new LoadOptions(backend, newDtype, threads, visionTower);
   }
 
   /** These options with another number of threads. */
   public LoadOptions withThreads(int newThreads) {
-    return new LoadOptions(backend, dtype, newThreads);
+    return new LoadOptions(backend, dtype, newThreads, visionTower);
+  }
+
+  /**
+   * These options with a vision tower from a folder, as {@code openai/clip-vit-large-patch14-336}
+   * has it: its {@code config.json}, its {@code preprocessor_config.json} and, unless the
+   * checkpoint holds the tower itself, its safetensors file. For checkpoints in the layout of the
+   * original LLaVA repository.
+   */
+  public LoadOptions withVisionTower(Path newVisionTower) {
+    return new LoadOptions(backend, dtype, threads, newVisionTower);
   }
 }

@@ -21,12 +21,22 @@ final class Projector {
   Projector(Kernels kernels, LlavaConfig llava, int features, WeightStore store) {
     this.kernels = kernels;
     int hidden = llava.text().hiddenSize();
-    String p =
-        store.prefix("linear_1.weight", "model.multi_modal_projector.", "multi_modal_projector.");
-    first = store.matrix(new WeightStore.Named(p + "linear_1.weight", hidden, features));
-    firstBias = llava.projectorBias() ? store.vector(p + "linear_1.bias", hidden) : null;
-    second = store.matrix(new WeightStore.Named(p + "linear_2.weight", hidden, hidden));
-    secondBias = llava.projectorBias() ? store.vector(p + "linear_2.bias", hidden) : null;
+    String one;
+    String two;
+    if (llava.original() == null) {
+      String p =
+          store.prefix("linear_1.weight", "model.multi_modal_projector.", "multi_modal_projector.");
+      one = p + "linear_1";
+      two = p + "linear_2";
+    } else {
+      // Numbered in a sequence, the GELU being 1.
+      one = "model.mm_projector.0";
+      two = "model.mm_projector.2";
+    }
+    first = store.matrix(new WeightStore.Named(one + ".weight", hidden, features));
+    firstBias = llava.projectorBias() ? store.vector(one + ".bias", hidden) : null;
+    second = store.matrix(new WeightStore.Named(two + ".weight", hidden, hidden));
+    secondBias = llava.projectorBias() ? store.vector(two + ".bias", hidden) : null;
   }
 
   /**

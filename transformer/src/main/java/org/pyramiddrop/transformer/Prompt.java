@@ -2,6 +2,8 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
@@ -15,46 +17,58 @@ final class Prompt {
 
   private final int[] ids;
   private final List<Span> images;
+  private final int crops;
 
   /**
-   * A prompt whose images already have their places.
+   * A prompt whose images already have their places, each of one crop.
    *
    * @param ids all token ids; inside an image's span, the image token's
    * @param images where the images lie, in order
    */
   Prompt(int[] ids, List<Span> images) {
+    this(ids, images, images.size());
+  }
+
+  private Prompt(int[] ids, List<Span> images, int crops) {
     this.ids = ids.clone();
     this.images = List.copyOf(images);
+    this.crops = crops;
   }
 
   /**
    * Puts images where the image token stands.
    *
+   * @param imageToken the token, or a negative number, which becomes token 0 in the image's span
+   * @param layouts which tokens each picture becomes, in order
    * @throws IllegalArgumentException if there are not as many image tokens as pictures
    */
-  static Prompt of(int[] ids, int imageToken, int pictures, int tokensAnImage) {
-    List<Span> images = new ArrayList<>();
-    List<Integer> all = new ArrayList<>();
-    for (int id : ids) {
-      if (id == imageToken) {
-        images.add(new Span(all.size(), tokensAnImage));
-        for (int i = 0; i < tokensAnImage; i++) {
-          all.add(id);
-        }
-      } else {
-        all.add(id);
-      }
-    }
-    if (images.size() != pictures) {
+  static Prompt of(int[] ids, int imageToken, List<ImageLayout> layouts) {
+    long places = IntStream.of(ids).filter(id -> id == imageToken).count();
+    if (places != layouts.size()) {
       throw new IllegalArgumentException(
           "the prompt has %d <image> place%s for %d picture%s"
               .formatted(
-                  images.size(),
-                  images.size() == 1 ? "" : "s",
-                  pictures,
-                  pictures == 1 ? "" : "s"));
+                  places, places == 1 ? "" : "s", layouts.size(), layouts.size() == 1 ? "" : "s"));
     }
-    return new Prompt(all.stream().mapToInt(Integer::intValue).toArray(), images);
+    List<Span> images = new ArrayList<>();
+    IntStream.Builder all = IntStream.builder();
+    int length = 0;
+    for (int id : ids) {
+      int count = 1;
+      int written = id;
+      if (id == imageToken) {
+        // A place holder that is no token must not be looked up, not even to be overwritten.
+        written = Math.max(id, 0);
+        count = layouts.get(images.size()).tokens();
+        images.add(new Span(length, count));
+      }
+      for (int i = 0; i < count; i++) {
+        all.add(written);
+      }
+      length += count;
+    }
+    int crops = layouts.stream().mapToInt(ImageLayout::crops).sum();
+    return new Prompt(all.build().toArray(), images, crops);
   }
 
   /** All token ids; inside an image's span, the image token's. */
@@ -89,6 +103,6 @@ final class Prompt {
       end = image.start() + image.count();
     }
     text.add(ids.length - end);
-    return new PromptShape(text, images.stream().map(Span::count).toList(), images.size());
+    return new PromptShape(text, images.stream().map(Span::count).toList(), crops);
   }
 }

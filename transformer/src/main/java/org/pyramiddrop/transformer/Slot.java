@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
@@ -14,7 +15,8 @@ import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * All that one question needs on the device, for prompts of one shape: where its inputs go, its
- * caches, and its prefill and decode step, recorded. One question at a time uses it.
+ * caches, and its prefill and decode step, recorded when they are first run. One question at a time
+ * uses it.
  */
 final class Slot implements AutoCloseable {
   /**
@@ -36,47 +38,36 @@ final class Slot implements AutoCloseable {
   private final NextToken next;
   private final KeptRows kept;
   private final KeyValueCache cache;
-  private final Recording prefill;
-  private final Recording step;
+  private final Decoder decoder;
+  private final Schedule schedule;
+  private final Runnable betweenLayers;
+
+  /** Recorded when they are first wanted. */
+  private @Nullable Recording prefill;
+
+  private @Nullable Recording step;
 
   /**
-   * Takes the memory and records the work.
+   * Takes the memory.
    *
    * @param betweenLayers runs behind each layer of a prefill, where layers are started one by one,
    *     and may throw to give up
    */
   Slot(Kernels kernels, Decoder decoder, Shape shape, Runnable betweenLayers) {
     this.kernels = kernels;
+    this.decoder = decoder;
     this.shape = shape;
+    this.betweenLayers = betweenLayers;
     Prompt prompt = new Prompt(new int[shape.tokens()], shape.images());
-    Schedule schedule = shape.plan().schedule(decoder.layers());
+    schedule = shape.plan().schedule(decoder.layers());
     try {
       ids = owned.add(kernels.indices(new int[shape.tokens()]));
-      for (Prompt.Span image : shape.images()) {
-        images.add(owned.add(kernels.allocate(image.count(), decoder.hiddenSize())));
-      }
       controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 3));
       logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
       kept = owned.add(new KeptRows(kernels, schedule, prompt));
       int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
       next = owned.add(new NextToken(kernels, schedule, lengths));
       cache = owned.add(decoder.cache(prompt, schedule, shape.further()));
-      prefill =
-          owned.add(
-              kernels.record(() -> {
-                try (Sequence sequence =
-                    new Sequence(
-                        kernels, schedule, kept, decoder.merge(ids, shape.images(), images))) {
-                  decoder.prefill(sequence, schedule, cache, layers -> betweenLayers.run(), logits);
-                  kernels.sample(logits, controls, next.id());
-                }
-              }));
-      step =
-          owned.add(
-              kernels.record(() -> {
-                decoder.decode(next, schedule, cache, logits);
-                kernels.sample(logits, controls, next.id());
-              }));
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
@@ -89,6 +80,11 @@ final class Slot implements AutoCloseable {
 
   /** Where the images' embeddings go before a prefill. */
   List<Tensor> images() {
+    if (images.isEmpty()) {
+      for (Prompt.Span image : shape.images()) {
+        images.add(owned.add(kernels.allocate(image.count(), decoder.hiddenSize())));
+      }
+    }
     return List.copyOf(images);
   }
 
@@ -96,8 +92,39 @@ final class Slot implements AutoCloseable {
   int prefill(Prompt prompt, Sampler sampler) {
     kernels.upload(prompt.ids(), ids);
     kernels.upload(sampler.next(), controls);
+    if (prefill == null) {
+      List<Tensor> embeddings = images();
+      prefill =
+          owned.add(kernels.record(() -> read(decoder.merge(ids, shape.images(), embeddings), 0)));
+    }
     prefill.run();
     return kernels.download(next.id())[0];
+  }
+
+  /**
+   * Goes on with a prompt whose first layers are done, their keys and values in the cache.
+   *
+   * @param entering what enters layer {@code from}; it stays as it is
+   * @return the first token, or -1 if a logit is NaN
+   */
+  int prefillFrom(int from, Tensor entering, Sampler sampler) {
+    kernels.upload(sampler.next(), controls);
+    Tensor hidden = kernels.allocate(entering.rows(), entering.columns());
+    try {
+      kernels.copy(entering, hidden);
+    } catch (RuntimeException | Error e) {
+      hidden.close();
+      throw e;
+    }
+    read(hidden, from);
+    return kernels.download(next.id())[0];
+  }
+
+  private void read(Tensor hidden, int from) {
+    try (Sequence sequence = new Sequence(kernels, schedule, kept, hidden)) {
+      decoder.prefill(sequence, from, schedule, cache, _ -> betweenLayers.run(), logits);
+      kernels.sample(logits, controls, next.id());
+    }
   }
 
   /**
@@ -106,12 +133,45 @@ final class Slot implements AutoCloseable {
    * @param before how many tokens have been run since the prefill
    */
   int step(int before, Sampler sampler) {
+    prepare(before, sampler);
+    if (step == null) {
+      step =
+          owned.add(
+              kernels.record(() -> {
+                decoder.decode(List.of(part()));
+                choose();
+              }));
+    }
+    step.run();
+    return token();
+  }
+
+  /** Says where the token that was chosen last belongs, and how the one after it is chosen. */
+  void prepare(int before, Sampler sampler) {
     next.place(before);
     if (sampler.draws()) {
       kernels.upload(sampler.next(), controls);
     }
-    step.run();
+  }
+
+  /** What a decode step needs to know of this sequence. */
+  Decoder.Step part() {
+    return new Decoder.Step(next, schedule, cache, logits);
+  }
+
+  /** Chooses a token from the logits, on the device. */
+  void choose() {
+    kernels.sample(logits, controls, next.id());
+  }
+
+  /** Waits for the token that was chosen last; -1 if a logit is NaN. */
+  int token() {
     return kernels.download(next.id())[0];
+  }
+
+  /** Keys and values of the prompt and the answer. */
+  KeyValueCache cache() {
+    return cache;
   }
 
   /** The logits that the last token was chosen by. */

@@ -33,6 +33,11 @@ final class Slots implements AutoCloseable {
         return slot;
       }
     }
+    return fresh(shape);
+  }
+
+  /** A slot that is the caller's to close. */
+  Slot fresh(Slot.Shape shape) {
     try {
       return new Slot(kernels, decoder, shape, betweenLayers);
     } catch (DeviceException e) {

@@ -36,6 +36,18 @@ final class VisionTower implements AutoCloseable {
       Weight down,
       Weight downBias) {}
 
+  private static final String[] PREFIXES = {
+    "model.vision_tower.vision_model.",
+    "model.vision_tower.",
+    "vision_tower.",
+    "vision_tower.vision_model."
+  };
+
+  /** Inside the model; in a folder of its own, alone or in a whole CLIP model. */
+  private static final String[] ORIGINAL_PREFIXES = {
+    "model.vision_tower.vision_tower.vision_model.", "", "vision_model."
+  };
+
   private final Kernels kernels;
   private final VisionConfig config;
   private final Heads heads;
@@ -68,11 +80,7 @@ final class VisionTower implements AutoCloseable {
 
     String p =
         store.prefix(
-            "embeddings.class_embedding",
-            "model.vision_tower.vision_model.",
-            "model.vision_tower.",
-            "vision_tower.",
-            "vision_tower.vision_model.");
+            "embeddings.class_embedding", llava.original() == null ? PREFIXES : ORIGINAL_PREFIXES);
     int patch = config.patchSize();
     classEmbedding = store.reshaped(p + "embeddings.class_embedding", 1, hidden, hidden);
     patchEmbedding =

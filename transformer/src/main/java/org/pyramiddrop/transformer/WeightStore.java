@@ -20,6 +20,10 @@ final class WeightStore implements AutoCloseable {
   /** A matrix by its name, with the shape the configuration asks for. */
   record Named(String name, int rows, int columns) {}
 
+  private static final String[] DECODER_PREFIXES = {
+    "model.language_model.", "model.", "language_model.model."
+  };
+
   private final Checkpoint checkpoint;
   private final Kernels kernels;
   private final WeightType type;
@@ -42,7 +46,7 @@ final class WeightStore implements AutoCloseable {
       case FLOAT16 -> DType.FLOAT16;
       case BFLOAT16 -> DType.BFLOAT16;
       case AUTO ->
-          Stream.of("model.language_model.", "language_model.model.")
+          Stream.of(DECODER_PREFIXES)
               .map(prefix -> prefix + "embed_tokens.weight")
               .filter(checkpoint::contains)
               .map(name -> checkpoint.tensor(name).type())
@@ -77,6 +81,11 @@ final class WeightStore implements AutoCloseable {
       }
     }
     return prefixes[prefixes.length - 1];
+  }
+
+  /** The prefix of the decoder's tensors. */
+  String decoderPrefix() {
+    return prefix("embed_tokens.weight", DECODER_PREFIXES);
   }
 
   /** A vector: {@code size} × 1. */

@@ -93,6 +93,15 @@ public record CheckpointShape(
             false,
             Set.of(2));
     return new LlavaConfig(
-        "llava", vision, text, vocabulary - BEHIND_TEXT, List.of(-2), false, "gelu", true, false);
+        "llava",
+        vision,
+        text,
+        vocabulary - BEHIND_TEXT,
+        List.of(-2),
+        false,
+        "gelu",
+        true,
+        false,
+        List.of());
   }
 }

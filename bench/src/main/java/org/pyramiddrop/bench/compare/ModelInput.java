@@ -28,10 +28,18 @@ record ModelInput(List<Integer> ids, Pixels pixels) {
     ids = List.copyOf(ids);
   }
 
-  /** A question about a picture, in the model's own template and through its own preprocessing. */
+  /**
+   * A question about a picture, in the model's own template and through its own preprocessing.
+   *
+   * @throws IllegalArgumentException if the model cuts pictures into tiles
+   */
   static ModelInput of(Path model, Path picture, String question) {
     LlavaConfig config = LlavaConfig.read(model);
-    Pixels pixels = ImageProcessor.read(model, config.vision()).process(Picture.read(picture));
+    if (config.anyResolution()) {
+      throw new IllegalArgumentException(
+          model + " cuts pictures into tiles; compare with a model of one view, as LLaVA-1.5 is");
+    }
+    Pixels pixels = ImageProcessor.read(model, config).process(Picture.read(picture)).getFirst();
     String text =
         ChatTemplate.read(model).render(List.of(new ChatTurn(Role.USER, 1, question)), true);
     try (Tokenizer tokenizer = Tokenizer.open(model)) {

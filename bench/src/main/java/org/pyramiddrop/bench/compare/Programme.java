@@ -77,7 +77,9 @@ final class Programme {
               config.keepsClassToken(),
               config.projectorActivation(),
               config.projectorBias(),
-              config.tieWordEmbeddings());
+              config.tieWordEmbeddings(),
+              config.pinpoints(),
+              config.original());
       RandomCheckpoint.write(folder, lastLayer, DType.BFLOAT16, 1);
     }
     return folder;

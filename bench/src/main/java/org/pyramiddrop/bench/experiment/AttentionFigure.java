@@ -4,7 +4,9 @@ import java.util.Comparator;
 import java.util.List;
 import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.dataset.Sample;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.AttentionMap;
 import org.pyramiddrop.transformer.drawing.AttentionPicture;
 import org.pyramiddrop.transformer.drawing.Overlay;
@@ -47,9 +49,8 @@ final class AttentionFigure implements Experiment {
     Overlay.check(model.llava().config());
     List<AttentionMap> maps = model.llava().attention(model.question(sample), layers);
     int patchSize = subject.shape().vision().patchSize();
-    Picture view = model.llava().view(Picture.read(sample.picture()));
-    int across = view.width() / patchSize;
-    CsvFile csv = new CsvFile("layer", "row", "column", "attention");
+    PictureView view = model.llava().view(Picture.read(sample.picture()));
+    CsvFile csv = new CsvFile("layer", "part", "row", "column", "attention");
     Table table =
         new Table()
             .row(
@@ -57,8 +58,13 @@ final class AttentionFigure implements Experiment {
     for (AttentionMap map : maps) {
       List<Float> attention = map.images().getFirst();
       for (int token = 0; token < attention.size(); token++) {
+        Place place = Place.of(view.layout(), token);
         csv.row(
-            map.layer(), token / across, token % across, Cells.decimal(attention.get(token), 6));
+            map.layer(),
+            place.part(),
+            place.row(),
+            place.column(),
+            Cells.decimal(attention.get(token), 6));
       }
       double sum = attention.stream().mapToDouble(Float::doubleValue).sum();
       table.row(
@@ -73,6 +79,25 @@ final class AttentionFigure implements Experiment {
         "Attention of the prompt's last token: question " + sample.id() + ", " + sample.question(),
         table,
         List.of());
+  }
+
+  /**
+   * What a token stands for.
+   *
+   * @param part {@code whole}, the picture in the vision tower's square; {@code grid}, the finer
+   *     one that tiles make; or {@code newline}, the end of a row of it
+   */
+  record Place(String part, int row, int column) {
+    static Place of(ImageLayout layout, int token) {
+      ImageLayout.Tiles tiles = layout.tiles();
+      if (tiles == null || token < layout.cropTokens()) {
+        return new Place("whole", token / layout.side(), token % layout.side());
+      }
+      int behind = token - layout.cropTokens();
+      int row = behind / (tiles.columns() + 1);
+      int column = behind % (tiles.columns() + 1);
+      return new Place(column == tiles.columns() ? "newline" : "grid", row, column);
+    }
   }
 
   /** The fewest tokens that together get half of what all get. */

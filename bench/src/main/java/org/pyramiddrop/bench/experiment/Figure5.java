@@ -1,13 +1,14 @@
 package org.pyramiddrop.bench.experiment;
 
-import org.pyramiddrop.bench.Progress;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.net.URLEncoder;
 import java.util.List;
+import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.dataset.Sample;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /**
@@ -80,7 +81,7 @@ final class Figure5 implements Experiment {
   }
 
   private void draw(Sample sample, String drawing, Report report) {
-    Picture view = model.llava().view(Picture.read(sample.picture()));
+    PictureView view = model.llava().view(Picture.read(sample.picture()));
     report.image(
         drawing,
         Overlay.draw(

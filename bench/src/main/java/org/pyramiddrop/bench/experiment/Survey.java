@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.experiment;
 
-import org.pyramiddrop.bench.Progress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -8,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.dataset.Dataset;
 import org.pyramiddrop.bench.dataset.Sample;
 

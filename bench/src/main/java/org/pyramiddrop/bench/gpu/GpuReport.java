@@ -1,11 +1,11 @@
 package org.pyramiddrop.bench.gpu;
 
-import org.pyramiddrop.bench.Document;
-import org.pyramiddrop.bench.Document.Section;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.Document.Section;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.Table;
 

@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.pruning;
 
-import org.pyramiddrop.bench.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -13,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;

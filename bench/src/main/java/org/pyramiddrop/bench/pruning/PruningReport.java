@@ -1,11 +1,11 @@
 package org.pyramiddrop.bench.pruning;
 
-import org.pyramiddrop.bench.Document;
-import org.pyramiddrop.bench.Document.Section;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.Document.Section;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.Table;
@@ -21,7 +21,6 @@ final class PruningReport {
   private final List<PlanResult> results;
   private final List<PlanShares> shares;
   private final List<Section> sections;
-
 
   /**
    * Arranges results.
@@ -77,10 +76,11 @@ final class PruningReport {
     return new Section(
         "prefill",
         table,
-        List.of("from token ids and image embeddings to the first token; the paper counts multiply-adds of"
-            + " image tokens, GFLOP is the honest count; paid: times as fast by FLOPs ratio, 1 is"
-            + " all of the saved work; the last column is a count alone, for a decoder as deep as a 7B"
-            + " model's, of whose layers a smaller part ends a stage"));
+        List.of(
+            "from token ids and image embeddings to the first token; the paper counts multiply-adds of"
+                + " image tokens, GFLOP is the honest count; paid: times as fast by FLOPs ratio, 1 is"
+                + " all of the saved work; the last column is a count alone, for a decoder as deep as a 7B"
+                + " model's, of whose layers a smaller part ends a stage"));
   }
 
   private Section decode() {
@@ -99,8 +99,9 @@ final class PruningReport {
     return new Section(
         "decode, a token",
         table,
-        List.of("each run's mean over its steps, which read every weight under all plans; keys and values"
-            + " as allocated, room for the answer included"));
+        List.of(
+            "each run's mean over its steps, which read every weight under all plans; keys and values"
+                + " as allocated, room for the answer included"));
   }
 
   private Section answer(int newTokens) {
@@ -130,8 +131,9 @@ final class PruningReport {
     return new Section(
         "end to end, " + newTokens + " new tokens",
         table,
-        List.of("one clock over the prefill and %d decode step%s"
-            .formatted(newTokens - 1, newTokens == 2 ? "" : "s")));
+        List.of(
+            "one clock over the prefill and %d decode step%s"
+                .formatted(newTokens - 1, newTokens == 2 ? "" : "s")));
   }
 
   private Section parts() {
@@ -149,8 +151,9 @@ final class PruningReport {
     return new Section(
         "what the prefill spends its time on",
         table,
-        List.of("medians of each round's shares in %, timed call by call in rounds of their own; ranking is"
-            + " the last token's query and its scores, gather the rows that stay"));
+        List.of(
+            "medians of each round's shares in %, timed call by call in rounds of their own; ranking is"
+                + " the last token's query and its scores, gather the rows that stay"));
   }
 
   /** As text. */

@@ -2,12 +2,13 @@ package org.pyramiddrop.transformer.drawing;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.AttentionMap;
 
 /**
  * The paper's figure 1, right: a picture, and behind it once for every layer with each patch as
  * bright as the attention it gets, from black over red and yellow to white for the layer's highest.
+ * A model that takes tiles has a finer grid below, and right of it a thin column of newlines.
  */
 public final class AttentionPicture {
   /** How much of a pixel is heat, in 256ths; the rest is the picture in grey. */
@@ -18,32 +19,35 @@ public final class AttentionPicture {
   /**
    * Draws one image.
    *
-   * @param view the image as the vision tower takes it
+   * @param view what the model sees of it
    * @param maps one for each layer
    * @param image which of the question's images it is
    * @param patchSize pixels of a patch's side
-   * @throws IllegalArgumentException if a map hasn't one number a patch
+   * @throws IllegalArgumentException if a map hasn't one number a token
    */
   public static BufferedImage draw(
-      Picture view, List<AttentionMap> maps, int image, int patchSize) {
-    Canvas canvas = new Canvas(view, 1 + maps.size(), 1, patchSize);
-    canvas.panel(0, 0, view, "", (patch, colour) -> colour);
+      PictureView view, List<AttentionMap> maps, int image, int patchSize) {
+    Panels panels = new Panels(view, patchSize);
+    int step = panels.width() + Canvas.GAP;
+    Canvas canvas = new Canvas(Canvas.GAP + (1 + maps.size()) * step, Canvas.GAP + panels.height());
+    panels.draw(canvas, Canvas.GAP, Canvas.GAP, "", "", (token, colour) -> colour);
     for (int i = 0; i < maps.size(); i++) {
       AttentionMap map = maps.get(i);
       List<Float> attention = map.images().get(image);
-      if (attention.size() != canvas.patches()) {
+      if (attention.size() != view.layout().tokens()) {
         throw new IllegalArgumentException(
-            "attention to %d tokens can't be drawn over %d patches"
-                .formatted(attention.size(), canvas.patches()));
+            "attention to %d tokens can't be drawn over a picture of %d"
+                .formatted(attention.size(), view.layout().tokens()));
       }
       float most = attention.stream().max(Float::compare).orElseThrow();
-      canvas.panel(
-          i + 1,
-          0,
-          view,
+      panels.draw(
+          canvas,
+          Canvas.GAP + (i + 1) * step,
+          Canvas.GAP,
           "layer " + map.layer(),
-          (patch, colour) ->
-              mixed(patch < 0 || most == 0 ? 0 : attention.get(patch) / most, colour));
+          "grid and newlines",
+          (token, colour) ->
+              mixed(token < 0 || most == 0 ? 0 : attention.get(token) / most, colour));
     }
     return canvas.image();
   }

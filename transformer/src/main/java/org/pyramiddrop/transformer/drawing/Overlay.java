@@ -3,60 +3,85 @@ package org.pyramiddrop.transformer.drawing;
 import java.awt.image.BufferedImage;
 import java.util.BitSet;
 import java.util.List;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.Stage;
 
 /**
  * The paper's figure 5: the picture as the model saw it, once for every stage, with the patches
- * that have been dropped turned to dim grey. One row an image.
+ * that have been dropped turned to dim grey. One row an image; of a model that takes tiles, the
+ * finer grid stands below the whole picture, and right of it a thin column of its rows' newlines.
  */
 public final class Overlay {
   private Overlay() {}
 
   /**
-   * Refuses a model whose image tokens aren't the patches of one view.
+   * Refuses a model with an image token that stands for no place of a picture.
    *
-   * @throws IllegalArgumentException naming what the model has instead
+   * @throws IllegalArgumentException naming it
    */
   public static void check(LlavaConfig config) {
-    if (!config.modelType().equals("llava") || config.keepsClassToken()) {
+    if (config.keepsClassToken()) {
       throw new IllegalArgumentException(
-          "an overlay needs a model with one image token a patch; this one is "
-              + config.modelType()
-              + (config.keepsClassToken() ? " with a class token" : ""));
+          "an overlay needs a place for every image token; this model has a class token too");
     }
   }
 
   /**
    * Draws every stage of every image.
    *
-   * @param views each image as the vision tower takes it, all of one size
+   * @param views what the model sees of each image
    * @param layers the decoder's number of layers
    * @param patchSize pixels of a patch's side
    */
   public static BufferedImage draw(
-      List<Picture> views, List<Stage> stages, int layers, int patchSize) {
-    Canvas canvas = new Canvas(views.getFirst(), stages.size(), views.size(), patchSize);
-    for (int row = 0; row < views.size(); row++) {
+      List<PictureView> views, List<Stage> stages, int layers, int patchSize) {
+    List<Panels> rows = views.stream().map(view -> new Panels(view, patchSize)).toList();
+    int width = rows.stream().mapToInt(Panels::width).max().orElseThrow() + Canvas.GAP;
+    int height = rows.stream().mapToInt(Panels::height).sum();
+    Canvas canvas = new Canvas(Canvas.GAP + stages.size() * width, Canvas.GAP + height);
+    int top = Canvas.GAP;
+    for (int row = 0; row < rows.size(); row++) {
+      Panels panels = rows.get(row);
       for (int stage = 0; stage < stages.size(); stage++) {
-        List<Integer> kept = stages.get(stage).kept().get(row);
         BitSet stays = new BitSet();
-        kept.forEach(stays::set);
-        String range = Stage.layers(stages, stage, layers);
-        String caption =
-            "%s %s: %d of %d"
-                .formatted(
-                    range.contains("-") ? "layers" : "layer", range, kept.size(), canvas.patches());
-        canvas.panel(
-            stage,
-            row,
-            views.get(row),
-            caption,
-            (patch, colour) -> patch >= 0 && stays.get(patch) ? colour : dimmed(colour));
+        stages.get(stage).kept().get(row).forEach(stays::set);
+        panels.draw(
+            canvas,
+            Canvas.GAP + stage * width,
+            top,
+            caption(Stage.layers(stages, stage, layers), panels.layout(), stays),
+            gridCaption(panels.layout(), stays),
+            (token, colour) -> token >= 0 && stays.get(token) ? colour : dimmed(colour));
       }
+      top += panels.height();
     }
     return canvas.image();
+  }
+
+  private static String caption(String range, ImageLayout layout, BitSet stays) {
+    int patches = layout.side() * layout.side();
+    return "%s %s: %d of %d"
+        .formatted(
+            range.contains("-") ? "layers" : "layer",
+            range,
+            stays.get(0, patches).cardinality(),
+            patches);
+  }
+
+  private static String gridCaption(ImageLayout layout, BitSet stays) {
+    ImageLayout.Tiles tiles = layout.tiles();
+    if (tiles == null) {
+      return "";
+    }
+    int newlines = 0;
+    for (int row = 0; row < tiles.rows(); row++) {
+      newlines += stays.get(layout.grid(row, tiles.columns())) ? 1 : 0;
+    }
+    int kept = stays.get(layout.cropTokens(), layout.tokens()).cardinality();
+    return "grid: %d of %d\nnewlines: %d of %d"
+        .formatted(kept - newlines, tiles.rows() * tiles.columns(), newlines, tiles.rows());
   }
 
   /** Grey between 64 and 127, which neither a white nor a black patch that stayed can have. */

@@ -28,12 +28,17 @@ final class TinyFont {
           Map.entry('-', new int[] {0, 0, 0, 31, 0, 0, 0}),
           Map.entry(':', new int[] {0, 12, 12, 0, 12, 12, 0}),
           Map.entry('a', new int[] {0, 0, 14, 1, 15, 17, 15}),
+          Map.entry('d', new int[] {1, 1, 13, 19, 17, 19, 13}),
           Map.entry('e', new int[] {0, 0, 14, 17, 31, 16, 14}),
           Map.entry('f', new int[] {6, 9, 8, 28, 8, 8, 8}),
+          Map.entry('g', new int[] {0, 0, 15, 17, 15, 1, 14}),
+          Map.entry('i', new int[] {4, 0, 12, 4, 4, 4, 14}),
           Map.entry('l', new int[] {12, 4, 4, 4, 4, 4, 14}),
+          Map.entry('n', new int[] {0, 0, 22, 25, 17, 17, 17}),
           Map.entry('o', new int[] {0, 0, 14, 17, 17, 17, 14}),
           Map.entry('r', new int[] {0, 0, 22, 25, 16, 16, 16}),
           Map.entry('s', new int[] {0, 0, 14, 16, 14, 1, 30}),
+          Map.entry('w', new int[] {0, 0, 17, 17, 21, 21, 10}),
           Map.entry('y', new int[] {0, 0, 17, 17, 15, 1, 14}));
 
   private TinyFont() {}

@@ -83,6 +83,17 @@ public final class FlopCounter {
    * Ranking#NEXT_STAGE} keys that the layer after it projects for this alone.
    */
   public double prefill(PromptShape prompt) {
+    return followUp(prompt, 0, 0);
+  }
+
+  /**
+   * FLOPs of {@link #prefill} where the first layers are spared the prompt's first tokens, whose
+   * keys and values they still have.
+   *
+   * @param reused how many tokens that is
+   * @param layers the layers that are spared them, none of which ranks or follows a drop
+   */
+  public double followUp(PromptShape prompt, int reused, int layers) {
     int[] counts = imageCounts(prompt.images());
     boolean stageEnd = schedule.ranking() == Ranking.STAGE_END;
     double sum = 0;
@@ -94,6 +105,13 @@ public final class FlopCounter {
       double outputs = tokens;
       double attended = tokens * (tokens + 1) / 2;
       double scored = 0;
+      if (layer < layers) {
+        queries -= reused;
+        keys -= reused;
+        outputs -= reused;
+        attended -= (double) reused * (reused + 1) / 2;
+        tokens -= reused;
+      }
       if (stageEnd && endsBeforeDrop(layer, stage) && counts[stage + 1] < counts[stage]) {
         outputs = prompt.textTokens() + counts[stage + 1];
         queries = outputs + 1;

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.awt.image.BufferedImage;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.AttentionMap;
 
 class AttentionPictureTest {
@@ -14,8 +16,8 @@ class AttentionPictureTest {
   private static final int SCALE = 12;
 
   /** 28 pixels hold four patches; black, so that what is drawn is heat alone. */
-  private final Picture view =
-      Picture.of(new BufferedImage(2 * PATCH, 2 * PATCH, BufferedImage.TYPE_INT_RGB));
+  private final PictureView view =
+      new PictureView(black(2 * PATCH, 2 * PATCH), null, new ImageLayout(2, false, null));
 
   @Test
   void drawsEachPatchAsBrightAsItsAttention() {
@@ -38,7 +40,11 @@ class AttentionPictureTest {
     List<AttentionMap> maps = List.of(new AttentionMap(1, List.of(List.of(0.5f, 0.5f, 0f))));
     assertThatThrownBy(() -> AttentionPicture.draw(view, maps, 0, PATCH))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("attention to 3 tokens can't be drawn over 4 patches");
+        .hasMessage("attention to 3 tokens can't be drawn over a picture of 4");
+  }
+
+  private static Picture black(int width, int height) {
+    return Picture.of(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB));
   }
 
   /** The colour in the middle of a patch. */

@@ -6,7 +6,9 @@ import java.awt.image.BufferedImage;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.Stage;
 
 class OverlayTest {
@@ -17,7 +19,7 @@ class OverlayTest {
   private static final int SCALE = 12;
   private static final int PANEL = SIDE * SCALE;
 
-  private final List<Picture> views = List.of(noise(1), noise(2));
+  private final List<PictureView> views = List.of(view(1), view(2));
   private final List<Stage> stages =
       List.of(
           new Stage(0, 8, List.of(List.of(0, 1, 2, 3), List.of(0, 1, 2, 3))),
@@ -40,7 +42,7 @@ class OverlayTest {
             int row = y / SCALE / PATCH;
             int column = x / SCALE / PATCH;
             boolean stays = row < 2 && column < 2 && kept.contains(2 * row + column);
-            int colour = views.get(image).rgb(x / SCALE, y / SCALE);
+            int colour = views.get(image).whole().rgb(x / SCALE, y / SCALE);
             int expected = stays ? colour : Overlay.dimmed(colour);
             if (x % (SCALE * PATCH) == 0 || y % (SCALE * PATCH) == 0) {
               expected = Canvas.grid(expected);
@@ -75,32 +77,16 @@ class OverlayTest {
 
   private static String caption(BufferedImage drawn, int stage, int image) {
     int left = Canvas.GAP + stage * (PANEL + Canvas.GAP);
-    int top = Canvas.GAP + image * (PANEL + Canvas.CAPTION) + PANEL + 8;
-    StringBuilder ink = new StringBuilder();
-    for (int y = 0; y < TinyFont.HEIGHT; y++) {
-      for (int x = 0; x < PANEL / 2; x++) {
-        ink.append((drawn.getRGB(left + 2 * x, top + 2 * y) & 0xFFFFFF) == 0 ? '#' : ' ');
-      }
-      ink.append('\n');
-    }
-    return ink.toString();
+    int top = Canvas.GAP + image * (PANEL + Canvas.CAPTION);
+    return Ink.below(drawn, left, top + PANEL, 30);
   }
 
   private static String ink(String text) {
-    StringBuilder ink = new StringBuilder();
-    for (int y = 0; y < TinyFont.HEIGHT; y++) {
-      for (int x = 0; x < PANEL / 2; x++) {
-        int letter = x / (TinyFont.WIDTH + 1);
-        int column = x % (TinyFont.WIDTH + 1);
-        boolean inked =
-            letter < text.length()
-                && column < TinyFont.WIDTH
-                && TinyFont.inked(text.charAt(letter), column, y);
-        ink.append(inked ? '#' : ' ');
-      }
-      ink.append('\n');
-    }
-    return ink.toString();
+    return Ink.of(text, 30);
+  }
+
+  private static PictureView view(long seed) {
+    return new PictureView(noise(seed), null, new ImageLayout(2, false, null));
   }
 
   private static Picture noise(long seed) {

@@ -67,9 +67,11 @@ class FlopCounterTest {
             "llama", 4096, 11008, 32, 32, 8, 128, 32064, 4096, 1e-5f, 1e4, "silu", false, false,
             false, Set.of(2));
     LlavaConfig plain =
-        new LlavaConfig("llava", vision, text, 32000, List.of(-2), false, "gelu", true, false);
+        new LlavaConfig(
+            "llava", vision, text, 32000, List.of(-2), false, "gelu", true, false, List.of());
     LlavaConfig several =
-        new LlavaConfig("llava", vision, text, 32000, List.of(3, -2, 7), true, "gelu", true, false);
+        new LlavaConfig(
+            "llava", vision, text, 32000, List.of(3, -2, 7), true, "gelu", true, false, List.of());
 
     assertThat(ModelShape.of(plain))
         .isEqualTo(

@@ -1,0 +1,80 @@
+package org.pyramiddrop.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.transformer.Question;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * A line of what {@code batch} reads: {@code {"prompt": TEXT, "images": [FILE, …]}}, or with {@code
+ * rawPrompt} instead of {@code prompt}; {@code images} may be left out.
+ */
+record BatchLine(String prompt, boolean raw, List<Path> images) {
+  private static final Set<String> KEYS = Set.of("prompt", "rawPrompt", "images");
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  /** Keeps its own copy of the images. */
+  BatchLine {
+    images = List.copyOf(images);
+  }
+
+  /**
+   * Reads a line.
+   *
+   * @throws BadUse if it isn't such an object
+   */
+  static BatchLine parse(String line) {
+    JsonNode root;
+    try {
+      root = MAPPER.readTree(line);
+    } catch (JacksonException e) {
+      throw new BadUse("not a JSON object: " + e.getOriginalMessage());
+    }
+    if (!root.isObject()) {
+      throw new BadUse("not a JSON object: " + line);
+    }
+    for (String key : root.propertyNames()) {
+      if (!KEYS.contains(key)) {
+        throw new BadUse("unknown key \"" + key + "\"; known are prompt, rawPrompt and images");
+      }
+    }
+    if (root.has("prompt") == root.has("rawPrompt")) {
+      throw new BadUse("a question needs either \"prompt\" or \"rawPrompt\"");
+    }
+    boolean raw = root.has("rawPrompt");
+    String prompt = text(root.get(raw ? "rawPrompt" : "prompt"), raw ? "rawPrompt" : "prompt");
+    JsonNode images = root.path("images");
+    if (!images.isMissingNode() && !images.isArray()) {
+      throw new BadUse("\"images\" must be a list of file names");
+    }
+    List<Path> files = images.valueStream().map(image -> Path.of(text(image, "images"))).toList();
+    return new BatchLine(prompt, raw, files);
+  }
+
+  private static String text(JsonNode value, String key) {
+    if (!value.isString()) {
+      throw new BadUse(
+          "\"" + key + "\" must be " + (key.equals("images") ? "a list of file names" : "text"));
+    }
+    return value.stringValue();
+  }
+
+  /**
+   * The question, its pictures read.
+   *
+   * @throws org.pyramiddrop.loader.PictureException if one can't be
+   */
+  Question question() {
+    return new Question(prompt, images.stream().map(Picture::read).toList(), raw);
+  }
+}

@@ -1,0 +1,47 @@
+package org.pyramiddrop.cli;
+
+import java.util.stream.Collectors;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.PictureException;
+import picocli.CommandLine.ParameterException;
+
+/** What a command says of an error, and the exit code that it ends with. */
+final class Failure {
+  static final int FAILED = 1;
+  static final int BAD_USE = 2;
+  static final String VERBOSE = "--verbose";
+
+  private Failure() {}
+
+  static int code(Throwable error) {
+    return switch (error) {
+      case ParameterException _ -> BAD_USE;
+      case BadUse _ -> BAD_USE;
+      case IllegalArgumentException _ -> BAD_USE;
+      case PictureException _ -> BAD_USE;
+      case DeviceException _ -> BAD_USE;
+      default -> FAILED;
+    };
+  }
+
+  /** One line. */
+  static String message(Throwable error) {
+    return words(error).lines().map(String::strip).collect(Collectors.joining(" "));
+  }
+
+  private static String words(Throwable error) {
+    String message = error.getMessage();
+    boolean told =
+        code(error) == BAD_USE
+            || error instanceof CheckpointException
+            || error instanceof RunFailed;
+    if (told && message != null) {
+      return message;
+    }
+    if (error instanceof OutOfMemoryError) {
+      return "not enough memory (" + message + "); give Java more, or ask for less";
+    }
+    return "unexpected " + error + "; " + VERBOSE + " shows where";
+  }
+}

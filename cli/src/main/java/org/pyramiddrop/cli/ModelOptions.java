@@ -1,0 +1,68 @@
+package org.pyramiddrop.cli;
+
+import java.nio.file.Path;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.Llava;
+import org.pyramiddrop.transformer.LoadOptions;
+import org.pyramiddrop.transformer.WeightType;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The flags that say which model runs, and on what. */
+final class ModelOptions {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "The folder of a Hugging Face checkpoint.")
+  private Path model = Path.of("");
+
+  @Mixin private VisionTowerOption visionTower = new VisionTowerOption();
+
+  @Option(
+      names = "--backend",
+      paramLabel = "auto|cpu|cuda",
+      converter = Choice.OfBackend.class,
+      description = "What runs the model; auto takes the fastest there is.")
+  private Backend backend = Backend.AUTO;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "auto|float32|bfloat16|float16",
+      converter = Choice.OfWeightType.class,
+      description = "The type of the weights; auto leaves them as they are in the checkpoint.")
+  private WeightType dtype = WeightType.AUTO;
+
+  /**
+   * Reads the model's configuration.
+   *
+   * @throws BadUse if the folder is none with a model
+   */
+  LlavaConfig config() {
+    return ModelFolder.config(model, visionTower.folder());
+  }
+
+  /**
+   * Refuses a backend that isn't there.
+   *
+   * @throws BadUse saying why not
+   */
+  void checkBackend() {
+    String name = Choice.spelling(backend);
+    for (DeviceStatus device : Devices.all()) {
+      if (device.name().equals(name) && !device.available()) {
+        throw new BadUse("--backend " + name + " can't be used: " + device.detail());
+      }
+    }
+  }
+
+  /** Loads the model. */
+  Llava load() {
+    LoadOptions options = LoadOptions.defaults().withBackend(backend).withDtype(dtype);
+    Path tower = visionTower.folder();
+    return Llava.load(model, tower == null ? options : options.withVisionTower(tower));
+  }
+}

@@ -1,0 +1,192 @@
+package org.pyramiddrop.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Role;
+import org.pyramiddrop.transformer.pruning.Positions;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Ranking;
+
+/** Follow-up questions against fresh runs of the whole conversation. */
+final class ConversationTest {
+  private static final Options SIX = Options.defaults().withMaxTokens(6).withTopLogits(20);
+
+  private static List<PruningPlan> plans() {
+    PruningPlan pyramid = PruningPlan.pyramid(3, 0.5);
+    return List.of(
+        pyramid,
+        pyramid.withPositions(Positions.KEEP),
+        pyramid.withRanking(Ranking.NEXT_STAGE),
+        PruningPlan.fastV(1, 0.5),
+        PruningPlan.released(2, 0.4),
+        PruningPlan.none());
+  }
+
+  static Stream<Arguments> cases() {
+    return Stream.of("mha-float32", "gqa-bfloat16-sharded")
+        .flatMap(name -> plans().stream().map(plan -> Arguments.of(name, plan)));
+  }
+
+  private static Question words(Fixture fixture, String prompt, List<Picture> pictures) {
+    return Question.of(fixture.json().get("prompts").get(prompt).get("words").asString(), pictures);
+  }
+
+  /** The conversation so far as one raw prompt. */
+  private static Question fresh(Fixture fixture, List<ChatTurn> turns, List<Picture> pictures) {
+    return new Question(ChatTemplate.read(fixture.folder()).render(turns, true), pictures, true);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void everyReplyIsThatOfAFreshRun(String name, PruningPlan plan) {
+    Options options = SIX.withPruning(plan);
+    try (Fixture fixture = new Fixture(name);
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(options)) {
+      Picture wide = Picture.read(fixture.picture("wide"));
+      Picture upright = Picture.read(fixture.picture("upright"));
+      List<Question> questions =
+          List.of(
+              words(fixture, "oneImage", List.of(wide)),
+              words(fixture, "textOnly", List.of()),
+              words(fixture, "oneImage", List.of(upright)),
+              words(fixture, "twoImages", List.of()));
+      List<ChatTurn> turns = new ArrayList<>();
+      List<Picture> shown = new ArrayList<>();
+      int before = 0;
+      for (Question question : questions) {
+        turns.add(new ChatTurn(Role.USER, question.pictures().size(), question.prompt()));
+        shown.addAll(question.pictures());
+        Answer expected = model.ask(fresh(fixture, turns, shown), options);
+        Reply reply = conversation.ask(question);
+        Answer actual = reply.answer();
+        assertThat(actual.tokenIds()).isEqualTo(expected.tokenIds());
+        assertThat(actual.stages()).isEqualTo(expected.stages());
+        for (int i = 0; i < 20; i++) {
+          assertThat(actual.logits().get(i).id()).isEqualTo(expected.logits().get(i).id());
+          assertThat(actual.logits().get(i).value())
+              .isCloseTo(expected.logits().get(i).value(), within(1e-5f));
+        }
+        if (before == 0) {
+          assertThat(reply.reusedTokens()).isZero();
+          assertThat(reply.saved()).isZero();
+        } else if (reply.reusedLayers() > 0) {
+          // All of the last prompt but, at most, what its template ends with.
+          assertThat(reply.reusedTokens()).isBetween(before - 4, before);
+          assertThat(reply.saved()).isBetween(0.0, 1.0).isNotZero();
+        }
+        before = actual.promptTokens();
+        turns.add(new ChatTurn(Role.ASSISTANT, 0, actual.text()));
+      }
+    }
+  }
+
+  @Test
+  void aQuestionThatFailsIsAsIfItHadNotBeenAsked() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(SIX);
+        Conversation untroubled = model.converse(SIX)) {
+      Question first = words(fixture, "oneImage", List.of(Picture.read(fixture.picture("wide"))));
+      Question second = words(fixture, "textOnly", List.of());
+      conversation.ask(first);
+      untroubled.ask(first);
+      assertThatThrownBy(() -> conversation.ask(Question.of("an <image> here")))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> conversation.ask(Question.raw("raw")))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("raw");
+      assertThatThrownBy(() ->
+              conversation.ask(
+                  second,
+                  (id, text) -> {
+                    throw new IllegalStateException("a listener's own");
+                  }))
+          .hasMessage("a listener's own");
+      Reply reply = conversation.ask(second);
+      assertThat(reply.answer().tokenIds()).isEqualTo(untroubled.ask(second).answer().tokenIds());
+      assertThat(reply.reusedTokens()).isPositive();
+    }
+  }
+
+  @Test
+  void closingItInTheMiddleOfAnAnswerEndsNothingButItself() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation untroubled = model.converse(SIX)) {
+      Question first = words(fixture, "oneImage", List.of(Picture.read(fixture.picture("wide"))));
+      Question second = words(fixture, "textOnly", List.of());
+      Conversation conversation = model.converse(SIX);
+      conversation.ask(first);
+      untroubled.ask(first);
+      Reply reply =
+          conversation.ask(
+              second,
+              (id, text) -> {
+                conversation.close();
+                return true;
+              });
+      assertThat(reply.answer().tokenIds()).isEqualTo(untroubled.ask(second).answer().tokenIds());
+      assertThatThrownBy(() -> conversation.ask(second)).hasMessage("the conversation is closed");
+    }
+  }
+
+  @Test
+  void refusesAQuestionWhileItAnswersAnother() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(SIX)) {
+      Question question = words(fixture, "textOnly", List.of());
+      assertThatThrownBy(() ->
+              conversation.ask(
+                  question,
+                  (id, text) -> {
+                    conversation.ask(question);
+                    return true;
+                  }))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the conversation is answering another question");
+      assertThat(conversation.ask(question).answer().tokenIds()).hasSize(6);
+    }
+  }
+
+  @Test
+  void endsWithItsModel() {
+    try (Fixture fixture = new Fixture("mha-float32")) {
+      Llava model = Llava.load(fixture.folder(), TestDevice.options());
+      Conversation conversation = model.converse(SIX);
+      conversation.ask(words(fixture, "textOnly", List.of()));
+      model.close();
+      conversation.close();
+      assertThatThrownBy(() -> conversation.ask(words(fixture, "textOnly", List.of())))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the model is closed");
+    }
+  }
+
+  @Test
+  void refusesQuestionsOnceItIsClosed() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
+      Conversation conversation = model.converse(SIX);
+      conversation.ask(words(fixture, "textOnly", List.of()));
+      conversation.close();
+      conversation.close();
+      assertThatThrownBy(() -> conversation.ask(words(fixture, "textOnly", List.of())))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the conversation is closed");
+    }
+  }
+}

@@ -1,0 +1,185 @@
+package org.pyramiddrop.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.ImageProcessor;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+import tools.jackson.databind.JsonNode;
+
+/** A fixture loaded in parts; {@code plainOrder} as in {@link Decoder}. */
+final class FixtureParts implements AutoCloseable {
+  final Fixture fixture;
+  final LlavaConfig config;
+  final ImageProcessor processor;
+  final Kernels kernels = TestDevice.open(DType.FLOAT32);
+  final Decoder decoder;
+  private final Checkpoint checkpoint;
+  private final WeightStore store;
+  private final VisionTower tower;
+  private final ImageEncoder encoder;
+
+  FixtureParts(String name, boolean plainOrder) {
+    fixture = new Fixture(name);
+    config = LlavaConfig.read(fixture.folder());
+    processor = ImageProcessor.read(fixture.folder(), config);
+    checkpoint = Checkpoint.open(fixture.folder());
+    store = new WeightStore(checkpoint, kernels, WeightType.AUTO);
+    tower = new VisionTower(kernels, config, store);
+    encoder = new ImageEncoder(kernels, config, store);
+    decoder = new Decoder(kernels, config, store, plainOrder);
+  }
+
+  /** What the vision tower is given, by the reference, so that image decoding is not tested. */
+  List<Pixels> pixels(String picture) {
+    int side = config.vision().imageSize();
+    float[] values = fixture.floats("pixels", picture);
+    int size = 3 * side * side;
+    assertThat(values.length % size).isZero();
+    return IntStream.range(0, values.length / size)
+        .mapToObj(i -> Arrays.copyOfRange(values, i * size, (i + 1) * size))
+        .map(crop -> new Pixels(3, side, side, crop))
+        .toList();
+  }
+
+  /** What the projector is given of each crop, one below the other. */
+  float[] features(String picture) {
+    List<Pixels> crops = pixels(picture);
+    try (Tensor features = kernels.allocate(crops.size() * tower.tokens(), tower.columns());
+        Tensor patches = tower.allocatePatches()) {
+      for (int i = 0; i < crops.size(); i++) {
+        kernels.upload(tower.patches(crops.get(i)), patches);
+        tower.encode(patches, features.rows(i * tower.tokens(), tower.tokens()));
+      }
+      return kernels.download(features);
+    }
+  }
+
+  ImageLayout layout(String picture) {
+    return processor.layout(Picture.read(fixture.picture(picture)));
+  }
+
+  /** What stands for a picture in the prompt; the caller closes it. */
+  Tensor embeddings(String picture) {
+    Tensor embeddings = kernels.allocate(layout(picture).tokens(), decoder.hiddenSize());
+    encode(picture, () -> {}, embeddings);
+    return embeddings;
+  }
+
+  /** Writes what stands for a picture; see {@link ImageEncoder#encode}. */
+  void encode(String picture, Runnable between, Tensor out) {
+    encoder.encode(pixels(picture), layout(picture), between, out);
+  }
+
+  Prompt prompt(String name) {
+    int[] expanded = ints(name + ".inputIds");
+    List<Prompt.Span> images = new ArrayList<>();
+    for (JsonNode span : fixture.json().get("prompts").get(name).get("imageSpans")) {
+      images.add(new Prompt.Span(span.get("start").asInt(), span.get("length").asInt()));
+    }
+    return new Prompt(expanded, images);
+  }
+
+  int[] ints(String tensor) {
+    return fixture.ints(tensor).stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /** Embeddings of a prompt's images, from the reference's pixels; the caller closes them. */
+  List<Tensor> images(String prompt) {
+    List<Tensor> images = new ArrayList<>();
+    for (JsonNode picture : fixture.json().get("prompts").get(prompt).get("pictures")) {
+      images.add(embeddings(picture.asString()));
+    }
+    return images;
+  }
+
+  /** The embedded prompt, from the reference's pixels. */
+  Tensor merged(String prompt) {
+    List<Tensor> images = images(prompt);
+    Prompt expanded = prompt(prompt);
+    assertThat(images).hasSize(expanded.images().size());
+    try (Indices ids = kernels.indices(expanded.ids())) {
+      return decoder.merge(ids, expanded.images(), images);
+    } finally {
+      images.forEach(Tensor::close);
+    }
+  }
+
+  /** A prompt on its way through the layers. */
+  Run run(String prompt, PruningPlan plan, int further) {
+    return new Run(this, prompt, plan.schedule(config.text().layers()), further);
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+    encoder.close();
+    tower.close();
+    store.close();
+    kernels.close();
+    checkpoint.close();
+    fixture.close();
+  }
+
+  /** What one prompt needs, its operations started one by one. */
+  static final class Run implements AutoCloseable {
+    final FixtureParts parts;
+    final Schedule schedule;
+    final KeptRows kept;
+    private final KeyValueCache cache;
+    private final Sequence sequence;
+    private final NextToken next;
+    private final Tensor logits;
+
+    Run(FixtureParts parts, String promptName, Schedule schedule, int further) {
+      this.parts = parts;
+      this.schedule = schedule;
+      Prompt prompt = parts.prompt(promptName);
+      kept = new KeptRows(parts.kernels, schedule, prompt);
+      cache = parts.decoder.cache(prompt, schedule, further);
+      sequence = new Sequence(parts.kernels, schedule, kept, parts.merged(promptName));
+      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
+      next = new NextToken(parts.kernels, schedule, lengths);
+      logits = parts.kernels.allocate(DType.FLOAT32, 1, parts.decoder.vocabulary());
+    }
+
+    float[] hidden() {
+      return parts.kernels.download(sequence.hidden());
+    }
+
+    float[] prefill(IntConsumer progress) {
+      parts.decoder.prefill(sequence, 0, schedule, cache, progress, logits);
+      return parts.kernels.download(logits);
+    }
+
+    float[] decode(int token, int before) {
+      parts.kernels.upload(new int[] {token}, next.id());
+      next.place(before);
+      parts.decoder.decode(List.of(new Decoder.Step(next, schedule, cache, logits)));
+      return parts.kernels.download(logits);
+    }
+
+    @Override
+    public void close() {
+      sequence.close();
+      kept.close();
+      cache.close();
+      next.close();
+      logits.close();
+    }
+  }
+}

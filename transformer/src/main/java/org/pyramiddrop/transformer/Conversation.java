@@ -1,0 +1,290 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Role;
+import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * Questions and answers about the same pictures, each question with all that was said before it.
+ *
+ * <p>The layers before the first drop have seen every token, so what they made of a prompt holds
+ * for each prompt that begins the same: their keys and values, and the hidden states that enter the
+ * first layer which ranks, are used again. Which image tokens stay depends on the question, so all
+ * layers from there on are run anew for each. Every answer is the one a fresh run of the whole
+ * conversation gives, up to rounding.
+ *
+ * <p>Between questions it holds the caches of the last answer, and while it answers those of both.
+ * One thread at a time may ask.
+ */
+public final class Conversation implements AutoCloseable {
+  private final Model model;
+  private final Options options;
+  private final Schedule schedule;
+
+  /** Layers that no drop's choice reaches. */
+  private final int shared;
+
+  private List<ChatTurn> said = List.of();
+  private List<Picture> pictures = List.of();
+  private @Nullable Kept kept;
+
+  /** These two are looked at and changed in the device's turns only. */
+  private boolean asking;
+
+  private boolean closed;
+
+  /** What the first layers made of a prompt. */
+  private record Kept(Prompt prompt, int pictures, Slot slot, Tensor entering)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      Resources both = new Resources();
+      both.add(slot);
+      both.add(entering);
+      both.close();
+    }
+  }
+
+  Conversation(Model model, Options options) {
+    this.model = model;
+    this.options = options;
+    schedule = options.pruning().schedule(model.config().text().layers());
+    shared = model.decoder().independentLayers(schedule);
+  }
+
+  /** Asks the next question. */
+  public Reply ask(Question question) {
+    return ask(question, (id, text) -> true);
+  }
+
+  /**
+   * Asks the next question and tells each token of the answer as it comes. A question that fails is
+   * as if it had not been asked.
+   *
+   * @param question the user's words and pictures that are new in it
+   * @param listener called on this thread; it may end the answer, which counts as said
+   * @throws IllegalArgumentException if the question is raw, there are other than as many places as
+   *     pictures, or no room for an answer
+   * @throws CancellationException if the thread is interrupted before the first token
+   * @throws IllegalStateException if the model or the conversation is closed, or a question is
+   *     being answered
+   */
+  public Reply ask(Question question, TokenListener listener) {
+    if (question.raw()) {
+      throw new IllegalArgumentException(
+          "a conversation is written by the chat template; ask a raw question by itself");
+    }
+    model.turns().enter();
+    try {
+      begin();
+      try {
+        List<ChatTurn> turns = new ArrayList<>(said);
+        turns.add(new ChatTurn(Role.USER, question.pictures().size(), question.prompt()));
+        List<Picture> shown = new ArrayList<>(pictures);
+        shown.addAll(question.pictures());
+        Answered answered = answer(turns, shown, listener);
+        keep(answered.kept());
+        turns.add(new ChatTurn(Role.ASSISTANT, 0, answered.reply().answer().text()));
+        said = List.copyOf(turns);
+        pictures = List.copyOf(shown);
+        return answered.reply();
+      } finally {
+        end();
+      }
+    } finally {
+      model.turns().leave();
+    }
+  }
+
+  private void begin() {
+    model
+        .turns()
+        .giveBack(() -> {
+          if (closed) {
+            throw new IllegalStateException("the conversation is closed");
+          }
+          if (asking) {
+            throw new IllegalStateException("the conversation is answering another question");
+          }
+          asking = true;
+        });
+  }
+
+  /** Ends a question; what it kept goes if the conversation was closed meanwhile. */
+  private void end() {
+    model
+        .turns()
+        .giveBack(() -> {
+          asking = false;
+          if (closed) {
+            keep(null);
+          }
+        });
+  }
+
+  /** An answer, and what to keep of it. */
+  private record Answered(Reply reply, Kept kept) {}
+
+  private Answered answer(List<ChatTurn> turns, List<Picture> shown, TokenListener listener) {
+    Prompt prompt = model.prompt(model.rendered(turns), shown);
+    prompt.images().forEach(image -> schedule.counts(image.count()));
+    int most = Math.min(model.room(prompt), options.maxTokens());
+    Generation generation = model.generation(most, listener);
+    Sampler sampler = new Sampler(options.sampling());
+    int reused = shared == 0 ? 0 : reusable(prompt);
+    int seen = kept == null || reused == 0 ? 0 : kept.pictures();
+    Slot.Shape shape =
+        new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
+    Resources fresh = new Resources();
+    Resources passing = new Resources();
+    try {
+      DeviceTurns.refuseIfInterrupted();
+      long start = System.nanoTime();
+      List<Prompt.Span> unseen = prompt.images().subList(seen, prompt.images().size());
+      List<Tensor> embeddings = model.turns().take(() -> model.allocate(unseen, passing));
+      model.encode(shown.subList(seen, shown.size()), embeddings);
+      final double visionMillis = Asked.millisSince(start);
+      start = System.nanoTime();
+      Slot slot = model.turns().take(() -> fresh.add(model.slots().fresh(shape)));
+      Tensor entering =
+          model.turns().take(() -> enter(prompt, reused, slot, unseen, embeddings, fresh));
+      DeviceTurns.refuseIfInterrupted();
+      int token = model.turns().take(() -> slot.prefillFrom(shared, entering, sampler));
+      DeviceTurns.refuseIfInterrupted();
+      final List<Stage> stages = model.turns().take(slot::stages);
+      final List<TokenLogit> top =
+          model.turns().take(() -> Asked.highest(slot.logits(), options.topLogits()));
+      final double prefillMillis = Asked.millisSince(start);
+      start = System.nanoTime();
+      while (generation.take(token)) {
+        int before = generation.before();
+        token = model.turns().take(() -> slot.step(before, sampler));
+      }
+      FlopCounter counter = new FlopCounter(ModelShape.of(model.config()), schedule);
+      Answer answer =
+          new Answer(
+              generation.text(),
+              generation.ids(),
+              generation.finish(),
+              prompt.length(),
+              prompt.imageTokens(),
+              stages,
+              top,
+              counter.count(prompt.shape()),
+              new Timings(visionMillis, prefillMillis, Asked.millisSince(start)),
+              slot.cacheBytes());
+      double flops =
+          counter.vision(prompt.shape().crops() - (seen == 0 ? 0 : seenCrops()))
+              + counter.followUp(prompt.shape(), reused, shared);
+      Reply reply = new Reply(answer, reused, reused == 0 ? 0 : shared, flops);
+      return new Answered(reply, new Kept(prompt, shown.size(), slot, entering));
+    } catch (RuntimeException | Error e) {
+      model.turns().giveBack(() -> fresh.closeAfter(e));
+      throw e;
+    } finally {
+      model.turns().giveBack(passing::close);
+    }
+  }
+
+  /** Crops of the pictures that earlier turns have encoded. */
+  private int seenCrops() {
+    return kept == null ? 0 : kept.prompt().shape().crops();
+  }
+
+  /** How many tokens a prompt has in common with the last one; at least one is left to run. */
+  private int reusable(Prompt prompt) {
+    if (kept == null) {
+      return 0;
+    }
+    int[] before = kept.prompt().ids();
+    int[] now = prompt.ids();
+    int most = Math.min(before.length, now.length - 1);
+    int same = IntStream.range(0, most).filter(i -> before[i] != now[i]).findFirst().orElse(most);
+    // An image is reused whole or not at all.
+    for (Prompt.Span image : kept.prompt().images()) {
+      if (image.start() + image.count() > same) {
+        return 0;
+      }
+    }
+    return same;
+  }
+
+  /**
+   * Runs the tokens that are new through the layers before the first ranking, and returns what all
+   * tokens, old and new, enter it with.
+   */
+  private Tensor enter(
+      Prompt prompt,
+      int reused,
+      Slot slot,
+      List<Prompt.Span> images,
+      List<Tensor> embeddings,
+      Resources fresh) {
+    Kernels kernels = model.kernels();
+    int length = prompt.length();
+    int[] ids = prompt.ids();
+    Tensor entering = fresh.add(kernels.allocate(length, model.decoder().hiddenSize()));
+    List<Prompt.Span> shifted =
+        images.stream()
+            .map(image -> new Prompt.Span(image.start() - reused, image.count()))
+            .toList();
+    try (Indices newIds =
+            kernels.indices(IntStream.range(reused, length).map(i -> ids[i]).toArray());
+        Indices rows = kernels.indices(IntStream.range(reused, length).toArray());
+        Tensor x = model.decoder().merge(newIds, shifted, embeddings)) {
+      if (kept != null && reused > 0) {
+        kernels.copy(kept.entering().rows(0, reused), entering.rows(0, reused));
+        for (int layer = 0; layer < shared; layer++) {
+          KeyValueCache.Layer from = kept.slot().cache().layer(layer);
+          KeyValueCache.Layer to = slot.cache().layer(layer);
+          kernels.copy(from.keys().rows(0, reused), to.keys().rows(0, reused));
+          kernels.copy(from.values().rows(0, reused), to.values().rows(0, reused));
+        }
+      }
+      model.decoder().extend(x, rows, length, shared, slot.cache());
+      kernels.copy(x, entering.rows(reused, length - reused));
+    }
+    return entering;
+  }
+
+  private void keep(@Nullable Kept now) {
+    model
+        .turns()
+        .giveBack(() -> {
+          Kept before = kept;
+          kept = now;
+          if (before != null) {
+            before.close();
+          }
+        });
+  }
+
+  /**
+   * Frees what it keeps, once a question that is being answered is; a second call does nothing. A
+   * model closes its conversations.
+   */
+  @Override
+  public void close() {
+    model
+        .turns()
+        .giveBack(() -> {
+          closed = true;
+          model.ended(this);
+          if (!asking) {
+            keep(null);
+          }
+        });
+  }
+}

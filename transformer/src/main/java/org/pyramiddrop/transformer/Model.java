@@ -1,0 +1,260 @@
+package org.pyramiddrop.transformer;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.ImageProcessor;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.OriginalLayout;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Role;
+import org.pyramiddrop.loader.StopTokens;
+import org.pyramiddrop.loader.Tokenizer;
+import org.pyramiddrop.transformer.generation.TextStream;
+
+/** A checkpoint on a device: all that questions need of it, and who may use it. */
+final class Model implements AutoCloseable {
+  private static final String IMAGE = "<image>";
+
+  private final LlavaConfig config;
+  private final String backend;
+  private final Kernels kernels;
+  private final ImageEncoder imageEncoder;
+  private final Decoder decoder;
+  private final Slots slots;
+  private final ImageProcessor imageProcessor;
+  private final Tokenizer tokenizer;
+  private final ChatTemplate chatTemplate;
+  private final Set<Integer> stopTokens;
+  private final Resources resources;
+  private final DeviceTurns turns = new DeviceTurns();
+
+  /** Conversations that keep something on the device. */
+  private final List<Conversation> conversations = new ArrayList<>();
+
+  private Model(Path folder, LoadOptions options, Resources resources) {
+    this.resources = resources;
+    Path towerFolder = options.visionTower();
+    config = LlavaConfig.read(folder, towerFolder);
+    if (config.text().mlpBias()) {
+      throw new CheckpointException(
+          folder.resolve("config.json"), "text_config.mlp_bias isn't supported");
+    }
+    imageProcessor = ImageProcessor.read(towerFolder == null ? folder : towerFolder, config);
+    chatTemplate = ChatTemplate.read(folder);
+    stopTokens = StopTokens.read(folder, config);
+    backend = choose(options.backend());
+    Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
+    Checkpoint tower = visionTower(checkpoint, options, resources);
+    tokenizer = resources.add(Tokenizer.open(folder));
+    DType activations = WeightStore.activations(checkpoint, options.dtype());
+    kernels = resources.add(Devices.open(backend, options.threads(), activations));
+    // A GPU converts what it is handed; the CPU computes with weights as it gets them.
+    WeightType handed = backend.equals("cpu") ? options.dtype() : WeightType.AUTO;
+    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
+    WeightStore towerWeights =
+        tower.equals(checkpoint) ? weights : resources.add(new WeightStore(tower, kernels, handed));
+    imageEncoder = resources.add(new ImageEncoder(kernels, config, towerWeights, weights));
+    decoder = resources.add(new Decoder(kernels, config, weights));
+    slots = resources.add(new Slots(kernels, decoder, DeviceTurns::refuseIfInterrupted));
+  }
+
+  /** Where the vision tower's weights are: inside, or in a folder of their own. */
+  private Checkpoint visionTower(Checkpoint checkpoint, LoadOptions options, Resources owner) {
+    OriginalLayout original = config.original();
+    if (original == null || original.isInside(checkpoint)) {
+      return checkpoint;
+    }
+    Path towerFolder = options.visionTower();
+    if (towerFolder == null) {
+      throw original.missingTower(checkpoint.folder());
+    }
+    return owner.add(Checkpoint.open(towerFolder));
+  }
+
+  static Model load(Path folder, LoadOptions options) {
+    Resources resources = new Resources();
+    try {
+      return new Model(folder, options, resources);
+    } catch (RuntimeException | Error e) {
+      resources.closeAfter(e);
+      throw e;
+    }
+  }
+
+  private static String choose(Backend backend) {
+    return switch (backend) {
+      case CPU -> "cpu";
+      case CUDA -> "cuda";
+      case AUTO ->
+          Devices.all().stream()
+              .filter(d -> d.available() && d.name().equals("cuda"))
+              .map(DeviceStatus::name)
+              .findFirst()
+              .orElse("cpu");
+    };
+  }
+
+  LlavaConfig config() {
+    return config;
+  }
+
+  String backend() {
+    return backend;
+  }
+
+  Kernels kernels() {
+    return kernels;
+  }
+
+  Decoder decoder() {
+    return decoder;
+  }
+
+  Slots slots() {
+    return slots;
+  }
+
+  DeviceTurns turns() {
+    return turns;
+  }
+
+  ImageProcessor imageProcessor() {
+    return imageProcessor;
+  }
+
+  String dtype() {
+    return decoder.dtype().label();
+  }
+
+  /**
+   * A conversation as the chat template writes it, the answer to its last turn to follow. Where the
+   * model itself said {@code <image>}, a space keeps it from being read as a picture's place.
+   *
+   * @throws IllegalArgumentException if the user's words contain {@code <image>}
+   */
+  String rendered(List<ChatTurn> turnsSoFar) {
+    List<ChatTurn> turnsToRender = new ArrayList<>();
+    for (ChatTurn turn : turnsSoFar) {
+      boolean marked = turn.text().contains(IMAGE);
+      if (marked && turn.role() == Role.USER) {
+        throw new IllegalArgumentException(
+            "the prompt contains "
+                + IMAGE
+                + "; the chat template places pictures, or use a raw prompt");
+      }
+      turnsToRender.add(
+          marked
+              ? new ChatTurn(turn.role(), turn.images(), turn.text().replace(IMAGE, "< image>"))
+              : turn);
+    }
+    return chatTemplate.render(turnsToRender, true);
+  }
+
+  /**
+   * A prompt with room for the pictures' tokens.
+   *
+   * @param text as the model is to see it, with {@code <image>} where each picture goes
+   * @throws IllegalArgumentException if there are not as many places as pictures, or the context
+   *     holds no further token
+   */
+  Prompt prompt(String text, List<Picture> pictures) {
+    int[] ids =
+        config.original() == null
+            ? tokenizer.encode(text, true)
+            : tokenizer.encodePieces(text, IMAGE, config.imageTokenId());
+    for (int id : ids) {
+      if ((id < 0 && id != config.imageTokenId()) || id >= config.text().vocabSize()) {
+        throw new IllegalArgumentException(
+            "the prompt has token %d, but the model knows %d; its tokenizer belongs to another"
+                .formatted(id, config.text().vocabSize()));
+      }
+    }
+    List<ImageLayout> layouts = pictures.stream().map(imageProcessor::layout).toList();
+    // Counted before it is written out: a checkpoint may ask for any number of tiles.
+    long imageTokens = layouts.stream().mapToLong(ImageLayout::tokens).sum();
+    long length = ids.length - pictures.size() + imageTokens;
+    if (length >= config.text().maxPositions()) {
+      throw new IllegalArgumentException(
+          "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
+              .formatted(length, imageTokens, config.text().maxPositions()));
+    }
+    return Prompt.of(ids, config.imageTokenId(), layouts);
+  }
+
+  /** Tokens that an answer to a prompt may have before the context is full. */
+  int room(Prompt prompt) {
+    return config.text().maxPositions() - prompt.length();
+  }
+
+  /**
+   * Encodes pictures one by one, others' work going on between them, each crop by crop.
+   *
+   * @param embeddings out: of each picture, its tokens × the decoder's hidden size
+   */
+  void encode(List<Picture> pictures, List<Tensor> embeddings) {
+    for (int i = 0; i < pictures.size(); i++) {
+      Tensor to = embeddings.get(i);
+      ImageLayout layout = imageProcessor.layout(pictures.get(i));
+      List<Pixels> crops = imageProcessor.process(pictures.get(i));
+      DeviceTurns.refuseIfInterrupted();
+      turns.take(() -> {
+        imageEncoder.encode(crops, layout, DeviceTurns::refuseIfInterrupted, to);
+        return to;
+      });
+    }
+  }
+
+  /** Room for images' embeddings. */
+  List<Tensor> allocate(List<Prompt.Span> images, Resources owner) {
+    List<Tensor> embeddings = new ArrayList<>();
+    for (Prompt.Span image : images) {
+      embeddings.add(owner.add(kernels.allocate(image.count(), decoder.hiddenSize())));
+    }
+    return embeddings;
+  }
+
+  /** An answer of at most some tokens. */
+  Generation generation(int most, TokenListener listener) {
+    TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
+    return new Generation(stopTokens, most, text, listener);
+  }
+
+  /** Begins a conversation, which ends with the model at the latest. */
+  Conversation converse(Options options) {
+    return turns.take(() -> {
+      Conversation conversation = new Conversation(this, options);
+      conversations.add(conversation);
+      return conversation;
+    });
+  }
+
+  /** Hears that a conversation is closed. */
+  void ended(Conversation conversation) {
+    conversations.remove(conversation);
+  }
+
+  /** Waits for running questions to end at their next step and frees everything. */
+  @Override
+  public void close() {
+    turns.close(() -> {
+      // The newest first: one that fails to close keeps none of the others open.
+      Resources all = new Resources();
+      all.add(resources);
+      List.copyOf(conversations).forEach(all::add);
+      all.close();
+    });
+  }
+}
