@@ -28,6 +28,7 @@ final class AttentionFigure implements Experiment {
    *     so many layers: the last of them
    */
   AttentionFigure(Subject subject, ModelAnswers model, Sample sample, List<Integer> dropLayers) {
+    Overlay.check(model.llava().config());
     this.subject = subject;
     this.model = model;
     this.sample = sample;
@@ -46,7 +47,6 @@ final class AttentionFigure implements Experiment {
 
   @Override
   public void report(Results results, Report report) {
-    Overlay.check(model.llava().config());
     List<AttentionMap> maps = model.llava().attention(model.question(sample), layers);
     int patchSize = subject.shape().vision().patchSize();
     PictureView view = model.llava().view(Picture.read(sample.picture()));

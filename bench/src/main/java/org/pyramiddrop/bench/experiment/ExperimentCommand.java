@@ -90,8 +90,10 @@ public final class ExperimentCommand implements Callable<Integer> {
   @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
   private WeightType dtype = WeightType.AUTO;
 
-  @Option(names = "--max-tokens", description = "the longest answer (${DEFAULT-VALUE})")
-  private int maxTokens = 8;
+  @Option(
+      names = "--max-tokens",
+      description = "the longest answer (8 where it has to match exactly, else 128)")
+  private @Nullable Integer maxTokens;
 
   @Option(
       names = "--warm-up",
@@ -120,7 +122,7 @@ public final class ExperimentCommand implements Callable<Integer> {
 
   private boolean run(Dataset dataset, Llava llava, Machine machine) {
     Subject subject = Subject.of(ModelShape.of(llava.config()));
-    ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens);
+    ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens(dataset));
     List<Experiment> experiments = choices.named(name, subject, answers, dataset);
     Path results =
         folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
@@ -146,6 +148,11 @@ public final class ExperimentCommand implements Callable<Integer> {
     return limit == null ? scored : scored.first(limit, seed);
   }
 
+  /** Numbers and names in open answers take a token a character. */
+  private int maxTokens(Dataset dataset) {
+    return maxTokens != null ? maxTokens : dataset.metric() == Metric.EXACT_MATCH ? 8 : 128;
+  }
+
   /** What answers and their times depend on. */
   private Map<String, String> facts(Dataset dataset, Llava llava, Machine machine) {
     Map<String, String> facts = new LinkedHashMap<>();
@@ -154,12 +161,13 @@ public final class ExperimentCommand implements Callable<Integer> {
     facts.put("limit", limit == null ? "none" : limit + " by seed " + seed);
     facts.put("choice of questions", Fingerprint.dataset(dataset));
     facts.put("metric", dataset.metric().label());
-    facts.put("longest answer", maxTokens + " tokens");
+    facts.put("longest answer", maxTokens(dataset) + " tokens");
     facts.put("device", llava.device());
     facts.put("dtype", llava.dtype());
     facts.put("number of threads", String.valueOf(threads));
     facts.put("machine", machine.processor());
-    facts.put("commit", machine.commit());
+    facts.put("warm-up", warmUp + " s");
+    facts.put("code", Fingerprint.code());
     return facts;
   }
 

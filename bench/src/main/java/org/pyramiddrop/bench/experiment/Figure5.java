@@ -24,6 +24,7 @@ final class Figure5 implements Experiment {
   private final Variant pyramid;
 
   Figure5(Subject subject, ModelAnswers model) {
+    Overlay.check(model.llava().config());
     this.subject = subject;
     this.model = model;
     pyramid = subject.pyramid(0.5);
@@ -41,7 +42,6 @@ final class Figure5 implements Experiment {
 
   @Override
   public void report(Results results, Report report) {
-    Overlay.check(model.llava().config());
     CsvFile csv = new CsvFile("question_id", "question", "answer", "accepted", "score", "drawing");
     List<Sample> samples = results.dataset().samples();
     try (Progress progress = new Progress(name(), samples.size())) {

@@ -4,18 +4,24 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.pyramiddrop.bench.dataset.Dataset;
 import org.pyramiddrop.bench.dataset.Sample;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.transformer.Llava;
 
 /** Short names for models and datasets that follow from what is in them, not where they lie. */
 final class Fingerprint {
@@ -24,7 +30,12 @@ final class Fingerprint {
 
   private static final int DIGITS = 16;
   private static final int SLICE_BYTES = 4 << 10;
-  private static final long STRIDE_BYTES = 4L << 20;
+
+  /** A file up to this size is read whole. */
+  private static final long WHOLE_BYTES = 64L << 20;
+
+  /** From one slice of a larger file to the next. */
+  private static final long STRIDE_BYTES = 1L << 20;
 
   private final MessageDigest digest;
 
@@ -37,8 +48,8 @@ final class Fingerprint {
   }
 
   /**
-   * Names a checkpoint by its files' names, sizes and contents; of the contents, by 4 KiB in every
-   * 4 MiB, since weights that were trained on differ everywhere.
+   * Names a checkpoint by its files' names, sizes and contents; of files above 64 MiB, by 4 KiB in
+   * every 1 MiB, which no matrix of a model that large slips through.
    */
   static String model(Path folder) {
     Fingerprint print = new Fingerprint();
@@ -58,15 +69,43 @@ final class Fingerprint {
     return print.name();
   }
 
-  /** Names a dataset by its questions, accepted answers, and its pictures' names and sizes. */
+  /**
+   * Names the code that runs: the model's, its kernels' and the benchmarks' own classes, wherever
+   * they were loaded from.
+   */
+  static String code() {
+    Fingerprint print = new Fingerprint();
+    for (Class<?> type :
+        List.of(Llava.class, Devices.class, LlavaConfig.class, Fingerprint.class)) {
+      Path source =
+          Path.of(URI.create(type.getProtectionDomain().getCodeSource().getLocation().toString()));
+      try (Stream<Path> files = Files.walk(source)) {
+        for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+          print.file(file);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(source + " can't be read: " + e.getMessage(), e);
+      }
+    }
+    return print.name();
+  }
+
+  /** Names a dataset by its questions, accepted answers and pictures. */
   static String dataset(Dataset dataset) {
     Fingerprint print = new Fingerprint();
     print.text(dataset.suffix());
+    Set<Path> seen = new HashSet<>();
     for (Sample sample : dataset.samples()) {
       print.text(sample.id());
       print.text(sample.question());
       print.text(sample.picture().toFile().getName());
-      print.number(sample.picture().toFile().length());
+      if (seen.add(sample.picture())) {
+        try {
+          print.file(sample.picture());
+        } catch (IOException e) {
+          throw new UncheckedIOException(sample.picture() + " can't be read: " + e.getMessage(), e);
+        }
+      }
       print.number(sample.answers().size());
       sample.answers().forEach(print::text);
     }
@@ -78,9 +117,12 @@ final class Fingerprint {
       text(file.toFile().getName());
       number(channel.size());
       ByteBuffer slice = ByteBuffer.allocate(SLICE_BYTES);
-      for (long at = 0; at < channel.size(); at += STRIDE_BYTES) {
+      long stride = channel.size() <= WHOLE_BYTES ? SLICE_BYTES : STRIDE_BYTES;
+      for (long at = 0; at < channel.size(); at += stride) {
         slice.clear();
-        channel.read(slice, at);
+        while (slice.hasRemaining() && channel.read(slice, at + slice.position()) >= 0) {
+          // A read may give less than was asked for.
+        }
         digest.update(slice.flip());
       }
     }

@@ -26,6 +26,9 @@ import tools.jackson.databind.json.JsonMapper;
  * dropped when the file is opened again. One run at a time may hold the file.
  */
 final class Journal implements AutoCloseable {
+  /** The round of answers whose times are not to be compared. */
+  static final int UNTIMED = -1;
+
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -49,7 +52,7 @@ final class Journal implements AutoCloseable {
    * One answer.
    *
    * @param round counts the times that several variants were asked one question in a row; times of
-   *     one round can be compared
+   *     one round can be compared; {@link #UNTIMED} where they can't
    * @param plan the variant's key
    * @param sample the question's id
    * @param answer the text
@@ -124,6 +127,10 @@ final class Journal implements AutoCloseable {
       complete--;
     }
     isNew = complete == 0;
+    String header = MAPPER.writeValueAsString(facts) + '\n';
+    if (isNew && !header.startsWith(new String(bytes, UTF_8))) {
+      throw new IllegalArgumentException(path + " is no journal; choose another --out");
+    }
     if (!isNew) {
       readAll(new String(bytes, 0, complete, UTF_8).lines().toList(), facts);
     }
@@ -186,7 +193,7 @@ final class Journal implements AutoCloseable {
         entries.computeIfAbsent(new Asked(entry.plan, entry.sample), _ -> new ArrayList<>());
     if (!all.isEmpty() && !all.getFirst().answer.equals(entry.answer)) {
       throw new IllegalStateException(
-          "question %s got the answers '%s' and '%s' under the same plan (%s)"
+          "question %s got the answers '%s' and '%s' under the same plan (%s); --fresh starts anew"
               .formatted(entry.sample, all.getFirst().answer, entry.answer, entry.plan));
     }
     all.add(entry);

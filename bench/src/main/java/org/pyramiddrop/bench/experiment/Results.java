@@ -72,7 +72,7 @@ record Results(Dataset dataset, Journal journal) {
   }
 
   /**
-   * The answers to a question in the last round that all variants took part in.
+   * The answers to a question in the last timed round that all variants took part in.
    *
    * @return one a variant, in their order; none if there was no such round
    */
@@ -81,6 +81,7 @@ record Results(Dataset dataset, Journal journal) {
     for (Variant variant : variants) {
       each.add(
           journal.entries(variant.key(), sample.id()).stream()
+              .filter(entry -> entry.round() != Journal.UNTIMED)
               .collect(
                   Collectors.toMap(Journal.Entry::round, Function.identity(), (_, last) -> last)));
     }

@@ -41,7 +41,8 @@ final class Survey {
    * @param title what a progress bar says
    * @param all the variants; those of the same key are asked once
    * @param timed whether times will be compared: a question that was not asked of all variants in
-   *     one round is then asked of all anew
+   *     one timed round is then asked of all anew. What was asked untimed, and so without a
+   *     warm-up, never counts as a time
    * @throws CancellationException if the thread is interrupted; the journal keeps what was answered
    */
   void ask(String title, List<Variant> all, boolean timed) {
@@ -68,7 +69,7 @@ final class Survey {
       for (int i = 0; i < missing.size(); i++) {
         List<Variant> order = new ArrayList<>(missing.get(i));
         Collections.rotate(order, -i);
-        int round = journal.nextRound();
+        int round = timed ? journal.nextRound() : Journal.UNTIMED;
         for (Variant variant : order) {
           ask(dataset.samples().get(i), variant, round);
           progress.step();

@@ -5,7 +5,8 @@
  * org.pyramiddrop.bench.experiment.Variant}s of a model it compares. A {@link
  * org.pyramiddrop.bench.experiment.Survey} asks each of them every question and keeps the answers
  * in a {@link org.pyramiddrop.bench.experiment.Journal}, which outlives an interrupted run and
- * which all experiments share. What an experiment then writes follows from the journal alone.
+ * which all experiments share. What an experiment then writes follows from the journal alone, but
+ * for drawings, for which the model is asked again.
  */
 @NullMarked
 package org.pyramiddrop.bench.experiment;

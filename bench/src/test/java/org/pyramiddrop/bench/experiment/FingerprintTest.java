@@ -34,13 +34,28 @@ class FingerprintTest {
     Files.writeString(same.resolve("README.md"), "read me");
     assertThat(Fingerprint.model(same)).isEqualTo(name);
     assertThat(Fingerprint.model(model("c", "{ }", weights))).isNotEqualTo(name);
-    byte[] trainedOn = weights.clone();
-    for (int i = 0; i < trainedOn.length; i += 1000) {
-      trainedOn[i]++;
-    }
-    assertThat(Fingerprint.model(model("d", "{}", trainedOn))).isNotEqualTo(name);
+    byte[] oneByte = weights.clone();
+    oneByte[new Random().nextInt(oneByte.length)]++;
+    assertThat(Fingerprint.model(model("d", "{}", oneByte))).isNotEqualTo(name);
     byte[] longer = Arrays.copyOf(weights, weights.length + 1);
     assertThat(Fingerprint.model(model("e", "{}", longer))).isNotEqualTo(name);
+  }
+
+  @Test
+  void aLargeModelIsNoOtherWhoseMatricesDiffer() throws IOException {
+    byte[] weights = new byte[70 << 20];
+    String name = Fingerprint.model(model("a", "{}", weights));
+    int matrix = 2 << 20;
+    int start = new Random().nextInt(weights.length - matrix);
+    Arrays.fill(weights, start, start + matrix, (byte) 1);
+    assertThat(Fingerprint.model(model("b", "{}", weights)))
+        .as("changed at %d", start)
+        .isNotEqualTo(name);
+  }
+
+  @Test
+  void theCodeKeepsItsNameWhileItIsTheSame() {
+    assertThat(Fingerprint.code()).matches("[0-9a-f]{16}").isEqualTo(Fingerprint.code());
   }
 
   @Test

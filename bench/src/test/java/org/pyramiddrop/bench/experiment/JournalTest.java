@@ -96,6 +96,15 @@ class JournalTest {
   }
 
   @Test
+  void leavesAFileAloneThatIsNoJournal() throws IOException {
+    Path path = Files.writeString(temp.resolve("notes.txt"), "not to be lost");
+    assertThatThrownBy(() -> Journal.open(path, FACTS, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("notes.txt is no journal; choose another --out");
+    assertThat(path).hasContent("not to be lost");
+  }
+
+  @Test
   void startsAnewWhenToldTo() {
     Path path = written();
     try (Journal journal = Journal.open(path, facts("m2", "8"), true)) {

@@ -121,6 +121,22 @@ class SurveyTest {
   }
 
   @Test
+  void whatWasAskedUntimedNeverCountsAsATime() {
+    try (Journal journal = journal("untimed")) {
+      List<Variant> variants = table5().variants();
+      new Survey(dataset, new FakeAnswers(seed), journal, Duration.ZERO).ask("", variants, false);
+      Results results = new Results(dataset, journal);
+      assertThat(dataset.samples())
+          .allMatch(sample -> results.has(variants.getFirst(), sample))
+          .allMatch(sample -> results.round(variants, sample).isEmpty());
+      FakeAnswers timed = new FakeAnswers(seed);
+      new Survey(dataset, timed, journal, Duration.ZERO).ask("", variants, true);
+      assertThat(timed.asked()).hasSize(3 + 11 * 3);
+      assertThat(dataset.samples()).allMatch(sample -> results.round(variants, sample).size() == 3);
+    }
+  }
+
+  @Test
   void eachQuestionIsAskedOfAllPlansInARowTheFirstInTurn() {
     FakeAnswers answers = new FakeAnswers(seed);
     run("order", answers, table5());
