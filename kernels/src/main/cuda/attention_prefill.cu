@@ -4,8 +4,7 @@
 //
 // Keys that no row of a block sees are not read. Values that some of its rows see are multiplied with a weight of zero
 // for the others, so they have to be finite.
-#include "attention.cuh"
-#include "tensor_core.cuh"
+#include "attention_rows.cuh"
 
 namespace attention::prefill {
 
@@ -14,23 +13,6 @@ constexpr int WARP_ROWS = 16;
 constexpr int ROWS = THREADS / WARP * WARP_ROWS;
 constexpr int KEYS = 64;
 constexpr int CHUNK = 8;  // Numbers in 16 bytes.
-
-// Rounded to bfloat16, weights would be off by up to 2⁻⁸, more than all else together; so what rounding leaves is
-// multiplied with the values as well. float16 is exact enough, if weights are lifted to 2¹⁵ and less, so that those
-// down to 2⁻²⁹ are normal numbers.
-template <typename T> constexpr bool TWO_PARTS = true;
-template <> constexpr bool TWO_PARTS<float16> = false;
-template <typename T> constexpr float LIFT = 0.0f;
-template <> constexpr float LIFT<float16> = 15.0f;
-
-// Two weights as T, and what rounding them left.
-template <typename T>
-__device__ __forceinline__ void split(float low, float high, unsigned& rounded, unsigned& rest) {
-  rounded = pack_two<T>(low, high);
-  if constexpr (TWO_PARTS<T>) {
-    rest = pack_two<T>(low - __uint_as_float(rounded << 16), high - __uint_as_float(rounded & 0xffff0000u));
-  }
-}
 
 // Where a chunk of a row of a tile lies. Chunks change places within each row so that eight rows of a matrix fall into
 // different banks.
@@ -74,68 +56,25 @@ __device__ __forceinline__ void multiply_add_pair(float (*d)[4], const unsigned 
   multiply_add<T>(d[1], a, right);
 }
 
-// Weights of 16 keys as the left side of a product.
-template <typename T> struct Weights {
-  unsigned rounded[4], rest[4];
-
-  // From scores of two times eight keys.
-  __device__ __forceinline__ explicit Weights(const float (*scores)[4]) {
-    split<T>(scores[0][0], scores[0][1], rounded[0], rest[0]);
-    split<T>(scores[0][2], scores[0][3], rounded[1], rest[1]);
-    split<T>(scores[1][0], scores[1][1], rounded[2], rest[2]);
-    split<T>(scores[1][2], scores[1][3], rounded[3], rest[3]);
-  }
-
-  __device__ __forceinline__ void multiply_add_values(float (*d)[4], const unsigned (&values)[4]) const {
-    multiply_add_pair<T>(d, rounded, values);
-    if constexpr (TWO_PARTS<T>) multiply_add_pair<T>(d, rest, values);
-  }
-};
+// d[0], d[1] += weights · the two B fragments of values.
+template <typename T>
+__device__ __forceinline__ void multiply_add_values(float (*d)[4], const Weights<T>& weights,
+                                                    const unsigned (&values)[4]) {
+  multiply_add_pair<T>(d, weights.rounded, values);
+  if constexpr (TWO_PARTS<T>) multiply_add_pair<T>(d, weights.rest, values);
+}
 
 template <typename T, int SIZE>
 __device__ __forceinline__ void add_values(const float (&scores)[KEYS / 8][4], const unsigned char* tile,
                                            float (&sums)[SIZE / 8][4]) {
 #pragma unroll
   for (int k = 0; k < KEYS / 16; k++) {
-    Weights<T> weights(scores + 2 * k);
+    Weights<T> weights = weights_of<T>(scores + 2 * k);
 #pragma unroll
     for (int n = 0; n < SIZE / 16; n++) {
       unsigned values[4];
       load_matrices_transposed(values, square<SIZE>(tile, 16 * k, 2 * n));
-      weights.multiply_add_values(sums + 2 * n, values);
-    }
-  }
-}
-
-// Scores of 64 keys become weights; what was summed under a lower level is scaled down. A lane has two rows, 0 and 1
-// here, and shares each with the three others of its quad.
-template <typename T, int SIZE>
-__device__ __forceinline__ void soften(float (&scores)[KEYS / 8][4], float scale, float (&highest)[2],
-                                       float (&total)[2], float (&sums)[SIZE / 8][4]) {
-#pragma unroll
-  for (int r = 0; r < 2; r++) {
-    float product = -INFINITY;
-#pragma unroll
-    for (int n = 0; n < KEYS / 8; n++) product = fmaxf(product, fmaxf(scores[n][2 * r], scores[n][2 * r + 1]));
-    product = fmaxf(product, __shfl_xor_sync(ALL_LANES, product, 1));
-    product = fmaxf(product, __shfl_xor_sync(ALL_LANES, product, 2));
-    float higher = fmaxf(highest[r], level(product, scale) - LIFT<T>);
-    float rescale = correction(highest[r], higher);
-    highest[r] = higher;
-    float here = 0;
-#pragma unroll
-    for (int n = 0; n < KEYS / 8; n++) {
-#pragma unroll
-      for (int i = 2 * r; i < 2 * r + 2; i++) {
-        scores[n][i] = weight(scores[n][i], scale, higher);
-        here += scores[n][i];
-      }
-    }
-    total[r] = total[r] * rescale + here;
-#pragma unroll
-    for (int n = 0; n < SIZE / 8; n++) {
-      sums[n][2 * r] *= rescale;
-      sums[n][2 * r + 1] *= rescale;
+      multiply_add_values(sums + 2 * n, weights, values);
     }
   }
 }
@@ -202,16 +141,9 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
           multiply_add_pair<T>(scores + 2 * n, queries[c], matrices);
         }
       }
-      if (key + KEYS > all_see) {
+      if (key + KEYS > all_see) hide(scores, key, sees);
 #pragma unroll
-        for (int n = 0; n < KEYS / 8; n++) {
-#pragma unroll
-          for (int i = 0; i < 4; i++) {
-            if (key + 8 * n + 2 * (lane % 4) + i % 2 >= sees[i / 2]) scores[n][i] = -INFINITY;
-          }
-        }
-      }
-      soften<T, SIZE>(scores, a.scale, highest, total, sums);
+      for (int r = 0; r < 2; r++) scale_row(sums, r, soften<T>(scores, r, a.scale, highest[r], total[r]));
       add_values<T, SIZE>(scores, stage + TILE, sums);
     }
     unsigned char* used = stage;
@@ -219,19 +151,7 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
     next = used;
   }
 
-#pragma unroll
-  for (int r = 0; r < 2; r++) {
-    total[r] += __shfl_xor_sync(ALL_LANES, total[r], 1);
-    total[r] += __shfl_xor_sync(ALL_LANES, total[r], 2);
-    if (row + 8 * r >= a.rows) continue;
-    float inverse = 1.0f / total[r];
-    T* out = a.out + static_cast<int64_t>(row + 8 * r) * a.heads * SIZE + head * SIZE + 2 * (lane % 4);
-#pragma unroll
-    for (int n = 0; n < SIZE / 8; n++) {
-      *reinterpret_cast<unsigned*>(out + 8 * n) =
-          pack_two<T>(sums[n][2 * r] * inverse, sums[n][2 * r + 1] * inverse);
-    }
-  }
+  store_rows(a.out, a.rows, a.heads * SIZE, row, head, total, sums);
 }
 
 }  // namespace attention::prefill

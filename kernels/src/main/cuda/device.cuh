@@ -81,6 +81,13 @@ __device__ __forceinline__ float block_sum(float x, float* scratch) {
   }                                                                                                    \
   REGISTER(name, Arguments, threads)
 
+// For kernels whose warps share out all registers of a multiprocessor among themselves.
+#define EXPORT_ALONE(name, kernel, Arguments, threads)                                                 \
+  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
+    kernel(a);                                                                                         \
+  }                                                                                                    \
+  REGISTER(name, Arguments, threads)
+
 // Here Arguments is a struct template over the element type, as the kernel is.
 #define EXPORT_EACH_TYPE(kernel, Arguments, threads)                         \
   EXPORT(kernel##_float32, kernel<float>, Arguments<float>, threads)         \

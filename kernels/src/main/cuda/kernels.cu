@@ -1,6 +1,7 @@
 // All kernels as one translation unit, compiled into one binary.
 #include "activate.cu"
 #include "attention_decode.cu"
+#include "attention_hopper.cu"
 #include "attention_plain.cu"
 #include "attention_prefill.cu"
 #include "convert.cu"
@@ -13,3 +14,4 @@
 #include "score_tokens.cu"
 #include "select_top_k.cu"
 #include "streaming.cu"
+#include "swiglu_hopper.cu"

@@ -1,11 +1,14 @@
 // Where the pointers are in a kernel's struct of arguments, so that they can be checked before it runs.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "tensor_map.h"
 
 namespace emulation {
 
@@ -43,7 +46,9 @@ struct FieldOf {
   template <typename T> operator T() const {
     unsigned begin = (*end + alignof(T) - 1) / alignof(T) * alignof(T);
     *end = begin + sizeof(T);
-    if constexpr (std::is_pointer_v<T>) {
+    if constexpr (std::is_same_v<T, TensorMap>) {
+      found->push_back({begin + static_cast<unsigned>(offsetof(TensorMap, address)), 16});
+    } else if constexpr (std::is_pointer_v<T>) {
       typedef std::remove_pointer_t<T> Target;
       if constexpr (std::is_void_v<Target>) {
         found->push_back({begin, 1});

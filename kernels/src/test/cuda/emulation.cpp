@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "block_memory.h"
+#include "boxes.h"
 #include "copies.h"
+#include "deferred.h"
 #include "fiber.h"
 
 namespace emulation {
@@ -64,6 +66,13 @@ struct Warp {
   Group group[LANES];
   const void* in[LANES];
   void* out[LANES];
+  Deferred later;
+};
+
+// A thread that waits for a barrier in shared memory.
+struct Parked {
+  const CountBarrier* barrier;
+  unsigned warp, lane;
 };
 
 // Everything there is of a launch; one block at a time.
@@ -95,6 +104,8 @@ struct State {
   int barrier_line = 0;
 
   BlockMemory shared;
+  std::vector<Parked> parked;
+  std::vector<BoxCopy> boxes;
 };
 
 // Never destroyed: another thread may still be in a launch when the process ends.
@@ -147,10 +158,38 @@ Fiber* take_ready() {
   return &state.fibers[warp * LANES + lane];
 }
 
+// Those who wait for a barrier go on if its phase is over.
+void advance(CountBarrier* barrier) {
+  if (!barrier->complete()) return;
+  barrier->next_phase();
+  for (size_t i = state.parked.size(); i-- > 0;) {
+    Parked parked = state.parked[i];
+    if (parked.barrier != barrier) continue;
+    make_ready(parked.warp, 1u << parked.lane);
+    state.parked[i] = state.parked.back();
+    state.parked.pop_back();
+  }
+}
+
+// Lets one of the boxes that are on their way arrive.
+void deliver_box() {
+  unsigned which = draw(static_cast<unsigned>(state.boxes.size()));
+  BoxCopy box = state.boxes[which];
+  state.boxes[which] = state.boxes.back();
+  state.boxes.pop_back();
+  box.arrive();
+  box.barrier->bytes -= static_cast<int32_t>(box.bytes());
+  advance(box.barrier);
+}
+
 // Goes on with another fiber, or with this one if it is ready and drawn; with the launching thread if none is ready.
 void give_way() {
   Fiber* self = state.current;
   Fiber* next = take_ready();
+  while (next == nullptr && !state.boxes.empty()) {
+    deliver_box();
+    next = take_ready();
+  }
   if (next == self) return;
   if (next == nullptr) {
     self->go_to(state.main);
@@ -216,6 +255,10 @@ std::string deadlock() {
     }
     return "a warp waits for lanes that never come: " + hexadecimal(group.mask & ~group.arrived) + in;
   }
+  if (!state.parked.empty()) {
+    return std::to_string(state.parked.size()) +
+           " threads wait for a barrier in shared memory whose phase never ends, in block " + coordinates(scene.block);
+  }
   return "a barrier waits for threads that never come: " + std::to_string(state.waiting) + " of " +
          std::to_string(state.unfinished) + " are there, in block " + coordinates(scene.block);
 }
@@ -249,10 +292,13 @@ void run_block(Place block) {
   state.unfinished = state.threads;
   state.waiting = 0;
   state.ready_warps.count = 0;
+  state.parked.clear();
+  state.boxes.clear();
   state.restless = 65536u >> draw(4) * 4;
   for (unsigned w = 0; w * LANES < state.threads; w++) {
     Warp& warp = state.warps[w];
     warp.groups = warp.at_barrier = 0;
+    warp.later.forget();
     unsigned lanes = min(state.threads - w * LANES, static_cast<unsigned>(LANES));
     warp.ready.count = 0;
     make_ready(w, lanes == LANES ? 0xffffffffu : (1u << lanes) - 1);
@@ -264,6 +310,9 @@ void run_block(Place block) {
   if (state.error.empty() && state.unfinished > 0) {
     state.error = deadlock();
     state.interrupted = true;
+  }
+  if (state.error.empty() && !state.boxes.empty()) {
+    state.error = "a block ends while a box is on its way to its shared memory, block " + coordinates(block);
   }
   std::string damage = state.shared.damage();
   if (state.error.empty() && !damage.empty()) state.error = damage + ", in block " + coordinates(block);
@@ -376,5 +425,66 @@ void copy_async(void* shared, const void* global, bool inside) {
 void copies_sent() { state.current->copies.sent(); }
 
 void copies_arrived(int pending) { state.current->copies.arrive(pending); }
+
+void later(std::function<void()> work) {
+  Deferred& all = state.warps[state.current->thread.warp].later;
+  all.add(std::move(work));
+  // Seldom, so that some is still to be done when a whole group is there.
+  if (draw(16) == 0) all.run(draw(static_cast<unsigned>(all.left()) + 1));
+}
+
+void later_sent() { state.warps[state.current->thread.warp].later.sent(); }
+
+void later_arrived(int pending) { state.warps[state.current->thread.warp].later.arrive(pending); }
+
+namespace {
+
+CountBarrier* made(uint64_t* at) {
+  require_aligned(at, sizeof(CountBarrier));
+  require_shared(at, sizeof(CountBarrier));
+  CountBarrier* barrier = reinterpret_cast<CountBarrier*>(at);
+  if (barrier->made != CountBarrier::MADE) fail("a barrier in shared memory that was never made");
+  return barrier;
+}
+
+}  // namespace
+
+void count_barrier_init(uint64_t* at, unsigned arrivals) {
+  require_aligned(at, sizeof(CountBarrier));
+  require_shared(at, sizeof(CountBarrier));
+  CountBarrier barrier{arrivals, arrivals, 0, CountBarrier::MADE, 0};
+  memcpy(at, &barrier, sizeof barrier);
+}
+
+void count_barrier_arrive(uint64_t* at, unsigned bytes) {
+  perhaps_yield();
+  CountBarrier* barrier = made(at);
+  if (barrier->arrivals == 0) fail("more threads arrive at a barrier in shared memory than it waits for");
+  barrier->bytes += static_cast<int32_t>(bytes);
+  barrier->arrivals--;
+  advance(barrier);
+}
+
+void count_barrier_wait(uint64_t* at, unsigned parity) {
+  CountBarrier* barrier = made(at);
+  while (barrier->parity == parity) {
+    if (!state.boxes.empty() && draw(2) == 0) {
+      deliver_box();
+    } else {
+      state.parked.push_back({barrier, state.current->thread.warp, state.current->thread.lane});
+      give_way();
+    }
+  }
+  perhaps_yield();
+}
+
+void send_box(void* to, const TensorMap* map, int column, int row, uint64_t* at) {
+  BoxCopy box{static_cast<unsigned char*>(to), *map, column, row, made(at)};
+  if (map->made != TensorMap::MADE) fail("a tensor map that was never encoded");
+  require_aligned(to, 1024);
+  require_shared(to, static_cast<unsigned>(box.bytes()));
+  state.boxes.push_back(box);
+  if (draw(2) == 0) deliver_box();
+}
 
 }  // namespace emulation

@@ -3,12 +3,13 @@
 // Blocks run one after another in random order. Each thread of a block is a fiber that runs until it meets a barrier,
 // a warp-wide operation or an atomic; which fiber goes on is drawn at random, from a seed, so that code which lacks a
 // barrier, or whose threads race, gives other results for other seeds. Shared memory begins as NaN in every block.
-// An asynchronous copy arrives at once or when it is waited for, as the seed has it.
+// An asynchronous copy or product is done at once, when it is waited for, or in between, as the seed has it.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 
 #include "arguments.h"
 
@@ -22,6 +23,8 @@ using std::min;
 #define __launch_bounds__(...)
 #define __grid_constant__
 #define __align__(n) alignas(n)
+
+[[noreturn]] inline void __trap() { __builtin_trap(); }
 
 struct uint2 { unsigned x, y; };
 struct uint4 { unsigned x, y, z, w; };
@@ -68,6 +71,20 @@ void require_shared(const void* address, unsigned bytes);
 void copy_async(void* shared, const void* global, bool inside);
 void copies_sent();
 void copies_arrived(int pending);
+
+// Work of the running thread's warp that is done now or later, in its order, but no later than it is waited for.
+void later(std::function<void()> work);
+void later_sent();
+void later_arrived(int pending);
+
+// Barriers in shared memory that count arrivals and bytes (mbarrier). An arrival may announce bytes. A wait returns once
+// the phase of that parity is over.
+void count_barrier_init(uint64_t* barrier, unsigned arrivals);
+void count_barrier_arrive(uint64_t* barrier, unsigned bytes);
+void count_barrier_wait(uint64_t* barrier, unsigned parity);
+
+// A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier.
+void send_box(void* to, const TensorMap* map, int column, int row, uint64_t* barrier);
 
 // Kernels by name, with the function that calls one with its struct of arguments.
 typedef void (*Entry)(const void* arguments);

@@ -7,11 +7,11 @@ KERNELS := kernels/src/main/cuda
 OUT := target/emulated
 CLANG := $(findstring clang,$(CXX))
 
-DRIVER := emulation memory context driver driver_device driver_kernels driver_streams kernels planted
+DRIVER := emulation memory context driver driver_device driver_kernels driver_streams driver_tensor_maps kernels planted
 FLAGS := -std=c++17 -Wall -Wextra -fPIC -fvisibility=hidden -I$(HERE) -I$(KERNELS) -MMD -MP
 # What nvcc knows, or doesn't warn of.
 KERNEL_FLAGS := -x c++ -Wno-sign-compare -Wno-unknown-pragmas -Wno-pass-failed \
-  -Wno-missing-field-initializers -Wno-missing-braces
+  -Wno-missing-field-initializers -Wno-missing-braces -Wno-psabi
 PLAIN := -O2 -g1
 SANITIZED := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)

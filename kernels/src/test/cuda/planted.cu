@@ -1,6 +1,6 @@
 // Kernels with a planted fault each, and beside each its correct twin: the emulation has to find the one and leave the
 // other alone.
-#include "tensor_core.cuh"
+#include "hopper.cuh"
 
 namespace planted {
 
@@ -83,6 +83,49 @@ __device__ void stage_misaligned(Arguments a) {
   copies_arrived<0>();
 }
 
+// 32 rows of 32 numbers through shared memory by the copy engine, waited for or not.
+template <bool awaited> __device__ void fetch(Arguments a) {
+  unsigned char* box = hopper::first_box();
+  uint64_t* there = reinterpret_cast<uint64_t*>(box + 4096);
+  TensorMap map{reinterpret_cast<uint64_t>(a.in), 64, 32, 128, 64, 32, 2, TensorMap::MADE, {}};
+  if (threadIdx.x == 0) barrier_init(there, 1);
+  barriers_made();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    barrier_expect(there, 4096);
+    copy_box(box, &map, 0, 0, there);
+  }
+  if (awaited) barrier_wait(there, 0);
+  for (int i = threadIdx.x; i < 1024; i += blockDim.x) {
+    int row = i / 32, chunk = i % 32 / 4 ^ row % 8;
+    a.out[i] = reinterpret_cast<const int*>(box + row * 128 + chunk * 16)[i % 4];
+  }
+}
+
+// Sums of 16 ones by the product of a warpgroup, read when it is done or before.
+template <bool awaited> __device__ void multiply(Arguments a) {
+  unsigned char* box = hopper::first_box();
+  for (int i = threadIdx.x; i < 128 * 32; i += blockDim.x) reinterpret_cast<unsigned*>(box)[i] = 0x3f803f80;
+  __syncthreads();
+  float sums[16][4] = {};
+  products_begin(sums);
+  multiply_rows<bfloat16>(sums, box, box, false);
+  products_sent();
+  if (awaited) products_arrived<0>(sums);
+  a.out[threadIdx.x] = static_cast<int>(sums[threadIdx.x % 16][threadIdx.x % 4]);
+}
+
+// All wait for a barrier that the first thread arrives at, and nobody else.
+template <bool too_few> __device__ void await(Arguments a) {
+  uint64_t* barrier = reinterpret_cast<uint64_t*>(hopper::first_box());
+  if (threadIdx.x == 0) barrier_init(barrier, too_few ? 2 : 1);
+  barriers_made();
+  __syncthreads();
+  if (threadIdx.x == 0) barrier_arrive(barrier);
+  barrier_wait(barrier, 0);
+  a.out[threadIdx.x] = 1;
+}
+
 }  // namespace planted
 
 EXPORT(planted_race, planted::race<false>, planted::Arguments, 1024)
@@ -103,3 +146,9 @@ EXPORT(planted_missing_wait, planted::stage<false>, planted::Arguments, 1024)
 EXPORT(correct_missing_wait, planted::stage<true>, planted::Arguments, 1024)
 EXPORT(planted_misaligned, planted::stage_misaligned, planted::Arguments, 1024)
 EXPORT(correct_small_block, planted::meet<false>, planted::Arguments, 128)
+EXPORT(planted_missing_box_wait, planted::fetch<false>, planted::Arguments, 1024)
+EXPORT(correct_missing_box_wait, planted::fetch<true>, planted::Arguments, 1024)
+EXPORT(planted_missing_product_wait, planted::multiply<false>, planted::Arguments, 1024)
+EXPORT(correct_missing_product_wait, planted::multiply<true>, planted::Arguments, 1024)
+EXPORT(planted_missing_arrival, planted::await<true>, planted::Arguments, 1024)
+EXPORT(correct_missing_arrival, planted::await<false>, planted::Arguments, 1024)

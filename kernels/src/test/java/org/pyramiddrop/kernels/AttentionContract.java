@@ -6,7 +6,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#attention}. */
-interface AttentionContract extends Subject {
+public interface AttentionContract extends Subject {
   List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 80, 128);
   List<Integer> LENGTHS = List.of(1, 2, 7, 127, 128, 129, 300);
 
@@ -74,6 +74,16 @@ interface AttentionContract extends Subject {
     int keys = Draw.large() ? 2100 : 300;
     for (int queries : new int[] {1, 90}) {
       attends(new Case(new Heads(2, 1, 16), queries, keys, Kind.CAUSAL), 3, 0);
+    }
+  }
+
+  /** More tiles of keys than are in shared memory at a time, behind keys that came before. */
+  @Test
+  default void attendsToManyTilesOfKeys() {
+    for (Kind kind : List.of(Kind.FULL, Kind.CAUSAL)) {
+      int queries = draw().between(130, 200);
+      int keys = Draw.large() ? queries + draw().between(300, 500) : queries + 70;
+      attends(new Case(new Heads(2, 1, 128), queries, keys, kind), 256 + 8, 6, 0);
     }
   }
 

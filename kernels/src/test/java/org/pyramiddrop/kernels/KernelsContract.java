@@ -5,14 +5,12 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.TestInfo;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * What every implementation of {@link Kernels} has to hold; its tests stand in the interfaces, one
  * for each family of operations. An implementation's test extends this class and may override a
  * test of what the device does not offer.
  */
-@ExtendWith(SeedInMessage.class)
 public abstract class KernelsContract
     implements MemoryContract,
         RowsContract,

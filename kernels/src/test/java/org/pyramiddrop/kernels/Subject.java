@@ -1,7 +1,10 @@
 package org.pyramiddrop.kernels;
 
+import org.junit.jupiter.api.extension.ExtendWith;
+
 /** Gives the parts of {@link KernelsContract} the device that they test. */
-interface Subject {
+@ExtendWith(SeedInMessage.class)
+public interface Subject {
   Device device();
 
   default Kernels kernels() {

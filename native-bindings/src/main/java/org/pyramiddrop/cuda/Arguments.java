@@ -22,7 +22,7 @@ public final class Arguments {
 
   private Arguments(int capacity) {
     Arena arena = Arena.ofAuto();
-    struct = arena.allocate(capacity, Long.BYTES);
+    struct = arena.allocate(capacity, TensorMap.ALIGNMENT);
     parameters = arena.allocate(ValueLayout.ADDRESS);
     parameters.set(ValueLayout.ADDRESS, 0, struct);
   }
@@ -53,19 +53,26 @@ public final class Arguments {
 
   /** Appends an {@code int}. */
   public Arguments integer(int value) {
-    struct.set(ValueLayout.JAVA_INT, place(Integer.BYTES), value);
+    struct.set(ValueLayout.JAVA_INT, place(Integer.BYTES, Integer.BYTES), value);
     return this;
   }
 
   /** Appends a {@code float}. */
   public Arguments number(float value) {
-    struct.set(ValueLayout.JAVA_FLOAT, place(Float.BYTES), value);
+    struct.set(ValueLayout.JAVA_FLOAT, place(Float.BYTES, Float.BYTES), value);
     return this;
   }
 
   /** Appends a {@code long long}. */
   public Arguments wide(long value) {
-    struct.set(ValueLayout.JAVA_LONG, place(Long.BYTES), value);
+    struct.set(ValueLayout.JAVA_LONG, place(Long.BYTES, Long.BYTES), value);
+    return this;
+  }
+
+  /** Appends a {@code CUtensorMap}. */
+  public Arguments tensorMap(TensorMap map) {
+    int offset = place(TensorMap.BYTES, TensorMap.ALIGNMENT);
+    MemorySegment.copy(map.struct(), 0, struct, offset, TensorMap.BYTES);
     return this;
   }
 
@@ -84,15 +91,15 @@ public final class Arguments {
     return parameters;
   }
 
-  /** The offset of a field of this size, which is its alignment too. */
-  private int place(int size) {
-    int offset = roundUp(end, size);
+  /** The offset of a field. */
+  private int place(int size, int multiple) {
+    int offset = roundUp(end, multiple);
     if (offset + size > struct.byteSize()) {
       throw new IllegalStateException(
           "the arguments need more than the %d bytes made for them".formatted(struct.byteSize()));
     }
     end = offset + size;
-    alignment = Math.max(alignment, size);
+    alignment = Math.max(alignment, multiple);
     return offset;
   }
 

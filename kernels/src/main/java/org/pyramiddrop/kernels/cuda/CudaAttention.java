@@ -1,13 +1,16 @@
 package org.pyramiddrop.kernels.cuda;
 
+import org.pyramiddrop.cuda.ElementType;
+import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Mask;
 
 /**
  * Attention and the scoring of tokens: {@code attention_decode.cu} for a few rows, {@code
- * attention_prefill.cu} for many on tensor cores, {@code attention_plain.cu} for what that doesn't
- * take, and {@code score_tokens.cu}.
+ * attention_prefill.cu} for many on tensor cores, {@code attention_hopper.cu} instead of it where
+ * that is wanted and fits, {@code attention_plain.cu} for what neither takes, and {@code
+ * score_tokens.cu}.
  */
 final class CudaAttention {
   /** Rows up to which reading keys and values is all the work. */
@@ -22,6 +25,10 @@ final class CudaAttention {
   private static final int THREADS = 128;
   private static final int PREFILL_ROWS = 64;
   private static final int PREFILL_TILES = 4;
+  private static final int HOPPER_SIZE = 128;
+  private static final int HOPPER_ROWS = 128;
+  private static final int HOPPER_THREADS = 384;
+  private static final int HOPPER_SHARED_BYTES = 164_936;
   private static final int PLAIN_ROWS = 16;
   private static final int PLAIN_KEYS = 32;
   private static final int TILE_KEYS = 32;
@@ -38,10 +45,17 @@ final class CudaAttention {
 
   private final Launcher launcher;
   private final DeviceMemory memory;
+  private final boolean hopper;
 
-  CudaAttention(Launcher launcher, DeviceMemory memory) {
+  /**
+   * Attention on one stream.
+   *
+   * @param hopper whether kernels for compute capability 9.0 are to be used
+   */
+  CudaAttention(Launcher launcher, DeviceMemory memory, boolean hopper) {
     this.launcher = launcher;
     this.memory = memory;
+    this.hopper = hopper;
   }
 
   /** One attention's operands. */
@@ -81,7 +95,12 @@ final class CudaAttention {
     if (q.rows() <= FEW_ROWS && decodeSharedBytes(heads) <= MOST_SHARED_BYTES) {
       decode(operands);
     } else if (operands.suitTensorCores()) {
-      prefill(operands);
+      // Keys behind the last one that a row sees may hold anything, and boxes are fetched whole.
+      if (hopper && heads.size() == HOPPER_SIZE && !(mask instanceof Mask.UpTo)) {
+        hopper(operands);
+      } else {
+        prefill(operands);
+      }
     } else {
       plain(operands);
     }
@@ -105,6 +124,33 @@ final class CudaAttention {
             1,
             THREADS,
             PREFILL_TILES * tileBytes);
+  }
+
+  private void hopper(Operands operands) {
+    Heads heads = operands.heads;
+    launcher
+        .kernel("attention_hopper_" + HOPPER_SIZE)
+        .tensorMap(boxes(operands.q))
+        .tensorMap(boxes(operands.keys))
+        .tensorMap(boxes(operands.values))
+        .pointer(operands.out.address())
+        .integer(operands.q.rows())
+        .integer(operands.keys.rows())
+        .integer(heads.query())
+        .integer(heads.keyValue())
+        .integer(operands.mask instanceof Mask.Causal ? 1 : 0)
+        .number(scale(heads))
+        .launch(
+            heads.query(),
+            Math.ceilDiv(operands.q.rows(), HOPPER_ROWS),
+            1,
+            HOPPER_THREADS,
+            HOPPER_SHARED_BYTES);
+  }
+
+  private static TensorMap boxes(CudaTensor x) {
+    ElementType type = x.dtype() == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
+    return TensorMap.of(type, x.address(), x.rows(), x.columns(), HOPPER_ROWS);
   }
 
   private void plain(Operands operands) {

@@ -37,7 +37,7 @@ final class CudaKernels implements Kernels {
     this.dtype = dtype;
     this.options = options;
     try {
-      gpu = onGpu(() -> new Gpu(owner, image, dtype, options.reuse()));
+      gpu = onGpu(() -> new Gpu(owner, image, dtype, options));
     } catch (RuntimeException | Error e) {
       owner.close();
       throw e;

@@ -12,6 +12,9 @@ import org.pyramiddrop.kernels.DeviceException;
  * the thread that made it may call it.
  */
 final class Gpu implements AutoCloseable {
+  /** The one compute capability, 9.0, that {@code sm_90a} code runs on. */
+  private static final int HOPPER = 90;
+
   private final Context context;
   private final CudaStream stream;
   private final DeviceMemory memory;
@@ -30,7 +33,7 @@ final class Gpu implements AutoCloseable {
    * @param owner that thread
    * @param image the compiled kernels
    */
-  Gpu(OwnerThread owner, MemorySegment image, DType dtype, boolean reuse) {
+  Gpu(OwnerThread owner, MemorySegment image, DType dtype, CudaOptions options) {
     try {
       context = Context.open(0);
     } catch (IllegalStateException e) {
@@ -39,14 +42,16 @@ final class Gpu implements AutoCloseable {
     }
     try {
       stream = context.stream();
-      memory = new DeviceMemory(context, owner, reuse);
+      memory = new DeviceMemory(context, owner, options.reuse());
       staging = new Staging(context);
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       rows = new CudaRows(launcher);
       linear = new CudaLinear(launcher, CublasLt.open(context));
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
-      attention = new CudaAttention(launcher, memory);
+      attention =
+          new CudaAttention(
+              launcher, memory, options.hopper() && context.computeCapability() == HOPPER);
       selection = new CudaSelection(launcher);
       conversion = new CudaConversion(launcher);
     } catch (RuntimeException | Error e) {

@@ -10,6 +10,7 @@ import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CudaFunction;
 import org.pyramiddrop.cuda.CudaModule;
 import org.pyramiddrop.cuda.CudaStream;
+import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
 
 /**
@@ -20,7 +21,7 @@ import org.pyramiddrop.kernels.DType;
  */
 final class Launcher {
   /** The most that any kernel's struct of arguments takes. */
-  private static final int ARGUMENT_BYTES = 256;
+  private static final int ARGUMENT_BYTES = 512;
 
   /** Shared memory a block gets without asking. */
   private static final int PLAIN_SHARED_BYTES = 48 << 10;
@@ -113,6 +114,12 @@ final class Launcher {
   /** A float. */
   Launcher number(float value) {
     arguments.number(value);
+    return this;
+  }
+
+  /** A description for the copy engine. */
+  Launcher tensorMap(TensorMap map) {
+    arguments.tensorMap(map);
     return this;
   }
 

@@ -19,8 +19,18 @@ class EmulationTest {
   private static final int THREADS = 256;
   private static final int COUNT = 4 * THREADS;
 
+  /** 128 rows of 128 bytes, and what comes before a multiple of 1024. */
+  private static final int BOX_BYTES = 17 << 10;
+
   @ParameterizedTest
-  @ValueSource(strings = {"race", "missing_barrier", "missing_wait"})
+  @ValueSource(
+      strings = {
+        "race",
+        "missing_barrier",
+        "missing_wait",
+        "missing_box_wait",
+        "missing_product_wait"
+      })
   void findsWhatDependsOnTheOrderOfThreads(String fault) {
     assertThat(outcomes("planted_" + fault)).hasSizeGreaterThan(1);
   }
@@ -39,6 +49,7 @@ class EmulationTest {
     "divergent_barrier, threads of a block meet at different barriers",
     "missing_lanes, a warp waits for lanes that never come: 0x00000008",
     "misaligned, multiple",
+    "missing_arrival, 256 threads wait for a barrier in shared memory whose phase never ends",
   })
   void namesWhatNoGpuWouldLetPass(String fault, String text) {
     assertThat(outcomes("planted_" + fault))
@@ -64,6 +75,9 @@ class EmulationTest {
         "race",
         "missing_barrier",
         "missing_wait",
+        "missing_box_wait",
+        "missing_product_wait",
+        "missing_arrival",
         "divergent_barrier",
         "missing_lanes",
         "global_read",
@@ -86,11 +100,16 @@ class EmulationTest {
     int written =
         switch (fault) {
           case "race", "missing_barrier" -> 1;
-          case "missing_wait" -> COUNT;
+          case "missing_wait", "missing_box_wait" -> COUNT;
           default -> THREADS;
         };
     int read = fault.equals("global_read") ? THREADS : COUNT;
-    int sharedBytes = fault.equals("missing_wait") ? 4 * COUNT : 4 * THREADS;
+    int sharedBytes =
+        switch (fault) {
+          case "missing_wait" -> 4 * COUNT;
+          case "missing_box_wait", "missing_product_wait", "missing_arrival" -> BOX_BYTES;
+          default -> 4 * THREADS;
+        };
     try (EmulatedGpu gpu = new EmulatedGpu(seed)) {
       long in = gpu.upload(IntStream.range(0, read).toArray());
       long out = gpu.allocate(4L * written);
@@ -108,8 +127,10 @@ class EmulationTest {
         switch (fault) {
           case "race" -> new int[] {2};
           case "missing_barrier" -> new int[] {THREADS * (THREADS - 1) / 2};
-          case "missing_wait" -> IntStream.range(0, COUNT).toArray();
-          case "divergent_barrier" -> IntStream.range(0, THREADS).map(i -> 1).toArray();
+          case "missing_wait", "missing_box_wait" -> IntStream.range(0, COUNT).toArray();
+          case "missing_product_wait" -> IntStream.range(0, THREADS).map(i -> 16).toArray();
+          case "divergent_barrier", "missing_arrival" ->
+              IntStream.range(0, THREADS).map(i -> 1).toArray();
           // The first warp's first lane has a 0, which is no vote.
           case "missing_lanes" -> IntStream.range(0, THREADS).map(i -> i < 32 ? -2 : -1).toArray();
           case "global_read", "global_write" -> IntStream.range(0, THREADS).toArray();

@@ -166,6 +166,60 @@ public class cuda_h extends CTypes {
     public static int CUDA_ERROR_OUT_OF_MEMORY() {
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
+    private static final int CU_TENSOR_MAP_DATA_TYPE_FLOAT16 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapDataType_enum.CU_TENSOR_MAP_DATA_TYPE_FLOAT16 = 6
+     * }
+     */
+    public static int CU_TENSOR_MAP_DATA_TYPE_FLOAT16() {
+        return CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+    }
+    private static final int CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapDataType_enum.CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9
+     * }
+     */
+    public static int CU_TENSOR_MAP_DATA_TYPE_BFLOAT16() {
+        return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+    }
+    private static final int CU_TENSOR_MAP_INTERLEAVE_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapInterleave_enum.CU_TENSOR_MAP_INTERLEAVE_NONE = 0
+     * }
+     */
+    public static int CU_TENSOR_MAP_INTERLEAVE_NONE() {
+        return CU_TENSOR_MAP_INTERLEAVE_NONE;
+    }
+    private static final int CU_TENSOR_MAP_SWIZZLE_128B = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapSwizzle_enum.CU_TENSOR_MAP_SWIZZLE_128B = 3
+     * }
+     */
+    public static int CU_TENSOR_MAP_SWIZZLE_128B() {
+        return CU_TENSOR_MAP_SWIZZLE_128B;
+    }
+    private static final int CU_TENSOR_MAP_L2_PROMOTION_L2_256B = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapL2promotion_enum.CU_TENSOR_MAP_L2_PROMOTION_L2_256B = 3
+     * }
+     */
+    public static int CU_TENSOR_MAP_L2_PROMOTION_L2_256B() {
+        return CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
+    }
+    private static final int CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum CUtensorMapFloatOOBfill_enum.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0
+     * }
+     */
+    public static int CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE() {
+        return CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE;
+    }
 
     private static class cuGetErrorString {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -2796,6 +2850,77 @@ public class cuda_h extends CTypes {
                 traceDowncall("cuGraphDestroy", hGraph);
             }
             return (int)mh$.invokeExact(hGraph);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuTensorMapEncodeTiled {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_INT,
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_INT,
+            cuda_h.C_INT,
+            cuda_h.C_INT,
+            cuda_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuTensorMapEncodeTiled");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuTensorMapEncodeTiled(CUtensorMap *tensorMap, CUtensorMapDataType tensorDataType, cuuint32_t tensorRank, void *globalAddress, const cuuint64_t *globalDim, const cuuint64_t *globalStrides, const cuuint32_t *boxDim, const cuuint32_t *elementStrides, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion, CUtensorMapFloatOOBfill oobFill)
+     * }
+     */
+    public static FunctionDescriptor cuTensorMapEncodeTiled$descriptor() {
+        return cuTensorMapEncodeTiled.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuTensorMapEncodeTiled(CUtensorMap *tensorMap, CUtensorMapDataType tensorDataType, cuuint32_t tensorRank, void *globalAddress, const cuuint64_t *globalDim, const cuuint64_t *globalStrides, const cuuint32_t *boxDim, const cuuint32_t *elementStrides, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion, CUtensorMapFloatOOBfill oobFill)
+     * }
+     */
+    public static MethodHandle cuTensorMapEncodeTiled$handle() {
+        return cuTensorMapEncodeTiled.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuTensorMapEncodeTiled(CUtensorMap *tensorMap, CUtensorMapDataType tensorDataType, cuuint32_t tensorRank, void *globalAddress, const cuuint64_t *globalDim, const cuuint64_t *globalStrides, const cuuint32_t *boxDim, const cuuint32_t *elementStrides, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion, CUtensorMapFloatOOBfill oobFill)
+     * }
+     */
+    public static MemorySegment cuTensorMapEncodeTiled$address() {
+        return cuTensorMapEncodeTiled.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuTensorMapEncodeTiled(CUtensorMap *tensorMap, CUtensorMapDataType tensorDataType, cuuint32_t tensorRank, void *globalAddress, const cuuint64_t *globalDim, const cuuint64_t *globalStrides, const cuuint32_t *boxDim, const cuuint32_t *elementStrides, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion, CUtensorMapFloatOOBfill oobFill)
+     * }
+     */
+    public static int cuTensorMapEncodeTiled(MemorySegment tensorMap, int tensorDataType, int tensorRank, MemorySegment globalAddress, MemorySegment globalDim, MemorySegment globalStrides, MemorySegment boxDim, MemorySegment elementStrides, int interleave, int swizzle, int l2Promotion, int oobFill) {
+        var mh$ = cuTensorMapEncodeTiled.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuTensorMapEncodeTiled", tensorMap, tensorDataType, tensorRank, globalAddress, globalDim, globalStrides, boxDim, elementStrides, interleave, swizzle, l2Promotion, oobFill);
+            }
+            return (int)mh$.invokeExact(tensorMap, tensorDataType, tensorRank, globalAddress, globalDim, globalStrides, boxDim, elementStrides, interleave, swizzle, l2Promotion, oobFill);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -1,0 +1,35 @@
+// The driver's interface: descriptions of matrices for the copy engine.
+#include "driver.h"
+#include "tensor_map.h"
+
+using namespace emulated;
+
+namespace {
+
+constexpr int FLOAT16 = 6, BFLOAT16 = 9;  // CUtensorMapDataType
+constexpr int SWIZZLE_128_BYTES = 3;      // CUtensorMapSwizzle
+constexpr uint64_t MOST_NUMBERS = uint64_t{1} << 32, MOST_ROW_BYTES = uint64_t{1} << 40;
+constexpr unsigned MOST_BOX = 256;
+
+}  // namespace
+
+EXPORTED int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, uint64_t address, const uint64_t* sizes,
+                                    const uint64_t* strides, const uint32_t* box, const uint32_t* steps, int interleave,
+                                    int swizzle, int promotion, int fill) {
+  if (map == nullptr || sizes == nullptr || strides == nullptr || box == nullptr || steps == nullptr) return INVALID_VALUE;
+  if (reinterpret_cast<uintptr_t>(map) % 64 != 0) return refuse(INVALID_VALUE, "a tensor map begins at a multiple of 64 bytes");
+  if (rank != 2 || (type != FLOAT16 && type != BFLOAT16) || swizzle != SWIZZLE_128_BYTES || interleave != 0 || fill != 0) {
+    return refuse(INVALID_VALUE, "the emulation knows tensor maps of two-byte matrices with 128-byte swizzle alone");
+  }
+  if (promotion < 0 || promotion > 3) return INVALID_VALUE;
+  if (address % 16 != 0 || strides[0] % 16 != 0 || strides[0] >= MOST_ROW_BYTES) {
+    return refuse(INVALID_VALUE, "a tensor map needs addresses and rows that are multiples of 16 bytes");
+  }
+  for (int i = 0; i < 2; i++) {
+    if (sizes[i] == 0 || sizes[i] > MOST_NUMBERS || box[i] == 0 || box[i] > MOST_BOX || steps[i] != 1) return INVALID_VALUE;
+  }
+  if (box[0] * 2 != 128) return refuse(INVALID_VALUE, "the emulation swizzles boxes of 128-byte rows alone");
+  emulation::TensorMap made{address, sizes[0], sizes[1], strides[0], box[0], box[1], 2, emulation::TensorMap::MADE, {}};
+  memcpy(map, &made, sizeof made);
+  return SUCCESS;
+}
