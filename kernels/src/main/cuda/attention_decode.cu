@@ -1,22 +1,24 @@
-// Attention of a few rows: the keys that a row sees are split over blocks, which leave partial softmaxes to be combined
-// ("Flash-Decoding", Dao et al. 2023). All query heads of a key/value head share its tiles of keys and values.
+// Attention of a few rows: the keys that a row sees are split over blocks, which leave partial softmaxes; the last of
+// them combines these ("Flash-Decoding", Dao et al. 2023). All query heads of a key/value head share its tiles of keys
+// and values.
 //
 // How many keys a row sees is read from device memory, and what is visible is shared out evenly among the splits, so
 // that one launch recorded for a cache's capacity serves every step.
 #include "attention.cuh"
 #include "key_tile.cuh"
+#include "last_block.cuh"
 
 template <typename T> struct AttentionDecode {
   Attention<T> attention;
-  float* sums;    // (rows, heads, splits, size): values by weight, under the split's level
-  float* totals;  // (rows, heads, splits, 2): the level, and the sum of weights
+  float* sums;        // (rows, heads, splits, size): values by weight, under the split's level; null for one split
+  float* totals;      // (rows, heads, splits, 2): the level, and the sum of weights; null for one split
+  unsigned* arrived;  // (rows, kv_heads): zeros, before and behind a launch
   int splits;
 };
 
 namespace attention::decode {
 
 constexpr int THREADS = key_tile::THREADS;
-constexpr int COMBINE_THREADS = 256;
 
 // The products of one head become weights; the head's level and total go on. One warp, a lane a key.
 __device__ __forceinline__ void soften(float* products, int count, float scale, float* level_and_total,
@@ -64,6 +66,25 @@ __device__ __forceinline__ void add_values(const unsigned char* tile, const floa
   }
 }
 
+// A channel of a head: its splits, in their order, under one level. Those without keys have zeros at the lowest level.
+template <typename T>
+__device__ __forceinline__ float combined(const AttentionDecode<T>& d, int row, int head, int channel) {
+  int64_t first = (static_cast<int64_t>(row) * d.attention.heads + head) * d.splits;
+  const float* totals = d.totals + 2 * first;
+  const float* sums = d.sums + first * d.attention.size + channel;
+  float highest = -INFINITY;
+#pragma unroll 4
+  for (int s = 0; s < d.splits; s++) highest = fmaxf(highest, totals[2 * s]);
+  float sum = 0, total = 0;
+#pragma unroll 4
+  for (int s = 0; s < d.splits; s++) {
+    float rescale = correction(totals[2 * s], highest);
+    sum = fmaf(sums[s * d.attention.size], rescale, sum);
+    total = fmaf(totals[2 * s + 1], rescale, total);
+  }
+  return sum / total;
+}
+
 }  // namespace attention::decode
 
 template <typename T> __device__ void attention_decode(const AttentionDecode<T>& d) {
@@ -80,6 +101,7 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
   float* sums = weights + heads * key_tile::KEYS;                      // (heads, size)
   float* totals = sums + heads * size;                                 // (heads, 2): level, sum of weights
   float* rescale = totals + 2 * heads;                                 // (heads)
+  unsigned* before = reinterpret_cast<unsigned*>(rescale + heads);     // for is_last_block
 
   int64_t sees = attention::visible(a, row);
   int begin = static_cast<int>(sees * split / d.splits), end = static_cast<int>(sees * (split + 1) / d.splits);
@@ -118,6 +140,11 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
   }
   __syncthreads();  // Totals, if there was no key.
 
+  T* out = a.out + (static_cast<int64_t>(row) * a.heads + kv_head * heads) * size;
+  if (d.splits == 1) {
+    for (int i = threadIdx.x; i < heads * size; i += THREADS) out[i] = narrow<T>(sums[i] / totals[i / size * 2 + 1]);
+    return;
+  }
   for (int h = 0; h < heads; h++) {
     int64_t partial = (static_cast<int64_t>(row) * a.heads + kv_head * heads + h) * d.splits + split;
     for (int channel = threadIdx.x; channel < size; channel += THREADS) {
@@ -125,30 +152,16 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
     }
     if (threadIdx.x < 2) d.totals[2 * partial + threadIdx.x] = totals[2 * h + threadIdx.x];
   }
-}
-
-// Brings the splits of a row's head under one level and adds them up, a thread a channel. Those without keys have zeros
-// at the lowest level.
-template <typename T> __device__ void attention_combine(const AttentionDecode<T>& d) {
-  const Attention<T>& a = d.attention;
-  int head = blockIdx.x, row = blockIdx.y, channel = threadIdx.x;
-  int64_t partial = (static_cast<int64_t>(row) * a.heads + head) * d.splits;
-  const float* totals = d.totals + 2 * partial;
-  float highest = -INFINITY;
-  for (int s = 0; s < d.splits; s++) highest = fmaxf(highest, totals[2 * s]);
-  if (channel >= a.size) return;
-  float sum = 0, total = 0;
-  for (int s = 0; s < d.splits; s++) {
-    float rescale = attention::correction(totals[2 * s], highest);
-    sum = fmaf(d.sums[(partial + s) * a.size + channel], rescale, sum);
-    total = fmaf(totals[2 * s + 1], rescale, total);
+  if (!is_last_block(d.arrived + row * a.kv_heads + kv_head, d.splits, before)) return;
+  for (int i = threadIdx.x; i < heads * size; i += THREADS) {
+    out[i] = narrow<T>(combined(d, row, kv_head * heads + i / size, i % size));
   }
-  a.out[static_cast<int64_t>(row) * a.heads * a.size + head * a.size + channel] = narrow<T>(sum / total);
 }
 
 EXPORT_EACH_TYPE(attention_decode, AttentionDecode, attention::decode::THREADS)
-EXPORT_EACH_TYPE(attention_combine, AttentionDecode, attention::decode::COMBINE_THREADS)
 
-// Launch: attention_decode: grid (splits, kv_heads, rows), 128 threads, shared memory for two tiles of
-//   32 · row_bytes(size) bytes and, for each of the heads / kv_heads heads, padded(size) + size + 32 + 3 floats;
-// then attention_combine: grid (heads, rows), size threads rounded up to whole warps, no shared memory.
+// Launch:
+//   grid     (splits, kv_heads, rows)
+//   threads  128
+//   shared   two tiles of 32 · row_bytes(size) bytes; for each of the heads / kv_heads heads padded(size) + size + 32 + 3
+//            floats; one more number

@@ -5,7 +5,7 @@
 //
 // A row belongs to one warp, or to a whole block where it is long. Its threads keep their numbers in shared memory
 // between the passes over them; nobody else reads these, so the passes need no barrier for it.
-#include "packs.cuh"
+#include "rms.cuh"
 
 template <typename T> struct RmsNorm {
   const T* x;   // (rows, columns)
@@ -51,24 +51,23 @@ __device__ __forceinline__ float row_sum(float x, int threads, float* scratch) {
   return threads == WARP ? warp_sum(x) : block_sum(x, scratch);
 }
 
-template <int N, typename T> __device__ void rms(const RmsNorm<T>& a, const Row<T>& row) {
+template <int N, typename T> __device__ void rms_row(const RmsNorm<T>& a, const Row<T>& row) {
   int step = a.threads * N;
   float squares = 0;
   for (int c = row.thread * N; c < a.columns; c += step) {
     Pack<T, N> x = packs::load<N>(a.x + row.begin + c);
     packs::store(row.kept + c, x);
-    for (int i = 0; i < N; i++) squares += widen(x.at[i]) * widen(x.at[i]);
+    squares = rms::add_squares(x, squares);
   }
-  float scale = 1 / sqrtf(row_sum(squares, a.threads, row.scratch) / a.columns + a.epsilon);
+  float scale = rms::scale(row_sum(squares, a.threads, row.scratch), a.columns, a.epsilon);
   for (int c = row.thread * N; c < a.columns; c += step) {
     Pack<T, N> x = packs::load<N>(row.kept + c);
     Pack<T, N> w = packs::load<N>(a.w + c);
-    for (int i = 0; i < N; i++) x.at[i] = narrow<T>(widen(x.at[i]) * scale * widen(w.at[i]));
-    packs::store(a.out + row.begin + c, x);
+    packs::store(a.out + row.begin + c, rms::scaled(x, w, scale));
   }
 }
 
-template <int N, typename T> __device__ void layer(const LayerNorm<T>& a, const Row<T>& row) {
+template <int N, typename T> __device__ void layer_row(const LayerNorm<T>& a, const Row<T>& row) {
   int step = a.threads * N;
   float sum = 0;
   for (int c = row.thread * N; c < a.columns; c += step) {
@@ -110,9 +109,9 @@ template <typename T> __device__ void rms_norm(const RmsNorm<T>& a) {
   if (index >= a.rows) return;  // only warps that have a row alone
   norms::Row<T> row = norms::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.out, a.columns)) {
-    norms::rms<N>(a, row);
+    norms::rms_row<N>(a, row);
   } else {
-    norms::rms<1>(a, row);
+    norms::rms_row<1>(a, row);
   }
 }
 
@@ -123,9 +122,9 @@ template <typename T> __device__ void layer_norm(const LayerNorm<T>& a) {
   norms::Row<T> row = norms::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.bias, a.columns) &&
       packs::fit<N>(a.out, a.columns)) {
-    norms::layer<N>(a, row);
+    norms::layer_row<N>(a, row);
   } else {
-    norms::layer<1>(a, row);
+    norms::layer_row<1>(a, row);
   }
 }
 

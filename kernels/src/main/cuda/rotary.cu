@@ -3,6 +3,7 @@
 //
 //   rotate            turns the first heads of each row, in place
 //   store_key_values  turns keys, and copies them and the values into rows of a cache
+//   rotate_and_store  does both for the heads of one fused product
 //
 // A position outside the table makes NaN of what it should have turned.
 #include "packs.cuh"
@@ -26,9 +27,24 @@ template <typename T> struct StoreKeyValues {
   int first, columns, size, table_rows, cache_rows;
 };
 
+template <typename T> struct RotateAndStore {
+  int query_blocks;  // that share a row's queries; those behind them share its keys and values
+  Rotate<T> queries;
+  StoreKeyValues<T> cache;  // of the same x, behind the queries
+};
+
 namespace rotary {
 
 constexpr int N = 4;
+
+// Which of the blocks that share a row this is.
+struct Share {
+  int block, blocks;
+};
+
+__device__ __forceinline__ Share whole() {
+  return {static_cast<int>(blockIdx.y), static_cast<int>(gridDim.y)};
+}
 
 // Entries of a table for N neighbouring pairs.
 template <int N>
@@ -37,12 +53,12 @@ __device__ __forceinline__ Pack<float, N> entries(const float* table, int rows, 
   return packs::load<N>(table + static_cast<int64_t>(position) * half + pair);
 }
 
-template <int N, typename T> __device__ void turn(const Rotate<T>& a) {
+template <int N, typename T> __device__ __forceinline__ void turn_row(const Rotate<T>& a, Share share) {
   int half = a.size / 2;
   int position = a.positions[blockIdx.x];
   T* row = a.x + static_cast<int64_t>(blockIdx.x) * a.columns;
-  int first = (blockIdx.y * blockDim.x + threadIdx.x) * N;
-  for (int i = first; i < a.heads * half; i += gridDim.y * blockDim.x * N) {
+  int first = (share.block * blockDim.x + threadIdx.x) * N;
+  for (int i = first; i < a.heads * half; i += share.blocks * blockDim.x * N) {
     int pair = i % half;
     T* at = row + i / half * a.size + pair;
     Pack<T, N> low = packs::load<N>(at), high = packs::load<N>(at + half);
@@ -76,48 +92,62 @@ __device__ __forceinline__ Pack<T, N> turned(const StoreKeyValues<T>& a, const T
   return x;
 }
 
-template <int N, typename T> __device__ void store_row(const StoreKeyValues<T>& a) {
+template <int N, typename T> __device__ __forceinline__ void store_row(const StoreKeyValues<T>& a, Share share) {
   int to = a.to[blockIdx.x];
   if (to < 0 || to >= a.cache_rows) return;
   int position = a.cos == nullptr ? 0 : a.positions[blockIdx.x];
   const T* from = a.x + static_cast<int64_t>(blockIdx.x) * (a.first + 2 * a.columns) + a.first;
   T* keys = a.keys + static_cast<int64_t>(to) * a.columns;
   T* values = a.values + static_cast<int64_t>(to) * a.columns;
-  int first = (blockIdx.y * blockDim.x + threadIdx.x) * N;
-  for (int c = first; c < a.columns; c += gridDim.y * blockDim.x * N) {
+  int first = (share.block * blockDim.x + threadIdx.x) * N;
+  for (int c = first; c < a.columns; c += share.blocks * blockDim.x * N) {
     packs::store(keys + c, a.cos == nullptr ? packs::load<N>(from + c) : turned<N>(a, from, position, c));
     packs::store(values + c, packs::load<N>(from + a.columns + c));
   }
 }
 
-}  // namespace rotary
-
-template <typename T> __device__ void rotate(const Rotate<T>& a) {
-  constexpr int N = rotary::N;
+template <typename T> __device__ __forceinline__ void turn(const Rotate<T>& a, Share share) {
   int half = a.size / 2;
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half)) {
-    rotary::turn<N>(a);
+    turn_row<N>(a, share);
   } else {
-    rotary::turn<1>(a);
+    turn_row<1>(a, share);
   }
 }
 
-template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& a) {
-  constexpr int N = rotary::N;
+template <typename T> __device__ __forceinline__ void store(const StoreKeyValues<T>& a, Share share) {
   int half = a.size / 2;
   bool tables = a.cos == nullptr || (packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half));
   if (tables && a.first % N == 0 && packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.keys, a.columns) &&
       packs::fit<N>(a.values, a.columns)) {
-    rotary::store_row<N>(a);
+    store_row<N>(a, share);
   } else {
-    rotary::store_row<1>(a);
+    store_row<1>(a, share);
+  }
+}
+
+}  // namespace rotary
+
+template <typename T> __device__ void rotate(const Rotate<T>& a) { rotary::turn(a, rotary::whole()); }
+
+template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& a) {
+  rotary::store(a, rotary::whole());
+}
+
+template <typename T> __device__ void rotate_and_store(const RotateAndStore<T>& a) {
+  rotary::Share share = rotary::whole();
+  if (share.block < a.query_blocks) {
+    rotary::turn(a.queries, {share.block, a.query_blocks});
+  } else {
+    rotary::store(a.cache, {share.block - a.query_blocks, share.blocks - a.query_blocks});
   }
 }
 
 EXPORT_EACH_TYPE(rotate, Rotate, 256)
 EXPORT_EACH_TYPE(store_key_values, StoreKeyValues, 256)
+EXPORT_EACH_TYPE(rotate_and_store, RotateAndStore, 256)
 
 // Launch:
-//   grid     (rows, any number of blocks that share a row)
+//   grid     (rows, any number of blocks that share a row); rotate_and_store: more than query_blocks of them
 //   threads  whole warps, at most 256
 //   shared   none

@@ -1,5 +1,6 @@
 // How much one query attends to each key: out[key] = mean over heads of softmax(q_h · k_h / √size), in float32
-// (PyramidDrop, Xing et al. 2024, section 3.2). Three kernels: products; each head's level and total; the mean.
+// (PyramidDrop, Xing et al. 2024, section 3.2). Two kernels: products, with the softmax of each tile of keys; and the
+// mean, under what each head's tiles come to together.
 #include "attention.cuh"
 #include "key_tile.cuh"
 
@@ -7,57 +8,69 @@ template <typename T> struct TokenProducts {
   const T* query;   // (1, ≥ heads·size)
   const T* keys;    // (key_count, kv_heads·size)
   float* products;  // (heads, key_count): q_h · k_h
+  float* tiles;     // (heads, ⌈key_count / 32⌉, 2): a tile's level, and the sum of weights under it
   int key_count;
   int heads;
   int kv_heads;
   int size;
+  float scale;  // log2(e) / √size
 };
 
 struct TokenScores {
   const float* products;  // (heads, key_count)
-  float* totals;          // (heads, 2): level, and the sum of weights under it
+  const float* tiles;     // (heads, ⌈key_count / 32⌉, 2)
   float* out;             // (1, key_count)
   int key_count;
   int heads;
-  float scale;  // log2(e) / √size
+  float scale;
 };
 
 namespace scoring {
 
-constexpr int TOTAL_THREADS = 256;
-constexpr int MEAN_THREADS = 128;
+constexpr int MEAN_THREADS = 512;
+constexpr int MEAN_KEYS = 128;
+constexpr int PARTS = MEAN_THREADS / MEAN_KEYS;  // of the heads, a thread each for a key
 
-// A head a block.
-__device__ void totals(const TokenScores& a) {
-  float* scratch = reinterpret_cast<float*>(shared_memory());  // (2, warps)
-  int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  const float* products = a.products + static_cast<int64_t>(blockIdx.x) * a.key_count;
-  float highest = -INFINITY;
-  for (int key = threadIdx.x; key < a.key_count; key += TOTAL_THREADS) highest = fmaxf(highest, products[key]);
-  highest = warp_max(highest);
-  if (lane == 0) scratch[warp] = highest;
-  __syncthreads();
-  float level = attention::level(warp_max(scratch[lane % (TOTAL_THREADS / WARP)]), a.scale);
-  float total = 0;
-  for (int key = threadIdx.x; key < a.key_count; key += TOTAL_THREADS) {
-    total += attention::weight(products[key], a.scale, level);
-  }
-  total = block_sum(total, scratch + TOTAL_THREADS / WARP);
-  if (threadIdx.x == 0) {
-    a.totals[2 * blockIdx.x] = level;
-    a.totals[2 * blockIdx.x + 1] = total;
+// The level and the inverse sum of weights of each head, a warp a head.
+__device__ __forceinline__ void combine_tiles(const TokenScores& a, float* levels) {
+  int lane = threadIdx.x % WARP, tiles = ceil_div(a.key_count, key_tile::KEYS);
+  for (int head = threadIdx.x / WARP; head < a.heads; head += MEAN_THREADS / WARP) {
+    const float* own = a.tiles + static_cast<int64_t>(head) * tiles * 2;
+    float level = -INFINITY;
+    for (int t = lane; t < tiles; t += WARP) level = fmaxf(level, own[2 * t]);
+    level = warp_max(level);
+    float total = 0;
+    for (int t = lane; t < tiles; t += WARP) {
+      total = fmaf(own[2 * t + 1], attention::correction(own[2 * t], level), total);
+    }
+    total = warp_sum(total);
+    if (lane == 0) {
+      levels[2 * head] = level;
+      levels[2 * head + 1] = 1 / total;
+    }
   }
 }
 
-// A key a thread; heads are added in their order.
+// Heads are added part by part, in each part in their order.
 __device__ void mean(const TokenScores& a) {
-  int key = blockIdx.x * MEAN_THREADS + threadIdx.x;
-  if (key >= a.key_count) return;
+  float* levels = reinterpret_cast<float*>(shared_memory());  // (heads, 2)
+  float* parts = levels + 2 * a.heads;                        // (PARTS, MEAN_KEYS)
+  int column = threadIdx.x % MEAN_KEYS, part = threadIdx.x / MEAN_KEYS;
+  int key = blockIdx.x * MEAN_KEYS + column;
+  combine_tiles(a, levels);
+  __syncthreads();
   float sum = 0;
-  for (int head = 0; head < a.heads; head++) {
-    float product = a.products[static_cast<int64_t>(head) * a.key_count + key];
-    sum += attention::weight(product, a.scale, a.totals[2 * head]) / a.totals[2 * head + 1];
+  if (key < a.key_count) {
+#pragma unroll 4
+    for (int head = part; head < a.heads; head += PARTS) {
+      float product = a.products[static_cast<int64_t>(head) * a.key_count + key];
+      sum = fmaf(attention::weight(product, a.scale, levels[2 * head]), levels[2 * head + 1], sum);
+    }
   }
+  parts[threadIdx.x] = sum;
+  __syncthreads();
+  if (part > 0 || key >= a.key_count) return;
+  for (int p = 1; p < PARTS; p++) sum += parts[p * MEAN_KEYS + column];
   a.out[key] = sum / static_cast<float>(a.heads);
 }
 
@@ -69,21 +82,33 @@ template <typename T> __device__ void score_tokens_products(const TokenProducts<
   int size = a.size, heads = a.heads / a.kv_heads, kv_columns = a.kv_heads * size;
   int count = min(key_tile::KEYS, a.key_count - first);
   unsigned char* tile = shared_memory();
-  float* queries = reinterpret_cast<float*>(tile + key_tile::KEYS * key_tile::row_bytes<T>(size));
+  float* queries = reinterpret_cast<float*>(tile + key_tile::KEYS * key_tile::row_bytes<T>(size));  // (heads, padded)
+  float* products = queries + heads * key_tile::padded<T>(size);                                    // (heads, KEYS)
   const T* keys = a.keys + static_cast<int64_t>(first) * kv_columns + kv_head * size;
   key_tile::load(keys, kv_columns, count, size, tile);
   key_tile::load_queries(a.query + kv_head * heads * size, heads, size, queries);
   copies_arrived<0>();
   __syncthreads();
-  float* products = a.products + static_cast<int64_t>(kv_head) * heads * a.key_count + first;
-  key_tile::multiply<T>(tile, queries, heads, count, size, products, a.key_count);
+  key_tile::multiply<T>(tile, queries, heads, count, size, products, key_tile::KEYS);
+  __syncthreads();
+  int lane = threadIdx.x % WARP;
+  for (int h = threadIdx.x / WARP; h < heads; h += key_tile::THREADS / WARP) {
+    int64_t head = static_cast<int64_t>(kv_head) * heads + h;
+    float product = lane < count ? products[h * key_tile::KEYS + lane] : -INFINITY;
+    float level = attention::level(warp_max(product), a.scale);
+    float total = warp_sum(attention::weight(product, a.scale, level));
+    if (lane < count) a.products[head * a.key_count + first + lane] = product;
+    if (lane == 0) {
+      float* own = a.tiles + (head * gridDim.x + blockIdx.x) * 2;
+      own[0] = level;
+      own[1] = total;
+    }
+  }
 }
 
 EXPORT_EACH_TYPE(score_tokens_products, TokenProducts, key_tile::THREADS)
-EXPORT(score_tokens_totals, scoring::totals, TokenScores, scoring::TOTAL_THREADS)
 EXPORT(score_tokens_mean, scoring::mean, TokenScores, scoring::MEAN_THREADS)
 
 // Launch: score_tokens_products: grid (⌈key_count / 32⌉, kv_heads), 128 threads, shared memory for a tile of
-//   32 · row_bytes(size) bytes and heads / kv_heads queries of padded(size) floats;
-// then score_tokens_totals: grid (heads), 256 threads, 64 bytes;
-// then score_tokens_mean: grid (⌈key_count / 128⌉), 128 threads, no shared memory.
+//   32 · row_bytes(size) bytes and for each of the heads / kv_heads queries padded(size) + 32 floats;
+// then score_tokens_mean: grid ⌈key_count / 128⌉, 512 threads, shared memory for heads · 2 + 512 floats.

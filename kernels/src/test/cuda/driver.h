@@ -61,6 +61,7 @@ struct Driver {
 
   uint64_t launches = 0;
   uint64_t graph_launches = 0;
+  uint64_t graph_nodes = 0;
   // What contexts held that were released without giving it back.
   size_t leaked_handles = 0;
   size_t leaked_bytes = 0;

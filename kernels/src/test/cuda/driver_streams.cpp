@@ -260,7 +260,10 @@ EXPORTED int cuGraphLaunch(uint64_t handle, uint64_t stream) {
     work.name = "cuGraphLaunch";
     work.nodes = graph->nodes;
     int result = enqueue(context, stream, std::move(work));
-    if (result == SUCCESS) driver().graph_launches++;
+    if (result == SUCCESS) {
+      driver().graph_launches++;
+      driver().graph_nodes += graph->nodes.size();
+    }
     return result;
   });
 }

@@ -1,6 +1,7 @@
 // Kernels with a planted fault each, and beside each its correct twin: the emulation has to find the one and leave the
 // other alone.
 #include "hopper.cuh"
+#include "last_block.cuh"
 
 namespace planted {
 
@@ -76,6 +77,18 @@ template <bool awaited> __device__ void stage(Arguments a) {
   for (int i = threadIdx.x; i < 4 * blockDim.x; i += blockDim.x) a.out[i] = numbers[i];
 }
 
+// Adds up what all blocks leave behind out[0], the sum, and out[1], a count: the last block to come does, or the one of
+// the highest number, which need not be the last.
+template <bool highest> __device__ void sum_blocks(Arguments a) {
+  if (threadIdx.x == 0) a.out[2 + blockIdx.x] = a.in[blockIdx.x];
+  unsigned* before = reinterpret_cast<unsigned*>(shared_memory());
+  bool last = is_last_block(reinterpret_cast<unsigned*>(a.out + 1), gridDim.x, before);
+  if (highest) last = blockIdx.x == gridDim.x - 1;
+  if (!last || threadIdx.x != 0) return;
+  a.out[0] = 0;
+  for (int block = 0; block < gridDim.x; block++) a.out[0] += a.out[2 + block];
+}
+
 // The same with source addresses that are no multiple of 16.
 __device__ void stage_misaligned(Arguments a) {
   copy_async(shared_memory(), a.in + 1, true);
@@ -144,6 +157,8 @@ EXPORT(planted_missing_lanes, planted::vote<true>, planted::Arguments, 1024)
 EXPORT(correct_missing_lanes, planted::vote<false>, planted::Arguments, 1024)
 EXPORT(planted_missing_wait, planted::stage<false>, planted::Arguments, 1024)
 EXPORT(correct_missing_wait, planted::stage<true>, planted::Arguments, 1024)
+EXPORT(planted_last_block, planted::sum_blocks<true>, planted::Arguments, 1024)
+EXPORT(correct_last_block, planted::sum_blocks<false>, planted::Arguments, 1024)
 EXPORT(planted_misaligned, planted::stage_misaligned, planted::Arguments, 1024)
 EXPORT(correct_small_block, planted::meet<false>, planted::Arguments, 128)
 EXPORT(planted_missing_box_wait, planted::fetch<false>, planted::Arguments, 1024)

@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.check.Shapes;
 
 /**
  * The operations the model is written in, on one device.
@@ -121,6 +122,42 @@ public interface Kernels extends AutoCloseable {
   /** {@code out = x / √(mean(x²) + epsilon) ∘ w}, row by row (Zhang and Sennrich 2019). */
   void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out);
 
+  /**
+   * A linear layer of a norm: {@code out = rmsNorm(x) · wᵀ + bias}, to the bits of {@link #rmsNorm}
+   * and {@link #linear} one after the other.
+   *
+   * @param x tokens × inputs
+   * @param norm inputs × 1
+   * @param w outputs × inputs
+   * @param bias outputs × 1, or none
+   * @param out tokens × outputs, activations or float32
+   */
+  default void normLinear(
+      Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
+    Shapes.normLinear(x, norm, w, bias, out);
+    try (Tensor normed = allocate(x.rows(), x.columns())) {
+      rmsNorm(x, norm, epsilon, normed);
+      linear(normed, w, bias, Activation.NONE, out);
+    }
+  }
+
+  /**
+   * The gated half of a feed-forward network behind its norm, to the bits of {@link #rmsNorm} and
+   * {@link #swiGlu} one after the other.
+   *
+   * @param x tokens × inputs
+   * @param norm inputs × 1
+   * @param gateUp gate stacked on up: 2·hidden × inputs
+   * @param out tokens × hidden
+   */
+  default void normSwiGlu(Tensor x, Weight norm, float epsilon, Weight gateUp, Tensor out) {
+    Shapes.normSwiGlu(x, norm, gateUp, out);
+    try (Tensor normed = allocate(x.rows(), x.columns())) {
+      rmsNorm(x, norm, epsilon, normed);
+      swiGlu(normed, gateUp, out);
+    }
+  }
+
   /** {@code out = (x - mean) / √(variance + epsilon) ∘ w + bias}, row by row. */
   void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out);
 
@@ -153,6 +190,30 @@ public interface Kernels extends AutoCloseable {
       Indices rows,
       Tensor keys,
       Tensor values);
+
+  /**
+   * Rotates the queries of a fused product in place, as {@link #rotate} does, and stores its keys,
+   * rotated, and values, as {@link #storeKeyValues} does.
+   *
+   * @param qkv tokens × (queries, then keys, then values); the latter two stay as they are
+   * @param positions one a row, each inside the table
+   * @param rows where each row goes in the cache; no number twice
+   * @param keys out: the cache's rows × {@code heads.keyValueColumns()}; rows that are not named
+   *     stay
+   * @param values out: the same
+   */
+  default void rotateAndStore(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+    rotate(qkv, heads.query(), rotary, positions);
+    storeKeyValues(qkv, heads.queryColumns(), rotary, positions, rows, keys, values);
+  }
 
   /**
    * Softmax attention, {@code out = softmax(q · kᵀ / √size) · v} head by head, with a running

@@ -17,6 +17,7 @@ public abstract class KernelsContract
         LinearContract,
         SwiGluContract,
         NormContract,
+        NormProductContract,
         RotaryContract,
         AttentionContract,
         RankingContract,

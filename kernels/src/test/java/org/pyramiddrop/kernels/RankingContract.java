@@ -52,13 +52,18 @@ interface RankingContract extends Subject {
 
   @Test
   default void selectsAmongTheTokensOfManyTiles() {
-    for (int tokens : new int[] {576, 1024, 1025, 2880, 5184}) {
+    for (int tokens : new int[] {576, 1024, 1025, 2880, 5184, 6144, 6145, 8000}) {
       float[] scores = draw().normal(tokens, 1e-3);
       // So few different values that most ties are cut.
       for (int i = 0; i < tokens / 2; i++) {
         scores[draw().between(0, tokens - 1)] = draw().between(0, 3) * 1e-3f;
       }
       selects(scores);
+      int keep = draw().between(1, tokens - 1);
+      assertThat(selected(scores, keep))
+          .as("%d of all %d", keep, tokens)
+          .isEqualTo(Reference.topK(scores, 0, tokens, keep));
+      device().endCase();
     }
   }
 

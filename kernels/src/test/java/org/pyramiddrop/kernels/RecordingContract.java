@@ -40,6 +40,43 @@ interface RecordingContract extends Subject {
   }
 
   @Test
+  default void repeatsAttentionOfOneRowOverWhatItSeesNow() {
+    Heads heads = new Heads(4, 2, 16);
+    int room = 300;
+    float[] keys = draw().normal(room * 32, 1);
+    float[] values = draw().normal(room * 32, 1);
+    Tensor k = device().input(keys, 32);
+    Tensor v = device().input(values, 32);
+    Tensor q = device().owned(kernels().allocate(1, 64));
+    Tensor scores = device().owned(kernels().allocate(DType.FLOAT32, 1, room));
+    Indices last = device().indices(0);
+    Output out = device().output(1, 64);
+    Mask mask = new Mask.UpTo(last);
+    try (Recording recording =
+        kernels()
+            .record(() -> {
+              kernels().attention(q, heads, k, v, mask, out.view());
+              kernels().scoreTokens(q, heads, k, scores);
+            })) {
+      for (int visible : new int[] {300, 1, 170, 40, 299}) {
+        float[] query = draw().normal(64, 1);
+        kernels().upload(query, q);
+        kernels().upload(new int[] {visible - 1}, last);
+        recording.run();
+        recording.run();
+        int[] sees = {visible};
+        device()
+            .check(
+                "attention to %d keys".formatted(visible),
+                out,
+                Reference.attention(query, 64, heads, keys, values, sees));
+        Reference.scoreTokens(query, heads, keys)
+            .check("scores", DType.FLOAT32, kernels().download(scores), device().tolerance());
+      }
+    }
+  }
+
+  @Test
   default void recordingsDoNotDisturbEachOther() {
     Kernels kernels = kernels();
     float[] values = draw().normal(64, 1);

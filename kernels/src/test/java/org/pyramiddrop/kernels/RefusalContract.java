@@ -59,6 +59,52 @@ interface RefusalContract extends Subject {
   }
 
   @Test
+  default void refusesProductsOfNormsThatDoNotFit() {
+    for (int rows : new int[] {2, 7}) {
+      Output out = device().output(rows, 5);
+      Tensor o = out.view();
+      Tensor x = tensor(rows, 4);
+      Weight n = weight(4, 1);
+      Weight w = weight(5, 4);
+      refuses("norm", out, () -> kernels().normLinear(x, weight(5, 1), 0, w, null, o));
+      refuses("norm as a row", out, () -> kernels().normLinear(x, weight(1, 4), 0, w, null, o));
+      refuses("x rows", out, () -> kernels().normLinear(tensor(9, 4), n, 0, w, null, o));
+      refuses("w columns", out, () -> kernels().normLinear(x, n, 0, weight(5, 3), null, o));
+      refuses("w rows", out, () -> kernels().normLinear(x, n, 0, weight(6, 4), null, o));
+      refuses("bias", out, () -> kernels().normLinear(x, n, 0, w, weight(4, 1), o));
+      Weight gateUp = weight(10, 4);
+      refuses("norm", out, () -> kernels().normSwiGlu(x, weight(3, 1), 0, gateUp, o));
+      refuses("gate", out, () -> kernels().normSwiGlu(x, n, 0, weight(5, 4), o));
+      refuses("gate columns", out, () -> kernels().normSwiGlu(x, n, 0, weight(10, 3), o));
+      refuses("rows", out, () -> kernels().normSwiGlu(tensor(9, 4), n, 0, gateUp, o));
+    }
+  }
+
+  @Test
+  default void refusesFusedProductsThatDoNotFit() {
+    Heads heads = new Heads(4, 2, 6);
+    Output out = device().output(3, 48);
+    Tensor qkv = out.view();
+    Tensor kv = tensor(5, 12);
+    Rotary rotary = device().owned(kernels().rotary(6, 10_000, 8));
+    Rotary other = device().owned(kernels().rotary(4, 10_000, 8));
+    Indices three = device().indices(1, 2, 3);
+    Indices two = device().indices(1, 2);
+    Heads fewer = new Heads(2, 2, 6);
+    refuses("columns", out, () -> fuse(qkv, fewer, rotary, three, three, kv, kv));
+    refuses("head size", out, () -> fuse(qkv, heads, other, three, three, kv, kv));
+    refuses("positions", out, () -> fuse(qkv, heads, rotary, two, three, kv, kv));
+    refuses("rows", out, () -> fuse(qkv, heads, rotary, three, two, kv, kv));
+    refuses("keys", out, () -> fuse(qkv, heads, rotary, three, three, tensor(5, 18), kv));
+    refuses("values", out, () -> fuse(qkv, heads, rotary, three, three, kv, tensor(4, 12)));
+  }
+
+  private void fuse(
+      Tensor qkv, Heads heads, Rotary rotary, Indices at, Indices rows, Tensor k, Tensor v) {
+    kernels().rotateAndStore(qkv, heads, rotary, at, rows, k, v);
+  }
+
+  @Test
   default void refusesRowsThatDoNotFit() {
     Output out = device().output(3, 5);
     Tensor x = tensor(3, 5);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** {@link Kernels#rotate} and {@link Kernels#storeKeyValues}. */
+/** {@link Kernels#rotate}, {@link Kernels#storeKeyValues} and both in one. */
 interface RotaryContract extends Subject {
   int POSITIONS = 4096;
 
@@ -69,6 +69,43 @@ interface RotaryContract extends Subject {
         device().check(what, keys, expected.atRows(to, room));
         float[] v = columns(x, rows, first + columns, columns);
         device().check("values", values, Expected.exactly(v, columns).atRows(to, room));
+        device().endCase();
+      }
+    }
+  }
+
+  @Test
+  default void rotatesQueriesAndStoresTheKeysAndValuesBesideThem() {
+    for (int size : AttentionContract.SIZES) {
+      for (AttentionContract.Group group : AttentionContract.GROUPS) {
+        Heads heads = group.of(size);
+        int q = heads.queryColumns();
+        int kv = heads.keyValueColumns();
+        int[] positions = positions(draw().oneOf(1, 2, 3, 13, 61));
+        int rows = positions.length;
+        float[] x = draw().normal(rows * (q + 2 * kv), 1);
+        int room = rows + draw().between(0, 5);
+        int[] to = draw().distinctBelow(room, rows);
+        Output qkv = device().output(x, q + 2 * kv);
+        Output keys = device().output(room, kv);
+        Output values = device().output(room, kv);
+        kernels()
+            .rotateAndStore(
+                qkv.view(),
+                heads,
+                device().owned(kernels().rotary(size, 10_000, POSITIONS)),
+                device().indices(positions),
+                device().indices(to),
+                keys.view(),
+                values.view());
+        Expected queries =
+            Reference.rotate(x, q + 2 * kv, heads.query(), size, 10_000, positions);
+        device().check("queries of " + heads, qkv, queries);
+        float[] k = columns(x, rows, q, kv);
+        Expected turned = Reference.rotate(k, kv, heads.keyValue(), size, 10_000, positions);
+        device().check("keys of " + heads, keys, turned.atRows(to, room));
+        float[] v = columns(x, rows, q + kv, kv);
+        device().check("values", values, Expected.exactly(v, kv).atRows(to, room));
         device().endCase();
       }
     }

@@ -51,6 +51,13 @@ public final class Tour {
       Output gated = device.output(rows, outputs);
       kernels.swiGlu(x, w, gated.view());
       keep(dtype + " swiGlu", gated);
+      Weight norm = device.weight(dtype, draw.weights(dtype, inputs, 1), 1);
+      Output linear = device.output(rows, 2 * outputs);
+      kernels.normLinear(x, norm, 1e-5f, w, bias, linear.view());
+      keep(dtype + " normLinear", linear);
+      Output normGated = device.output(rows, outputs);
+      kernels.normSwiGlu(x, norm, 1e-5f, w, normGated.view());
+      keep(dtype + " normSwiGlu", normGated);
     }
   }
 
@@ -77,6 +84,14 @@ public final class Tour {
     kernels.storeKeyValues(both, 7, rotary, positions, at, keys.view(), values.view());
     keep("keys", keys);
     keep("values", values);
+    Heads heads = new Heads(6, 3, 6);
+    Output qkv = device.output(draw.normal(rows * 72, 1), 72);
+    Output k = device.output(rows, 18);
+    Output v = device.output(rows, 18);
+    kernels.rotateAndStore(qkv.view(), heads, rotary, positions, at, k.view(), v.view());
+    keep("fused queries", qkv);
+    keep("fused keys", k);
+    keep("fused values", v);
   }
 
   private void attention(int rows, int count) {

@@ -245,18 +245,16 @@ final class Decoder implements AutoCloseable {
   /** A layer over all rows of {@code x}, in place. */
   private void layer(DecoderLayer layer, Tensor x, List<Part> parts) {
     int q = heads.queryColumns();
-    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
-        Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
+    try (Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
         Tensor attended = kernels.allocate(x.rows(), q)) {
-      kernels.rmsNorm(x, layer.inputNorm(), config.rmsNormEps(), normed);
-      kernels.linear(normed, layer.qkv(), layer.qkvBias(), Activation.NONE, qkv);
+      kernels.normLinear(
+          x, layer.inputNorm(), config.rmsNormEps(), layer.qkv(), layer.qkvBias(), qkv);
       int first = 0;
       for (Part part : parts) {
         Tensor own = qkv.rows(first, part.count());
         KeyValueCache.Layer held = part.held();
-        kernels.rotate(own, heads.query(), rotary, part.positions());
-        kernels.storeKeyValues(
-            own, q, rotary, part.positions(), part.rows(), held.keys(), held.values());
+        kernels.rotateAndStore(
+            own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values());
         kernels.attention(
             own,
             heads,
@@ -309,11 +307,10 @@ final class Decoder implements AutoCloseable {
   void lastQuery(int layer, Sequence sequence, Tensor out) {
     int last = sequence.length() - 1;
     DecoderLayer weights = layers.get(layer);
-    try (Tensor normed = kernels.allocate(1, config.hiddenSize())) {
-      kernels.rmsNorm(
-          sequence.hidden().rows(last, 1), weights.inputNorm(), config.rmsNormEps(), normed);
-      queries(weights, normed, sequence.positions().part(last, 1), out);
-    }
+    Tensor x = sequence.hidden().rows(last, 1);
+    kernels.normLinear(
+        x, weights.inputNorm(), config.rmsNormEps(), queryWeight(weights), queryBias(weights), out);
+    kernels.rotate(out, heads.query(), rotary, sequence.positions().part(last, 1));
   }
 
   /**
@@ -387,10 +384,16 @@ final class Decoder implements AutoCloseable {
   }
 
   private void queries(DecoderLayer layer, Tensor normed, Indices positions, Tensor out) {
-    int q = heads.queryColumns();
-    @Nullable Weight bias = layer.qkvBias() == null ? null : layer.qkvBias().rows(0, q);
-    kernels.linear(normed, layer.qkv().rows(0, q), bias, Activation.NONE, out);
+    kernels.linear(normed, queryWeight(layer), queryBias(layer), Activation.NONE, out);
     kernels.rotate(out, heads.query(), rotary, positions);
+  }
+
+  private Weight queryWeight(DecoderLayer layer) {
+    return layer.qkv().rows(0, heads.queryColumns());
+  }
+
+  private @Nullable Weight queryBias(DecoderLayer layer) {
+    return layer.qkvBias() == null ? null : layer.qkvBias().rows(0, heads.queryColumns());
   }
 
   private void storeKeyValues(
@@ -414,19 +417,14 @@ final class Decoder implements AutoCloseable {
   /** Output projection and feed-forward, added to {@code x}. */
   private void finish(DecoderLayer layer, Tensor attended, Tensor x) {
     kernels.linear(attended, layer.out(), layer.outBias(), Activation.ADD, x);
-    try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize());
-        Tensor inner = kernels.allocate(x.rows(), config.intermediateSize())) {
-      kernels.rmsNorm(x, layer.postNorm(), config.rmsNormEps(), normed);
-      kernels.swiGlu(normed, layer.gateUp(), inner);
+    try (Tensor inner = kernels.allocate(x.rows(), config.intermediateSize())) {
+      kernels.normSwiGlu(x, layer.postNorm(), config.rmsNormEps(), layer.gateUp(), inner);
       kernels.linear(inner, layer.down(), null, Activation.ADD, x);
     }
   }
 
   private void logits(Tensor last, Tensor out) {
-    try (Tensor normed = kernels.allocate(last.rows(), config.hiddenSize())) {
-      kernels.rmsNorm(last, norm, config.rmsNormEps(), normed);
-      kernels.linear(normed, head, null, Activation.NONE, out);
-    }
+    kernels.normLinear(last, norm, config.rmsNormEps(), head, null, out);
   }
 
   int layers() {

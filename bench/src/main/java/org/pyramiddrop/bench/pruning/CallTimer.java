@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.pruning;
 
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -8,7 +9,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Kernels;
 
-/** Stands before a device's operations and notes how long each call takes. */
+/**
+ * Stands before a device's operations and notes how long each call takes. An operation that the
+ * device leaves to others, as {@link Kernels} says by default, is noted as those.
+ */
 final class CallTimer {
   private final List<Call> calls = new ArrayList<>();
 
@@ -34,7 +38,19 @@ final class CallTimer {
         Proxy.newProxyInstance(
             Kernels.class.getClassLoader(),
             new Class<?>[] {Kernels.class},
-            (_, method, arguments) -> timed(kernels, method, arguments));
+            (proxy, method, arguments) ->
+                isMadeOfOthers(kernels, method)
+                    ? InvocationHandler.invokeDefault(proxy, method, arguments)
+                    : timed(kernels, method, arguments));
+  }
+
+  private static boolean isMadeOfOthers(Kernels kernels, Method method)
+      throws NoSuchMethodException {
+    return method.isDefault()
+        && kernels
+            .getClass()
+            .getMethod(method.getName(), method.getParameterTypes())
+            .isDefault();
   }
 
   /** The calls since this was asked last, in order. */

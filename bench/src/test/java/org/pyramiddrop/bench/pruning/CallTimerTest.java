@@ -3,6 +3,9 @@ package org.pyramiddrop.bench.pruning;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,9 +14,11 @@ import org.pyramiddrop.bench.RandomNumbers;
 import org.pyramiddrop.bench.pruning.CallTimer.Call;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
 
 class CallTimerTest {
 
@@ -46,10 +51,39 @@ class CallTimerTest {
     CallTimer timer = new CallTimer();
     try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
         Tensor x = kernels.allocate(1, 1)) {
-      // A default method, which asks the other allocate.
+      // A default method, which asks for the type and then the other allocate.
       assertThat(x.rows()).isEqualTo(1);
-      assertThat(timer.take()).extracting(Call::operation).containsExactly("allocate");
+      assertThat(timer.take()).extracting(Call::operation).containsExactly("dtype", "allocate");
     }
+  }
+
+  @Test
+  void notesAnOperationThatTheDeviceLeavesToOthersAsThose() {
+    CallTimer timer = new CallTimer();
+    float[] values = RandomNumbers.floats(6, 1);
+    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+        Tensor x = kernels.allocate(2, 3);
+        Tensor out = kernels.allocate(2, 1);
+        Weight norm = weight(kernels, 3);
+        Weight w = weight(kernels, 1)) {
+      kernels.upload(values, x);
+      timer.take();
+      kernels.normLinear(x, norm, 1e-5f, w, null, out);
+      assertThat(timer.take())
+          .extracting(Call::operation)
+          .containsExactly("dtype", "allocate", "rmsNorm", "linear");
+      assertThat(kernels.download(out)).doesNotContain(0);
+      // Refusals come through unwrapped here, too.
+      assertThatThrownBy(() -> kernels.normLinear(x, w, 1e-5f, norm, null, out))
+          .isExactlyInstanceOf(IllegalArgumentException.class)
+          .hasNoCause();
+    }
+  }
+
+  /** Three ones in that many rows. */
+  private static Weight weight(Kernels kernels, int rows) {
+    MemorySegment ones = Arena.ofAuto().allocateFrom(ValueLayout.JAVA_FLOAT, 1, 1, 1);
+    return kernels.weight(List.of(new HostMatrix(DType.FLOAT32, ones, rows, 3 / rows)));
   }
 
   @Test

@@ -110,6 +110,19 @@ public final class Shapes {
     }
   }
 
+  /** See {@link Kernels#normLinear}. */
+  public static void normLinear(
+      Tensor x, Weight norm, Weight w, @Nullable Weight bias, Tensor out) {
+    vector("norm", norm, x.columns());
+    linear(x, w, bias, out);
+  }
+
+  /** See {@link Kernels#normSwiGlu}. */
+  public static void normSwiGlu(Tensor x, Weight norm, Weight gateUp, Tensor out) {
+    vector("norm", norm, x.columns());
+    swiGlu(x, gateUp, out);
+  }
+
   private static void vector(String what, Weight w, int size) {
     equal("rows of " + what, w.rows(), "what it is added to or multiplied with", size);
     equal("columns of " + what, w.columns(), "a vector's", 1);
@@ -147,6 +160,20 @@ public final class Shapes {
       equal("positions", positions.size(), "rows", x.rows());
       equal("columns of keys beyond whole heads", keys.columns() % rotary.headSize(), "none", 0);
     }
+  }
+
+  /** See {@link Kernels#rotateAndStore}. */
+  public static void rotateAndStore(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    equal("channels of a head", heads.size(), "the table's", rotary.headSize());
+    equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
+    storeKeyValues(qkv, heads.queryColumns(), rotary, positions, rows, keys, values);
   }
 
   /** See {@link Kernels#attention}. */

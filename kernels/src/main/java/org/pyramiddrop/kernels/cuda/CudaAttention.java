@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
+import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.cuda.ElementType;
 import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
@@ -21,7 +22,6 @@ final class CudaAttention {
   /** What tensor cores want addresses and rows to be multiples of, in bytes. */
   private static final int ALIGNMENT = 16;
 
-  private static final int WARP = 32;
   private static final int THREADS = 128;
   private static final int PREFILL_ROWS = 64;
   private static final int PREFILL_TILES = 4;
@@ -32,8 +32,8 @@ final class CudaAttention {
   private static final int PLAIN_ROWS = 16;
   private static final int PLAIN_KEYS = 32;
   private static final int TILE_KEYS = 32;
-  private static final int TOTAL_THREADS = 256;
-  private static final int TOTAL_SHARED_BYTES = 64;
+  private static final int MEAN_KEYS = 128;
+  private static final int MEAN_THREADS = 512;
 
   /** Blocks of decode that a multiprocessor holds, so that some load while others compute. */
   private static final int BLOCKS_EACH = 4;
@@ -48,6 +48,12 @@ final class CudaAttention {
   private final boolean hopper;
 
   /**
+   * For each row and key/value head that decode splits the keys of, how many splits are done; zeros
+   * between launches. It lives as long as the GPU is open, since graphs keep its address.
+   */
+  private final DeviceBuffer arrived;
+
+  /**
    * Attention on one stream.
    *
    * @param hopper whether kernels for compute capability 9.0 are to be used
@@ -56,6 +62,9 @@ final class CudaAttention {
     this.launcher = launcher;
     this.memory = memory;
     this.hopper = hopper;
+    // With more rows and heads than half the blocks there is one split each.
+    arrived = memory.own((long) blocks() / 2 * Integer.BYTES);
+    launcher.stream().fill(arrived.address(), (byte) 0, arrived.bytes());
   }
 
   /** One attention's operands. */
@@ -168,27 +177,37 @@ final class CudaAttention {
     Heads heads = operands.heads;
     int rows = operands.q.rows();
     int splits = splits(rows * heads.keyValue(), operands.keys.rows());
+    if (splits == 1) {
+      decode(operands, 0, 0, 1);
+      return;
+    }
     long sumsBytes = (long) rows * heads.queryColumns() * splits * Float.BYTES;
     long totalsBytes = 2L * rows * heads.query() * splits * Float.BYTES;
     try (DeviceMemory.Block partial = memory.take(sumsBytes + totalsBytes)) {
-      long totals = partial.address() + sumsBytes;
-      start("attention_decode", operands)
-          .pointer(partial.address())
-          .pointer(totals)
-          .integer(splits)
-          .launch(splits, heads.keyValue(), rows, THREADS, decodeSharedBytes(heads));
-      start("attention_combine", operands)
-          .pointer(partial.address())
-          .pointer(totals)
-          .integer(splits)
-          .launch(heads.query(), rows, 1, Math.ceilDiv(heads.size(), WARP) * WARP, 0);
+      decode(operands, partial.address(), partial.address() + sumsBytes, splits);
     }
   }
 
-  /** How many blocks share the keys, so that all blocks together fill the GPU once. */
+  private void decode(Operands operands, long sums, long totals, int splits) {
+    Heads heads = operands.heads;
+    start("attention_decode", operands)
+        .pointer(sums)
+        .pointer(totals)
+        .pointer(arrived.address())
+        .integer(splits)
+        .launch(
+            splits, heads.keyValue(), operands.q.rows(), THREADS, decodeSharedBytes(heads));
+  }
+
+  /** How many blocks of decode fill the GPU once. */
+  private int blocks() {
+    return launcher.multiprocessors() * BLOCKS_EACH;
+  }
+
+  /** How many blocks share the keys of a row and head, {@code each} of which there are. */
   private int splits(int each, int keys) {
     int most = Math.clamp(Math.ceilDiv(keys, TILE_KEYS), 1, MOST_SPLITS);
-    return Math.clamp(launcher.multiprocessors() * BLOCKS_EACH / each, 1, most);
+    return Math.clamp(blocks() / each, 1, most);
   }
 
   /** Appends {@code struct Attention}. */
@@ -229,7 +248,7 @@ final class CudaAttention {
   void scoreTokens(CudaTensor query, Heads heads, CudaTensor keys, CudaTensor out) {
     requireSize(heads);
     int group = heads.query() / heads.keyValue();
-    int sharedBytes = tileBytes(heads) + group * paddedSize(heads) * Float.BYTES;
+    int sharedBytes = tileBytes(heads) + group * (paddedSize(heads) + TILE_KEYS) * Float.BYTES;
     if (sharedBytes > MOST_SHARED_BYTES) {
       throw new IllegalArgumentException(
           "%d query heads of %d channels on one key/value head are too many for the CUDA backend: "
@@ -237,46 +256,45 @@ final class CudaAttention {
               + "use the CPU");
     }
     int count = keys.rows();
+    int tiles = Math.ceilDiv(count, TILE_KEYS);
     long productsBytes = (long) heads.query() * count * Float.BYTES;
-    long totalsBytes = 2L * heads.query() * Float.BYTES;
-    try (DeviceMemory.Block scratch = memory.take(productsBytes + totalsBytes)) {
+    long tilesBytes = 2L * heads.query() * tiles * Float.BYTES;
+    try (DeviceMemory.Block scratch = memory.take(productsBytes + tilesBytes)) {
       long products = scratch.address();
-      long totals = products + productsBytes;
       launcher
           .kernel("score_tokens_products")
           .pointer(query.address())
           .pointer(keys.address())
           .pointer(products)
+          .pointer(products + productsBytes)
           .integer(count)
           .integer(heads.query())
           .integer(heads.keyValue())
           .integer(heads.size())
-          .launch(Math.ceilDiv(count, TILE_KEYS), heads.keyValue(), 1, THREADS, sharedBytes);
-      startScores("score_tokens_totals", heads, products, totals, out)
-          .launch(heads.query(), 1, 1, TOTAL_THREADS, TOTAL_SHARED_BYTES);
-      startScores("score_tokens_mean", heads, products, totals, out)
-          .launch(Math.ceilDiv(count, THREADS), 1, 1, THREADS, 0);
+          .number(scale(heads))
+          .launch(tiles, heads.keyValue(), 1, THREADS, sharedBytes);
+      launcher
+          .untyped("score_tokens_mean")
+          .pointer(products)
+          .pointer(products + productsBytes)
+          .pointer(out.address())
+          .integer(count)
+          .integer(heads.query())
+          .number(scale(heads))
+          .launch(
+              Math.ceilDiv(count, MEAN_KEYS),
+              1,
+              1,
+              MEAN_THREADS,
+              (2 * heads.query() + MEAN_THREADS) * Float.BYTES);
     }
   }
 
-  /** Appends {@code struct TokenScores}. */
-  private Launcher startScores(
-      String kernel, Heads heads, long products, long totals, CudaTensor out) {
-    return launcher
-        .untyped(kernel)
-        .pointer(products)
-        .pointer(totals)
-        .pointer(out.address())
-        .integer(out.columns())
-        .integer(heads.query())
-        .number(scale(heads));
-  }
-
-  /** Two tiles; and for each head that shares them a query, sums, weights and three numbers. */
+  /** Two tiles; for each head that shares them a query, sums, weights and three numbers; one more. */
   private int decodeSharedBytes(Heads heads) {
     int group = heads.query() / heads.keyValue();
     int numbers = paddedSize(heads) + heads.size() + TILE_KEYS + 3;
-    return 2 * tileBytes(heads) + group * numbers * Float.BYTES;
+    return 2 * tileBytes(heads) + (group * numbers + 1) * Float.BYTES;
   }
 
   /** A tile of {@code key_tile.cuh}, whose rows take an odd multiple of 64 bytes. */

@@ -288,6 +288,34 @@ final class CudaKernels implements Kernels {
   }
 
   @Override
+  public void normLinear(
+      Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
+    Shapes.normLinear(x, norm, w, bias, out);
+    CudaTensor from = activations("x", x);
+    if (gpu.streaming().takesNorm(from, (CudaWeight) norm, (CudaWeight) w)) {
+      CudaTensor to = (CudaTensor) out;
+      launch(() ->
+          gpu.streaming()
+              .normLinear(from, (CudaWeight) norm, epsilon, (CudaWeight) w, weight(bias), to));
+    } else {
+      Kernels.super.normLinear(x, norm, epsilon, w, bias, out);
+    }
+  }
+
+  @Override
+  public void normSwiGlu(Tensor x, Weight norm, float epsilon, Weight gateUp, Tensor out) {
+    Shapes.normSwiGlu(x, norm, gateUp, out);
+    CudaTensor from = activations("x", x);
+    CudaTensor to = activations("out", out);
+    if (gpu.streaming().takesNorm(from, (CudaWeight) norm, (CudaWeight) gateUp)) {
+      launch(() ->
+          gpu.streaming().normSwiGlu(from, (CudaWeight) norm, epsilon, (CudaWeight) gateUp, to));
+    } else {
+      Kernels.super.normSwiGlu(x, norm, epsilon, gateUp, out);
+    }
+  }
+
+  @Override
   public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
     Shapes.norm(x, w, bias, out);
     CudaTensor from = activations("x", x);
@@ -320,6 +348,31 @@ final class CudaKernels implements Kernels {
             .storeKeyValues(
                 from,
                 firstColumn,
+                (CudaRotary) rotary,
+                (CudaIndices) positions,
+                (CudaIndices) rows,
+                k,
+                v));
+  }
+
+  @Override
+  public void rotateAndStore(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+    CudaTensor from = activations("qkv", qkv);
+    CudaTensor k = activations("keys", keys);
+    CudaTensor v = activations("values", values);
+    launch(() ->
+        gpu.rotary()
+            .rotateAndStore(
+                from,
+                heads,
                 (CudaRotary) rotary,
                 (CudaIndices) positions,
                 (CudaIndices) rows,

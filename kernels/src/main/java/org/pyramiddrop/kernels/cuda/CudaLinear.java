@@ -12,22 +12,16 @@ import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * Linear layers and the gated product: {@code streaming.cu} for a few rows, cuBLASLt where it can
+ * Linear layers and the gated product: {@link CudaStreaming} for a few rows, cuBLASLt where it can
  * do all of it, {@code matmul.cu} where something is fused, and {@code matmul_plain.cu} for shapes
  * and addresses that neither takes.
  */
 final class CudaLinear {
-  /** Rows up to which reading the weights is all the work. */
-  private static final int FEW_ROWS = 4;
-
   /** What tensor cores and cuBLASLt want addresses and rows to be multiples of, in bytes. */
   private static final int ALIGNMENT = 16;
 
   /** Prompts differ in length, and every length has its own plans. */
   private static final int PLANS_KEPT = 512;
-
-  private static final int STREAMING_THREADS = 256;
-  private static final int STREAMING_PANEL = 4096;
 
   private static final int PLAIN_TILE = 64;
   private static final int PLAIN_THREADS = 256;
@@ -118,11 +112,13 @@ final class CudaLinear {
   }
 
   private final Launcher launcher;
+  private final CudaStreaming streaming;
   private final CublasLt cublas;
   private final Map<ProductShape, MatrixProduct> plans = new LinkedHashMap<>(16, 0.75f, true);
 
-  CudaLinear(Launcher launcher, CublasLt cublas) {
+  CudaLinear(Launcher launcher, CudaStreaming streaming, CublasLt cublas) {
     this.launcher = launcher;
+    this.streaming = streaming;
     this.cublas = cublas;
   }
 
@@ -137,7 +133,7 @@ final class CudaLinear {
     if (x.rows() == 0) {
       return;
     }
-    if (x.rows() <= FEW_ROWS) {
+    if (x.rows() <= CudaStreaming.MOST_ROWS) {
       stream(product);
     } else if (product.aligned() && product.outAligned() && planned(product)) {
       plan(product);
@@ -154,7 +150,7 @@ final class CudaLinear {
     if (x.rows() == 0) {
       return;
     }
-    if (x.rows() <= FEW_ROWS) {
+    if (x.rows() <= CudaStreaming.MOST_ROWS) {
       stream(product);
     } else {
       multiply(product);
@@ -164,17 +160,11 @@ final class CudaLinear {
   // Kernels of our own ----------------------------------------------------------------------------
 
   private void stream(Product product) {
-    int panel = Math.min(product.inputs(), STREAMING_PANEL);
-    int outputsOfBlock = STREAMING_THREADS / 32 * (product.gated ? 1 : 2);
-    kernel(
-            "streaming" + (product.gated ? "_swiglu" : "") + (product.aligned() ? "" : "_scalar"),
-            product)
-        .launch(
-            Math.ceilDiv(product.outputs(), outputsOfBlock),
-            1,
-            1,
-            STREAMING_THREADS,
-            product.rows() * panel * product.x.dtype().bytes());
+    if (product.gated) {
+      streaming.swiGlu(product.x, product.w, product.out);
+    } else {
+      streaming.linear(product.x, product.w, product.bias, product.activation, product.out);
+    }
   }
 
   private void multiply(Product product) {
@@ -206,25 +196,8 @@ final class CudaLinear {
     return epilogue(product, product.activation);
   }
 
-  /** Appends {@code linear::Epilogue}. */
   private Launcher epilogue(Product product, Activation activation) {
-    long out = product.out.address();
-    boolean wide = product.out.dtype() != launcher.dtype();
-    return launcher
-        .pointer(product.biasAddress())
-        .pointer(wide ? 0 : out)
-        .pointer(wide ? out : 0)
-        .integer(product.outputs())
-        .integer(number(activation));
-  }
-
-  private static int number(Activation activation) {
-    return switch (activation) {
-      case NONE -> 0;
-      case ADD -> 1;
-      case GELU -> 2;
-      case QUICK_GELU -> 3;
-    };
+    return LinearArguments.epilogue(launcher, product.bias, activation, product.out);
   }
 
   // cuBLASLt --------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ final class CudaNorms {
             SCRATCH_BYTES + rows * x.columns() * x.dtype().bytes());
   }
 
-  private static int threads(int columns, int bytes) {
+  /** How many threads share a row. */
+  static int threads(int columns, int bytes) {
     int vector = VECTOR_BYTES / bytes;
     int accesses = columns % vector == 0 ? columns / vector : columns;
     return accesses <= VECTORS_OF_A_WARP * WARP

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cuda;
 
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Heads;
 
 /** Rotary position embedding, and the keys and values that go into a cache: {@code rotary.cu}. */
 final class CudaRotaryKernels {
@@ -20,16 +21,8 @@ final class CudaRotaryKernels {
     if (x.rows() == 0) {
       return;
     }
-    launcher
-        .kernel("rotate")
-        .pointer(x.address())
-        .pointer(rotary.cos())
-        .pointer(rotary.sin())
-        .pointer(positions.address())
-        .integer(x.columns())
-        .integer(heads)
-        .integer(rotary.headSize())
-        .integer(rotary.positions())
+    launcher.kernel("rotate");
+    appendRotate(x, heads, rotary, positions)
         .launch(x.rows(), blocks(heads * rotary.headSize() / 2), 1, THREADS, 0);
   }
 
@@ -45,8 +38,54 @@ final class CudaRotaryKernels {
     if (x.rows() == 0) {
       return;
     }
-    launcher
-        .kernel("store_key_values")
+    launcher.kernel("store_key_values");
+    appendStore(x, firstColumn, rotary, positions, rows, keys, values)
+        .launch(x.rows(), blocks(keys.columns()), 1, THREADS, 0);
+  }
+
+  /** Turns the queries of a fused product in place, and stores its keys, turned, and values. */
+  void rotateAndStore(
+      CudaTensor qkv,
+      Heads heads,
+      CudaRotary rotary,
+      CudaIndices positions,
+      CudaIndices rows,
+      CudaTensor keys,
+      CudaTensor values) {
+    if (qkv.rows() == 0) {
+      return;
+    }
+    int queryBlocks = blocks(heads.queryColumns() / 2);
+    launcher.kernel("rotate_and_store").integer(queryBlocks);
+    appendRotate(qkv, heads.query(), rotary, positions);
+    appendStore(qkv, heads.queryColumns(), rotary, positions, rows, keys, values)
+        .launch(qkv.rows(), queryBlocks + blocks(keys.columns()), 1, THREADS, 0);
+  }
+
+  /** Appends {@code struct Rotate}. */
+  private Launcher appendRotate(
+      CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
+    return launcher
+        .pointer(x.address())
+        .pointer(rotary.cos())
+        .pointer(rotary.sin())
+        .pointer(positions.address())
+        .integer(x.columns())
+        .integer(heads)
+        .integer(rotary.headSize())
+        .integer(rotary.positions());
+  }
+
+  /** Appends {@code struct StoreKeyValues}. */
+  private Launcher appendStore(
+      CudaTensor x,
+      int firstColumn,
+      @Nullable CudaRotary rotary,
+      @Nullable CudaIndices positions,
+      CudaIndices rows,
+      CudaTensor keys,
+      CudaTensor values) {
+    return launcher
         .pointer(x.address())
         .pointer(keys.address())
         .pointer(values.address())
@@ -58,8 +97,7 @@ final class CudaRotaryKernels {
         .integer(keys.columns())
         .integer(rotary == null ? 0 : rotary.headSize())
         .integer(rotary == null ? 0 : rotary.positions())
-        .integer(keys.rows())
-        .launch(x.rows(), blocks(keys.columns()), 1, THREADS, 0);
+        .integer(keys.rows());
   }
 
   /** Blocks that share a row. */

@@ -20,6 +20,7 @@ final class Gpu implements AutoCloseable {
   private final DeviceMemory memory;
   private final Staging staging;
   private final CudaRows rows;
+  private final CudaStreaming streaming;
   private final CudaLinear linear;
   private final CudaNorms norms;
   private final CudaRotaryKernels rotary;
@@ -46,7 +47,8 @@ final class Gpu implements AutoCloseable {
       staging = new Staging(context);
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       rows = new CudaRows(launcher);
-      linear = new CudaLinear(launcher, CublasLt.open(context));
+      streaming = new CudaStreaming(launcher);
+      linear = new CudaLinear(launcher, streaming, CublasLt.open(context));
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
       attention =
@@ -78,6 +80,10 @@ final class Gpu implements AutoCloseable {
 
   CudaRows rows() {
     return rows;
+  }
+
+  CudaStreaming streaming() {
+    return streaming;
   }
 
   CudaLinear linear() {

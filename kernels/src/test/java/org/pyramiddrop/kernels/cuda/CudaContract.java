@@ -99,11 +99,31 @@ abstract class CudaContract extends KernelsContract {
         kernels.upload(seven, out);
         kernels.rotate(out, 1, rotary, positions);
         assertMiddleIsNaN(kernels.download(out));
+        rotatesToNaN(kernels, rotary, positions);
       }
       try (Indices last = kernels.indices(0, -1, 2)) {
         Heads heads = new Heads(1, 1, 4);
         kernels.attention(whole, heads, whole, whole, new Mask.UpTo(last), out);
         assertMiddleIsNaN(kernels.download(out));
+      }
+    }
+  }
+
+  private static void rotatesToNaN(Kernels kernels, Rotary rotary, Indices positions) {
+    float[] sevens = new float[36];
+    Arrays.fill(sevens, 7);
+    try (Tensor qkv = kernels.allocate(3, 12);
+        Tensor keys = kernels.allocate(3, 4);
+        Tensor values = kernels.allocate(3, 4);
+        Indices rows = kernels.indices(0, 1, 2)) {
+      kernels.upload(sevens, qkv);
+      kernels.rotateAndStore(qkv, new Heads(1, 1, 4), rotary, positions, rows, keys, values);
+      assertMiddleIsNaN(kernels.download(keys));
+      assertThat(kernels.download(values)).containsOnly(7);
+      float[] x = kernels.download(qkv);
+      for (int i = 0; i < x.length; i++) {
+        boolean wrong = i / 12 == 1 && i % 12 < 4;
+        assertThat(Float.isNaN(x[i])).as("column %d of row %d", i % 12, i / 12).isEqualTo(wrong);
       }
     }
   }

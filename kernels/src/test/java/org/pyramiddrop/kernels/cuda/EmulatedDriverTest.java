@@ -144,6 +144,7 @@ class EmulatedDriverTest {
 
       assertThat(gpu.count("emulated_launches")).isZero();
       assertThat(gpu.count("emulated_graph_launches")).isEqualTo(2);
+      assertThat(gpu.count("emulated_graph_nodes")).isEqualTo(4);
     }
   }
 

@@ -133,11 +133,15 @@ final class EmulatedGpu implements AutoCloseable {
   }
 
   int launch(long function, MemorySegment arguments, int threads, int sharedBytes) {
+    return launch(function, arguments, 1, threads, sharedBytes);
+  }
+
+  int launch(long function, MemorySegment arguments, int blocks, int threads, int sharedBytes) {
     MemorySegment parameters = arena.allocateFrom(ValueLayout.ADDRESS, arguments);
     return call(
         "cuLaunchKernel",
         function,
-        1,
+        blocks,
         1,
         1,
         threads,

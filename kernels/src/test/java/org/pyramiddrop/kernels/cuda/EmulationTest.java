@@ -19,6 +19,9 @@ class EmulationTest {
   private static final int THREADS = 256;
   private static final int COUNT = 4 * THREADS;
 
+  /** Of the launches in which blocks wait for each other's work; others have one. */
+  private static final int BLOCKS = 4;
+
   /** 128 rows of 128 bytes, and what comes before a multiple of 1024. */
   private static final int BOX_BYTES = 17 << 10;
 
@@ -29,7 +32,8 @@ class EmulationTest {
         "missing_barrier",
         "missing_wait",
         "missing_box_wait",
-        "missing_product_wait"
+        "missing_product_wait",
+        "last_block"
       })
   void findsWhatDependsOnTheOrderOfThreads(String fault) {
     assertThat(outcomes("planted_" + fault)).hasSizeGreaterThan(1);
@@ -78,6 +82,7 @@ class EmulationTest {
         "missing_box_wait",
         "missing_product_wait",
         "missing_arrival",
+        "last_block",
         "divergent_barrier",
         "missing_lanes",
         "global_read",
@@ -101,6 +106,7 @@ class EmulationTest {
         switch (fault) {
           case "race", "missing_barrier" -> 1;
           case "missing_wait", "missing_box_wait" -> COUNT;
+          case "last_block" -> 2 + BLOCKS;
           default -> THREADS;
         };
     int read = fault.equals("global_read") ? THREADS : COUNT;
@@ -112,8 +118,15 @@ class EmulationTest {
         };
     try (EmulatedGpu gpu = new EmulatedGpu(seed)) {
       long in = gpu.upload(IntStream.range(0, read).toArray());
-      long out = gpu.allocate(4L * written);
-      int status = gpu.launch(kernel, in, out, THREADS, THREADS, sharedBytes);
+      long out = gpu.upload(new int[written]);
+      int blocks = fault.equals("last_block") ? BLOCKS : 1;
+      int status =
+          gpu.launch(
+              gpu.function(kernel),
+              gpu.arguments(in, out, THREADS),
+              blocks,
+              THREADS,
+              sharedBytes);
       if (status == 0) {
         status = gpu.call("cuStreamSynchronize", gpu.stream());
       }
@@ -129,6 +142,7 @@ class EmulationTest {
           case "missing_barrier" -> new int[] {THREADS * (THREADS - 1) / 2};
           case "missing_wait", "missing_box_wait" -> IntStream.range(0, COUNT).toArray();
           case "missing_product_wait" -> IntStream.range(0, THREADS).map(i -> 16).toArray();
+          case "last_block" -> new int[] {0 + 1 + 2 + 3, 0, 0, 1, 2, 3};
           case "divergent_barrier", "missing_arrival" ->
               IntStream.range(0, THREADS).map(i -> 1).toArray();
           // The first warp's first lane has a 0, which is no vote.

@@ -76,6 +76,11 @@ public final class TestGpu {
     return REAL ? 0 : hook("emulated_live_handles");
   }
 
+  /** Kernels, copies and fills of the graphs that ran so far; only the emulation tells. */
+  public static long graphNodes() {
+    return hook("emulated_graph_nodes");
+  }
+
   /** Calls one of the emulated driver's hooks, which takes and returns longs or ints. */
   static long hook(String name, Number... arguments) {
     MemoryLayout[] types =

@@ -1,0 +1,103 @@
+package org.pyramiddrop.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Rotary;
+import org.pyramiddrop.kernels.Stored;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/** How many kernels an operation is on a GPU; only the emulated driver counts them. */
+class CudaLaunchesTest {
+  private Kernels kernels;
+
+  @BeforeEach
+  void open() {
+    assumeFalse(TestGpu.isReal(), "a real driver doesn't count launches");
+    TestGpu.prepare();
+    kernels = CudaBackend.open(DType.BFLOAT16);
+  }
+
+  @AfterEach
+  void close() {
+    if (!TestGpu.isReal()) {
+      kernels.close();
+    }
+  }
+
+  private static long launches(Runnable work) {
+    long before = TestGpu.hook("emulated_launches");
+    work.run();
+    return TestGpu.hook("emulated_launches") - before;
+  }
+
+  private Weight weight(int rows, int columns) {
+    float[] values = new float[rows * columns];
+    return kernels.weight(List.of(Stored.matrix(DType.BFLOAT16, values, columns)));
+  }
+
+  @Test
+  void aProductOfAFewNormedRowsIsOne() {
+    try (Weight norm = weight(512, 1);
+        Weight w = weight(64, 512)) {
+      for (int rows : new int[] {1, 4}) {
+        try (Tensor x = kernels.allocate(rows, 512);
+            Tensor out = kernels.allocate(rows, 64);
+            Tensor gated = kernels.allocate(rows, 32)) {
+          assertThat(launches(() -> kernels.normLinear(x, norm, 1, w, null, out))).isOne();
+          assertThat(launches(() -> kernels.normSwiGlu(x, norm, 1, w, gated))).isOne();
+        }
+      }
+    }
+  }
+
+  /** Rows of odd length have no whole accesses; long ones don't fit into shared memory. */
+  @Test
+  void aProductOfOtherNormedRowsIsTwo() {
+    for (int inputs : new int[] {511, 16_384}) {
+      try (Weight norm = weight(inputs, 1);
+          Weight w = weight(64, inputs);
+          Tensor x = kernels.allocate(4, inputs);
+          Tensor gated = kernels.allocate(4, 32)) {
+        assertThat(launches(() -> kernels.normSwiGlu(x, norm, 1, w, gated))).isEqualTo(2);
+      }
+    }
+  }
+
+  @Test
+  void rotatingAndStoringIsOne() {
+    try (Tensor qkv = kernels.allocate(1, 128);
+        Tensor keys = kernels.allocate(9, 32);
+        Tensor values = kernels.allocate(9, 32);
+        Rotary rotary = kernels.rotary(16, 10_000, 9);
+        Indices at = kernels.indices(8)) {
+      Heads heads = new Heads(4, 2, 16);
+      assertThat(launches(() -> kernels.rotateAndStore(qkv, heads, rotary, at, at, keys, values)))
+          .isOne();
+    }
+  }
+
+  @Test
+  void attentionOfAFewRowsIsOneAndScoringIsTwo() {
+    try (Tensor q = kernels.allocate(3, 64);
+        Tensor keys = kernels.allocate(500, 32);
+        Tensor out = kernels.allocate(3, 64);
+        Tensor scores = kernels.allocate(DType.FLOAT32, 1, 500)) {
+      Heads heads = new Heads(4, 2, 16);
+      Mask full = new Mask.Full();
+      assertThat(launches(() -> kernels.attention(q, heads, keys, keys, full, out))).isOne();
+      assertThat(launches(() -> kernels.scoreTokens(q.rows(0, 1), heads, keys, scores)))
+          .isEqualTo(2);
+    }
+  }
+}
