@@ -13,5 +13,6 @@
 #include "sample.cu"
 #include "score_tokens.cu"
 #include "select_top_k.cu"
+#include "silu_times.cu"
 #include "streaming.cu"
 #include "swiglu_hopper.cu"

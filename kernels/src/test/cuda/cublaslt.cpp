@@ -24,7 +24,16 @@ constexpr int COMPUTE_32F = 68;
 constexpr int COMPUTE_32F_PEDANTIC = 69;
 constexpr unsigned NO_EPILOGUE = 1;
 constexpr unsigned BIAS_EPILOGUE = 4;
-constexpr uint64_t WORKSPACE_BYTES = 4096;
+constexpr uint32_t COMPUTE_TYPE_SCHEME = 2;
+
+// What an algorithm is like. The first sums in double, the others in float32: all of it, or in parts which are added up
+// in a workspace; the last wants an even number of columns of D.
+struct Kind {
+  int parts;
+  uint64_t workspace_bytes, columns_multiple;
+};
+constexpr Kind KINDS[] = {{0, 4096, 1}, {1, 0, 1}, {2, 8192, 1}, {3, 16384, 2}};
+constexpr int KIND_COUNT = sizeof KINDS / sizeof KINDS[0];
 
 struct Description {
   int transpose_a = 0, transpose_b = 0;
@@ -35,7 +44,7 @@ struct Description {
 
 struct Preference {
   uint64_t workspace_bytes = 0;
-  // How parts of a sum may be added up; there are none here.
+  // How parts of a sum may be added up: here only in float32.
   uint32_t reduction_schemes = 0;
   // Of A, B, C and D. This strict unless told otherwise, as in the library.
   unsigned alignment[4] = {256, 256, 256, 256};
@@ -44,7 +53,8 @@ struct Preference {
 // What an algorithm's 64 opaque bytes hold.
 struct Algorithm {
   uint64_t magic;
-  uint64_t workspace_bytes;
+  int kind;  // an index into KINDS
+  int type;  // of A
   unsigned alignment[4];
   uint64_t unused[4];
 };
@@ -64,6 +74,8 @@ struct Library {
   std::mutex lock;
   uint64_t last_handle = 0xb1a500000000;
   int version = 130100;
+  // The kind that fails when it runs, as the library's may though they were checked; or -1.
+  int failing = -1;
   std::map<uint64_t, bool> handles;
   std::map<uint64_t, Description> descriptions;
   std::map<uint64_t, Layout> layouts;
@@ -114,6 +126,17 @@ std::string unsupported(const Description& what, const Layout& a, const Layout& 
   if (d.type != a.type && d.type != FLOAT32) return "this type of D with this type of A";
   if (what.epilogue != NO_EPILOGUE && what.epilogue != BIAS_EPILOGUE) return "an epilogue other than bias";
   if (what.bias_type != -1 && what.bias_type != a.type && what.bias_type != d.type) return "this type of bias";
+  return "";
+}
+
+// Why these bytes do not do this product; empty if they do.
+std::string unfit(const Algorithm& algorithm, const Layout& a, const Layout& d) {
+  if (algorithm.magic != ALGORITHM || algorithm.kind < 0 || algorithm.kind >= KIND_COUNT) {
+    return "an algorithm that no heuristic gave";
+  }
+  if (algorithm.type != a.type) return "an algorithm for another type";
+  uint64_t multiple = KINDS[algorithm.kind].columns_multiple;
+  if (d.columns % multiple != 0) return "an algorithm for columns in multiples of " + std::to_string(multiple);
   return "";
 }
 
@@ -225,13 +248,41 @@ EXPORTED int cublasLtMatmulAlgoGetHeuristic(uint64_t handle, uint64_t descriptio
   wrong = unsupported(l.descriptions[description], l.layouts[a], l.layouts[d]);
   if (!wrong.empty()) return refuse(NOT_SUPPORTED, wrong);
   const Preference& preferred = l.preferences[preference];
-  Heuristic answer = {};
-  answer.workspace_bytes = std::min(preferred.workspace_bytes, WORKSPACE_BYTES);
-  answer.algorithm.magic = ALGORITHM;
-  answer.algorithm.workspace_bytes = answer.workspace_bytes;
-  memcpy(answer.algorithm.alignment, preferred.alignment, sizeof preferred.alignment);
-  answers[0] = answer;
-  *answered = 1;
+  for (int kind = 0; kind < KIND_COUNT && *answered < wanted; kind++) {
+    Heuristic answer = {};
+    answer.workspace_bytes = KINDS[kind].workspace_bytes;
+    answer.algorithm.magic = ALGORITHM;
+    answer.algorithm.kind = kind;
+    answer.algorithm.type = l.layouts[a].type;
+    memcpy(answer.algorithm.alignment, preferred.alignment, sizeof preferred.alignment);
+    bool fits = answer.workspace_bytes <= preferred.workspace_bytes &&
+                (KINDS[kind].parts < 2 || (preferred.reduction_schemes & COMPUTE_TYPE_SCHEME) != 0);
+    if (fits && unfit(answer.algorithm, l.layouts[a], l.layouts[d]).empty()) answers[(*answered)++] = answer;
+  }
+  return *answered > 0 ? SUCCESS : NOT_SUPPORTED;
+}
+
+EXPORTED int cublasLtMatmulAlgoCheck(uint64_t handle, uint64_t description, uint64_t a, uint64_t b, uint64_t c,
+                                     uint64_t d, const Algorithm* algorithm, Heuristic* answer) {
+  Library& l = library();
+  std::lock_guard<std::mutex> holding(l.lock);
+  if (l.handles.count(handle) == 0) return NOT_INITIALIZED;
+  if (l.descriptions.count(description) == 0 || l.layouts.count(a) == 0 || l.layouts.count(b) == 0 ||
+      l.layouts.count(c) == 0 || l.layouts.count(d) == 0 || algorithm == nullptr || answer == nullptr) {
+    return INVALID_VALUE;
+  }
+  // Refusals here are answers, not faults, so nothing is said of them.
+  if (!conflict(l.descriptions[description], l.layouts[a], l.layouts[b], l.layouts[c], l.layouts[d]).empty()) {
+    return INVALID_VALUE;
+  }
+  if (!unsupported(l.descriptions[description], l.layouts[a], l.layouts[d]).empty() ||
+      !unfit(*algorithm, l.layouts[a], l.layouts[d]).empty()) {
+    return NOT_SUPPORTED;
+  }
+  // The algorithm in the answer stays as it is.
+  answer->workspace_bytes = KINDS[algorithm->kind].workspace_bytes;
+  answer->status = SUCCESS;
+  answer->waves = 1;
   return SUCCESS;
 }
 
@@ -246,9 +297,10 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
       l.layouts.count(c_layout) == 0 || l.layouts.count(d_layout) == 0 || alpha == nullptr || beta == nullptr) {
     return refuse(INVALID_VALUE, "a product without one of its parts");
   }
-  if (algorithm == nullptr || algorithm->magic != ALGORITHM) {
-    return refuse(INVALID_VALUE, "an algorithm that no heuristic gave");
-  }
+  if (algorithm == nullptr) return refuse(INVALID_VALUE, "a product without an algorithm");
+  std::string wrong = unfit(*algorithm, l.layouts[a_layout], l.layouts[d_layout]);
+  if (!wrong.empty()) return refuse(INVALID_VALUE, wrong);
+  if (algorithm->kind == l.failing) return refuse(NOT_SUPPORTED, "an algorithm that was told to fail");
   const Description& what = l.descriptions[description];
   Product p = {};
   p.a = a;
@@ -266,9 +318,10 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
   p.inner = what.transpose_a ? p.a_layout.rows : p.a_layout.columns;
   p.bias_type = what.bias_type == -1 ? p.d_layout.type : what.bias_type;
   p.workspace = workspace;
-  p.workspace_bytes = algorithm->workspace_bytes;
+  p.workspace_bytes = KINDS[algorithm->kind].workspace_bytes;
+  p.parts = KINDS[algorithm->kind].parts;
 
-  std::string wrong = conflict(what, p.a_layout, p.b_layout, p.c_layout, p.d_layout);
+  wrong = conflict(what, p.a_layout, p.b_layout, p.c_layout, p.d_layout);
   if (!wrong.empty()) return refuse(INVALID_VALUE, wrong);
   wrong = unsupported(what, p.a_layout, p.d_layout);
   if (!wrong.empty()) return refuse(NOT_SUPPORTED, wrong);
@@ -299,6 +352,13 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
 EXPORTED void emulated_cublas_version(int version) {
   std::lock_guard<std::mutex> holding(library().lock);
   library().version = version;
+}
+
+// From now on the heuristic's answer of this number, from 0, fails when it runs; -1 for none.
+EXPORTED int64_t emulated_cublas_fail(int kind) {
+  std::lock_guard<std::mutex> holding(library().lock);
+  library().failing = kind;
+  return kind;
 }
 
 // Handles, descriptions, layouts and preferences not given back.

@@ -1,4 +1,5 @@
-// A product of matrices as cuBLASLt means it, summed in double and rounded as a float32 sum is.
+// A product of matrices as cuBLASLt means it, summed in double and rounded as a float32 sum is; or in float32, whole
+// or in parts, as algorithms that differ in their last bits do.
 #pragma once
 
 #include <algorithm>
@@ -27,6 +28,7 @@ struct Product {
   uint64_t inner, workspace_bytes;
   float alpha, beta;
   int transpose_a, transpose_b, bias_type;
+  int parts;  // that the inner dimension is cut into, each summed in float32; 0 sums all of it in double
 };
 
 inline size_t size_of(int type) { return type == FLOAT32 ? 4 : 2; }
@@ -57,6 +59,27 @@ inline double element(uint64_t matrix, const Layout& layout, uint64_t row, uint6
   return load(reinterpret_cast<const unsigned char*>(matrix) + at * size_of(layout.type), layout.type);
 }
 
+// sums[i] += a[k, i] · b(k) for k in [from, to), in the precision of sums.
+template <typename Sum, typename B>
+void sum(const std::vector<double>& a, const B& b, uint64_t from, uint64_t to, std::vector<Sum>& sums) {
+  for (uint64_t k = from; k < to; k++) {
+    double factor = b(k);
+    const double* column = &a[k * sums.size()];
+    for (uint64_t i = 0; i < sums.size(); i++) sums[i] += static_cast<Sum>(column[i] * factor);
+  }
+}
+
+template <typename B>
+void add_parts(const std::vector<double>& a, const B& b, uint64_t inner, int parts, std::vector<double>& sums) {
+  std::vector<float> all(sums.size(), 0.0f);
+  for (int part = 0; part < parts; part++) {
+    std::vector<float> mine(sums.size(), 0.0f);
+    sum(a, b, inner * part / parts, inner * (part + 1) / parts, mine);
+    for (size_t i = 0; i < mine.size(); i++) all[i] += mine[i];
+  }
+  for (size_t i = 0; i < all.size(); i++) sums[i] = all[i];
+}
+
 inline void multiply(const void* arguments) {
   Product p;
   memcpy(&p, arguments, sizeof p);
@@ -71,11 +94,14 @@ inline void multiply(const void* arguments) {
   }
   std::vector<double> sums(rows);
   for (uint64_t j = 0; j < columns; j++) {
+    auto b = [&](uint64_t k) {
+      return p.transpose_b ? element(p.b, p.b_layout, j, k) : element(p.b, p.b_layout, k, j);
+    };
     std::fill(sums.begin(), sums.end(), 0.0);
-    for (uint64_t k = 0; k < p.inner; k++) {
-      double b = p.transpose_b ? element(p.b, p.b_layout, j, k) : element(p.b, p.b_layout, k, j);
-      const double* column = &a[k * rows];
-      for (uint64_t i = 0; i < rows; i++) sums[i] += column[i] * b;
+    if (p.parts == 0) {
+      sum(a, b, 0, p.inner, sums);
+    } else {
+      add_parts(a, b, p.inner, p.parts, sums);
     }
     for (uint64_t i = 0; i < rows; i++) {
       double x = p.alpha * sums[i];

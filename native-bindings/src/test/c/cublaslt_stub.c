@@ -10,6 +10,7 @@
 
 enum { NOT_SUPPORTED = 15, TRANSPOSED = 1, BIAS = 4 };
 enum { COMPUTE_32F = 68, R_32F = 0 };
+enum { ALGORITHM = 0xA190 };
 
 typedef struct { int transposed_a, epilogue; const float *bias; } Operation;
 typedef struct { int type; uint64_t rows, columns; int64_t stride; } Layout;
@@ -19,10 +20,12 @@ typedef struct { uint64_t algorithm[8]; size_t workspace; int state; float waves
 static int open_descriptors;
 static Preference asked;
 static int unsupported;
+static uint64_t wanted_workspace;
 
 int lt_open_descriptors(void) { return open_descriptors; }
 const void *lt_asked(void) { return &asked; }
 void lt_support(int supported) { unsupported = !supported; }
+void lt_want_workspace(uint64_t bytes) { wanted_workspace = bytes; }
 
 static void *make(size_t bytes) { open_descriptors++; return calloc(1, bytes); }
 static int unmake(void *descriptor) { open_descriptors--; free(descriptor); return 0; }
@@ -67,18 +70,33 @@ int cublasLtMatmulAlgoGetHeuristic(void *handle, Operation *operation, Layout *a
                                    Preference *preference, int wanted, Result *results, int *count) {
   (void)handle; (void)a; (void)b;
   if (operation->epilogue == BIAS && operation->bias == NULL) return 7;
-  if (c != d || wanted != 1) return 7;
+  if (c != d || wanted < 1) return 7;
   asked = *preference;
-  *count = !unsupported;
-  memset(results, 0, sizeof *results);
-  results->algorithm[7] = 0xA190;
+  *count = 0;
+  if (unsupported) return 0;
+  /* The second of three answers is none. */
+  for (int i = 0; i < 3 && i < wanted; i++) {
+    memset(&results[i], 0, sizeof *results);
+    results[i].algorithm[0] = i;
+    results[i].algorithm[7] = ALGORITHM;
+    results[i].state = i == 1 ? NOT_SUPPORTED : 0;
+    (*count)++;
+  }
   return 0;
+}
+
+int cublasLtMatmulAlgoCheck(void *handle, Operation *operation, Layout *a, Layout *b, Layout *c, Layout *d,
+                            const uint64_t *algorithm, Result *result) {
+  (void)operation; (void)a; (void)b;
+  if (handle == NULL || c != d || result == NULL) return 7;
+  result->workspace = wanted_workspace;
+  return algorithm[7] == ALGORITHM ? 0 : NOT_SUPPORTED;
 }
 
 int cublasLtMatmul(void *handle, Operation *operation, const float *alpha, const float *a, Layout *la, const float *b,
                    Layout *lb, const float *beta, const float *c, Layout *lc, float *d, Layout *ld,
                    const uint64_t *algorithm, void *workspace, size_t workspace_bytes, void *stream) {
-  if (handle == NULL || algorithm[7] != 0xA190 || workspace == NULL || workspace_bytes != asked.workspace || stream == NULL) return 7;
+  if (handle == NULL || algorithm[7] != ALGORITHM || workspace == NULL || workspace_bytes != asked.workspace || stream == NULL) return 7;
   uint64_t m = operation->transposed_a == TRANSPOSED ? la->columns : la->rows;
   uint64_t k = operation->transposed_a == TRANSPOSED ? la->rows : la->columns;
   if (lb->rows != k || ld->rows != m || ld->columns != lb->columns) return 7;

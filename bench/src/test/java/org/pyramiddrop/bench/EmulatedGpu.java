@@ -29,6 +29,7 @@ public final class EmulatedGpu implements AutoCloseable {
     gpu.set("pyramiddrop.cuda.driver", driver);
     gpu.set("pyramiddrop.cuda.cublasLt", LIBRARIES.resolve("libcublasLt-emulated.so"));
     gpu.set("pyramiddrop.cuda.kernels", Files.writeString(temp.resolve("kernels"), "emulated"));
+    gpu.set("pyramiddrop.cuda.tuning", Path.of("off"));
     return gpu;
   }
 

@@ -270,10 +270,10 @@ public interface Kernels extends AutoCloseable {
 
   /**
    * Notes work that is to be run again and again, so that a device can start it as a whole (a CUDA
-   * graph). The work runs now, later, or each time; where it runs once, only what it launched is
-   * repeated, so it must depend on nothing but tensors and indices, all of which outlive the
-   * recording. What it allocates it closes. It neither uploads nor downloads nor makes weights,
-   * indices or tables.
+   * graph). The work runs now, once or twice, later, or each time; where it runs now, only what it
+   * launched is repeated, so it must depend on nothing but tensors and indices, all of which
+   * outlive the recording. What it allocates it closes. It neither uploads nor downloads nor makes
+   * weights, indices or tables.
    */
   Recording record(Runnable work);
 

@@ -6,7 +6,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#attention}. */
-public interface AttentionContract extends Subject {
+interface AttentionContract extends Subject {
   List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 80, 128);
   List<Integer> LENGTHS = List.of(1, 2, 7, 127, 128, 129, 300);
 

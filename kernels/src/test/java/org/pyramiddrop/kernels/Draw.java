@@ -19,10 +19,21 @@ public final class Draw {
 
   private final Random random;
   private final DType activations;
+  private final double share;
 
   /** A sequence of its own for each name, so that one test alone draws what it drew among all. */
   public Draw(String name, DType activations) {
+    this(name, activations, 1);
+  }
+
+  /**
+   * The same for a test that takes fewer cases.
+   *
+   * @param share the part of the cases to take, of those that all tests take
+   */
+  Draw(String name, DType activations, double share) {
     this.activations = activations;
+    this.share = share;
     random = new Random(SEED ^ ((long) name.hashCode() << 32));
   }
 
@@ -55,7 +66,7 @@ public final class Draw {
   <T> List<T> cases(List<T> all) {
     List<T> shuffled = new ArrayList<>(all);
     Collections.shuffle(shuffled, random);
-    return shuffled.subList(0, (int) Math.ceil(all.size() * SHARE));
+    return shuffled.subList(0, (int) Math.ceil(all.size() * SHARE * share));
   }
 
   /** The nearest number that activations can be. */

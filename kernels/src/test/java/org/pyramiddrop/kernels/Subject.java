@@ -1,10 +1,7 @@
 package org.pyramiddrop.kernels;
 
-import org.junit.jupiter.api.extension.ExtendWith;
-
 /** Gives the parts of {@link KernelsContract} the device that they test. */
-@ExtendWith(SeedInMessage.class)
-public interface Subject {
+interface Subject {
   Device device();
 
   default Kernels kernels() {

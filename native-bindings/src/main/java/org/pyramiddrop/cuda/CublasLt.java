@@ -3,6 +3,8 @@ package org.pyramiddrop.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
 import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
 /**
@@ -39,25 +41,71 @@ public final class CublasLt extends NativeResource {
     return context.adopt(new CublasLt(context, out.get(ValueLayout.ADDRESS, 0), workspace));
   }
 
+  /** The library's version, 130100 for 13.1.0. */
+  public long version() {
+    use();
+    return cublasLt_h.cublasLtGetVersion();
+  }
+
   /**
-   * Finds the fastest known way to do a product; plans are worth keeping.
+   * Ways to do a product, the one that the library thinks fastest first; none if it has none. Those
+   * that split the inputs and add up the parts are among them.
    *
    * <p>Sums are float32, also those of float32 matrices (no TF32) and those of parts that are added
    * up at the end.
    *
+   * @param most how many are wanted, at least 1
+   */
+  public List<ProductAlgorithm> algorithms(ProductShape shape, int most) {
+    use();
+    if (most < 1) {
+      throw new IllegalArgumentException("%d algorithms can't be asked for".formatted(most));
+    }
+    ProductDescriptors descriptors = ProductDescriptors.of(shape);
+    try {
+      return Heuristic.algorithms(handle, descriptors, shape, workspace.bytes(), most);
+    } finally {
+      descriptors.destroy();
+    }
+  }
+
+  /**
+   * Plans a product by the first of {@link #algorithms}; plans are worth keeping.
+   *
    * @throws CudaException if cuBLASLt has no way, naming the shape
    */
   public MatrixProduct plan(ProductShape shape) {
+    List<ProductAlgorithm> first = algorithms(shape, 1);
+    if (first.isEmpty()) {
+      throw Status.cublas(
+          cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED(),
+          "cublasLtMatmulAlgoGetHeuristic",
+          "asked for " + shape);
+    }
+    ProductDescriptors descriptors = ProductDescriptors.of(shape);
+    return plan(shape, descriptors, first.getFirst().in(Arena.ofAuto()));
+  }
+
+  /**
+   * Plans a product by an algorithm, which may be one found for another shape or in another
+   * process.
+   *
+   * @return empty if the library does not do this product by it
+   */
+  public Optional<MatrixProduct> plan(ProductShape shape, ProductAlgorithm algorithm) {
     use();
     ProductDescriptors descriptors = ProductDescriptors.of(shape);
-    try {
-      MemorySegment algorithm =
-          Heuristic.choose(handle, descriptors, shape, workspace.bytes(), Arena.ofAuto());
-      return context().adopt(new MatrixProduct(this, shape, descriptors, algorithm));
-    } catch (CudaException e) {
-      descriptors.destroy();
-      throw e;
+    MemorySegment bytes = algorithm.in(Arena.ofAuto());
+    if (Heuristic.accepts(handle, descriptors, bytes, workspace.bytes())) {
+      return Optional.of(plan(shape, descriptors, bytes));
     }
+    descriptors.destroy();
+    return Optional.empty();
+  }
+
+  private MatrixProduct plan(
+      ProductShape shape, ProductDescriptors descriptors, MemorySegment algorithm) {
+    return context().adopt(new MatrixProduct(this, shape, descriptors, algorithm));
   }
 
   MemorySegment handle() {

@@ -43,6 +43,12 @@ public final class CudaException extends RuntimeException {
     return error.equals("CUDA_ERROR_OUT_OF_MEMORY") || error.equals("CUBLAS_STATUS_ALLOC_FAILED");
   }
 
+  /** Whether a library does not do what was asked; the context can still be used. */
+  public boolean isUnsupported() {
+    return error.equals("CUBLAS_STATUS_NOT_SUPPORTED")
+        || error.equals("CUBLAS_STATUS_ARCH_MISMATCH");
+  }
+
   private static String hint(String error) {
     String hint =
         switch (error) {

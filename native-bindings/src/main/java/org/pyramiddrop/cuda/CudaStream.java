@@ -133,6 +133,11 @@ public final class CudaStream extends NativeResource {
     discardCapture();
   }
 
+  /** Whether work is remembered now instead of done. */
+  public boolean isCapturing() {
+    return capturing;
+  }
+
   MemorySegment handle() {
     use();
     return handle;

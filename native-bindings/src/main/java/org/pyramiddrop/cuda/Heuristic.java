@@ -3,49 +3,92 @@ package org.pyramiddrop.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import org.pyramiddrop.cuda.bindings.cublasLtMatmulHeuristicResult_t;
 import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
-/** cuBLASLt's guess at the fastest way to do a product. */
+/**
+ * What cuBLASLt says of ways to do a product: its guess at the fastest, and whether one will do.
+ */
 final class Heuristic {
   private Heuristic() {}
 
-  /** The algorithm to pass to {@code cublasLtMatmul}, a part of memory from the arena. */
-  static MemorySegment choose(
+  /** Algorithms that will do, the one thought fastest first; none if there is none. */
+  static List<ProductAlgorithm> algorithms(
       MemorySegment handle,
       ProductDescriptors product,
       ProductShape shape,
       long workspaceBytes,
-      Arena arena) {
-    MemorySegment slot = arena.allocate(ValueLayout.JAVA_LONG);
-    Status.checkCublas(
-        cublasLt_h.cublasLtMatmulPreferenceCreate(slot), "cublasLtMatmulPreferenceCreate");
-    MemorySegment preference = slot.get(ValueLayout.ADDRESS, 0);
-    try {
-      prefer(preference, slot, shape, workspaceBytes);
+      int most) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment slot = arena.allocate(ValueLayout.JAVA_LONG);
+      Status.checkCublas(
+          cublasLt_h.cublasLtMatmulPreferenceCreate(slot), "cublasLtMatmulPreferenceCreate");
+      MemorySegment preference = slot.get(ValueLayout.ADDRESS, 0);
+      try {
+        prefer(preference, slot, shape, workspaceBytes);
+        MemorySegment results = cublasLtMatmulHeuristicResult_t.allocateArray(most, arena);
+        slot.set(ValueLayout.JAVA_INT, 0, 0);
+        int status =
+            cublasLt_h.cublasLtMatmulAlgoGetHeuristic(
+                handle,
+                product.operation(),
+                product.w(),
+                product.x(),
+                product.out(),
+                product.out(),
+                preference,
+                most,
+                results,
+                slot);
+        if (status == cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED()) {
+          return List.of();
+        }
+        if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
+          throw Status.cublas(status, "cublasLtMatmulAlgoGetHeuristic", "asked for " + shape);
+        }
+        return usable(results, slot.get(ValueLayout.JAVA_INT, 0));
+      } finally {
+        cublasLt_h.cublasLtMatmulPreferenceDestroy(preference);
+      }
+    }
+  }
+
+  private static List<ProductAlgorithm> usable(MemorySegment results, int count) {
+    List<ProductAlgorithm> usable = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      MemorySegment result = cublasLtMatmulHeuristicResult_t.asSlice(results, i);
+      if (cublasLtMatmulHeuristicResult_t.state(result) == cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
+        usable.add(ProductAlgorithm.of(cublasLtMatmulHeuristicResult_t.algo(result)));
+      }
+    }
+    return usable;
+  }
+
+  /** Whether an algorithm does this product on this GPU, in that much workspace. */
+  static boolean accepts(
+      MemorySegment handle,
+      ProductDescriptors product,
+      MemorySegment algorithm,
+      long workspaceBytes) {
+    try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = cublasLtMatmulHeuristicResult_t.allocate(arena);
-      slot.set(ValueLayout.JAVA_INT, 0, 0);
       int status =
-          cublasLt_h.cublasLtMatmulAlgoGetHeuristic(
+          cublasLt_h.cublasLtMatmulAlgoCheck(
               handle,
               product.operation(),
               product.w(),
               product.x(),
               product.out(),
               product.out(),
-              preference,
-              1,
-              result,
-              slot);
-      if (status == cublasLt_h.CUBLAS_STATUS_SUCCESS() && slot.get(ValueLayout.JAVA_INT, 0) == 0) {
-        status = cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED();
-      }
-      if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-        throw Status.cublas(status, "cublasLtMatmulAlgoGetHeuristic", "asked for " + shape);
-      }
-      return cublasLtMatmulHeuristicResult_t.algo(result);
-    } finally {
-      cublasLt_h.cublasLtMatmulPreferenceDestroy(preference);
+              algorithm,
+              result);
+      // The bytes may be anything, so a refusal of any kind says no more than that they won't do.
+      return status == cublasLt_h.CUBLAS_STATUS_SUCCESS()
+          && Long.compareUnsigned(
+                  cublasLtMatmulHeuristicResult_t.workspaceSize(result), workspaceBytes)
+              <= 0;
     }
   }
 

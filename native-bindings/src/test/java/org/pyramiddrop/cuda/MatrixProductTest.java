@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -153,6 +154,63 @@ final class MatrixProductTest {
       stub.support(true);
     }
     assertThat(stub.openDescriptors()).isEqualTo(before);
+  }
+
+  @Test
+  void algorithmsAreThoseThatWillDoInTheLibrarysOrder() {
+    ProductShape shape = ProductShape.of(2, 3, 4, ElementType.FLOAT32);
+
+    List<ProductAlgorithm> algorithms = cublas.algorithms(shape, 16);
+
+    assertThat(algorithms).hasSize(2);
+    assertThat(algorithms.getFirst().hex()).startsWith("00").hasSize(128);
+    assertThat(algorithms.getLast().hex()).startsWith("02");
+    assertThat(cublas.algorithms(shape, 1)).containsExactly(algorithms.getFirst());
+    stub.support(false);
+    try {
+      assertThat(cublas.algorithms(shape, 16)).isEmpty();
+    } finally {
+      stub.support(true);
+    }
+  }
+
+  @Test
+  void anAlgorithmIsTheSameInItsDigits() {
+    ProductShape shape = ProductShape.of(1, 1, 1, ElementType.FLOAT32);
+    ProductAlgorithm last = cublas.algorithms(shape, 16).getLast();
+    MemorySegment out = device(POISON);
+
+    cublas
+        .plan(shape, new ProductAlgorithm(last.hex()))
+        .orElseThrow()
+        .run(stream, device(3).address(), device(5).address(), 0, out.address());
+
+    assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isEqualTo(15);
+    for (String wrong : List.of("", "12", last.hex() + "0", "G" + last.hex().substring(1))) {
+      assertThatThrownBy(() -> new ProductAlgorithm(wrong))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("128 hexadecimal digits");
+    }
+  }
+
+  @Test
+  void anAlgorithmThatTheLibraryRefusesIsNoPlanAndLeavesNothingBehind() {
+    ProductShape shape = ProductShape.of(1, 1, 1, ElementType.FLOAT32);
+    ProductAlgorithm good = cublas.algorithms(shape, 1).getFirst();
+    int before = stub.openDescriptors();
+
+    assertThat(cublas.plan(shape, new ProductAlgorithm("12".repeat(64)))).isEmpty();
+    stub.wantWorkspace((32L << 20) + 1);
+    try {
+      assertThat(cublas.plan(shape, good)).as("more workspace than there is").isEmpty();
+      stub.wantWorkspace(-1);
+      assertThat(cublas.plan(shape, good)).isEmpty();
+      assertThat(stub.openDescriptors()).isEqualTo(before);
+      stub.wantWorkspace(32L << 20);
+      assertThat(cublas.plan(shape, good)).isPresent();
+    } finally {
+      stub.wantWorkspace(0);
+    }
   }
 
   @Test

@@ -2,6 +2,7 @@ package org.pyramiddrop.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -79,6 +80,11 @@ final class StubDriver {
   /** Whether cuBLASLt has an algorithm for what it is asked. */
   void support(boolean supported) {
     call(cublas, "lt_support", FunctionDescriptor.ofVoid(JAVA_INT), supported ? 1 : 0);
+  }
+
+  /** How much workspace an algorithm turns out to need when it is checked. */
+  void wantWorkspace(long bytes) {
+    call(cublas, "lt_want_workspace", FunctionDescriptor.ofVoid(JAVA_LONG), bytes);
   }
 
   private static Object call(

@@ -446,7 +446,23 @@ final class CudaKernels implements Kernels {
         || (e.getCause() instanceof CudaException cause && cause.isOutOfMemory());
   }
 
+  /** Twice, if products in it were chosen better behind the first time. */
   private Recording capture(Runnable work) {
+    gpu.linear().beforeCapture();
+    Recording graph = captureOnce(work);
+    try {
+      if (!gpu.linear().afterCapture()) {
+        return graph;
+      }
+    } catch (RuntimeException | Error e) {
+      closeAfter(e, graph::close);
+      throw e;
+    }
+    graph.close();
+    return captureOnce(work);
+  }
+
+  private Recording captureOnce(Runnable work) {
     long before = bytesInUse();
     recording = true;
     try {

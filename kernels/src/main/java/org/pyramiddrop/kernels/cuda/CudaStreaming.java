@@ -33,23 +33,13 @@ final class CudaStreaming {
     this.launcher = launcher;
   }
 
-  /** {@code out = activation(x · wᵀ + bias)}. */
-  void linear(
-      CudaTensor x,
-      CudaWeight w,
-      @Nullable CudaWeight bias,
-      Activation activation,
-      CudaTensor out) {
-    start("streaming" + suffix(x, w), x, w);
-    LinearArguments.epilogue(launcher, bias, activation, out);
-    launch(out, OUTPUTS, panelBytes(x));
-  }
-
-  /** {@code out = silu(x · gateᵀ) ∘ (x · upᵀ)}. */
-  void swiGlu(CudaTensor x, CudaWeight gateUp, CudaTensor out) {
-    start("streaming_swiglu" + suffix(x, gateUp), x, gateUp);
-    LinearArguments.epilogue(launcher, null, Activation.NONE, out);
-    launch(out, GATED_OUTPUTS, panelBytes(x));
+  /** A product of as few rows. */
+  void multiply(Product product) {
+    CudaTensor x = product.x();
+    String suffix = product.aligned() ? "" : "_scalar";
+    start((product.gated() ? "streaming_swiglu" : "streaming") + suffix, x, product.w());
+    LinearArguments.epilogue(launcher, product.bias(), product.activation(), product.out());
+    launch(product.out(), product.gated() ? GATED_OUTPUTS : OUTPUTS, panelBytes(x));
   }
 
   /** Whether a product of a norm can be one kernel. */
@@ -87,10 +77,6 @@ final class CudaStreaming {
   private static boolean aligned(CudaTensor x, CudaWeight w) {
     long rowBytes = (long) x.columns() * x.dtype().bytes();
     return (x.address() | w.address() | rowBytes) % ALIGNMENT == 0;
-  }
-
-  private static String suffix(CudaTensor x, CudaWeight w) {
-    return aligned(x, w) ? "" : "_scalar";
   }
 
   private void start(String kernel, CudaTensor x, CudaWeight w) {

@@ -1,6 +1,8 @@
 package org.pyramiddrop.kernels.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CudaStream;
@@ -48,12 +50,11 @@ final class Gpu implements AutoCloseable {
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       rows = new CudaRows(launcher);
       streaming = new CudaStreaming(launcher);
-      linear = new CudaLinear(launcher, streaming, CublasLt.open(context));
+      boolean hopper = options.hopper() && context.computeCapability() == HOPPER;
+      linear = linear(launcher, image, options.tuning(), hopper);
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
-      attention =
-          new CudaAttention(
-              launcher, memory, options.hopper() && context.computeCapability() == HOPPER);
+      attention = new CudaAttention(launcher, memory, hopper);
       selection = new CudaSelection(launcher);
       conversion = new CudaConversion(launcher);
     } catch (RuntimeException | Error e) {
@@ -64,6 +65,34 @@ final class Gpu implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  private CudaLinear linear(
+      Launcher launcher, MemorySegment image, Tuning tuning, boolean hopper) {
+    CublasLt cublas = CublasLt.open(context);
+    LinearKernels kernels = new LinearKernels(launcher);
+    LibraryProducts library = new LibraryProducts(launcher, cublas, kernels, memory);
+    ProductWays ways = new ProductWays(launcher, kernels, library, hopper);
+    return switch (tuning) {
+      case Tuning.Off _ -> new CudaLinear(streaming, ways, null);
+      case Tuning.Measured(Path folder, Tuning.Clock clock) -> {
+        Stopwatch stopwatch = clock.on(context, stream, memory);
+        ChoiceFile file = new ChoiceFile(folder, describe(cublas, image));
+        yield new CudaLinear(
+            streaming, ways, new ProductTuner(ways, stream, memory, stopwatch, file));
+      }
+    };
+  }
+
+  /** All that the speed of a product depends on, in a line. */
+  private String describe(CublasLt cublas, MemorySegment image) {
+    return "%s with %d multiprocessors, driver for CUDA %d, cuBLASLt %d, kernels %s"
+        .formatted(
+            context.deviceName(),
+            context.multiprocessors(),
+            context.driverVersion(),
+            cublas.version(),
+            ChoiceFile.digest(image.toArray(ValueLayout.JAVA_BYTE)));
   }
 
   String name() {

@@ -35,7 +35,7 @@ abstract class CudaContract extends KernelsContract {
   @Override
   protected Kernels open() {
     // Blocks of the exact size, so that whatever checks memory sees every access outside of them.
-    return open(new CudaOptions(true, false, false));
+    return open(new CudaOptions(true, false));
   }
 
   private Kernels open(CudaOptions options) {
@@ -137,7 +137,7 @@ abstract class CudaContract extends KernelsContract {
   @Test
   void givesTheSameBitsWithAndWithoutGraphs() {
     try (Kernels graphs = open(CudaOptions.defaults());
-        Kernels none = open(new CudaOptions(false, true, false))) {
+        Kernels none = open(new CudaOptions(false, true))) {
       Map<String, float[]> expected = Tour.of(none, "graphs", 1);
       Tour.of(graphs, "graphs", 1)
           .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));

@@ -17,11 +17,10 @@ import org.pyramiddrop.kernels.Weight;
 
 /** Linear layers of sizes and types that make the GPU go ways which the contract's do not. */
 class CudaLinearTest {
-  private record Sizes(int rows, int inputs, int outputs) {}
+  record Sizes(int rows, int inputs, int outputs) {}
 
   /** A layer's numbers, and what they should give. */
-  private record Layer(
-      DType dtype, Sizes sizes, Activation activation, boolean biased, boolean gated) {
+  record Layer(DType dtype, Sizes sizes, Activation activation, boolean biased, boolean gated) {
     String run(DType outType) {
       TestGpu.prepare();
       try (Kernels kernels = CudaBackend.open(dtype)) {
@@ -152,6 +151,26 @@ class CudaLinearTest {
             new Sizes(3, 4296, 11),
             new Sizes(4, 8199, 3))) {
       assertThat(new Layer(dtype, sizes, Activation.NONE, false, true).run(dtype)).isEmpty();
+    }
+  }
+
+  /** Tiles of 128 rows and outputs, more of them than multiprocessors, and their edges. */
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  void gatesOnComputeCapability9(DType dtype) {
+    TestGpu.prepare();
+    CudaOptions options = new CudaOptions(true, true, true, new Tuning.Off());
+    try (Kernels kernels = CudaBackend.open(dtype, options)) {
+      for (Sizes sizes :
+          List.of(
+              new Sizes(5, 8, 2),
+              new Sizes(130, 264, 150),
+              new Sizes(301, 344, 320),
+              new Sizes(1100, 8, 70),
+              new Sizes(40, 600, 1026))) {
+        assertThat(new Layer(dtype, sizes, Activation.NONE, false, true).run(kernels, dtype))
+            .isEmpty();
+      }
     }
   }
 

@@ -23,9 +23,18 @@ class EmulatedCublasTest {
   private static final int BIAS_POINTER = 8;
   private static final int BIAS = 4;
   private static final int WORKSPACE_BYTES = 1;
+  private static final int REDUCTION_SCHEMES = 3;
   private static final int ALIGNMENT_OF_A = 5;
 
+  /** Parts of a sum may be added up in float32. */
+  private static final int FLOAT32_PARTS = 2;
+
   private static final int INVALID_STATUS = 7;
+  private static final int NOT_SUPPORTED = 15;
+
+  private static final int ANSWER_BYTES = 96;
+  private static final int ALGORITHM_BYTES = 64;
+  private static final int MOST_ANSWERS = 16;
 
   @ParameterizedTest
   @ValueSource(ints = {FLOAT32, FLOAT16, BFLOAT16})
@@ -59,6 +68,54 @@ class EmulatedCublasTest {
   }
 
   @Test
+  void offersAlgorithmsOfManyKindsAndSplitsSumsOnlyWhereAllowed() {
+    try (EmulatedGpu gpu = new EmulatedGpu(1);
+        Product product = new Product(gpu, new Case(FLOAT32, new Random(1)))) {
+      assertThat(product.heuristic()).isZero();
+      int whole = product.answered;
+      product.prefer(REDUCTION_SCHEMES, FLOAT32_PARTS);
+      assertThat(product.heuristic()).isZero();
+      assertThat(product.answered).isGreaterThan(whole);
+      for (int i = 1; i < product.answered; i++) {
+        assertThat(product.algorithm(i).mismatch(product.algorithm(0))).isNotEqualTo(-1);
+      }
+    }
+  }
+
+  @Test
+  void refusesBytesThatAreNoAlgorithmAndAlgorithmsOfAnotherType() {
+    try (EmulatedGpu gpu = new EmulatedGpu(1);
+        Product product = new Product(gpu, new Case(FLOAT32, new Random(1)));
+        Product other = new Product(gpu, new Case(BFLOAT16, new Random(1)))) {
+      assertThat(product.heuristic()).isZero();
+      assertThat(other.heuristic()).isZero();
+      assertThat(product.check()).isZero();
+      product.algorithm(0).copyFrom(other.algorithm(0));
+      assertThat(product.check()).isEqualTo(NOT_SUPPORTED);
+      assertThat(product.run(0)).isNotZero();
+      product.algorithm(0).fill((byte) 0x12);
+      assertThat(product.check()).isEqualTo(NOT_SUPPORTED);
+      assertThat(product.run(0)).isEqualTo(INVALID_STATUS);
+    }
+  }
+
+  @Test
+  void failsWithTheAlgorithmThatATestNames() {
+    try (EmulatedGpu gpu = new EmulatedGpu(1);
+        Product product = new Product(gpu, new Case(FLOAT32, new Random(1)))) {
+      assertThat(product.heuristic()).isZero();
+      TestGpu.hook("emulated_cublas_fail", 1);
+      product.begin(1);
+      assertThat(product.check()).isZero();
+      assertThat(product.run(0)).isEqualTo(NOT_SUPPORTED);
+      product.begin(0);
+      assertThat(product.run(0)).isZero();
+    } finally {
+      TestGpu.hook("emulated_cublas_fail", -1);
+    }
+  }
+
+  @Test
   void countsWhatWasNotGivenBack() {
     try (EmulatedGpu gpu = new EmulatedGpu(1)) {
       long before = gpu.count("emulated_cublas_live_handles");
@@ -73,29 +130,37 @@ class EmulatedCublasTest {
   private static void check(Case shape, long seed) {
     try (EmulatedGpu gpu = new EmulatedGpu(seed);
         Product product = new Product(gpu, shape)) {
+      product.prefer(REDUCTION_SCHEMES, FLOAT32_PARTS);
       assertThat(product.heuristic()).isZero();
-      assertThat(product.run(0)).isZero();
-      float[] d = product.d();
-      for (int j = 0; j < shape.columns; j++) {
-        for (int i = 0; i < shape.dLeading; i++) {
-          int at = i + j * shape.dLeading;
-          if (i >= shape.rows) {
-            assertThat(d[at]).as("seed %d, behind column %d", seed, j).isEqualTo(shape.c[at]);
-            continue;
-          }
-          double sum = 0;
-          for (int k = 0; k < shape.inner; k++) {
-            sum +=
-                (double) shape.a[shape.transposeA ? k + i * shape.aLeading : i + k * shape.aLeading]
-                    * shape.b[shape.transposeB ? j + k * shape.bLeading : k + j * shape.bLeading];
-          }
-          sum = shape.alpha * sum + shape.beta * shape.c[at] + (shape.bias ? shape.biases[i] : 0);
-          double rounding =
-              shape.type == FLOAT32 ? 0x1p-23 : shape.type == FLOAT16 ? 0x1p-10 : 0x1p-7;
-          assertThat((double) d[at])
-              .as("seed %d, row %d, column %d", seed, i, j)
-              .isCloseTo(sum, within(rounding * Math.abs(sum) + 1e-6));
+      for (int answer = 0; answer < product.answered; answer++) {
+        product.begin(answer);
+        assertThat(product.check()).isZero();
+        assertThat(product.run(0)).isZero();
+        check(shape, product.d(), seed);
+      }
+    }
+  }
+
+  private static void check(Case shape, float[] d, long seed) {
+    for (int j = 0; j < shape.columns; j++) {
+      for (int i = 0; i < shape.dLeading; i++) {
+        int at = i + j * shape.dLeading;
+        if (i >= shape.rows) {
+          assertThat(d[at]).as("seed %d, behind column %d", seed, j).isEqualTo(shape.c[at]);
+          continue;
         }
+        double sum = 0;
+        for (int k = 0; k < shape.inner; k++) {
+          sum +=
+              (double) shape.a[shape.transposeA ? k + i * shape.aLeading : i + k * shape.aLeading]
+                  * shape.b[shape.transposeB ? j + k * shape.bLeading : k + j * shape.bLeading];
+        }
+        sum = shape.alpha * sum + shape.beta * shape.c[at] + (shape.bias ? shape.biases[i] : 0);
+        double rounding =
+            shape.type == FLOAT32 ? 0x1p-23 : shape.type == FLOAT16 ? 0x1p-10 : 0x1p-7;
+        assertThat((double) d[at])
+            .as("seed %d, row %d, column %d", seed, i, j)
+            .isCloseTo(sum, within(rounding * Math.abs(sum) + 1e-6));
       }
     }
   }
@@ -160,7 +225,9 @@ class EmulatedCublasTest {
     private final long aAddress;
     private final long bAddress;
     private final long dAddress;
-    private final MemorySegment answer;
+    private final MemorySegment answers;
+    private int answered;
+    private int chosen;
 
     Product(EmulatedGpu gpu, Case shape) {
       this.gpu = gpu;
@@ -198,7 +265,7 @@ class EmulatedCublasTest {
       aAddress = upload(shape.a);
       bAddress = upload(shape.b);
       dAddress = upload(shape.c);
-      answer = gpu.host(96);
+      answers = gpu.host(MOST_ANSWERS * ANSWER_BYTES);
     }
 
     long layout(int type, long rows, long columns, long leading) {
@@ -221,18 +288,37 @@ class EmulatedCublasTest {
 
     int heuristic() {
       MemorySegment count = gpu.host(4);
+      int status =
+          gpu.call(
+              "cublasLtMatmulAlgoGetHeuristic",
+              handle,
+              description,
+              a,
+              b,
+              c,
+              c,
+              preference,
+              MOST_ANSWERS,
+              answers,
+              count);
+      answered = count.get(ValueLayout.JAVA_INT, 0);
+      return status;
+    }
+
+    MemorySegment algorithm(int answer) {
+      return answers.asSlice((long) answer * ANSWER_BYTES, ALGORITHM_BYTES);
+    }
+
+    /** Takes one of the heuristic's answers, and D as it was at first. */
+    void begin(int answer) {
+      chosen = answer;
+      upload(shape.c, dAddress);
+    }
+
+    int check() {
+      MemorySegment result = gpu.host(ANSWER_BYTES);
       return gpu.call(
-          "cublasLtMatmulAlgoGetHeuristic",
-          handle,
-          description,
-          a,
-          b,
-          c,
-          c,
-          preference,
-          1,
-          answer,
-          count);
+          "cublasLtMatmulAlgoCheck", handle, description, a, b, c, c, algorithm(chosen), result);
     }
 
     int run(long aOffset) {
@@ -254,13 +340,19 @@ class EmulatedCublasTest {
           c,
           dAddress,
           c,
-          answer,
+          algorithm(chosen),
           gpu.allocate(1 << 20),
           1L << 20,
           gpu.stream());
     }
 
     private long upload(float[] numbers) {
+      long address = gpu.allocate((shape.type == FLOAT32 ? 4L : 2L) * numbers.length);
+      upload(numbers, address);
+      return address;
+    }
+
+    private void upload(float[] numbers, long address) {
       int size = shape.type == FLOAT32 ? 4 : 2;
       MemorySegment from = gpu.host((long) size * numbers.length);
       for (int i = 0; i < numbers.length; i++) {
@@ -273,9 +365,7 @@ class EmulatedCublasTest {
                   ValueLayout.JAVA_SHORT, i, (short) (Float.floatToIntBits(numbers[i]) >> 16));
         }
       }
-      long address = gpu.allocate(from.byteSize());
       gpu.check("cuMemcpyHtoDAsync_v2", address, from, from.byteSize(), gpu.stream());
-      return address;
     }
 
     float[] d() {

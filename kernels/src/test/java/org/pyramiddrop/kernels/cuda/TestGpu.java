@@ -42,7 +42,10 @@ public final class TestGpu {
     return REAL;
   }
 
-  /** Makes the backend find the emulation, unless a GPU is asked for. */
+  /**
+   * Makes the backend find the emulation, unless a GPU is asked for. Products are not measured, so
+   * that two devices do them the same way and tests leave no files.
+   */
   public static void prepare() {
     properties().forEach(System::setProperty);
   }
@@ -54,8 +57,10 @@ public final class TestGpu {
 
   private static Map<String, String> properties() {
     return REAL
-        ? Map.of()
+        ? Map.of(Tuning.PROPERTY, "off")
         : Map.of(
+            Tuning.PROPERTY,
+            "off",
             "pyramiddrop.cuda.driver",
             Emulated.driver().toString(),
             "pyramiddrop.cuda.cublasLt",
@@ -81,13 +86,19 @@ public final class TestGpu {
     return hook("emulated_graph_nodes");
   }
 
-  /** Calls one of the emulated driver's hooks, which takes and returns longs or ints. */
+  /** What cuBLASLt has handed out and not taken back; only the emulation tells. */
+  static long liveProductHandles() {
+    return REAL ? 0 : hook("emulated_cublas_live_handles");
+  }
+
+  /** Calls a hook of the emulation, which takes longs or ints and returns a long. */
   static long hook(String name, Number... arguments) {
     MemoryLayout[] types =
         Arrays.stream(arguments)
             .map(a -> a instanceof Integer ? ValueLayout.JAVA_INT : ValueLayout.JAVA_LONG)
             .toArray(MemoryLayout[]::new);
-    SymbolLookup library = SymbolLookup.libraryLookup(Emulated.driver(), Arena.global());
+    Path file = name.startsWith("emulated_cublas") ? Emulated.cublasLt() : Emulated.driver();
+    SymbolLookup library = SymbolLookup.libraryLookup(file, Arena.global());
     MemorySegment address = library.findOrThrow(name);
     try {
       return (long)

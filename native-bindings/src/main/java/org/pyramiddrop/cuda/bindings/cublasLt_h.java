@@ -1118,5 +1118,72 @@ public class cublasLt_h extends CTypes {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class cublasLtMatmulAlgoCheck {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cublasLt_h.C_INT,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER,
+            cublasLt_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cublasLtMatmulAlgoCheck");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t operationDesc, cublasLtMatrixLayout_t Adesc, cublasLtMatrixLayout_t Bdesc, cublasLtMatrixLayout_t Cdesc, cublasLtMatrixLayout_t Ddesc, const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+     * }
+     */
+    public static FunctionDescriptor cublasLtMatmulAlgoCheck$descriptor() {
+        return cublasLtMatmulAlgoCheck.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t operationDesc, cublasLtMatrixLayout_t Adesc, cublasLtMatrixLayout_t Bdesc, cublasLtMatrixLayout_t Cdesc, cublasLtMatrixLayout_t Ddesc, const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+     * }
+     */
+    public static MethodHandle cublasLtMatmulAlgoCheck$handle() {
+        return cublasLtMatmulAlgoCheck.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t operationDesc, cublasLtMatrixLayout_t Adesc, cublasLtMatrixLayout_t Bdesc, cublasLtMatrixLayout_t Cdesc, cublasLtMatrixLayout_t Ddesc, const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+     * }
+     */
+    public static MemorySegment cublasLtMatmulAlgoCheck$address() {
+        return cublasLtMatmulAlgoCheck.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t operationDesc, cublasLtMatrixLayout_t Adesc, cublasLtMatrixLayout_t Bdesc, cublasLtMatrixLayout_t Cdesc, cublasLtMatrixLayout_t Ddesc, const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+     * }
+     */
+    public static int cublasLtMatmulAlgoCheck(MemorySegment lightHandle, MemorySegment operationDesc, MemorySegment Adesc, MemorySegment Bdesc, MemorySegment Cdesc, MemorySegment Ddesc, MemorySegment algo, MemorySegment result) {
+        var mh$ = cublasLtMatmulAlgoCheck.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cublasLtMatmulAlgoCheck", lightHandle, operationDesc, Adesc, Bdesc, Cdesc, Ddesc, algo, result);
+            }
+            return (int)mh$.invokeExact(lightHandle, operationDesc, Adesc, Bdesc, Cdesc, Ddesc, algo, result);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
 }
 

@@ -1,0 +1,140 @@
+package org.pyramiddrop.kernels.cuda;
+
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.pyramiddrop.cuda.CublasLt;
+import org.pyramiddrop.cuda.ElementType;
+import org.pyramiddrop.cuda.MatrixProduct;
+import org.pyramiddrop.cuda.ProductAlgorithm;
+import org.pyramiddrop.cuda.ProductShape;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+
+/**
+ * Products by cuBLASLt, a plan each shape and way.
+ *
+ * <p>What it can't finish is finished by a kernel of ours, on sums in float32: those of a gated
+ * product rounded to bfloat16 would be off by 2⁻⁹ each, which is more than the contract allows.
+ */
+final class LibraryProducts {
+  /** Prompts differ in length, and every length has its own plans. */
+  private static final int PLANS_KEPT = 512;
+
+  /** What one plan is for. */
+  private record Key(ProductShape shape, Way way) {}
+
+  private final CublasLt cublas;
+  private final LinearKernels kernels;
+  private final DeviceMemory memory;
+  private final Launcher launcher;
+  private final Map<Key, MatrixProduct> plans = new LinkedHashMap<>(16, 0.75f, true);
+
+  /**
+   * Products on the launcher's stream.
+   *
+   * @param memory where sums go that are finished later
+   */
+  LibraryProducts(Launcher launcher, CublasLt cublas, LinearKernels kernels, DeviceMemory memory) {
+    this.launcher = launcher;
+    this.cublas = cublas;
+    this.kernels = kernels;
+    this.memory = memory;
+  }
+
+  /** Algorithms for a product, the one that cuBLASLt thinks fastest first. */
+  List<ProductAlgorithm> algorithms(Product product, int most) {
+    return cublas.algorithms(shape(product), most);
+  }
+
+  /** Whether cuBLASLt does this very product by an algorithm. */
+  boolean can(Product product, Way.Planned way) {
+    return find(new Key(shape(product), way)).isPresent();
+  }
+
+  /** Gives a plan back that is not needed any more. */
+  void forget(Product product, Way way) {
+    MatrixProduct plan = plans.remove(new Key(shape(product), way));
+    if (plan != null) {
+      plan.close();
+    }
+  }
+
+  /** Does a product of which cuBLASLt can do a part. */
+  void run(Product product, Way way) {
+    Key key = new Key(shape(product), way);
+    MatrixProduct plan =
+        find(key)
+            .orElseThrow(() ->
+                new IllegalStateException("cuBLASLt does no %s by %s".formatted(key.shape, way)));
+    if (product.libraryPart() == Product.LibraryPart.ALL) {
+      run(plan, product, product.out().address());
+    } else if (product.sumsFitInOut()) {
+      boolean added = product.activation() == Activation.ADD;
+      run(plan, product, product.out().address());
+      kernels.finish(
+          product, product.out().address(), added ? Activation.NONE : product.activation());
+    } else {
+      long bytes = (long) product.rows() * product.w().rows() * Float.BYTES;
+      try (DeviceMemory.Block sums = memory.take(bytes)) {
+        run(plan, product, sums.address());
+        kernels.finish(product, sums.address(), product.activation());
+      }
+    }
+  }
+
+  private void run(MatrixProduct plan, Product product, long out) {
+    plan.run(
+        launcher.stream(),
+        product.x().address(),
+        product.w().address(),
+        product.biasAddress(),
+        out);
+  }
+
+  /** What cuBLASLt is asked to do. */
+  private static ProductShape shape(Product product) {
+    boolean all = product.libraryPart() == Product.LibraryPart.ALL;
+    ProductShape shape =
+        ProductShape.of(
+                product.rows(), product.w().rows(), product.inputs(), type(product.x().dtype()))
+            .into(all ? type(product.out().dtype()) : ElementType.FLOAT32);
+    shape = all && product.bias() != null ? shape.withBias() : shape;
+    boolean adds = product.activation() == Activation.ADD;
+    return adds && (all || product.sumsFitInOut()) ? shape.accumulating() : shape;
+  }
+
+  private Optional<MatrixProduct> find(Key key) {
+    MatrixProduct known = plans.get(key);
+    if (known != null) {
+      return Optional.of(known);
+    }
+    Optional<MatrixProduct> made =
+        key.way instanceof Way.Planned(ProductAlgorithm algorithm)
+            ? cublas.plan(key.shape, algorithm)
+            : Optional.of(cublas.plan(key.shape));
+    made.ifPresent(plan -> keep(key, plan));
+    return made;
+  }
+
+  private void keep(Key key, MatrixProduct plan) {
+    if (plans.size() == PLANS_KEPT) {
+      // The one used longest ago; work already on the stream, or in a graph, has all it needs.
+      Iterator<MatrixProduct> all = plans.values().iterator();
+      MatrixProduct oldest = all.next();
+      all.remove();
+      oldest.close();
+    }
+    plans.put(key, plan);
+  }
+
+  private static ElementType type(DType dtype) {
+    return switch (dtype) {
+      case FLOAT32 -> ElementType.FLOAT32;
+      case FLOAT16 -> ElementType.FLOAT16;
+      case BFLOAT16 -> ElementType.BFLOAT16;
+    };
+  }
+}

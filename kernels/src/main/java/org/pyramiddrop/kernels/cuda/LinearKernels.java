@@ -1,0 +1,113 @@
+package org.pyramiddrop.kernels.cuda;
+
+import org.pyramiddrop.cuda.ElementType;
+import org.pyramiddrop.cuda.TensorMap;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+
+/**
+ * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code swiglu_hopper.cu},
+ * {@code matmul_plain.cu}, and {@code activate.cu} and {@code silu_times.cu}, which finish what
+ * cuBLASLt began.
+ */
+final class LinearKernels {
+  private static final int PLAIN_TILE = 64;
+  private static final int PLAIN_THREADS = 256;
+  private static final int PLAIN_SHARED_BYTES = 2 * 16 * (PLAIN_TILE + 4) * Float.BYTES;
+
+  private static final int HOPPER_TILE = 128;
+  private static final int HOPPER_THREADS = 384;
+  private static final int HOPPER_SHARED_BYTES = 197_696;
+
+  private static final int FINISH_THREADS = 256;
+  private static final int FINISH_RUN = 8;
+
+  private final Launcher launcher;
+
+  LinearKernels(Launcher launcher) {
+    this.launcher = launcher;
+  }
+
+  /** On tensor cores; the product is aligned, and not float32. */
+  void multiply(Product product, Tile tile) {
+    kernel("%s_%s".formatted(operation(product), tile.size()), product)
+        .launch(tile.blocks(product), 1, 1, tile.threads(), tile.sharedBytes());
+  }
+
+  /** Gated, on compute capability 9.0; see {@link #takesGated}. */
+  void multiplyGatedOnHopper(Product product) {
+    CudaTensor x = product.x();
+    CudaWeight w = product.w();
+    ElementType type = x.dtype() == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
+    int tiles =
+        Math.ceilDiv(product.rows(), HOPPER_TILE) * Math.ceilDiv(product.outputs(), HOPPER_TILE);
+    launcher
+        .kernel("swiglu_hopper")
+        .tensorMap(TensorMap.of(type, x.address(), x.rows(), x.columns(), HOPPER_TILE))
+        .tensorMap(TensorMap.of(type, w.address(), w.rows(), w.columns(), HOPPER_TILE))
+        .pointer(product.out().address())
+        .integer(product.rows())
+        .integer(product.inputs())
+        .integer(product.outputs())
+        .launch(
+            Math.min(tiles, launcher.multiprocessors()),
+            1,
+            1,
+            HOPPER_THREADS,
+            HOPPER_SHARED_BYTES);
+  }
+
+  /** Whether that kernel can do it: gated, aligned, of two-byte numbers and an even width. */
+  boolean takesGated(Product product) {
+    return product.gated()
+        && product.aligned()
+        && launcher.dtype() != DType.FLOAT32
+        && product.outputs() % 2 == 0
+        && product.out().address() % Integer.BYTES == 0;
+  }
+
+  /** Any type, shape and address. */
+  void multiplyPlain(Product product) {
+    int outputs = product.gated() ? PLAIN_TILE / 2 : PLAIN_TILE;
+    kernel(operation(product) + "_plain", product)
+        .launch(
+            Math.ceilDiv(product.rows(), PLAIN_TILE),
+            Math.ceilDiv(product.outputs(), outputs),
+            1,
+            PLAIN_THREADS,
+            PLAIN_SHARED_BYTES);
+  }
+
+  /**
+   * Makes what the product gives of its sums.
+   *
+   * @param sums address of rows × rows of w, float32; may be that of out
+   * @param activation what is left to do
+   */
+  void finish(Product product, long sums, Activation activation) {
+    launcher
+        .kernel(product.gated() ? "silu_times" : "activate")
+        .pointer(sums)
+        .integer(product.rows());
+    long runs = (long) product.rows() * Math.ceilDiv(product.outputs(), FINISH_RUN);
+    LinearArguments.epilogue(launcher, product.bias(), activation, product.out())
+        .launch(
+            Math.toIntExact(Math.ceilDiv(runs, (long) FINISH_THREADS)), 1, 1, FINISH_THREADS, 0);
+  }
+
+  private static String operation(Product product) {
+    return product.gated() ? "swiglu" : "matmul";
+  }
+
+  /** The kernel of that name with {@code linear::Arguments}. */
+  private Launcher kernel(String name, Product product) {
+    launcher
+        .kernel(name)
+        .pointer(product.x().address())
+        .pointer(product.w().address())
+        .integer(product.rows())
+        .integer(product.inputs());
+    return LinearArguments.epilogue(
+        launcher, product.bias(), product.activation(), product.out());
+  }
+}

@@ -1,0 +1,91 @@
+package org.pyramiddrop.kernels.cuda;
+
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+
+/**
+ * A product to be done: {@code out = activation(x · wᵀ + bias)}, or gated, {@code out = silu(x ·
+ * gateᵀ) ∘ (x · upᵀ)}.
+ *
+ * @param x rows × inputs
+ * @param w outputs × inputs; of a gated product gate stacked on up
+ * @param bias outputs, or none; a gated product has none
+ * @param activation {@code NONE} of a gated product
+ * @param out rows × outputs, of the type of x or float32
+ */
+record Product(
+    CudaTensor x,
+    CudaWeight w,
+    @Nullable CudaWeight bias,
+    Activation activation,
+    CudaTensor out,
+    boolean gated) {
+  /** What tensor cores and cuBLASLt want addresses and rows to be multiples of, in bytes. */
+  private static final int ALIGNMENT = 16;
+
+  /** How much of a product cuBLASLt can do. */
+  enum LibraryPart {
+    /** All of it. */
+    ALL,
+    /** The sums, in float32; a kernel of ours finishes them. */
+    SUMS,
+    /** Nothing: it wants other addresses or sizes. */
+    NONE
+  }
+
+  int rows() {
+    return x.rows();
+  }
+
+  int inputs() {
+    return x.columns();
+  }
+
+  int outputs() {
+    return out.columns();
+  }
+
+  /** Where the bias begins; 0 if there is none. */
+  long biasAddress() {
+    return bias == null ? 0 : bias.address();
+  }
+
+  /** The same product of another x, written elsewhere. */
+  Product of(CudaTensor otherX, CudaTensor otherOut) {
+    return new Product(otherX, w, bias, activation, otherOut, gated);
+  }
+
+  /** Whether rows of x and w are whole accesses. */
+  boolean aligned() {
+    long rowBytes = (long) inputs() * x.dtype().bytes();
+    return (x.address() | w.address() | rowBytes) % ALIGNMENT == 0;
+  }
+
+  private boolean outAligned() {
+    long rowBytes = (long) outputs() * out.dtype().bytes();
+    return (out.address() | rowBytes) % ALIGNMENT == 0;
+  }
+
+  LibraryPart libraryPart() {
+    if (!aligned()) {
+      return LibraryPart.NONE;
+    }
+    boolean plain = activation == Activation.NONE || activation == Activation.ADD;
+    if (!gated && plain && biasFits() && outAligned()) {
+      return LibraryPart.ALL;
+    }
+    long rowBytes = (long) w.rows() * Float.BYTES;
+    return rowBytes % ALIGNMENT == 0 ? LibraryPart.SUMS : LibraryPart.NONE;
+  }
+
+  /** cuBLASLt wants an aligned bias of the type of out. */
+  private boolean biasFits() {
+    return bias == null || (out.dtype() == bias.dtype() && biasAddress() % ALIGNMENT == 0);
+  }
+
+  /** Whether out has room for sums that are not finished yet. */
+  boolean sumsFitInOut() {
+    return !gated && out.dtype() == DType.FLOAT32 && outAligned();
+  }
+}

@@ -1,0 +1,47 @@
+package org.pyramiddrop.kernels;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** A device that is opened for each test; what it has to hold stands in {@link Subject}s. */
+@ExtendWith(SeedInMessage.class)
+abstract class DeviceContract implements Subject {
+  private @Nullable Device device;
+
+  /** Opens the kernels under test, anew for each test. */
+  protected abstract Kernels open();
+
+  /**
+   * The error allowed, relative to the norm and to the sum of magnitudes behind each element;
+   * beyond what storing a result rounds off.
+   */
+  protected double tolerance() {
+    return 1e-5;
+  }
+
+  /** The part of the cases that are worth their time here. */
+  protected double share() {
+    return 1;
+  }
+
+  @BeforeEach
+  void openDevice(TestInfo test) {
+    Kernels kernels = open();
+    Draw draw = new Draw(test.getDisplayName(), kernels.dtype(), share());
+    device = new Device(kernels, draw, tolerance());
+  }
+
+  @AfterEach
+  void closeDevice() {
+    device().close();
+  }
+
+  @Override
+  public Device device() {
+    return Objects.requireNonNull(device);
+  }
+}
