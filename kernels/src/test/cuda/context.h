@@ -39,7 +39,10 @@ struct Work {
   size_t host_bytes = 0;
   // What a launched graph consists of.
   std::vector<std::shared_ptr<const Work>> nodes;
+  // What has passed once it is done.
   std::shared_ptr<Moment> marks;
+  // Of a graph's node: the event that each launch of the graph records anew; 0 for none.
+  uint64_t event = 0;
 };
 typedef std::shared_ptr<const Work> Node;
 

@@ -77,7 +77,7 @@ void Driver::reset() {
   compute_capability = 90;
   version = 13000;
   memory_bytes = size_t{4} << 30;
-  launches = graph_launches = graph_nodes = 0;
+  launches = graph_launches = graph_nodes = captured_nodes = 0;
   leaked_handles = leaked_bytes = 0;
   calls_to_failure = 0;
 }
@@ -266,6 +266,12 @@ EXPORTED int64_t emulated_graph_launches() {
 EXPORTED int64_t emulated_graph_nodes() {
   std::lock_guard<std::mutex> holding(driver().lock);
   return static_cast<int64_t>(driver().graph_nodes);
+}
+
+// Launches, copies, fills and events of the graph that was captured last.
+EXPORTED int64_t emulated_captured_nodes() {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  return static_cast<int64_t>(driver().captured_nodes);
 }
 
 // The call of that number from now (1 is the next) fails with this error. What gives something back still does so.

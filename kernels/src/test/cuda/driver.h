@@ -62,6 +62,8 @@ struct Driver {
   uint64_t launches = 0;
   uint64_t graph_launches = 0;
   uint64_t graph_nodes = 0;
+  // Of the graph that was captured last.
+  size_t captured_nodes = 0;
   // What contexts held that were released without giving it back.
   size_t leaked_handles = 0;
   size_t leaked_bytes = 0;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr unsigned NON_BLOCKING = 1;
 constexpr unsigned DISABLE_TIMING = 2;
+constexpr unsigned EXTERNAL = 1;
 
 struct Explained {
   int error;
@@ -140,17 +141,25 @@ EXPORTED int cuEventDestroy_v2(uint64_t handle) {
   return giving_back([=](Context& context) { return context.events.remove(handle) ? SUCCESS : INVALID_HANDLE; });
 }
 
-EXPORTED int cuEventRecord(uint64_t handle, uint64_t stream_handle) {
+EXPORTED int cuEventRecordWithFlags(uint64_t handle, uint64_t stream_handle, unsigned flags) {
   return in_context([=](Context& context) {
+    if (flags > EXTERNAL) return static_cast<int>(INVALID_VALUE);
     Event* event = context.events.find(handle);
     Stream* stream = context.streams.find(stream_handle);
     if (event == nullptr || (stream == nullptr && stream_handle != 0)) return static_cast<int>(INVALID_HANDLE);
     if (stream != nullptr && stream->capture != nullptr) {
       if (stream->capture->invalid) return static_cast<int>(CAPTURE_INVALIDATED);
+      if (flags == EXTERNAL) {
+        Work node;
+        node.name = "an event's record";
+        node.event = handle;
+        return enqueue(context, stream_handle, std::move(node));
+      }
       event->captured = true;
       event->recorded = nullptr;
       return static_cast<int>(SUCCESS);
     }
+    if (flags == EXTERNAL) return refuse(INVALID_VALUE, "an external event is recorded outside of a capture");
     event->captured = false;
     event->recorded = std::make_shared<Moment>();
     event->recorded->stream = stream;
@@ -165,6 +174,8 @@ EXPORTED int cuEventRecord(uint64_t handle, uint64_t stream_handle) {
     return result;
   });
 }
+
+EXPORTED int cuEventRecord(uint64_t handle, uint64_t stream) { return cuEventRecordWithFlags(handle, stream, 0); }
 
 EXPORTED int cuEventSynchronize(uint64_t handle) {
   return in_context([=](Context& context) {
@@ -222,6 +233,7 @@ EXPORTED int cuStreamEndCapture(uint64_t handle, uint64_t* graph) {
     }
     std::unique_ptr<Capture> capture = std::move(stream->capture);
     if (capture->invalid) return CAPTURE_INVALIDATED;
+    driver().captured_nodes = capture->graph.nodes.size();
     *graph = context.graphs.add(std::make_shared<Graph>(std::move(capture->graph)));
     return SUCCESS;
   });
@@ -252,14 +264,27 @@ EXPORTED int cuGraphInstantiateWithFlags(uint64_t* handle, uint64_t graph_handle
   });
 }
 
-EXPORTED int cuGraphLaunch(uint64_t handle, uint64_t stream) {
+EXPORTED int cuGraphLaunch(uint64_t handle, uint64_t stream_handle) {
   return in_context([=](Context& context) {
     Graph* graph = context.executables.find(handle);
     if (graph == nullptr) return static_cast<int>(INVALID_HANDLE);
+    Stream* stream = context.streams.find(stream_handle);
+    bool captured = stream != nullptr && stream->capture != nullptr;
     Work work;
     work.name = "cuGraphLaunch";
     work.nodes = graph->nodes;
-    int result = enqueue(context, stream, std::move(work));
+    for (Node& node : work.nodes) {
+      if (node->event == 0 || captured) continue;
+      Event* event = context.events.find(node->event);
+      if (event == nullptr) return refuse(INVALID_VALUE, "a graph records an event that was destroyed");
+      // Each launch has moments of its own.
+      std::shared_ptr<Work> once = std::make_shared<Work>(*node);
+      once->marks = event->recorded = std::make_shared<Moment>();
+      once->marks->stream = stream;
+      event->captured = false;
+      node = std::move(once);
+    }
+    int result = enqueue(context, stream_handle, std::move(work));
     if (result == SUCCESS) {
       driver().graph_launches++;
       driver().graph_nodes += graph->nodes.size();

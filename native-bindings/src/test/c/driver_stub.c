@@ -145,6 +145,9 @@ int cuEventCreate(void **event, unsigned flags) {
 }
 int cuEventDestroy_v2(void *event) { (void)event; return destroy("cuEventDestroy"); }
 int cuEventRecord(void *event, void *stream) { return event && stream ? called("cuEventRecord") : 1; }
+int cuEventRecordWithFlags(void *event, void *stream, unsigned flags) {
+  return event && stream && flags == 1 ? called("cuEventRecordWithFlags") : 1;
+}
 int cuEventSynchronize(void *event) { (void)event; return called("cuEventSynchronize"); }
 int cuEventElapsedTime_v2(float *millis, void *start, void *end) {
   *millis = start < end ? 1.5f : -1.5f;

@@ -14,6 +14,8 @@ import org.pyramiddrop.bench.gpu.GpuCommand;
 import org.pyramiddrop.bench.jmh.BenchmarkException;
 import org.pyramiddrop.bench.jmh.RunCommand;
 import org.pyramiddrop.bench.jmh.SummaryCommand;
+import org.pyramiddrop.bench.load.LoadCommand;
+import org.pyramiddrop.bench.profile.ProfileCommand;
 import org.pyramiddrop.bench.pruning.PruningPay;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
@@ -55,6 +57,8 @@ public final class Bench implements Runnable {
             .addSubcommand(new CheckpointCommand(out))
             .addSubcommand(new GpuCommand(out))
             .addSubcommand(new ExperimentCommand(out))
+            .addSubcommand(new ProfileCommand(out))
+            .addSubcommand(new LoadCommand(out))
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
@@ -69,7 +73,8 @@ public final class Bench implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "choose a command: run, summary, pruning, compare, checkpoint, gpu or experiment");
+        "choose a command: run, summary, pruning, compare, checkpoint, gpu, experiment, profile or"
+            + " load");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {

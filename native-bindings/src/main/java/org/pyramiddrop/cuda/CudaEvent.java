@@ -24,6 +24,23 @@ public final class CudaEvent extends NativeResource {
     Status.check(cuda_h.cuEventRecord(handle, stream.handle()), "cuEventRecord");
   }
 
+  /**
+   * Becomes a part of the graph that is being captured: happens anew in each run of it, when the
+   * work captured so far is done. Unlike what {@link #record} leaves in a capture it can be waited
+   * for and measured from once the graph was launched; it must outlive the graph.
+   *
+   * @throws IllegalStateException if the stream is capturing nothing
+   */
+  public void recordInGraph(CudaStream stream) {
+    use();
+    if (!stream.isCapturing()) {
+      throw new IllegalStateException("the stream is not capturing a graph");
+    }
+    Status.check(
+        cuda_h.cuEventRecordWithFlags(handle, stream.handle(), cuda_h.CU_EVENT_RECORD_EXTERNAL()),
+        "cuEventRecordWithFlags");
+  }
+
   /** Waits on the calling thread until it has happened; at once if it was never recorded. */
   public void synchronize() {
     use();

@@ -135,6 +135,7 @@ public final class CudaStream extends NativeResource {
 
   /** Whether work is remembered now instead of done. */
   public boolean isCapturing() {
+    use();
     return capturing;
   }
 

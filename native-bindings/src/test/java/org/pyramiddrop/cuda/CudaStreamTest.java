@@ -179,6 +179,22 @@ final class CudaStreamTest {
   }
 
   @Test
+  void anEventIsPartOfAGraphOnlyWhileOneIsCaptured() {
+    CudaEvent event = context.event(true);
+    assertThatThrownBy(() -> event.recordInGraph(stream))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("not capturing");
+    assertThat(stub.calls()).doesNotContain("cuEventRecordWithFlags");
+
+    stream.beginCapture();
+    event.recordInGraph(stream);
+    stream.endCapture();
+
+    assertThat(stub.calls())
+        .containsSubsequence("beginCapture", "cuEventRecordWithFlags", "endCapture");
+  }
+
+  @Test
   void anEventWithoutTimingDoesNotMeasure() {
     CudaEvent timed = context.event(true);
     CudaEvent plain = context.event(false);

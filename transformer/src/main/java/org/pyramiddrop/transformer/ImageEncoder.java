@@ -4,6 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
@@ -105,6 +106,11 @@ final class ImageEncoder implements AutoCloseable {
     kernels.upload(tower.patches(crop), patches);
     work.run();
     kernels.copy(embeddings, out);
+  }
+
+  /** How long each launch takes on a crop's way from patches to embeddings. */
+  List<Profile> profile(Profile.Order order, int runs) {
+    return work.profile(order, runs);
   }
 
   @Override

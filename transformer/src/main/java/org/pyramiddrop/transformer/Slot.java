@@ -93,12 +93,16 @@ final class Slot implements AutoCloseable {
     kernels.upload(prompt.ids(), ids);
     kernels.upload(sampler.next(), controls);
     if (prefill == null) {
-      List<Tensor> embeddings = images();
-      prefill =
-          owned.add(kernels.record(() -> read(decoder.merge(ids, shape.images(), embeddings), 0)));
+      prefill = owned.add(recordPrefill());
     }
     prefill.run();
     return kernels.download(next.id())[0];
+  }
+
+  /** A recording of the way from ids and embeddings to the first token, the caller's to close. */
+  Recording recordPrefill() {
+    List<Tensor> embeddings = images();
+    return kernels.record(() -> read(decoder.merge(ids, shape.images(), embeddings), 0));
   }
 
   /**
@@ -135,15 +139,18 @@ final class Slot implements AutoCloseable {
   int step(int before, Sampler sampler) {
     prepare(before, sampler);
     if (step == null) {
-      step =
-          owned.add(
-              kernels.record(() -> {
-                decoder.decode(List.of(part()));
-                choose();
-              }));
+      step = owned.add(recordStep());
     }
     step.run();
     return token();
+  }
+
+  /** A recording of the way from one token to the next, the caller's to close. */
+  Recording recordStep() {
+    return kernels.record(() -> {
+      decoder.decode(List.of(part()));
+      choose();
+    });
   }
 
   /** Says where the token that was chosen last belongs, and how the one after it is chosen. */

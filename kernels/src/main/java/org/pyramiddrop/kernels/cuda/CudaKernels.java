@@ -30,6 +30,7 @@ final class CudaKernels implements Kernels {
   private final Gpu gpu;
   private final DType dtype;
   private final CudaOptions options;
+  private final CudaProfiler profiler;
   private boolean recording;
   private boolean closed;
 
@@ -42,6 +43,7 @@ final class CudaKernels implements Kernels {
       owner.close();
       throw e;
     }
+    profiler = gpu.profiler(this::captureOnce);
   }
 
   static CudaKernels open(DType dtype, MemorySegment image, CudaOptions options) {
@@ -220,7 +222,7 @@ final class CudaKernels implements Kernels {
     long to = ((CudaTensor) out).address();
     long bytes = ((CudaTensor) x).bytes();
     if (bytes > 0) {
-      launch(() -> gpu.stream().copy(from, to, bytes));
+      launch(() -> gpu.copy(from, to, bytes));
     }
   }
 
@@ -447,9 +449,9 @@ final class CudaKernels implements Kernels {
   }
 
   /** Twice, if products in it were chosen better behind the first time. */
-  private Recording capture(Runnable work) {
+  private CudaRecording capture(Runnable work) {
     gpu.linear().beforeCapture();
-    Recording graph = captureOnce(work);
+    CudaRecording graph = captureOnce(work);
     try {
       if (!gpu.linear().afterCapture()) {
         return graph;
@@ -462,11 +464,12 @@ final class CudaKernels implements Kernels {
     return captureOnce(work);
   }
 
-  private Recording captureOnce(Runnable work) {
+  private CudaRecording captureOnce(Runnable work) {
     long before = bytesInUse();
     recording = true;
     try {
-      Recording graph = CudaRecording.of(work, this::launch, gpu.stream(), gpu.memory());
+      CudaRecording graph =
+          CudaRecording.of(work, this::launch, gpu.stream(), gpu.memory(), profiler);
       if (bytesInUse() != before) {
         graph.close();
         throw new IllegalStateException("a recording has to close what it allocates");

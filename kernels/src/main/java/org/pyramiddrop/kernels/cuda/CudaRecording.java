@@ -1,9 +1,12 @@
 package org.pyramiddrop.kernels.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.pyramiddrop.cuda.CudaGraph;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.cuda.ExecutableGraph;
+import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Recording;
 
 /** Work that was captured as a CUDA graph; it is launched as a whole. */
@@ -12,25 +15,36 @@ final class CudaRecording implements Recording {
   private final CudaStream stream;
   private final ExecutableGraph graph;
   private final DeviceMemory.Lease memory;
+  private final Runnable work;
+  private final CudaProfiler profiler;
 
   private CudaRecording(
       Consumer<Runnable> onGpu,
       CudaStream stream,
       ExecutableGraph graph,
-      DeviceMemory.Lease memory) {
+      DeviceMemory.Lease memory,
+      Runnable work,
+      CudaProfiler profiler) {
     this.onGpu = onGpu;
     this.stream = stream;
     this.graph = graph;
     this.memory = memory;
+    this.work = work;
+    this.profiler = profiler;
   }
 
   /**
    * Captures {@code work} on the thread that owns the stream.
    *
    * @param onGpu runs what it is given on that thread
+   * @param profiler tells how long its launches take
    */
   static CudaRecording of(
-      Runnable work, Consumer<Runnable> onGpu, CudaStream stream, DeviceMemory memory) {
+      Runnable work,
+      Consumer<Runnable> onGpu,
+      CudaStream stream,
+      DeviceMemory memory,
+      CudaProfiler profiler) {
     memory.beginRecording();
     ExecutableGraph graph;
     try {
@@ -39,7 +53,7 @@ final class CudaRecording implements Recording {
       memory.endRecording().close();
       throw e;
     }
-    return new CudaRecording(onGpu, stream, graph, memory.endRecording());
+    return new CudaRecording(onGpu, stream, graph, memory.endRecording(), work, profiler);
   }
 
   private static ExecutableGraph capture(Runnable work, CudaStream stream) {
@@ -62,6 +76,13 @@ final class CudaRecording implements Recording {
   @Override
   public void run() {
     onGpu.accept(() -> graph.launch(stream));
+  }
+
+  @Override
+  public List<Profile> profile(Profile.Order order, int runs) {
+    List<Profile> profiles = new ArrayList<>();
+    onGpu.accept(() -> profiles.addAll(profiler.profile(this, work, order, runs)));
+    return profiles;
   }
 
   @Override

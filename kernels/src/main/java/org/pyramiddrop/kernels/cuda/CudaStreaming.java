@@ -82,6 +82,7 @@ final class CudaStreaming {
   private void start(String kernel, CudaTensor x, CudaWeight w) {
     launcher
         .kernel(kernel)
+        .multiplies(x.rows(), x.columns(), w.rows())
         .pointer(x.address())
         .pointer(w.address())
         .integer(x.rows())

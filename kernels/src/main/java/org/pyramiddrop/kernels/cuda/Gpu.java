@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels.cuda;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.function.Function;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CudaStream;
@@ -21,6 +22,7 @@ final class Gpu implements AutoCloseable {
   private final CudaStream stream;
   private final DeviceMemory memory;
   private final Staging staging;
+  private final Timeline timeline;
   private final CudaRows rows;
   private final CudaStreaming streaming;
   private final CudaLinear linear;
@@ -46,8 +48,9 @@ final class Gpu implements AutoCloseable {
     try {
       stream = context.stream();
       memory = new DeviceMemory(context, owner, options.reuse());
-      staging = new Staging(context);
+      staging = new Staging(context, Staging.Sizes.here());
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
+      timeline = launcher.timeline();
       rows = new CudaRows(launcher);
       streaming = new CudaStreaming(launcher);
       boolean hopper = options.hopper() && context.computeCapability() == HOPPER;
@@ -135,6 +138,17 @@ final class Gpu implements AutoCloseable {
     return selection;
   }
 
+  /** Profiles recordings that {@code capture} makes. */
+  CudaProfiler profiler(Function<Runnable, CudaRecording> capture) {
+    return new CudaProfiler(context, stream, timeline, capture);
+  }
+
+  /** Copies bytes on the device; the two ranges don't overlap. */
+  void copy(long from, long to, long bytes) {
+    stream.copy(from, to, bytes);
+    timeline.launched("copy", "", null);
+  }
+
   /** Copies bytes to the device; they may change once this returns. */
   void upload(MemorySegment from, long to) {
     staging.upload(from, to, stream);
@@ -189,6 +203,7 @@ final class Gpu implements AutoCloseable {
   /** Waits for the GPU and gives everything back. */
   @Override
   public void close() {
+    staging.close();
     context.close();
   }
 }

@@ -12,6 +12,7 @@ import org.pyramiddrop.cuda.CudaModule;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Profile;
 
 /**
  * Starts kernels on one stream: names one, appends the fields of its struct of arguments in their
@@ -34,8 +35,12 @@ final class Launcher {
   private final int multiprocessors;
   private final int maxSharedBytes;
   private final Arguments arguments;
+  private final Timeline timeline;
   private final Map<String, Loaded> loaded = new HashMap<>();
   private @Nullable Loaded chosen;
+
+  /** What the next launch multiplies, in as far as it is told. */
+  private Profile.@Nullable Product product;
 
   /** A function, and how much shared memory its launches have been allowed. */
   private static final class Loaded {
@@ -54,11 +59,17 @@ final class Launcher {
     this.stream = stream;
     this.dtype = dtype;
     arguments = Arguments.of(ARGUMENT_BYTES);
+    timeline = new Timeline(context, stream);
   }
 
   /** The stream that all launches go to. */
   CudaStream stream() {
     return stream;
+  }
+
+  /** Hears of every launch; whatever else is put on the stream is to be told to it too. */
+  Timeline timeline() {
+    return timeline;
   }
 
   /** The element type of activations and weights. */
@@ -90,6 +101,13 @@ final class Launcher {
   Launcher untyped(String name) {
     chosen = loaded.computeIfAbsent(name, n -> new Loaded(module.function(n)));
     arguments.reset();
+    product = null;
+    return this;
+  }
+
+  /** Says that the next launch is a matrix product, for profiles. */
+  Launcher multiplies(int rows, int inputs, int outputs) {
+    product = new Profile.Product(rows, inputs, outputs);
     return this;
   }
 
@@ -141,5 +159,9 @@ final class Launcher {
       kernel.sharedBytes = sharedBytes;
     }
     kernel.function.launch(stream, gridX, gridY, gridZ, threads, sharedBytes, arguments);
+    if (timeline.listens()) {
+      timeline.launched(
+          kernel.function.name(), "%dx%dx%d".formatted(gridX, gridY, gridZ), product);
+    }
   }
 }

@@ -12,6 +12,7 @@ import org.pyramiddrop.cuda.ProductAlgorithm;
 import org.pyramiddrop.cuda.ProductShape;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Profile;
 
 /**
  * Products by cuBLASLt, a plan each shape and way.
@@ -92,6 +93,12 @@ final class LibraryProducts {
         product.w().address(),
         product.biasAddress(),
         out);
+    launcher
+        .timeline()
+        .launched(
+            "cublasLtMatmul",
+            "",
+            new Profile.Product(product.rows(), product.inputs(), product.w().rows()));
   }
 
   /** What cuBLASLt is asked to do. */

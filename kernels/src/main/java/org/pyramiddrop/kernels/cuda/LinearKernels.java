@@ -43,6 +43,7 @@ final class LinearKernels {
         Math.ceilDiv(product.rows(), HOPPER_TILE) * Math.ceilDiv(product.outputs(), HOPPER_TILE);
     launcher
         .kernel("swiglu_hopper")
+        .multiplies(product.rows(), product.inputs(), w.rows())
         .tensorMap(TensorMap.of(type, x.address(), x.rows(), x.columns(), HOPPER_TILE))
         .tensorMap(TensorMap.of(type, w.address(), w.rows(), w.columns(), HOPPER_TILE))
         .pointer(product.out().address())
@@ -103,6 +104,7 @@ final class LinearKernels {
   private Launcher kernel(String name, Product product) {
     launcher
         .kernel(name)
+        .multiplies(product.rows(), product.inputs(), product.w().rows())
         .pointer(product.x().address())
         .pointer(product.w().address())
         .integer(product.rows())

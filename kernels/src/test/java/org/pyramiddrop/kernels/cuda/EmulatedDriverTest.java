@@ -148,6 +148,49 @@ class EmulatedDriverTest {
     }
   }
 
+  @Test
+  void anExternalEventHappensAnewInEachRunOfItsGraph() {
+    try (EmulatedGpu gpu = new EmulatedGpu(1)) {
+      int external = 1;
+      long memory = gpu.upload(1, 2, 3, 4);
+      long first = gpu.create("cuEventCreate", 0);
+      long second = gpu.create("cuEventCreate", 0);
+      assertThat(gpu.call("cuEventRecordWithFlags", first, gpu.stream(), external))
+          .as("outside of a capture")
+          .isEqualTo(EmulatedGpu.INVALID_VALUE);
+      gpu.check("cuStreamSynchronize", gpu.stream());
+      gpu.check("cuStreamBeginCapture_v2", gpu.stream(), 1);
+      gpu.check("cuEventRecordWithFlags", first, gpu.stream(), external);
+      gpu.check("cuMemsetD8Async", memory, (byte) 0, 8L, gpu.stream());
+      gpu.check("cuEventRecordWithFlags", second, gpu.stream(), external);
+      MemorySegment captured = gpu.host(8);
+      gpu.check("cuStreamEndCapture", gpu.stream(), captured);
+      assertThat(gpu.count("emulated_captured_nodes")).isEqualTo(3);
+      long executable =
+          gpu.create(
+              "cuGraphInstantiateWithFlags", captured.get(ValueLayout.JAVA_LONG, 0), 0L);
+      MemorySegment millis = gpu.host(4);
+      assertThat(gpu.call("cuEventElapsedTime_v2", millis, first, second))
+          .as("before a launch")
+          .isEqualTo(EmulatedGpu.INVALID_HANDLE);
+
+      Set<Float> seen = new HashSet<>();
+      for (int run = 0; run < 20; run++) {
+        gpu.check("cuGraphLaunch", executable, gpu.stream());
+        gpu.check("cuEventSynchronize", second);
+        gpu.check("cuEventElapsedTime_v2", millis, first, second);
+        seen.add(millis.get(ValueLayout.JAVA_FLOAT, 0));
+      }
+      assertThat(seen).hasSizeGreaterThan(1).allMatch(time -> time >= 0);
+      assertThat(gpu.download(memory, 4)).containsExactly(0, 0, 3, 4);
+
+      gpu.check("cuEventDestroy_v2", first);
+      assertThat(gpu.call("cuGraphLaunch", executable, gpu.stream()))
+          .isEqualTo(EmulatedGpu.INVALID_VALUE);
+      assertThat(gpu.error()).contains("an event that was destroyed");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {"cuStreamSynchronize", "cuCtxSynchronize", "cuMemAlloc_v2", "cuMemFree_v2"})

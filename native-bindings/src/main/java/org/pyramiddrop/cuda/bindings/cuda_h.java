@@ -49,6 +49,15 @@ public class cuda_h extends CTypes {
     public static int CU_EVENT_DISABLE_TIMING() {
         return CU_EVENT_DISABLE_TIMING;
     }
+    private static final int CU_EVENT_RECORD_EXTERNAL = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUevent_record_flags_enum.CU_EVENT_RECORD_EXTERNAL = 1
+     * }
+     */
+    public static int CU_EVENT_RECORD_EXTERNAL() {
+        return CU_EVENT_RECORD_EXTERNAL;
+    }
     private static final int CU_EVENT_WAIT_DEFAULT = (int)0L;
     /**
      * {@snippet lang=c :
@@ -2169,6 +2178,68 @@ public class cuda_h extends CTypes {
                 traceDowncall("cuEventRecord", hEvent, hStream);
             }
             return (int)mh$.invokeExact(hEvent, hStream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuEventRecordWithFlags {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuEventRecordWithFlags");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags)
+     * }
+     */
+    public static FunctionDescriptor cuEventRecordWithFlags$descriptor() {
+        return cuEventRecordWithFlags.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags)
+     * }
+     */
+    public static MethodHandle cuEventRecordWithFlags$handle() {
+        return cuEventRecordWithFlags.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags)
+     * }
+     */
+    public static MemorySegment cuEventRecordWithFlags$address() {
+        return cuEventRecordWithFlags.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags)
+     * }
+     */
+    public static int cuEventRecordWithFlags(MemorySegment hEvent, MemorySegment hStream, int flags) {
+        var mh$ = cuEventRecordWithFlags.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuEventRecordWithFlags", hEvent, hStream, flags);
+            }
+            return (int)mh$.invokeExact(hEvent, hStream, flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

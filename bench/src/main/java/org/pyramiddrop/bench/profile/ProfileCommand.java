@@ -1,0 +1,172 @@
+package org.pyramiddrop.bench.profile;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.ResultFile;
+import org.pyramiddrop.kernels.Profile;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.Resolution;
+import org.pyramiddrop.transformer.ProfiledModel;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Where every microsecond of a picture's encoding, a prefill and a decode step goes on the GPU. */
+@Command(
+    name = "profile",
+    description = "Times a model on the GPU launch by launch, inside the graphs it runs as.",
+    showDefaultValues = true)
+public final class ProfileCommand implements Callable<Integer> {
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
+
+  private final PrintWriter out;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(names = "--model", required = true, description = "a checkpoint's folder")
+  private Path model = Path.of("");
+
+  /** Ways of pruning. */
+  private enum Plan {
+    NONE(PruningPlan.none()),
+    FASTV(PruningPlan.fastV(2, 0.5)),
+    PYRAMID(PruningPlan.pyramid(4, 0.5));
+
+    private final PruningPlan plan;
+
+    Plan(PruningPlan plan) {
+      this.plan = plan;
+    }
+  }
+
+  @Option(names = "--plan", description = "${COMPLETION-CANDIDATES}")
+  private Plan plan = Plan.NONE;
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "WIDTHxHEIGHT",
+      description = "of the picture, in pixels (the vision tower's own)")
+  private @Nullable String imageSize;
+
+  @Option(names = "--text-tokens", description = "beside the picture's; half of them before it")
+  private int textTokens = ModelWork.TEXT_TOKENS;
+
+  @Option(names = "--runs", description = "profiles of each part, of which medians are told")
+  private int runs = 11;
+
+  @Option(
+      names = "--order",
+      description =
+          "graph times launches inside the graph, stream one by one (${COMPLETION-CANDIDATES})")
+  private Profile.Order order = Profile.Order.GRAPH;
+
+  @Option(names = "--markdown", description = "a Markdown file for the tables")
+  private @Nullable Path markdown;
+
+  public ProfileCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    if (runs < 1 || textTokens < 2) {
+      throw new IllegalArgumentException("--runs must be at least 1 and --text-tokens at least 2");
+    }
+    @Nullable Resolution size = imageSize == null ? null : resolution(imageSize);
+    try (ProfiledModel open = ProfiledModel.open(model)) {
+      report(open, open.layout(size));
+    }
+    return 0;
+  }
+
+  private static Resolution resolution(String text) {
+    Matcher size = SIZE.matcher(text);
+    if (!size.matches()) {
+      throw new IllegalArgumentException("--image-size is written as 672x336, not " + text);
+    }
+    return new Resolution(Integer.parseInt(size.group(2)), Integer.parseInt(size.group(1)));
+  }
+
+  private void report(ProfiledModel open, ImageLayout picture) {
+    List<String> facts =
+        List.of(
+            "machine: " + Machine.here(),
+            "device: " + open.device(),
+            "command: bench "
+                + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+            "setting: %d layers, %d wide; %d tokens of a picture in %d crops and %d of text"
+                .formatted(
+                    open.config().text().layers(),
+                    open.config().text().hiddenSize(),
+                    picture.tokens(),
+                    picture.crops(),
+                    textTokens),
+            "a launch's time is from the event before it to the event behind it, the median of %d runs"
+                .formatted(runs));
+    ProfileReport report = new ProfileReport(facts, parts(open, picture), open.dtype());
+    report.document().lines().forEach(out::println);
+    ResultFile.write(
+        "profile.json",
+        file -> {
+          facts.forEach(fact -> file.withArray("facts").add(fact));
+          report.json(file);
+        });
+    if (markdown != null) {
+      write(markdown, report.document().markdown());
+    }
+  }
+
+  private List<PartProfile> parts(ProfiledModel open, ImageLayout picture) {
+    ModelShape shape = ModelShape.of(open.config());
+    PromptShape prompt =
+        PromptShape.of(textTokens / 2, picture.tokens(), 1, textTokens - textTokens / 2);
+    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
+    List<PartProfile> parts = new ArrayList<>();
+    parts.add(
+        new PartProfile(
+            "one crop through vision tower and projector",
+            new PartProfile.Work.Flops(counter.vision(1)),
+            open.crop(order, runs)));
+    try (ProfiledModel.Prompted prompted =
+        open.prompted(picture, textTokens, plan.plan)) {
+      parts.add(
+          new PartProfile(
+              "prefill, %d tokens, plan %s".formatted(textTokens + picture.tokens(), plan),
+              new PartProfile.Work.Flops(
+                  ModelWork.prefill(shape, shape.layers(), plan.plan, prompt)),
+              prompted.prefill(order, runs)));
+      parts.add(
+          new PartProfile(
+              "decode step behind it",
+              new PartProfile.Work.Bytes(
+                  ModelWork.decodeStepBytes(
+                      shape, plan.plan, prompt, open.dtype(), open.dtype())),
+              prompted.step(order, runs)));
+    }
+    return parts;
+  }
+
+  private static void write(Path file, List<String> lines) {
+    try {
+      Files.write(file, lines);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package org.pyramiddrop.transformer;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.LlavaConfig;
+
+/**
+ * A checkpoint's way to a device, again and again: vision tower, projector and decoder are made and
+ * freed. It stands in this package because they are not public.
+ */
+public final class StandaloneLoad implements AutoCloseable {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final LlavaConfig config;
+  private final Checkpoint checkpoint;
+  private final Kernels kernels;
+  private final Resources resources;
+
+  private StandaloneLoad(Path folder, String device, Resources resources) {
+    this.resources = resources;
+    config = LlavaConfig.read(folder);
+    checkpoint = resources.add(Checkpoint.open(folder));
+    DType dtype = WeightStore.activations(checkpoint, WeightType.AUTO);
+    int threads = Runtime.getRuntime().availableProcessors();
+    kernels = resources.add(Devices.open(device, threads, dtype));
+  }
+
+  /**
+   * Opens a model folder and a device, and loads nothing yet.
+   *
+   * @param device as {@link Devices#open} takes it
+   */
+  public static StandaloneLoad open(Path folder, String device) {
+    Resources resources = new Resources();
+    try {
+      return new StandaloneLoad(folder, device, resources);
+    } catch (RuntimeException | Error e) {
+      resources.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /**
+   * What a load came to.
+   *
+   * @param millis from the first weight's reading until the device had all of them
+   * @param weights the host's memory that the device was handed, piece by piece
+   */
+  public record Loaded(double millis, List<MemorySegment> weights) {
+    /** Keeps its own copy. */
+    public Loaded {
+      weights = List.copyOf(weights);
+    }
+
+    /** Bytes of all weights. */
+    public long bytes() {
+      return weights.stream().mapToLong(MemorySegment::byteSize).sum();
+    }
+  }
+
+  /** The device in words. */
+  public String device() {
+    return kernels.description();
+  }
+
+  /** The tensors' bytes as they lie in the files, mapped; not all of them need be weights. */
+  public List<MemorySegment> stored() {
+    return checkpoint.names().stream().map(name -> checkpoint.tensor(name).data()).toList();
+  }
+
+  /** Loads everything, waits for it, and frees it. */
+  public Loaded load() {
+    List<MemorySegment> handed = new ArrayList<>();
+    Resources model = new Resources();
+    long start = System.nanoTime();
+    double millis;
+    try {
+      Kernels counting = counting(handed);
+      WeightStore weights = model.add(new WeightStore(checkpoint, counting, WeightType.AUTO));
+      VisionTower tower = model.add(new VisionTower(counting, config, weights));
+      Projector _ = new Projector(counting, config, tower.columns(), weights);
+      model.add(new Decoder(counting, config, weights));
+      try (Tensor last = kernels.allocate(1, 1)) {
+        // What comes last on the device ends last: the weights are there then.
+        kernels.upload(new float[1], last);
+        kernels.download(last);
+      }
+      millis = (System.nanoTime() - start) / NANOS_PER_MILLI;
+    } catch (RuntimeException | Error e) {
+      model.closeAfter(e);
+      throw e;
+    }
+    model.close();
+    return new Loaded(millis, handed);
+  }
+
+  /** The device, with a list of what it is handed. */
+  private Kernels counting(List<MemorySegment> handed) {
+    return (Kernels)
+        Proxy.newProxyInstance(
+            Kernels.class.getClassLoader(),
+            new Class<?>[] {Kernels.class},
+            (_, method, arguments) -> counted(handed, method, arguments));
+  }
+
+  private @Nullable Object counted(
+      List<MemorySegment> handed, Method method, Object @Nullable [] arguments) throws Throwable {
+    if (method.getName().equals("weight") && arguments != null) {
+      for (Object part : (List<?>) arguments[0]) {
+        handed.add(((HostMatrix) part).data());
+      }
+    }
+    try {
+      return method.invoke(kernels, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getTargetException();
+    }
+  }
+
+  @Override
+  public void close() {
+    resources.close();
+  }
+}

@@ -1,0 +1,94 @@
+package org.pyramiddrop.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Draw;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Stored;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/** Weights that several threads bring to the device, in many parts. */
+class CudaWeightTest {
+  /** Odd, so that rows, parts and vectors begin at different places. */
+  private static final int COLUMNS = 1031;
+
+  /** Of float32 more than two buffers, of the others more than one. */
+  private static final int ROWS = 1100;
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void everyNumberArrivesWhateverItsTypes(DType device) {
+    TestGpu.prepare();
+    try (Kernels kernels = CudaBackend.open(device)) {
+      for (DType stored : DType.values()) {
+        Draw draw = new Draw("weights " + stored, device);
+        float[] first = draw.normal(5 * COLUMNS, 1);
+        float[] second = draw.normal(ROWS * COLUMNS, 1);
+        List<HostMatrix> parts =
+            List.of(
+                Stored.matrix(stored, first, COLUMNS), Stored.matrix(stored, second, COLUMNS));
+        try (Weight weight = kernels.weight(parts);
+            Indices all = kernels.indices(IntStream.range(0, weight.rows()).toArray());
+            Tensor out = kernels.allocate(weight.rows(), COLUMNS)) {
+          kernels.embed(weight, all, out);
+          float[] actual = kernels.download(out);
+          for (int i = 0; i < actual.length; i++) {
+            float value = i < first.length ? first[i] : second[i - first.length];
+            float expected = Stored.round(device, Stored.round(stored, value));
+            if (actual[i] != expected) {
+              assertThat(actual[i])
+                  .as("%s to %s, row %d, column %d", stored, device, i / COLUMNS, i % COLUMNS)
+                  .isEqualTo(expected);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void closingInTheMiddleOfALoadEndsItAndLeavesNothing() throws Exception {
+    TestGpu.prepare();
+    if (!TestGpu.isReal()) {
+      TestGpu.hook("emulated_reset");
+    }
+    HostMatrix matrix = Stored.matrix(DType.BFLOAT16, new float[ROWS * COLUMNS], COLUMNS);
+    Kernels kernels = CudaBackend.open(DType.BFLOAT16);
+    CountDownLatch begun = new CountDownLatch(3);
+    try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+      Future<?> load =
+          other.submit(() -> {
+            List<Weight> weights = new ArrayList<>();
+            while (weights.size() < 200) {
+              weights.add(kernels.weight(List.of(matrix)));
+              begun.countDown();
+            }
+          });
+      begun.await();
+      kernels.close();
+      assertThat(load)
+          .failsWithin(Duration.ofSeconds(60))
+          .withThrowableOfType(ExecutionException.class)
+          .withCauseInstanceOf(IllegalStateException.class)
+          .withMessageContaining("closed");
+    }
+    assertThat(TestGpu.liveHandles()).isZero();
+    StagingTest.assertNoReaderStays();
+  }
+}
