@@ -110,7 +110,7 @@ dist: cuda tools ## Put the command, its own Java, the demo model and what check
 	rm -r dist/tokenizers
 	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar dist/check/lib/
 	cd dist/lib && for jar in *; do rm -f "../check/lib/$$jar"; done
-	cp bench/src/main/python/torch_gpu.py dist/check/python/
+	cp bench/src/main/python/torch_gpu.py bench/src/main/python/torch_answer.py dist/check/python/
 	cp -R kernels/target/test-classes dist/check/kernels-tests
 	cp -R src/test/target/test-classes dist/check/whole-tests
 	git describe --always --dirty --abbrev=10 --exclude='*' >dist/check/commit 2>/dev/null || echo unknown >dist/check/commit

@@ -21,6 +21,9 @@ final class GpuCheckTest {
       "echo '[       185 tests successful      ]'; echo '[         0 tests failed          ]';"
           + " echo '[         0 tests skipped         ]'";
 
+  private static final String MEASURED =
+      "while [ \"$1\" != --out ]; do shift; done; echo '{}' >\"${2%.md}.json\"; echo tables >\"$2\"";
+
   @TempDir private Path dist;
 
   @BeforeEach
@@ -29,6 +32,7 @@ final class GpuCheckTest {
     Files.createDirectories(dist.resolve("runtime/bin"));
     Files.createDirectories(dist.resolve("check"));
     Files.createDirectories(dist.resolve("model"));
+    Files.createDirectories(dist.resolve("tmp"));
     Files.copy(SCRIPT, dist.resolve("bin/gpu-check"));
     Files.writeString(dist.resolve("check/commit"), "abc");
   }
@@ -41,39 +45,58 @@ final class GpuCheckTest {
    */
   private record Outcome(int code, List<String> lines) {}
 
-  /**
-   * Runs the script.
-   *
-   * @param describe what Java does when it is asked for the GPU
-   * @param junit what it does in place of JUnit's console
-   */
   private Outcome run(String describe, String junit, String... arguments)
       throws IOException, InterruptedException {
+    return run(new Stub(describe, junit, MEASURED), arguments);
+  }
+
+  /**
+   * What Java does.
+   *
+   * @param describe when it is asked for the GPU
+   * @param junit in place of JUnit's console
+   * @param measured where it is to measure
+   */
+  private record Stub(String describe, String junit, String measured) {}
+
+  private Outcome run(Stub stub, String... arguments) throws IOException, InterruptedException {
     Path java = dist.resolve("runtime/bin/java");
     Files.writeString(
         java,
         """
         #!/bin/sh
+        for last; do :; done
         case "$*" in
           *"gpu --describe"*) %s ;;
           *ConsoleLauncher*) %s ;;
-          *"gpu --skip"*) echo "timing"; echo "GPU: A GPU"; echo "the numbers" ;;
+          *"gpu --skip"*) echo "$*" >>'HERE/asked'; %s ;;
+          *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
+          *"gpu-table"*) [ ! -e 'HERE/differ' ] || { echo "they differ" >&2; exit 2; }
+            echo "GPU: A GPU"; echo "the numbers of ${*#*gpu.md }" ;;
         esac
         """
-            .formatted(describe, junit));
+            .formatted(stub.describe(), stub.junit(), stub.measured())
+            .replace("HERE", dist.toString()));
     assertThat(java.toFile().setExecutable(true)).isTrue();
     ProcessBuilder script =
         new ProcessBuilder("sh", dist.resolve("bin/gpu-check").toString())
             .redirectErrorStream(true);
+    script.environment().put("TMPDIR", dist.resolve("tmp").toString());
     script.command().addAll(List.of("--out", dist.resolve("out").toString()));
-    script.command().addAll(List.of("--model", dist.resolve("model").toString()));
     script.command().addAll(List.of(arguments));
     Process process = script.start();
     process.getOutputStream().close();
     List<String> lines =
         new String(process.getInputStream().readAllBytes(), UTF_8).lines().toList();
     assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+    assertThat(dist.resolve("tmp")).isEmptyDirectory();
     return new Outcome(process.exitValue(), lines);
+  }
+
+  private List<String> asked() throws IOException {
+    return Files.readAllLines(dist.resolve("asked")).stream()
+        .map(line -> line.replaceFirst(".*Bench ", ""))
+        .toList();
   }
 
   @Test
@@ -99,11 +122,56 @@ final class GpuCheckTest {
     assertThat(last)
         .hasSize(8)
         .startsWith("", "gpu-check on A GPU, 80 GiB")
-        .endsWith("", "GPU: A GPU", "the numbers");
+        .endsWith(
+            "", "GPU: A GPU", "the numbers of " + dist.resolve("out").resolve("gpu-llava-1.5.json"));
     assertThat(last.get(3)).matches("model +passed +\\d+  185 tests passed, 0 failed, 0 skipped");
-    assertThat(last.get(4)).matches("benchmark +passed +\\d+  tables below .*");
+    assertThat(last.get(4)).matches("benchmark +passed +\\d+  tables in gpu-llava-1.5.md");
     assertThat(Files.readAllLines(dist.resolve("out/summary.txt"))).isEqualTo(last);
     assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void measuresRandomModelsWhereNoneAreNamed() throws Exception {
+    Path model = dist.resolve("model");
+    run(A_GPU, GOOD, "--only", "benchmark", "--only", "benchmark-next", "--model", model.toString());
+    List<String> asked = asked();
+    assertThat(asked).hasSize(3);
+    assertThat(asked.get(0)).startsWith("gpu --skip").endsWith(" --model " + model);
+    assertThat(asked.get(1)).matches("checkpoint --next .*/gpu-llava-next");
+    assertThat(asked.get(2)).startsWith("gpu --skip").matches(".* --model .*/gpu-llava-next");
+    assertThat(model).exists();
+  }
+
+  @Test
+  void putsModelsOfSeveralRunsIntoOneTable() throws Exception {
+    run(A_GPU, GOOD, "--only", "benchmark");
+    Outcome outcome = run(A_GPU, GOOD, "--only", "benchmark-next");
+    Path out = dist.resolve("out");
+    assertThat(outcome.lines())
+        .endsWith(
+            "the numbers of %s %s"
+                .formatted(
+                    out.resolve("gpu-llava-1.5.json"), out.resolve("gpu-llava-next.json")));
+  }
+
+  @Test
+  void saysWhyModelsDoNotGoIntoOneTable() throws Exception {
+    Files.createFile(dist.resolve("differ"));
+    Outcome outcome = run(A_GPU, GOOD, "--only", "benchmark");
+    assertThat(outcome.lines()).endsWith("", "they differ");
+    assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotTakeAnEarlierRunsNumbersForThoseOfOneThatFails() throws Exception {
+    run(A_GPU, GOOD, "--only", "benchmark");
+    Outcome outcome =
+        run(
+            new Stub(A_GPU, GOOD, "echo 'out of memory' >&2; exit 1"), "--only", "benchmark");
+    assertThat(outcome.lines()).anyMatch(line -> line.matches("benchmark +failed .*out of memory"));
+    assertThat(outcome.lines()).noneMatch(line -> line.startsWith("the numbers"));
+    assertThat(dist.resolve("out/gpu-llava-1.5.json")).doesNotExist();
+    assertThat(outcome.code()).isEqualTo(1);
   }
 
   @Test

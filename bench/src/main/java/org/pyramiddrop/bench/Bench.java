@@ -11,6 +11,7 @@ import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.SideBySide;
 import org.pyramiddrop.bench.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.gpu.GpuCommand;
+import org.pyramiddrop.bench.gpu.TableCommand;
 import org.pyramiddrop.bench.jmh.BenchmarkException;
 import org.pyramiddrop.bench.jmh.RunCommand;
 import org.pyramiddrop.bench.jmh.SummaryCommand;
@@ -56,6 +57,7 @@ public final class Bench implements Runnable {
             .addSubcommand(new SideBySide(out))
             .addSubcommand(new CheckpointCommand(out))
             .addSubcommand(new GpuCommand(out))
+            .addSubcommand(new TableCommand(out))
             .addSubcommand(new ExperimentCommand(out))
             .addSubcommand(new ProfileCommand(out))
             .addSubcommand(new LoadCommand(out))
@@ -73,8 +75,8 @@ public final class Bench implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "choose a command: run, summary, pruning, compare, checkpoint, gpu, experiment, profile or"
-            + " load");
+        "choose a command: run, summary, pruning, compare, checkpoint, gpu, gpu-table, experiment,"
+            + " profile or load");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {

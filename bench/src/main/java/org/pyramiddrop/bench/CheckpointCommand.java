@@ -3,6 +3,7 @@ package org.pyramiddrop.bench;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.kernels.DType;
@@ -13,39 +14,45 @@ import picocli.CommandLine.Parameters;
 /** Writes a checkpoint with random weights, of LLaVA-1.5 7B's sizes unless others are given. */
 @Command(
     name = "checkpoint",
-    description = "Writes a LLaVA-1.5 checkpoint with random weights; 14 GB unless made smaller.",
-    showDefaultValues = true)
+    description =
+        "Writes a LLaVA-1.5 or LLaVA-NeXT checkpoint with random weights; 14 GB unless made smaller.")
 final class CheckpointCommand implements Callable<Integer> {
   private final PrintWriter out;
 
   @Parameters(paramLabel = "DIR", description = "the folder to write; must not exist")
   private Path folder = Path.of("");
 
-  @Option(names = "--layers", description = "decoder layers")
-  private int layers = CheckpointShape.LLAVA_7B.layers();
+  @Option(names = "--next", description = "LLaVA-NeXT: pictures of any resolution, as tiles")
+  private boolean next;
 
-  @Option(names = "--hidden", description = "the decoder's width")
-  private int hidden = CheckpointShape.LLAVA_7B.hidden();
+  @Option(names = "--tiny", description = "next to nothing, to see that all runs")
+  private boolean tiny;
 
-  @Option(names = "--intermediate", description = "width inside its feed-forward blocks")
-  private int intermediate = CheckpointShape.LLAVA_7B.intermediate();
+  @Option(names = "--layers", description = "decoder layers (32)")
+  private @Nullable Integer layers;
 
-  @Option(names = "--heads", description = "query heads")
-  private int heads = CheckpointShape.LLAVA_7B.heads();
+  @Option(names = "--hidden", description = "the decoder's width (4096)")
+  private @Nullable Integer hidden;
+
+  @Option(names = "--intermediate", description = "width inside its feed-forward blocks (11008)")
+  private @Nullable Integer intermediate;
+
+  @Option(names = "--heads", description = "query heads (32)")
+  private @Nullable Integer heads;
 
   @Option(names = "--kv-heads", description = "key and value heads (as many as --heads)")
-  private int keyValueHeads;
+  private @Nullable Integer keyValueHeads;
 
-  @Option(names = "--vocabulary", description = "rows of embedding and output head")
-  private int vocabulary = CheckpointShape.LLAVA_7B.vocabulary();
+  @Option(names = "--vocabulary", description = "rows of embedding and output head (32064)")
+  private @Nullable Integer vocabulary;
 
   @Option(names = "--tiny-vision", description = "a vision tower of next to no weights")
   private boolean tinyVision;
 
-  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES}")
+  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
   private DType dtype = DType.BFLOAT16;
 
-  @Option(names = "--seed", description = "another seed, other weights")
+  @Option(names = "--seed", description = "another seed, other weights (${DEFAULT-VALUE})")
   private long seed = 1;
 
   CheckpointCommand(PrintWriter out) {
@@ -54,19 +61,28 @@ final class CheckpointCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    CheckpointShape shape =
-        new CheckpointShape(
-            layers,
-            hidden,
-            intermediate,
-            heads,
-            keyValueHeads == 0 ? heads : keyValueHeads,
-            vocabulary,
-            CheckpointShape.LLAVA_7B.vision());
+    CheckpointShape shape = shape(tiny ? ModelSize.TINY.shape() : CheckpointShape.LLAVA_7B);
+    if (tinyVision) {
+      shape = shape.withTinyVision();
+    }
     long start = System.nanoTime();
-    RandomCheckpoint.write(
-        folder, (tinyVision ? shape.withTinyVision() : shape).config(), dtype, seed);
+    RandomCheckpoint.write(folder, next ? shape.nextConfig() : shape.config(), dtype, seed);
     out.printf("wrote %s in %.1f s%n", folder, (System.nanoTime() - start) / 1e9);
     return 0;
+  }
+
+  private CheckpointShape shape(CheckpointShape usual) {
+    return new CheckpointShape(
+        or(layers, usual.layers()),
+        or(hidden, usual.hidden()),
+        or(intermediate, usual.intermediate()),
+        or(heads, usual.heads()),
+        or(keyValueHeads, heads == null ? usual.keyValueHeads() : heads),
+        or(vocabulary, usual.vocabulary()),
+        usual.vision());
+  }
+
+  private static int or(@Nullable Integer given, int usual) {
+    return given == null ? usual : given;
   }
 }

@@ -9,8 +9,10 @@ import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.generation.Sampler;
 import org.pyramiddrop.transformer.generation.Sampling;
@@ -81,92 +83,103 @@ public final class StandaloneModel implements AutoCloseable {
     return kernels.dtype();
   }
 
-  /** Tokens that a picture becomes. */
-  public int imageTokens() {
-    return encoder.cropTokens();
-  }
-
   /** How long loading took, until the device had all weights, in milliseconds. */
   public double loadMillis() {
     return loadMillis;
   }
 
-  /** A picture of random pixels. */
-  public RandomPicture picture(long seed) {
-    return new RandomPicture(seed);
-  }
-
-  /** A picture on its way into embeddings; may be encoded again and again. */
-  public final class RandomPicture implements AutoCloseable {
-    private final Pixels pixels;
-    private final Tensor embeddings;
-
-    private RandomPicture(long seed) {
-      VisionConfig vision = config.vision();
-      int side = vision.imageSize();
-      pixels =
-          new Pixels(
-              vision.channels(), side, side, gaussian(vision.channels() * side * side, seed));
-      embeddings = kernels.allocate(encoder.cropTokens(), config.text().hiddenSize());
-    }
-
-    /** Runs vision tower and projector and waits for them. */
-    public void encode() {
-      encoder.encode(pixels, embeddings);
-      kernels.download(embeddings.rows(embeddings.rows() - 1, 1));
-    }
-
-    @Override
-    public void close() {
-      embeddings.close();
-    }
-  }
-
-  private static float[] gaussian(int count, long seed) {
+  /**
+   * A picture of random pixels.
+   *
+   * @param size which decides the tiles of a model that has any
+   */
+  public RandomPicture picture(Resolution size, long seed) {
+    ImageLayout layout = ImageLayout.of(config, size);
+    VisionConfig vision = config.vision();
     Random random = new Random(seed);
-    float[] values = new float[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = (float) random.nextGaussian();
+    List<Pixels> crops = new ArrayList<>();
+    for (int i = 0; i < layout.crops(); i++) {
+      float[] values = new float[vision.channels() * vision.imageSize() * vision.imageSize()];
+      for (int j = 0; j < values.length; j++) {
+        values[j] = (float) random.nextGaussian();
+      }
+      crops.add(new Pixels(vision.channels(), vision.imageSize(), vision.imageSize(), values));
     }
-    return values;
+    return new RandomPicture(size, layout, crops);
   }
 
   /**
-   * A prompt of this shape with random token ids, each of its images a random picture.
+   * A picture as the vision tower takes it.
    *
+   * @param layout which tokens it becomes
+   * @param crops the whole picture, then its tiles
+   */
+  public record RandomPicture(Resolution size, ImageLayout layout, List<Pixels> crops) {
+    /** Keeps its own copy of the list. */
+    public RandomPicture {
+      crops = List.copyOf(crops);
+    }
+  }
+
+  /**
+   * A prompt of a picture and random words.
+   *
+   * @param textTokens half of them before the picture
    * @param further tokens that there is room for behind the first one
    */
-  public Conversation conversation(PromptShape shape, PruningPlan plan, int further, long seed) {
-    return new Conversation(shape, plan, further, seed);
+  public Conversation conversation(
+      RandomPicture picture, int textTokens, PruningPlan plan, int further, long seed) {
+    return new Conversation(picture, textTokens, plan, further, seed);
   }
 
   /** A prompt, its recorded prefill and decode step, and its caches. */
   public final class Conversation implements AutoCloseable {
+    private final RandomPicture picture;
     private final Prompt prompt;
     private final Slot slot;
     private final Sampler sampler = new Sampler(Sampling.greedy());
     private int taken;
 
-    private Conversation(PromptShape shape, PruningPlan plan, int further, long seed) {
-      List<Prompt.Span> spans = new ArrayList<>();
-      int at = 0;
-      for (int i = 0; i < shape.images().size(); i++) {
-        at += shape.text().get(i);
-        spans.add(new Prompt.Span(at, shape.images().get(i)));
-        at += shape.images().get(i);
-      }
-      int tokens = shape.textTokens() + shape.imageTokens();
+    private Conversation(
+        RandomPicture picture, int textTokens, PruningPlan plan, int further, long seed) {
+      this.picture = picture;
+      // Ids from the image token on are no text.
+      List<Integer> ids =
+          new ArrayList<>(
+              new Random(seed).ints(textTokens, 0, config.imageTokenId()).boxed().toList());
+      ids.add(textTokens / 2, config.imageTokenId());
       prompt =
-          new Prompt(new Random(seed).ints(tokens, 0, config.text().vocabSize()).toArray(), spans);
-      slot = new Slot(kernels, decoder, new Slot.Shape(tokens, spans, plan, further), () -> {});
-      for (int i = 0; i < spans.size(); i++) {
-        try (RandomPicture picture = picture(seed + i)) {
-          encoder.encode(picture.pixels, slot.images().get(i));
-        }
-      }
+          Prompt.of(
+              ids.stream().mapToInt(Integer::intValue).toArray(),
+              config.imageTokenId(),
+              List.of(picture.layout));
+      Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, further);
+      slot = new Slot(kernels, decoder, shape, () -> {});
     }
 
-    /** Reads the prompt, waits, and returns the first token. */
+    /** All token ids, the image token as often as the picture has tokens. */
+    public int[] ids() {
+      return prompt.ids();
+    }
+
+    /** The prompt's lengths. */
+    public PromptShape shape() {
+      return prompt.shape();
+    }
+
+    /** Encodes the picture and waits for its embeddings. */
+    public void see() {
+      Tensor embeddings = encode();
+      kernels.download(embeddings.rows(embeddings.rows() - 1, 1));
+    }
+
+    private Tensor encode() {
+      Tensor embeddings = slot.images().getFirst();
+      encoder.encode(picture.crops, picture.layout, () -> {}, embeddings);
+      return embeddings;
+    }
+
+    /** Reads the prompt with the picture as it was seen last, waits, and returns the first token. */
     public int prefill() {
       taken = 0;
       return number(slot.prefill(prompt, sampler));
@@ -177,6 +190,17 @@ public final class StandaloneModel implements AutoCloseable {
       int token = slot.step(taken, sampler);
       taken++;
       return number(token);
+    }
+
+    /** From the picture's pixels to an answer of that many tokens, each waited for. */
+    public int[] answer(int tokens) {
+      encode();
+      int[] answer = new int[tokens];
+      answer[0] = prefill();
+      for (int i = 1; i < tokens; i++) {
+        answer[i] = step();
+      }
+      return answer;
     }
 
     static int number(int token) {

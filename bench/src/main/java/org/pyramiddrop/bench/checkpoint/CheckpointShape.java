@@ -3,11 +3,12 @@ package org.pyramiddrop.bench.checkpoint;
 import java.util.List;
 import java.util.Set;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
 
 /**
- * The sizes of a LLaVA-1.5 checkpoint.
+ * The sizes of a LLaVA-1.5 or LLaVA-NeXT checkpoint.
  *
  * @param layers decoder layers
  * @param hidden the decoder's width
@@ -72,8 +73,28 @@ public record CheckpointShape(
         layers, hidden, intermediate, heads, keyValueHeads, vocabulary, tiny);
   }
 
-  /** What such a checkpoint's {@code config.json} says. */
+  /** What a LLaVA-1.5 checkpoint's {@code config.json} says. */
   public LlavaConfig config() {
+    return config("llava", List.of());
+  }
+
+  /**
+   * What a LLaVA-NeXT checkpoint's says: pictures become up to two tiles each way, or three one
+   * way, as in the published ones.
+   */
+  public LlavaConfig nextConfig() {
+    int side = vision.imageSize();
+    return config(
+        "llava_next",
+        List.of(
+            new Resolution(side, 2 * side),
+            new Resolution(2 * side, side),
+            new Resolution(2 * side, 2 * side),
+            new Resolution(3 * side, side),
+            new Resolution(side, 3 * side)));
+  }
+
+  private LlavaConfig config(String modelType, List<Resolution> pinpoints) {
     TextConfig text =
         new TextConfig(
             "llama",
@@ -93,7 +114,7 @@ public record CheckpointShape(
             false,
             Set.of(2));
     return new LlavaConfig(
-        "llava",
+        modelType,
         vision,
         text,
         vocabulary - BEHIND_TEXT,
@@ -102,6 +123,6 @@ public record CheckpointShape(
         "gelu",
         true,
         false,
-        List.of());
+        pinpoints);
   }
 }

@@ -3,6 +3,7 @@ package org.pyramiddrop.bench.checkpoint;
 import java.nio.file.Path;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
 import tools.jackson.databind.JsonNode;
@@ -12,12 +13,12 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The JSON files beside a LLaVA-1.5 checkpoint's tensors, as Hugging Face lays them out. */
+/** The JSON files beside a LLaVA checkpoint's tensors, as Hugging Face lays them out. */
 final class ConfigFiles {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
-  /** LLaVA-1.5's own: pictures of a turn first, then its words, under the role in capitals. */
+  /** Vicuna's, as LLaVA-1.5 has it: pictures of a turn first, then its words, under the role in capitals. */
   private static final String CHAT_TEMPLATE =
       """
       {% for message in messages %}\
@@ -36,8 +37,8 @@ final class ConfigFiles {
   static void write(Path folder, LlavaConfig config, DType dtype) {
     write(folder, "config.json", config(config, dtype));
     write(folder, "generation_config.json", generation(config));
-    write(folder, "preprocessor_config.json", preprocessor(config.vision()));
-    write(folder, "processor_config.json", processor(config.vision()));
+    write(folder, "preprocessor_config.json", preprocessor(config));
+    write(folder, "processor_config.json", processor(config));
     write(folder, "tokenizer.json", CharacterTokenizer.of(config.imageTokenId()));
     write(folder, "tokenizer_config.json", tokenizer(config));
     write(folder, "chat_template.json", object().put("chat_template", CHAT_TEMPLATE));
@@ -51,7 +52,7 @@ final class ConfigFiles {
     TextConfig text = config.text();
     VisionConfig vision = config.vision();
     ObjectNode file = object();
-    file.putArray("architectures").add("LlavaForConditionalGeneration");
+    file.putArray("architectures").add(family(config) + "ForConditionalGeneration");
     file.put("model_type", config.modelType()).put("image_token_index", config.imageTokenId());
     file.put("projector_hidden_act", config.projectorActivation());
     file.put("multimodal_projector_bias", config.projectorBias());
@@ -60,6 +61,9 @@ final class ConfigFiles {
     ArrayNode layers = file.putArray("vision_feature_layer");
     config.visionFeatureLayers().forEach(layers::add);
     file.put("vision_feature_select_strategy", config.keepsClassToken() ? "full" : "default");
+    if (config.anyResolution()) {
+      pinpoints(file, config).put("use_image_newline_parameter", true);
+    }
     file.putObject("text_config")
         .put("model_type", text.modelType())
         .put("hidden_size", text.hiddenSize())
@@ -86,6 +90,20 @@ final class ConfigFiles {
     return file;
   }
 
+  /** What transformers calls the family's classes by. */
+  private static String family(LlavaConfig config) {
+    return config.anyResolution() ? "LlavaNext" : "Llava";
+  }
+
+  /** Height before width, as everywhere in these files. */
+  private static ObjectNode pinpoints(ObjectNode file, LlavaConfig config) {
+    ArrayNode pinpoints = file.putArray("image_grid_pinpoints");
+    for (Resolution pinpoint : config.pinpoints()) {
+      pinpoints.addArray().add(pinpoint.height()).add(pinpoint.width());
+    }
+    return file;
+  }
+
   private static ObjectNode generation(LlavaConfig config) {
     ObjectNode file =
         object().put("bos_token_id", 1).put("pad_token_id", config.imageTokenId() + 1);
@@ -94,8 +112,15 @@ final class ConfigFiles {
     return file;
   }
 
-  private static ObjectNode preprocessor(VisionConfig vision) {
-    ObjectNode file = object().put("image_processor_type", "CLIPImageProcessor");
+  private static ObjectNode preprocessor(LlavaConfig config) {
+    VisionConfig vision = config.vision();
+    ObjectNode file = object();
+    if (config.anyResolution()) {
+      pinpoints(file, config).put("do_pad", true);
+    }
+    file.put(
+        "image_processor_type",
+        config.anyResolution() ? "LlavaNextImageProcessor" : "CLIPImageProcessor");
     file.putObject("crop_size").put("height", vision.imageSize()).put("width", vision.imageSize());
     file.putObject("size").put("shortest_edge", vision.imageSize());
     for (String step :
@@ -108,19 +133,19 @@ final class ConfigFiles {
     return file;
   }
 
-  private static ObjectNode processor(VisionConfig vision) {
+  private static ObjectNode processor(LlavaConfig config) {
     return object()
-        .put("processor_class", "LlavaProcessor")
+        .put("processor_class", family(config) + "Processor")
         .put("image_token", "<image>")
         .put("num_additional_image_tokens", 1)
-        .put("patch_size", vision.patchSize())
+        .put("patch_size", config.vision().patchSize())
         .put("vision_feature_select_strategy", "default");
   }
 
   private static ObjectNode tokenizer(LlavaConfig config) {
     return object()
         .put("tokenizer_class", "PreTrainedTokenizerFast")
-        .put("processor_class", "LlavaProcessor")
+        .put("processor_class", family(config) + "Processor")
         .put("add_bos_token", true)
         .put("add_eos_token", false)
         .put("bos_token", "<s>")

@@ -15,13 +15,20 @@ import org.pyramiddrop.loader.VisionConfig;
 record WeightPlan(String name, List<Integer> shape, float centre, float spread) {
   private static final float BIAS = 0.02f;
 
+  /**
+   * The standard deviation of attention's scores: at 1 the softmax over hundreds of keys is so flat
+   * that values average out, and an output says nothing of the attention before it.
+   */
+  private static final double SCORES = 3;
+
   long elements() {
     return shape.stream().mapToLong(Integer::longValue).reduce(1, Math::multiplyExact);
   }
 
   /**
-   * All tensors of a model. A matrix maps inputs of variance 1 to outputs of variance 1, and what
-   * is added to the residual stream shrinks with depth, so that hidden states stay of order 1.
+   * All tensors of a model. A matrix maps inputs of variance 1 to outputs of variance 1, except for
+   * queries and keys, whose products are to be peaked; what is added to the residual stream shrinks
+   * with depth, so that hidden states stay of order 1.
    */
   static List<WeightPlan> of(LlavaConfig config) {
     List<WeightPlan> all = new ArrayList<>();
@@ -35,6 +42,9 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
         config.text().hiddenSize(),
         1,
         true);
+    if (config.anyResolution()) {
+      all.add(new WeightPlan("image_newline", List.of(config.text().hiddenSize()), 0, 1));
+    }
     decoder(all, config.text());
     return List.copyOf(all);
   }
@@ -61,9 +71,9 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
     for (int i = 0; i < vision.layers(); i++) {
       String layer = p + "encoder.layers." + i + ".";
       norm(all, layer + "layer_norm1", hidden, true);
-      for (String projection : List.of("q_proj", "k_proj", "v_proj")) {
-        linear(all, layer + "self_attn." + projection, hidden, hidden, 1, true);
-      }
+      linear(all, layer + "self_attn.q_proj", hidden, hidden, Math.sqrt(SCORES), true);
+      linear(all, layer + "self_attn.k_proj", hidden, hidden, Math.sqrt(SCORES), true);
+      linear(all, layer + "self_attn.v_proj", hidden, hidden, 1, true);
       double residual = 1 / Math.sqrt(2.0 * vision.layers());
       linear(all, layer + "self_attn.out_proj", hidden, hidden, residual, true);
       norm(all, layer + "layer_norm2", hidden, true);
@@ -84,8 +94,8 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
       String layer = p + "layers." + i + ".";
       double residual = 1 / Math.sqrt(2.0 * text.layers());
       norm(all, layer + "input_layernorm", hidden, false);
-      linear(all, layer + "self_attn.q_proj", queries, hidden, 1, false);
-      linear(all, layer + "self_attn.k_proj", keys, hidden, 1, false);
+      linear(all, layer + "self_attn.q_proj", queries, hidden, Math.sqrt(SCORES), false);
+      linear(all, layer + "self_attn.k_proj", keys, hidden, Math.sqrt(SCORES), false);
       linear(all, layer + "self_attn.v_proj", keys, hidden, 1, false);
       linear(all, layer + "self_attn.o_proj", hidden, queries, residual, false);
       norm(all, layer + "post_attention_layernorm", hidden, false);

@@ -4,9 +4,11 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
@@ -69,13 +71,51 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
     return send(request);
   }
 
+  /**
+   * Prepares an operation, and ends the process if that takes longer.
+   *
+   * @throws Failure if it took longer
+   */
+  public final JsonNode prepare(ObjectNode request, Duration limit) {
+    AtomicBoolean late = new AtomicBoolean();
+    Thread watch = Thread.ofVirtual().start(() -> endAfter(limit, late));
+    try {
+      return send(request);
+    } catch (Failure e) {
+      if (late.get()) {
+        throw new Failure(name() + ": was not ready within " + limit.toSeconds() + " s");
+      }
+      throw e;
+    } finally {
+      watch.interrupt();
+    }
+  }
+
+  /** Ends the process when the time is up, unless whoever waits for it interrupts. */
+  private void endAfter(Duration limit, AtomicBoolean late) {
+    try {
+      if (!process.waitFor(limit)) {
+        late.set(true);
+        destroy();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Ends the process and what it started, which may hold its output open. */
+  private void destroy() {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly();
+  }
+
   /** Runs the prepared operation once and returns how long it took, in milliseconds. */
   public final double millis() {
     return time().doubleValue();
   }
 
   /** Runs the prepared operation once and returns how long each of its phases took. */
-  final List<Double> phases() {
+  public final List<Double> phases() {
     List<Double> phases = new ArrayList<>();
     for (JsonNode phase : time()) {
       phases.add(phase.doubleValue());
@@ -124,12 +164,12 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
     try {
       requests.close();
       if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
+        destroy();
       }
     } catch (IOException e) {
-      process.destroyForcibly();
+      destroy();
     } catch (InterruptedException e) {
-      process.destroyForcibly();
+      destroy();
       Thread.currentThread().interrupt();
     }
   }

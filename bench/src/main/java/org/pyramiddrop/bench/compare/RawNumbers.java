@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import org.pyramiddrop.kernels.DType;
 
 /** Little-endian numbers as they lie in files that two processes share. */
-final class RawNumbers {
+public final class RawNumbers {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -19,7 +19,7 @@ final class RawNumbers {
   private RawNumbers() {}
 
   /** Writes float32 numbers. */
-  static void write(Path file, float[] values) {
+  public static void write(Path file, float[] values) {
     byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
     MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
     try {
@@ -30,7 +30,7 @@ final class RawNumbers {
   }
 
   /** Reads float32 numbers, all that the file has. */
-  static float[] read(Path file) {
+  public static float[] read(Path file) {
     try {
       MemorySegment bytes = MemorySegment.ofArray(Files.readAllBytes(file));
       return floats(bytes, DType.FLOAT32);

@@ -1,7 +1,7 @@
 package org.pyramiddrop.bench.compare;
 
 /** What came of holding a side's output against a reference. */
-sealed interface Verdict {
+public sealed interface Verdict {
   /** What is wrong or how near it is, in words. */
   String said();
 

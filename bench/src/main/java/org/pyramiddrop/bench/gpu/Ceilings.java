@@ -1,5 +1,7 @@
 package org.pyramiddrop.bench.gpu;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a GPU can do at most, and so the least time that work can take on it.
  *
@@ -16,6 +18,13 @@ record Ceilings(double tflops, double bandwidth) {
           "a GPU's ceilings must be above 0, not %s TFLOP/s and %s TB/s"
               .formatted(tflops, bandwidth));
     }
+  }
+
+  /** The same with what is given instead. */
+  Ceilings or(@Nullable Double givenTflops, @Nullable Double givenBandwidth) {
+    return new Ceilings(
+        givenTflops == null ? tflops : givenTflops,
+        givenBandwidth == null ? bandwidth : givenBandwidth);
   }
 
   /** The least milliseconds for this arithmetic. */

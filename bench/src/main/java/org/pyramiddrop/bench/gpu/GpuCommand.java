@@ -1,26 +1,27 @@
 package org.pyramiddrop.bench.gpu;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.DeviceCeiling;
-import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.Document.Section;
+import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.StandaloneModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,45 +29,59 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * The CUDA backend in numbers, in one run: a whole model, its operations alone beside cuBLASLt and
- * PyTorch, and what the GPU reaches. The tables come last and, with {@code --out}, into a file.
+ * The CUDA backend in numbers, in one run: a whole model beside PyTorch's, or operations alone
+ * beside cuBLASLt's and PyTorch's. The tables come last and, with {@code --out}, into a file.
  */
 @Command(
     name = "gpu",
-    description = "Times a whole model and its operations on the GPU.",
+    description = "Times a whole model, or operations alone, on the GPU.",
     showDefaultValues = true)
 public final class GpuCommand implements Callable<Integer> {
-  private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
-  private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
+  private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
+  private static final String NO_WAY = "none";
+  private static final List<String> WAYS = List.of("eager", "reduce-overhead", "max-autotune");
   private static final int FAILED = 1;
 
   private final PrintWriter out;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(names = "--model", description = "a checkpoint's folder; without one, operations only")
+  @Option(names = "--model", description = "a checkpoint's folder; without one, operations alone")
   private @Nullable Path model;
 
-  @Option(names = "--out", description = "a Markdown file for the tables")
+  @Option(
+      names = "--out",
+      description = "a Markdown file for the tables; a model's result goes beside it as JSON")
   private @Nullable Path file;
 
+  @Option(
+      names = "--picture",
+      description = "width x height in pixels; two tiles each way, where a model makes tiles")
+  private @Nullable String picture;
+
   @Option(names = "--text-tokens", description = "beside the picture's; half of them before it")
-  private int textTokens = 60;
+  private int textTokens = ModelWork.TEXT_TOKENS;
 
-  @Option(names = "--runs", description = "timed runs of each prefill, picture and operation")
+  @Option(names = "--new-tokens", description = "of each answer; the prefill gives the first")
+  private int newTokens = 128;
+
+  @Option(names = "--runs", description = "timed runs of each plan, peer and operation")
   private int runs = 11;
-
-  @Option(names = "--steps", description = "timed decode steps of each plan")
-  private int steps = 32;
 
   @Option(names = "--repeats", description = "an operation's runs in one recording")
   private int repeats = 100;
 
-  @Option(names = "--tflops", description = "the GPU's ceiling in TFLOP/s")
-  private double tflops = 790;
+  @Option(
+      names = "--tflops",
+      description =
+          "a ceiling that shares are of, instead of the one that is measured; NVIDIA says 989"
+              + " TFLOP/s for H100 SXM and H200")
+  private @Nullable Double tflops;
 
-  @Option(names = "--bandwidth", description = "the GPU's ceiling in TB/s")
-  private double bandwidth = 4.3;
+  @Option(
+      names = "--bandwidth",
+      description = "the same in TB/s; NVIDIA says 3.35 for H100 SXM and 4.8 for H200")
+  private @Nullable Double bandwidth;
 
   @Option(names = "--python", description = "an interpreter with torch, to run beside")
   private String python = "python3";
@@ -75,8 +90,23 @@ public final class GpuCommand implements Callable<Integer> {
   private Path script = Path.of("bench", "src", "main", "python", "torch_gpu.py");
 
   @Option(
+      names = "--torch",
+      split = ",",
+      description = "ways that PyTorch runs the model in: eager, reduce-overhead, max-autotune, none")
+  private List<String> ways = WAYS;
+
+  @Option(names = "--torch-device", description = "cpu only shows that its side runs")
+  private String torchDevice = "cuda";
+
+  @Option(
+      names = "--ready-within",
+      description = "seconds that PyTorch has to load the model, compile and record")
+  private int readyWithin = 150;
+
+  @Option(
       names = "--tiny",
-      description = "operations of toy sizes: shows that everything runs, measures nothing")
+      description =
+          "operations and probes of toy sizes: shows that everything runs, measures nothing")
   private boolean tiny;
 
   @Option(names = "--describe", description = "say what the GPU is, and stop")
@@ -91,10 +121,7 @@ public final class GpuCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (runs < 1 || steps < 1 || repeats < 1) {
-      throw new IllegalArgumentException("--runs, --steps and --repeats must be at least 1");
-    }
-    Ceilings ceilings = new Ceilings(tflops, bandwidth);
+    check();
     DeviceStatus gpu =
         Devices.all().stream().filter(d -> d.name().equals("cuda")).findFirst().orElseThrow();
     if (!gpu.available()) {
@@ -105,62 +132,133 @@ public final class GpuCommand implements Callable<Integer> {
       out.println(gpu.detail());
       return 0;
     }
-    GpuReport report = new GpuReport(ceilings);
-    facts(report, gpu.detail());
-    measure(report);
-    report.lines().forEach(out::println);
-    if (file != null) {
-      write(file, report.markdown());
+    Map<String, String> facts =
+        GpuFacts.here(gpu.detail(), spec.commandLine().getParseResult().originalArgs());
+    if (model == null) {
+      operations(facts);
+    } else {
+      model(model, facts);
     }
     return 0;
   }
 
-  private void facts(GpuReport report, String gpu) {
-    Machine machine = Machine.here();
-    report.fact("GPU", gpu);
-    report.fact("driver", driver());
-    report.fact("processor", machine.processor() + ", " + machine.device());
-    report.fact("Java", machine.java());
-    report.fact("commit", machine.commit());
-    report.fact("date", LocalDate.now(ZoneOffset.UTC).toString());
-    report.fact(
-        "command", "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()));
-  }
-
-  private static String driver() {
-    if (!Files.isReadable(DRIVER)) {
-      return "unknown";
+  private void check() {
+    if (runs < 1 || repeats < 1 || readyWithin < 1) {
+      throw new IllegalArgumentException(
+          "--runs, --repeats and --ready-within must be at least 1");
     }
-    try {
-      Matcher version = DRIVER_VERSION.matcher(Files.readString(DRIVER));
-      return version.find() ? version.group(1) : "unknown";
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    if (newTokens < 2 || textTokens < 2) {
+      throw new IllegalArgumentException("--new-tokens and --text-tokens must be at least 2");
     }
-  }
-
-  private void measure(GpuReport report) {
-    if (model != null) {
-      say("the model");
-      try (StandaloneModel open = StandaloneModel.open(model, "cuda")) {
-        report.model(GpuModel.measure(open, textTokens, runs, steps));
+    for (String way : ways) {
+      if (!WAYS.contains(way) && !way.equals(NO_WAY)) {
+        throw new IllegalArgumentException(
+            "--torch takes %s or %s, not %s"
+                .formatted(String.join(", ", WAYS), NO_WAY, way));
       }
     }
+    new Ceilings(1, 1).or(tflops, bandwidth);
+  }
+
+  private void model(Path folder, Map<String, String> facts) {
+    LlavaConfig config = LlavaConfig.read(folder);
+    GpuModel.Setting setting =
+        new GpuModel.Setting(pictureSize(config), textTokens, newTokens, runs);
+    Ceilings seen;
+    try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
+      seen = reached(new GpuTimes(kernels, null, repeats, runs));
+    }
+    say("the model");
+    try (StandaloneModel open = StandaloneModel.open(folder, "cuda");
+        GpuModel ours = new GpuModel(open, setting)) {
+      facts.put(
+          "model",
+          "%d layers, %d wide, on %s"
+              .formatted(config.text().layers(), config.text().hiddenSize(), open.device()));
+      ModelResult result =
+          new ModelResult(
+              facts,
+              config.anyResolution() ? "LLaVA-NeXT" : "LLaVA-1.5",
+              ours.prompt(),
+              newTokens,
+              open.loadMillis(),
+              seen,
+              seen.or(tflops, bandwidth),
+              ours.plans(),
+              List.of());
+      // A peer may take longer than there is time for: what was measured is kept before.
+      Document document = save(result);
+      TorchAnswers torch =
+          new TorchAnswers(
+              ours,
+              folder,
+              () -> TorchSide.start(python, script, 1, "--device", torchDevice),
+              Duration.ofSeconds(readyWithin));
+      for (String way : ways) {
+        if (!way.equals(NO_WAY)) {
+          say("PyTorch, " + way);
+          result = result.with(torch.in(way));
+          document = save(result);
+        }
+      }
+      document.lines().forEach(out::println);
+    }
+  }
+
+  private Resolution pictureSize(LlavaConfig config) {
+    if (picture == null) {
+      int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
+      return new Resolution(side, side);
+    }
+    Matcher size = SIZE.matcher(picture);
+    if (!size.matches()) {
+      throw new IllegalArgumentException(
+          "--picture is written width x height, as 672x672, not " + picture);
+    }
+    return new Resolution(Integer.parseInt(size.group(2)), Integer.parseInt(size.group(1)));
+  }
+
+  private Document save(ModelResult result) {
+    List<Section> sections = new ArrayList<>(ModelTables.details(result));
+    sections.add(OperationTables.reached(result.seen(), result.ceilings()));
+    sections.add(ModelTables.table(List.of(result)));
+    sections.add(ModelTables.goals(List.of(result)));
+    Document document = new Document(GpuFacts.lines(result.facts()), sections);
+    if (file != null) {
+      ResultFiles.write(file, document.markdown());
+      ResultFiles.write(ResultFiles.json(file), result);
+    }
+    return document;
+  }
+
+  private void operations(Map<String, String> facts) {
     try (Rival rival = rival();
         Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
       GpuTimes times = new GpuTimes(kernels, rival.torch(), repeats, runs);
+      Ceilings seen = reached(times);
       List<GpuTimes.Times> all = new ArrayList<>();
       for (GpuOperation operation : tiny ? GpuOperation.tiny() : GpuOperation.of7B()) {
         say(operation.name());
         all.add(times.time(operation));
       }
-      report.operations(all, rival.said());
-      say("the machine's ceilings");
-      report.reached(
-          tiny
-              ? times.reached(64, 256)
-              : times.reached(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS));
+      Document document =
+          new Document(
+              GpuFacts.lines(facts),
+              List.of(
+                  OperationTables.operations(all, rival.said()),
+                  OperationTables.reached(seen, seen.or(tflops, bandwidth))));
+      document.lines().forEach(out::println);
+      if (file != null) {
+        ResultFiles.write(file, document.markdown());
+      }
     }
+  }
+
+  private Ceilings reached(GpuTimes times) {
+    say("the machine's ceilings");
+    return tiny
+        ? times.reached(64, 256)
+        : times.reached(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS);
   }
 
   /** PyTorch's side, and what it is or why there is none. */
@@ -184,13 +282,5 @@ public final class GpuCommand implements Callable<Integer> {
 
   private void say(String what) {
     out.println("timing " + what);
-  }
-
-  private void write(Path to, List<String> lines) {
-    try {
-      Files.write(to, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(to + " can't be written: " + e.getMessage(), e);
-    }
   }
 }

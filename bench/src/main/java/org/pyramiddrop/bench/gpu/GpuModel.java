@@ -2,130 +2,171 @@ package org.pyramiddrop.bench.gpu;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.bench.ModelWork;
+import java.util.stream.IntStream;
 import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.pruning.Saving;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.StandaloneModel;
-import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * A whole model on a device: one picture, then prefill and decode under several plans. Each time
- * includes handing over the inputs and waiting for the token, as an answer does.
+ * A whole model on a device, ready to answer one prompt under several plans, again and again. Each
+ * time includes handing over the inputs and waiting for the token, as an answer does.
  */
-final class GpuModel {
-  private static final int WARM_UP = 3;
+final class GpuModel implements AutoCloseable {
+  private static final double NANOS_PER_MILLI = 1e6;
   private static final long SEED = 11;
 
-  private GpuModel() {}
+  private final StandaloneModel model;
+  private final Setting setting;
+  private final StandaloneModel.RandomPicture picture;
+  private final List<StandaloneModel.Conversation> conversations = new ArrayList<>();
 
   /** A way of pruning and what it is called. */
   record Named(String name, PruningPlan plan) {}
 
-  /** The plans that are compared. */
-  static List<Named> plans() {
-    return List.of(
-        new Named("no drops", PruningPlan.none()),
-        new Named("FastV K=2 R=0.5", PruningPlan.fastV(2, 0.5)),
-        new Named("PyramidDrop λ=0.5", PruningPlan.pyramid(4, 0.5)));
-  }
+  /** The plans that are compared; the one without drops is the first. */
+  static final List<Named> PLANS =
+      List.of(
+          new Named("no drops", PruningPlan.none()),
+          new Named("FastV K=2 R=0.5", PruningPlan.fastV(2, 0.5)),
+          new Named("PyramidDrop λ=0.5", PruningPlan.pyramid(4, 0.5)));
 
   /**
-   * What one plan came to.
+   * What is asked, and how often.
    *
-   * @param name of the plan
-   * @param prefill milliseconds from token ids and image embeddings to the first token
-   * @param prefillFlops the decoder's honest count
-   * @param step milliseconds from one token to the next
-   * @param stepBytes what a step in the middle of those measured has to read
-   * @param keyValueBytes allocated for keys and values, room for the steps included
+   * @param picture its size
+   * @param textTokens beside the picture's; half of them before it
+   * @param newTokens of each answer, at least two
+   * @param runs that count
    */
-  record PlanTimes(
-      String name,
-      Spread prefill,
-      double prefillFlops,
-      Spread step,
-      double stepBytes,
-      long keyValueBytes) {}
+  record Setting(Resolution picture, int textTokens, int newTokens, int runs) {}
 
-  /**
-   * What was measured.
-   *
-   * @param device in words
-   * @param shape the model's sizes
-   * @param prompt the prompt's sizes
-   * @param loadMillis from opening the checkpoint to all weights on the device
-   * @param vision milliseconds from pixels to embeddings
-   * @param visionFlops its count
-   */
-  record Result(
-      String device,
-      ModelShape shape,
-      PromptShape prompt,
-      double loadMillis,
-      Spread vision,
-      double visionFlops,
-      List<PlanTimes> plans) {}
-
-  /**
-   * Measures.
-   *
-   * @param textTokens half of them before the picture
-   * @param runs timed runs of each
-   * @param steps timed decode steps of each plan
-   */
-  static Result measure(StandaloneModel model, int textTokens, int runs, int steps) {
-    ModelShape shape = ModelShape.of(model.config());
-    PromptShape prompt =
-        PromptShape.of(textTokens / 2, model.imageTokens(), 1, textTokens - textTokens / 2);
-    Spread vision;
-    try (StandaloneModel.RandomPicture picture = model.picture(SEED)) {
-      vision = time(WARM_UP, runs, picture::encode);
+  /** Draws the prompt and takes the memory. */
+  GpuModel(StandaloneModel model, Setting setting) {
+    this.model = model;
+    this.setting = setting;
+    picture = model.picture(setting.picture(), SEED);
+    int tokens = picture.layout().tokens() + setting.textTokens() + setting.newTokens();
+    int positions = model.config().text().maxPositions();
+    if (tokens > positions) {
+      throw new IllegalArgumentException(
+          "%d tokens of a picture, %d of text and %d new ones don't fit into the model's %d positions"
+              .formatted(
+                  picture.layout().tokens(),
+                  setting.textTokens(),
+                  setting.newTokens(),
+                  positions));
     }
-    List<PlanTimes> times = new ArrayList<>();
-    for (Named named : plans()) {
-      times.add(measure(model, shape, prompt, named, runs, steps));
-    }
-    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
-    return new Result(
-        model.device(), shape, prompt, model.loadMillis(), vision, counter.vision(1), times);
-  }
-
-  private static PlanTimes measure(
-      StandaloneModel model,
-      ModelShape shape,
-      PromptShape prompt,
-      Named named,
-      int runs,
-      int steps) {
-    int further = WARM_UP + steps;
-    try (StandaloneModel.Conversation conversation =
-        model.conversation(prompt, named.plan(), further, SEED)) {
-      Spread prefill = time(WARM_UP, runs, conversation::prefill);
-      Spread step = time(WARM_UP, steps, conversation::step);
-      return new PlanTimes(
-          named.name(),
-          prefill,
-          ModelWork.prefill(shape, shape.layers(), named.plan(), prompt),
-          step,
-          ModelWork.weightBytes(shape, model.dtype())
-              + ModelWork.keyValueBytes(
-                  shape, named.plan(), prompt, WARM_UP + steps / 2, model.dtype()),
-          conversation.keyValueBytes());
+    try {
+      for (Named named : PLANS) {
+        conversations.add(
+            model.conversation(
+                picture, setting.textTokens(), named.plan(), setting.newTokens() - 1, SEED));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
     }
   }
 
-  private static Spread time(int warmUp, int runs, Runnable work) {
-    List<Double> millis = new ArrayList<>();
-    for (int i = 0; i < warmUp + runs; i++) {
-      long start = System.nanoTime();
-      work.run();
-      double taken = (System.nanoTime() - start) / 1e6;
-      if (i >= warmUp) {
-        millis.add(taken);
+  StandaloneModel model() {
+    return model;
+  }
+
+  Setting setting() {
+    return setting;
+  }
+
+  StandaloneModel.RandomPicture picture() {
+    return picture;
+  }
+
+  /** The prompt without drops. */
+  StandaloneModel.Conversation plain() {
+    return conversations.getFirst();
+  }
+
+  /** What the prompt is. */
+  ModelResult.Prompt prompt() {
+    return new ModelResult.Prompt(
+        picture.size().toString(),
+        picture.layout().crops(),
+        picture.layout().tokens(),
+        setting.textTokens());
+  }
+
+  /** Times all plans in rounds, each begun by another plan. A first one records and doesn't count. */
+  List<ModelResult.Plan> plans() {
+    List<List<Phases.Run>> runs = new ArrayList<>();
+    conversations.forEach(_ -> runs.add(new ArrayList<>()));
+    for (int round = 0; round <= setting.runs(); round++) {
+      for (int turn = 0; turn < conversations.size(); turn++) {
+        int plan = (round + turn) % conversations.size();
+        Phases.Run run = time(conversations.get(plan));
+        if (round > 0) {
+          runs.get(plan).add(run);
+        }
       }
     }
-    return Spread.of(millis);
+    return IntStream.range(0, PLANS.size())
+        .mapToObj(i -> plan(i, runs.get(i), runs.getFirst()))
+        .toList();
+  }
+
+  /** Times the prompt without drops once. */
+  Phases.Run time() {
+    return time(plain());
+  }
+
+  private Phases.Run time(StandaloneModel.Conversation conversation) {
+    int steps = setting.newTokens() - 1;
+    long start = System.nanoTime();
+    conversation.see();
+    long seen = System.nanoTime();
+    conversation.prefill();
+    long first = System.nanoTime();
+    for (int i = 0; i < steps; i++) {
+      conversation.step();
+    }
+    long last = System.nanoTime();
+    conversation.answer(setting.newTokens());
+    long end = System.nanoTime();
+    return new Phases.Run(
+        (seen - start) / NANOS_PER_MILLI,
+        (first - seen) / NANOS_PER_MILLI,
+        (last - first) / NANOS_PER_MILLI / steps,
+        (end - last) / NANOS_PER_MILLI);
+  }
+
+  private ModelResult.Plan plan(int index, List<Phases.Run> runs, List<Phases.Run> plain) {
+    Named named = PLANS.get(index);
+    return new ModelResult.Plan(
+        named.name(),
+        named.plan().drops().size(),
+        work(named.plan()),
+        Phases.of(runs),
+        Saving.of(
+            plain.stream().map(Phases.Run::prefill).toList(),
+            runs.stream().map(Phases.Run::prefill).toList(),
+            work(PruningPlan.none()).prefillFlops(),
+            work(named.plan()).prefillFlops()),
+        Spread.of(
+            IntStream.range(0, runs.size())
+                .mapToObj(round -> plain.get(round).answer() / runs.get(round).answer())
+                .toList()),
+        conversations.get(index).keyValueBytes());
+  }
+
+  private AnswerWork work(PruningPlan plan) {
+    ModelShape shape = ModelShape.of(model.config());
+    return AnswerWork.of(
+        shape, plan, plain().shape(), setting.newTokens() - 1, model.dtype());
+  }
+
+  @Override
+  public void close() {
+    conversations.forEach(StandaloneModel.Conversation::close);
   }
 }

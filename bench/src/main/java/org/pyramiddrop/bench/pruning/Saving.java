@@ -10,10 +10,10 @@ import org.pyramiddrop.bench.Spread;
  * @param speedup how many times as fast as without drops, round by round
  * @param flopsRatio how many times less arithmetic
  */
-record Saving(Spread speedup, double flopsRatio) {
+public record Saving(Spread speedup, double flopsRatio) {
 
   /** Sets two lists of times against each other, those of one round together. */
-  static Saving of(List<Double> plain, List<Double> pruned, double plainFlops, double prunedFlops) {
+  public static Saving of(List<Double> plain, List<Double> pruned, double plainFlops, double prunedFlops) {
     return new Saving(
         Spread.of(
             IntStream.range(0, plain.size())
@@ -23,7 +23,7 @@ record Saving(Spread speedup, double flopsRatio) {
   }
 
   /** Which part of the saved work came back as time: 1 is all of it. */
-  double paid() {
+  public double paid() {
     return speedup.median() / flopsRatio;
   }
 

@@ -2,11 +2,13 @@ package org.pyramiddrop.bench.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -56,10 +58,57 @@ class RandomCheckpointTest {
   }
 
   @Test
-  void readsBackAsTheConfigItWasMadeFrom() {
+  void answersAQuestionAboutAPictureOfTiles() throws IOException {
     Path folder = temp.resolve("tiny");
-    RandomCheckpoint.write(folder, TINY.config(), DType.BFLOAT16, 1);
-    assertThat(LlavaConfig.read(folder)).isEqualTo(TINY.config());
+    RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
+    Path picture = temp.resolve("noise.png");
+    ImageIO.write(noise(), "png", picture.toFile());
+    try (Llava model = Llava.load(folder)) {
+      Answer answer =
+          model.ask(
+              Question.of("What is here?", picture),
+              Options.defaults()
+                  .withPruning(PruningPlan.none())
+                  .withMaxTokens(3)
+                  .withTopLogits(512));
+      // 70×60 pixels become two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8 the
+      // 6 rows that are not padding, each with a newline.
+      assertThat(answer.imageTokens()).isEqualTo(16 + 6 * (8 + 1));
+      assertThat(answer.logits()).hasSize(512).allMatch(logit -> Float.isFinite(logit.value()));
+    }
+  }
+
+  @Test
+  void readsBackAsTheConfigItWasMadeFrom() {
+    RandomCheckpoint.write(temp.resolve("tiny"), TINY.config(), DType.BFLOAT16, 1);
+    assertThat(LlavaConfig.read(temp.resolve("tiny"))).isEqualTo(TINY.config());
+    RandomCheckpoint.write(temp.resolve("next"), TINY.nextConfig(), DType.BFLOAT16, 1);
+    assertThat(LlavaConfig.read(temp.resolve("next"))).isEqualTo(TINY.nextConfig());
+  }
+
+  /**
+   * The spread of attention's scores decides how peaked the softmax is: queries and keys of hidden
+   * states of variance 1 have products, by the root of the head's size, with this deviation.
+   */
+  @Test
+  void drawsQueriesAndKeysThatPeak() {
+    List<WeightPlan> plans = WeightPlan.of(CheckpointShape.LLAVA_7B.config());
+    for (String layer :
+        List.of(
+            "language_model.model.layers.31.self_attn.",
+            "vision_tower.vision_model.encoder.layers.23.self_attn.")) {
+      double query = variance(plans, layer + "q_proj.weight");
+      double key = variance(plans, layer + "k_proj.weight");
+      assertThat(Math.sqrt(query * key)).as(layer).isCloseTo(3, within(1e-5));
+      assertThat(variance(plans, layer + "v_proj.weight")).as(layer).isCloseTo(1, within(1e-5));
+    }
+  }
+
+  /** Of an output of inputs of variance 1: that of uniform weights is a third of their spread². */
+  private static double variance(List<WeightPlan> plans, String name) {
+    WeightPlan plan =
+        plans.stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
+    return plan.shape().get(1) * plan.spread() * plan.spread() / 3.0;
   }
 
   @Test
@@ -100,8 +149,13 @@ class RandomCheckpointTest {
         WeightPlan.of(CheckpointShape.LLAVA_7B.config()).stream()
             .mapToLong(WeightPlan::elements)
             .sum();
-    // What llava-hf/llava-1.5-7b-hf has, in numbers.
+    // What llava-hf/llava-1.5-7b-hf has, in numbers; llava-v1.6-vicuna-7b-hf has a newline more.
     assertThat(elements).isEqualTo(7_063_427_072L);
+    assertThat(
+            WeightPlan.of(CheckpointShape.LLAVA_7B.nextConfig()).stream()
+                .mapToLong(WeightPlan::elements)
+                .sum())
+        .isEqualTo(7_063_427_072L + 4096);
   }
 
   @Test

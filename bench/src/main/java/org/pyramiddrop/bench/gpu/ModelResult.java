@@ -1,0 +1,91 @@
+package org.pyramiddrop.bench.gpu;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.pruning.Saving;
+
+/**
+ * What a whole model on a GPU came to; lies in result files as it is here.
+ *
+ * @param facts where, when and by what it was measured
+ * @param model what it is
+ * @param prompt its lengths
+ * @param newTokens of each answer
+ * @param loadMillis from opening the checkpoint to all weights on the device
+ * @param seen what this GPU was measured to reach, before anything else
+ * @param ceilings that shares are of
+ * @param plans the one without drops first
+ */
+record ModelResult(
+    Map<String, String> facts,
+    String model,
+    Prompt prompt,
+    int newTokens,
+    double loadMillis,
+    Ceilings seen,
+    Ceilings ceilings,
+    List<Plan> plans,
+    List<Peer> peers) {
+
+  /** Keeps its own copies. */
+  ModelResult {
+    facts = Collections.unmodifiableMap(new LinkedHashMap<>(facts));
+    plans = List.copyOf(plans);
+    peers = List.copyOf(peers);
+  }
+
+  /**
+   * What was asked.
+   *
+   * @param picture its size in pixels, in words
+   * @param crops that go through the vision tower
+   * @param imageTokens newlines included
+   */
+  record Prompt(String picture, int crops, int imageTokens, int textTokens) {}
+
+  /**
+   * One plan.
+   *
+   * @param drops how often it drops tokens
+   * @param prefillSaving the prefill's time and FLOPs against those without drops
+   * @param answerSpeedup how many times as fast a whole answer is as without drops
+   * @param keyValueBytes allocated for keys and values, room for the answer included
+   */
+  record Plan(
+      String name,
+      int drops,
+      AnswerWork work,
+      Phases millis,
+      Saving prefillSaving,
+      Spread answerSpeedup,
+      long keyValueBytes) {}
+
+  /**
+   * PyTorch in one way, without drops.
+   *
+   * @param said how near its output is to ours, or why there are no times
+   * @param millis or null, if it couldn't run or disagrees
+   * @param ratios how many times as long it took as we did without drops, in the same rounds; null
+   *     where there are no times
+   */
+  record Peer(String name, String said, @Nullable Phases millis, @Nullable Phases ratios) {}
+
+  /** The same with one more peer. */
+  ModelResult with(Peer peer) {
+    return new ModelResult(
+        facts,
+        model,
+        prompt,
+        newTokens,
+        loadMillis,
+        seen,
+        ceilings,
+        plans,
+        Stream.concat(peers.stream(), Stream.of(peer)).toList());
+  }
+}

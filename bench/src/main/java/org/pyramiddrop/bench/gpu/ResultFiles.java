@@ -1,0 +1,54 @@
+package org.pyramiddrop.bench.gpu;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Tables as Markdown, and beside them what a model came to as JSON. */
+final class ResultFiles {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  private ResultFiles() {}
+
+  /** Writes Markdown. */
+  static void write(Path file, List<String> lines) {
+    try {
+      Files.write(file, lines);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** The file of the same name that JSON goes to. */
+  static Path json(Path markdown) {
+    String name = markdown.getFileName().toString();
+    return markdown.resolveSibling(name.replaceFirst("\\.md$", "") + ".json");
+  }
+
+  /** Writes a result. */
+  static void write(Path file, ModelResult result) {
+    write(file, MAPPER.writeValueAsString(result).lines().toList());
+  }
+
+  /**
+   * Reads a result.
+   *
+   * @throws IllegalArgumentException if it is none
+   */
+  static ModelResult read(Path file) {
+    try {
+      return MAPPER.readValue(Files.readString(file), ModelResult.class);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be read: " + e.getMessage(), e);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException(
+          file + " is no result of bench gpu: " + e.getOriginalMessage(), e);
+    }
+  }
+}
