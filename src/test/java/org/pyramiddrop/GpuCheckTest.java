@@ -71,6 +71,8 @@ final class GpuCheckTest {
           *ConsoleLauncher*) %s ;;
           *"gpu --skip"*) echo "$*" >>'HERE/asked'; %s ;;
           *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
+          *"Bench load"* | *"Bench profile"*) echo "$*" >>'HERE/asked'
+            while [ "$1" != --markdown ]; do shift; done; echo "of ${2##*/}" >"$2" ;;
           *"gpu-table"*) [ ! -e 'HERE/differ' ] || { echo "they differ" >&2; exit 2; }
             echo "GPU: A GPU"; echo "the numbers of ${*#*gpu.md }" ;;
         esac
@@ -172,6 +174,30 @@ final class GpuCheckTest {
     assertThat(outcome.lines()).noneMatch(line -> line.startsWith("the numbers"));
     assertThat(dist.resolve("out/gpu-llava-1.5.json")).doesNotExist();
     assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  @Test
+  void profilesAModelWithAndWithoutDrops() throws Exception {
+    Path model = dist.resolve("model");
+    Outcome outcome = run(A_GPU, GOOD, "--only", "profile", "--model", model.toString());
+    assertThat(asked()).hasSize(3).allMatch(line -> line.contains("--model " + model));
+    assertThat(asked().get(0)).startsWith("load ");
+    assertThat(asked().get(1)).startsWith("profile ").contains("--plan none");
+    assertThat(asked().get(2)).startsWith("profile ").contains("--plan pyramid");
+    assertThat(dist.resolve("out/gpu-profile.md"))
+        .hasContent("of gpu-profile-load.md\nof gpu-profile-none.md\nof gpu-profile-pyramid.md");
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("profile +passed .*tables in gpu-profile.md"));
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void turnsOnKernelsForComputeCapability9WhereAsked() throws Exception {
+    String tellsOptions = GOOD + "; cat \"${1#@}\"";
+    run(A_GPU, tellsOptions, "--only", "leaks");
+    assertThat(dist.resolve("out/leaks.txt")).content().doesNotContain("hopper");
+    run(A_GPU, tellsOptions, "--only", "leaks", "--hopper");
+    assertThat(dist.resolve("out/leaks.txt")).content().contains("-Dpyramiddrop.cuda.hopper=true");
   }
 
   @Test

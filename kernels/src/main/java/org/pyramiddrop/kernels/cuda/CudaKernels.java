@@ -95,7 +95,11 @@ final class CudaKernels implements Kernels {
 
   @Override
   public String description() {
-    return "cuda, %s, %s".formatted(gpu.name(), dtype.name().toLowerCase(java.util.Locale.ROOT));
+    return "cuda, %s, %s%s"
+        .formatted(
+            gpu.name(),
+            dtype.name().toLowerCase(java.util.Locale.ROOT),
+            gpu.hopper() ? ", kernels for compute capability 9.0" : "");
   }
 
   @Override

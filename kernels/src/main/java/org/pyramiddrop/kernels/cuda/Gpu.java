@@ -25,6 +25,7 @@ final class Gpu implements AutoCloseable {
   private final Timeline timeline;
   private final CudaRows rows;
   private final CudaStreaming streaming;
+  private final boolean hopper;
   private final CudaLinear linear;
   private final CudaNorms norms;
   private final CudaRotaryKernels rotary;
@@ -53,7 +54,7 @@ final class Gpu implements AutoCloseable {
       timeline = launcher.timeline();
       rows = new CudaRows(launcher);
       streaming = new CudaStreaming(launcher);
-      boolean hopper = options.hopper() && context.computeCapability() == HOPPER;
+      hopper = options.hopper() && context.computeCapability() == HOPPER;
       linear = linear(launcher, image, options.tuning(), hopper);
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
@@ -96,6 +97,11 @@ final class Gpu implements AutoCloseable {
             context.driverVersion(),
             cublas.version(),
             ChoiceFile.digest(image.toArray(ValueLayout.JAVA_BYTE)));
+  }
+
+  /** Whether kernels are used that only compute capability 9.0 runs. */
+  boolean hopper() {
+    return hopper;
   }
 
   String name() {
