@@ -125,7 +125,9 @@ final class GpuCheckTest {
         .hasSize(8)
         .startsWith("", "gpu-check on A GPU, 80 GiB")
         .endsWith(
-            "", "GPU: A GPU", "the numbers of " + dist.resolve("out").resolve("gpu-llava-1.5.json"));
+            "",
+            "GPU: A GPU",
+            "the numbers of " + dist.resolve("out").resolve("gpu-llava-1.5.json"));
     assertThat(last.get(3)).matches("model +passed +\\d+  185 tests passed, 0 failed, 0 skipped");
     assertThat(last.get(4)).matches("benchmark +passed +\\d+  tables in gpu-llava-1.5.md");
     assertThat(Files.readAllLines(dist.resolve("out/summary.txt"))).isEqualTo(last);
@@ -135,7 +137,15 @@ final class GpuCheckTest {
   @Test
   void measuresRandomModelsWhereNoneAreNamed() throws Exception {
     Path model = dist.resolve("model");
-    run(A_GPU, GOOD, "--only", "benchmark", "--only", "benchmark-next", "--model", model.toString());
+    run(
+        A_GPU,
+        GOOD,
+        "--only",
+        "benchmark",
+        "--only",
+        "benchmark-next",
+        "--model",
+        model.toString());
     List<String> asked = asked();
     assertThat(asked).hasSize(3);
     assertThat(asked.get(0)).startsWith("gpu --skip").endsWith(" --model " + model);
@@ -152,8 +162,7 @@ final class GpuCheckTest {
     assertThat(outcome.lines())
         .endsWith(
             "the numbers of %s %s"
-                .formatted(
-                    out.resolve("gpu-llava-1.5.json"), out.resolve("gpu-llava-next.json")));
+                .formatted(out.resolve("gpu-llava-1.5.json"), out.resolve("gpu-llava-next.json")));
   }
 
   @Test
@@ -168,8 +177,7 @@ final class GpuCheckTest {
   void doesNotTakeAnEarlierRunsNumbersForThoseOfOneThatFails() throws Exception {
     run(A_GPU, GOOD, "--only", "benchmark");
     Outcome outcome =
-        run(
-            new Stub(A_GPU, GOOD, "echo 'out of memory' >&2; exit 1"), "--only", "benchmark");
+        run(new Stub(A_GPU, GOOD, "echo 'out of memory' >&2; exit 1"), "--only", "benchmark");
     assertThat(outcome.lines()).anyMatch(line -> line.matches("benchmark +failed .*out of memory"));
     assertThat(outcome.lines()).noneMatch(line -> line.startsWith("the numbers"));
     assertThat(dist.resolve("out/gpu-llava-1.5.json")).doesNotExist();

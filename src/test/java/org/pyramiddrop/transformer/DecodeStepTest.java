@@ -41,8 +41,7 @@ final class DecodeStepTest {
   void aLayerIsSixKernels(String name) {
     try (Fixture fixture = new Fixture(name);
         LoadedModel model =
-            new LoadedModel(
-                fixture.folder(), "cuda", DType.BFLOAT16, UnaryOperator.identity())) {
+            new LoadedModel(fixture.folder(), "cuda", DType.BFLOAT16, UnaryOperator.identity())) {
       Question question = fixture.question("oneImage");
       Sampler sampler = new Sampler(Sampling.greedy());
       try (Slot slot = model.slot(question, PruningPlan.pyramid(3, 0.5), 2)) {
@@ -50,7 +49,7 @@ final class DecodeStepTest {
         long before = TestGpu.graphNodes();
         slot.step(0, sampler);
         slot.step(1, sampler);
-        long step = NODES_A_LAYER * model.decoder().layers() + NODES_AROUND;
+        long step = (long) NODES_A_LAYER * model.decoder().layers() + NODES_AROUND;
         assertThat(TestGpu.graphNodes() - before).isEqualTo(2 * step);
       }
     }

@@ -179,7 +179,9 @@ public final class StandaloneModel implements AutoCloseable {
       return embeddings;
     }
 
-    /** Reads the prompt with the picture as it was seen last, waits, and returns the first token. */
+    /**
+     * Reads the prompt with the picture as it was seen last, waits, and returns the first token.
+     */
     public int prefill() {
       taken = 0;
       return number(slot.prefill(prompt, sampler));

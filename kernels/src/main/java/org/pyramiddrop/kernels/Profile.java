@@ -15,8 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param emptyMicros microseconds between two events with nothing between them
  * @param launches in their order
  */
-public record Profile(
-    Order order, double plainMicros, double emptyMicros, List<Launch> launches) {
+public record Profile(Order order, double plainMicros, double emptyMicros, List<Launch> launches) {
   /** Keeps its own copy. */
   public Profile {
     launches = List.copyOf(launches);

@@ -87,8 +87,7 @@ interface NormProductContract extends Subject {
     Output both = device().output(outType, sizes.rows(), outputs);
     kernels().linear(x.normed.view(), weight, added, Activation.NONE, both.view());
     float[] none = new float[sizes.rows() * outputs];
-    Expected expected =
-        Reference.linear(x.normed.read(), w, inputs, bias, Activation.NONE, none);
+    Expected expected = Reference.linear(x.normed.read(), w, inputs, bias, Activation.NONE, none);
     check("linear of a norm, " + sizes, out, expected, both);
   }
 

@@ -98,8 +98,7 @@ interface RotaryContract extends Subject {
                 device().indices(to),
                 keys.view(),
                 values.view());
-        Expected queries =
-            Reference.rotate(x, q + 2 * kv, heads.query(), size, 10_000, positions);
+        Expected queries = Reference.rotate(x, q + 2 * kv, heads.query(), size, 10_000, positions);
         device().check("queries of " + heads, qkv, queries);
         float[] k = columns(x, rows, q, kv);
         Expected turned = Reference.rotate(k, kv, heads.keyValue(), size, 10_000, positions);

@@ -18,7 +18,10 @@ final class ConfigFiles {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
-  /** Vicuna's, as LLaVA-1.5 has it: pictures of a turn first, then its words, under the role in capitals. */
+  /**
+   * Vicuna's, as LLaVA-1.5 has it: pictures of a turn first, then its words, under the role in
+   * capitals.
+   */
   private static final String CHAT_TEMPLATE =
       """
       {% for message in messages %}\

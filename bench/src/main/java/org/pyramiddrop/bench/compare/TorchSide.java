@@ -36,8 +36,7 @@ public final class TorchSide extends PeerProcess {
     command.addAll(List.of(more));
     Process process;
     try {
-      process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     } catch (IOException e) {
       throw new Failure(python + " can't be started" + ADVICE);
     }

@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.gpu;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +23,7 @@ import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.StandaloneModel;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -38,8 +38,6 @@ import picocli.CommandLine.Spec;
     showDefaultValues = true)
 public final class GpuCommand implements Callable<Integer> {
   private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
-  private static final String NO_WAY = "none";
-  private static final List<String> WAYS = List.of("eager", "reduce-overhead", "max-autotune");
   private static final int FAILED = 1;
 
   private final PrintWriter out;
@@ -83,25 +81,7 @@ public final class GpuCommand implements Callable<Integer> {
       description = "the same in TB/s; NVIDIA says 3.35 for H100 SXM and 4.8 for H200")
   private @Nullable Double bandwidth;
 
-  @Option(names = "--python", description = "an interpreter with torch, to run beside")
-  private String python = "python3";
-
-  @Option(names = "--script", description = "PyTorch's side")
-  private Path script = Path.of("bench", "src", "main", "python", "torch_gpu.py");
-
-  @Option(
-      names = "--torch",
-      split = ",",
-      description = "ways that PyTorch runs the model in: eager, reduce-overhead, max-autotune, none")
-  private List<String> ways = WAYS;
-
-  @Option(names = "--torch-device", description = "cpu only shows that its side runs")
-  private String torchDevice = "cuda";
-
-  @Option(
-      names = "--ready-within",
-      description = "seconds that PyTorch has to load the model, compile and record")
-  private int readyWithin = 150;
+  @Mixin private TorchOptions torch = new TorchOptions();
 
   @Option(
       names = "--tiny",
@@ -143,20 +123,13 @@ public final class GpuCommand implements Callable<Integer> {
   }
 
   private void check() {
-    if (runs < 1 || repeats < 1 || readyWithin < 1) {
-      throw new IllegalArgumentException(
-          "--runs, --repeats and --ready-within must be at least 1");
+    if (runs < 1 || repeats < 1) {
+      throw new IllegalArgumentException("--runs and --repeats must be at least 1");
     }
     if (newTokens < 2 || textTokens < 2) {
       throw new IllegalArgumentException("--new-tokens and --text-tokens must be at least 2");
     }
-    for (String way : ways) {
-      if (!WAYS.contains(way) && !way.equals(NO_WAY)) {
-        throw new IllegalArgumentException(
-            "--torch takes %s or %s, not %s"
-                .formatted(String.join(", ", WAYS), NO_WAY, way));
-      }
-    }
+    torch.check();
     new Ceilings(1, 1).or(tflops, bandwidth);
   }
 
@@ -188,18 +161,11 @@ public final class GpuCommand implements Callable<Integer> {
               List.of());
       // A peer may take longer than there is time for: what was measured is kept before.
       Document document = save(result);
-      TorchAnswers torch =
-          new TorchAnswers(
-              ours,
-              folder,
-              () -> TorchSide.start(python, script, 1, "--device", torchDevice),
-              Duration.ofSeconds(readyWithin));
-      for (String way : ways) {
-        if (!way.equals(NO_WAY)) {
-          say("PyTorch, " + way);
-          result = result.with(torch.in(way));
-          document = save(result);
-        }
+      TorchAnswers theirs = new TorchAnswers(ours, folder, torch::start, torch.limit());
+      for (String way : torch.ways()) {
+        say("PyTorch, " + way);
+        result = result.with(theirs.in(way));
+        document = save(result);
       }
       document.lines().forEach(out::println);
     }
@@ -273,8 +239,8 @@ public final class GpuCommand implements Callable<Integer> {
 
   private Rival rival() {
     try {
-      TorchSide torch = TorchSide.start(python, script, 1);
-      return new Rival(torch, torch.versions());
+      TorchSide started = torch.start();
+      return new Rival(started, started.versions());
     } catch (PeerProcess.Failure e) {
       return new Rival(null, "no PyTorch: " + e.getMessage());
     }

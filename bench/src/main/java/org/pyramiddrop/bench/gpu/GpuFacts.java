@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.pyramiddrop.bench.Machine;
 
 /** Where, when and by what something was measured on a GPU. */
 final class GpuFacts {
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
+
+  private static final Pattern DIRECTORIES = Pattern.compile("^(--[a-z-]+=)?/(?:.*/)?(?=[^/])");
 
   private GpuFacts() {}
 
@@ -35,8 +38,15 @@ final class GpuFacts {
     facts.put("Java", machine.java());
     facts.put("commit", machine.commit());
     facts.put("date", LocalDate.now(ZoneOffset.UTC).toString());
-    facts.put("command", "bench " + String.join(" ", arguments));
+    facts.put("command", command(arguments));
     return facts;
+  }
+
+  /** The command, of paths their last names only: where they lie is this machine's affair. */
+  static String command(List<String> arguments) {
+    return arguments.stream()
+        .map(argument -> DIRECTORIES.matcher(argument).replaceFirst("$1"))
+        .collect(Collectors.joining(" ", "bench ", ""));
   }
 
   /** A line each. */

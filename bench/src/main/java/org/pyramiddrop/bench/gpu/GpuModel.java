@@ -54,10 +54,7 @@ final class GpuModel implements AutoCloseable {
       throw new IllegalArgumentException(
           "%d tokens of a picture, %d of text and %d new ones don't fit into the model's %d positions"
               .formatted(
-                  picture.layout().tokens(),
-                  setting.textTokens(),
-                  setting.newTokens(),
-                  positions));
+                  picture.layout().tokens(), setting.textTokens(), setting.newTokens(), positions));
     }
     try {
       for (Named named : PLANS) {
@@ -97,7 +94,9 @@ final class GpuModel implements AutoCloseable {
         setting.textTokens());
   }
 
-  /** Times all plans in rounds, each begun by another plan. A first one records and doesn't count. */
+  /**
+   * Times all plans in rounds, each begun by another plan. A first one records and doesn't count.
+   */
   List<ModelResult.Plan> plans() {
     List<List<Phases.Run>> runs = new ArrayList<>();
     conversations.forEach(_ -> runs.add(new ArrayList<>()));
@@ -161,8 +160,7 @@ final class GpuModel implements AutoCloseable {
 
   private AnswerWork work(PruningPlan plan) {
     ModelShape shape = ModelShape.of(model.config());
-    return AnswerWork.of(
-        shape, plan, plain().shape(), setting.newTokens() - 1, model.dtype());
+    return AnswerWork.of(shape, plan, plain().shape(), setting.newTokens() - 1, model.dtype());
   }
 
   @Override

@@ -37,8 +37,7 @@ final class ModelTables {
   }
 
   private static Section parts(ModelResult result) {
-    Table table =
-        new Table().row("", "median ms", "low–high", "work", "floor ms", "of the floor");
+    Table table = new Table().row("", "median ms", "low–high", "work", "floor ms", "of the floor");
     table.row("load", number(result.loadMillis()), NONE, NONE, NONE, NONE);
     for (ModelResult.Plan plan : result.plans()) {
       Phases.Run floor = plan.work().floor(result.ceilings());
@@ -212,8 +211,7 @@ final class ModelTables {
     Table table = new Table().row("", "measured", "goal", "");
     for (ModelResult result : results) {
       for (Goal.Mark mark : Goal.marks(result)) {
-        table.row(
-            result.model() + ", " + mark.what(), mark.measured(), mark.least(), mark.said());
+        table.row(result.model() + ", " + mark.what(), mark.measured(), mark.least(), mark.said());
       }
     }
     return new Section("goals", table, List.of());

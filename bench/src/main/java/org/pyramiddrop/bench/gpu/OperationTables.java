@@ -44,10 +44,7 @@ final class OperationTables {
           times.torch().isEmpty() && rival.startsWith("no PyTorch")
               ? "no PyTorch"
               : median(times.torch()),
-          times
-              .torch()
-              .map(torch -> ratio(times.own().median() / torch.median()))
-              .orElse(NONE));
+          times.torch().map(torch -> ratio(times.own().median() / torch.median())).orElse(NONE));
     }
     return new Section(
         "operations alone, recorded many times in a row",

@@ -20,10 +20,7 @@ record Phases(Spread vision, Spread prefill, Spread step, Spread answer) {
     /** How many times as long each part of another run took. */
     Run ratio(Run other) {
       return new Run(
-          other.vision / vision,
-          other.prefill / prefill,
-          other.step / step,
-          other.answer / answer);
+          other.vision / vision, other.prefill / prefill, other.step / step, other.answer / answer);
     }
   }
 

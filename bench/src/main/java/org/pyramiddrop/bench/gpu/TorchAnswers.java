@@ -145,7 +145,8 @@ record TorchAnswers(GpuModel ours, Path checkpoint, Supplier<TorchSide> start, D
   private static Phases.Run run(TorchSide torch) {
     List<Double> parts = torch.phases();
     if (parts.size() != 4) {
-      throw new IllegalStateException(torch.name() + " told " + parts.size() + " times instead of 4");
+      throw new IllegalStateException(
+          torch.name() + " told " + parts.size() + " times instead of 4");
     }
     return new Phases.Run(parts.get(0), parts.get(1), parts.get(2), parts.get(3));
   }

@@ -48,8 +48,7 @@ record LoadReport(
   }
 
   private void row(Table table, String name, Spread millis) {
-    table.row(
-        name, speed(millis.median()), speed(millis.high()), speed(millis.low()));
+    table.row(name, speed(millis.median()), speed(millis.high()), speed(millis.low()));
   }
 
   /** GB/s. */

@@ -49,8 +49,7 @@ record PartProfile(String name, Work work, List<Profile> profiles) {
    *
    * @param micros of all together
    */
-  record Group(
-      String kernel, Profile.@Nullable Product product, int calls, double micros) {
+  record Group(String kernel, Profile.@Nullable Product product, int calls, double micros) {
     double mean() {
       return micros / calls;
     }
@@ -87,8 +86,7 @@ record PartProfile(String name, Work work, List<Profile> profiles) {
       int at = i;
       double micros = spread(profile -> profile.launches().get(at).micros()).median();
       Profile.Launch launch = first.get(i);
-      medians.add(
-          new Profile.Launch(launch.kernel(), launch.grid(), launch.product(), micros));
+      medians.add(new Profile.Launch(launch.kernel(), launch.grid(), launch.product(), micros));
     }
     return medians;
   }

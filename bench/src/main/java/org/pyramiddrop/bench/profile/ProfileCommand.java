@@ -44,14 +44,16 @@ public final class ProfileCommand implements Callable<Integer> {
 
   /** Ways of pruning. */
   private enum Plan {
-    NONE(PruningPlan.none()),
-    FASTV(PruningPlan.fastV(2, 0.5)),
-    PYRAMID(PruningPlan.pyramid(4, 0.5));
+    NONE,
+    FASTV,
+    PYRAMID;
 
-    private final PruningPlan plan;
-
-    Plan(PruningPlan plan) {
-      this.plan = plan;
+    PruningPlan plan() {
+      return switch (this) {
+        case NONE -> PruningPlan.none();
+        case FASTV -> PruningPlan.fastV(2, 0.5);
+        case PYRAMID -> PruningPlan.pyramid(4, 0.5);
+      };
     }
   }
 
@@ -143,20 +145,19 @@ public final class ProfileCommand implements Callable<Integer> {
             "one crop through vision tower and projector",
             new PartProfile.Work.Flops(counter.vision(1)),
             open.crop(order, runs)));
-    try (ProfiledModel.Prompted prompted =
-        open.prompted(picture, textTokens, plan.plan)) {
+    try (ProfiledModel.Prompted prompted = open.prompted(picture, textTokens, plan.plan())) {
       parts.add(
           new PartProfile(
               "prefill, %d tokens, plan %s".formatted(textTokens + picture.tokens(), plan),
               new PartProfile.Work.Flops(
-                  ModelWork.prefill(shape, shape.layers(), plan.plan, prompt)),
+                  ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
               prompted.prefill(order, runs)));
       parts.add(
           new PartProfile(
               "decode step behind it",
               new PartProfile.Work.Bytes(
                   ModelWork.decodeStepBytes(
-                      shape, plan.plan, prompt, open.dtype(), open.dtype())),
+                      shape, plan.plan(), prompt, open.dtype(), open.dtype())),
               prompted.step(order, runs)));
     }
     return parts;

@@ -76,9 +76,7 @@ final class ProfileReport {
         ("with an event behind each launch: %s µs, %s µs more; that is in the times above, gaps"
                 + " between launches too; two events alone are %s µs apart")
             .formatted(
-                number(marked),
-                number(marked - plain.median()),
-                number(part.empty().median())));
+                number(marked), number(marked - plain.median()), number(part.empty().median())));
     return notes;
   }
 

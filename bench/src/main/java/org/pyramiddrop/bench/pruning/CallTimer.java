@@ -47,10 +47,7 @@ final class CallTimer {
   private static boolean isMadeOfOthers(Kernels kernels, Method method)
       throws NoSuchMethodException {
     return method.isDefault()
-        && kernels
-            .getClass()
-            .getMethod(method.getName(), method.getParameterTypes())
-            .isDefault();
+        && kernels.getClass().getMethod(method.getName(), method.getParameterTypes()).isDefault();
   }
 
   /** The calls since this was asked last, in order. */

@@ -13,7 +13,8 @@ import org.pyramiddrop.bench.Spread;
 public record Saving(Spread speedup, double flopsRatio) {
 
   /** Sets two lists of times against each other, those of one round together. */
-  public static Saving of(List<Double> plain, List<Double> pruned, double plainFlops, double prunedFlops) {
+  public static Saving of(
+      List<Double> plain, List<Double> pruned, double plainFlops, double prunedFlops) {
     return new Saving(
         Spread.of(
             IntStream.range(0, plain.size())

@@ -71,7 +71,8 @@ class RandomCheckpointTest {
                   .withPruning(PruningPlan.none())
                   .withMaxTokens(3)
                   .withTopLogits(512));
-      // 70×60 pixels become two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8 the
+      // 70×60 pixels become two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8
+      // the
       // 6 rows that are not padding, each with a newline.
       assertThat(answer.imageTokens()).isEqualTo(16 + 6 * (8 + 1));
       assertThat(answer.logits()).hasSize(512).allMatch(logit -> Float.isFinite(logit.value()));
@@ -106,8 +107,7 @@ class RandomCheckpointTest {
 
   /** Of an output of inputs of variance 1: that of uniform weights is a third of their spread². */
   private static double variance(List<WeightPlan> plans, String name) {
-    WeightPlan plan =
-        plans.stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
+    WeightPlan plan = plans.stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
     return plan.shape().get(1) * plan.spread() * plan.spread() / 3.0;
   }
 

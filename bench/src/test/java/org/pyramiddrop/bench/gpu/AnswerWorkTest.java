@@ -37,8 +37,7 @@ class AnswerWorkTest {
     "576, 1, 5.19, 0.49", //
     "2880, 5, 22.8, 2.45"
   })
-  void aLlavaOf7BTakesNoLessThanItsWork(
-      int imageTokens, int crops, double pruned, double vision) {
+  void aLlavaOf7BTakesNoLessThanItsWork(int imageTokens, int crops, double pruned, double vision) {
     PromptShape prompt = PromptShape.of(30, imageTokens, crops, 30);
     Phases.Run plain = floor(PruningPlan.none(), prompt);
     double n = imageTokens + 60;
@@ -78,7 +77,6 @@ class AnswerWorkTest {
         .isEqualTo(2 * rows * 4096 * 2);
     // The mean over 21 steps is the middle one's.
     AnswerWork work = AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 21, DType.BFLOAT16);
-    assertThat(work.stepBytes() - work.weightBytes())
-        .isCloseTo(2 * rows * 4096 * 2, within(1.0));
+    assertThat(work.stepBytes() - work.weightBytes()).isCloseTo(2 * rows * 4096 * 2, within(1.0));
   }
 }

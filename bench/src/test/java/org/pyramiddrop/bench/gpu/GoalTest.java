@@ -9,8 +9,7 @@ class GoalTest {
   private static List<String> marks(ModelResult result) {
     return Goal.marks(result).stream()
         .map(mark ->
-            "%s | %s of %s | %s"
-                .formatted(mark.what(), mark.measured(), mark.least(), mark.said()))
+            "%s | %s of %s | %s".formatted(mark.what(), mark.measured(), mark.least(), mark.said()))
         .toList();
   }
 

@@ -117,7 +117,8 @@ class GpuCommandTest {
     assertThat(out.toString())
         .contains("operations alone", "attention, 20 tokens", "square product, TFLOP/s")
         .contains("no PyTorch: no-such-python can't be started");
-    assertThat(Files.readString(file)).contains("- GPU: Emulated GPU 0", "| attention, 20 tokens |");
+    assertThat(Files.readString(file))
+        .contains("- GPU: Emulated GPU 0", "| attention, 20 tokens |");
   }
 
   @Test

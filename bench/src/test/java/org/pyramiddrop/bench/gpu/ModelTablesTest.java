@@ -67,7 +67,8 @@ class ModelTablesTest {
     assertThat(Lines.of(table))
         .contains("LLaVA-1.5, PyTorch, max-autotune: torch 1: ended without an answer");
     assertThat(ModelTables.goals(both).table().lines())
-        .anyMatch(line -> line.startsWith("LLaVA-1.5, no drops: prefill") && line.endsWith("reached"))
+        .anyMatch(
+            line -> line.startsWith("LLaVA-1.5, no drops: prefill") && line.endsWith("reached"))
         .anyMatch(line ->
             line.startsWith("LLaVA-NeXT, PyramidDrop: prefill, speed-up")
                 && line.endsWith("missed by 0.119"));

@@ -35,8 +35,7 @@ class OperationTablesTest {
             Optional.empty(),
             Optional.empty());
     Section table =
-        OperationTables.operations(
-            List.of(selection), "no PyTorch: python3 can't be started");
+        OperationTables.operations(List.of(selection), "no PyTorch: python3 can't be started");
     assertThat(Lines.cells(table, "top-k"))
         .containsExactly(
             "top-k 288 of 576 + gather of 4096 columns", "5.00", "5.00", "5.00", "-", "no PyTorch");
@@ -53,7 +52,8 @@ class OperationTablesTest {
   void whatWasGivenStandsBesideWhatWasSeen() {
     Ceilings seen = new Ceilings(700, 3.1);
     Section table = OperationTables.reached(seen, seen.or(790.0, null));
-    assertThat(Lines.cells(table, "square")).containsExactly("square product, TFLOP/s", "700", "790");
+    assertThat(Lines.cells(table, "square"))
+        .containsExactly("square product, TFLOP/s", "700", "790");
     assertThat(Lines.cells(table, "copy")).containsExactly("copy, TB/s", "3.10", "3.10");
   }
 }

@@ -26,8 +26,7 @@ final class Results {
         new Ceilings(900, 1.8),
         new Ceilings(1000, 2),
         List.of(
-            new ModelResult.Plan(
-                "no drops", 0, WORK, millis, saving(1, 1), ones(1), 300L << 20),
+            new ModelResult.Plan("no drops", 0, WORK, millis, saving(1, 1), ones(1), 300L << 20),
             new ModelResult.Plan(
                 "PyramidDrop", 3, LESS, pruned, saving(1.5625, 2), ones(1.6), 150L << 20)),
         List.of(peers));

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -121,16 +122,17 @@ class TorchAnswersTest {
                 new Spread(3, 2, 4, 3),
                 new Spread(3, 2, 4, 3),
                 new Spread(30, 20, 40, 3)));
-    assertThat(peer.ratios()).isNotNull();
-    assertThat(peer.ratios().answer().low()).isPositive();
+    assertThat(peer.ratios())
+        .isNotNull()
+        .extracting(ratios -> ratios.answer().low(), InstanceOfAssertFactories.DOUBLE)
+        .isPositive();
   }
 
   @Test
   void sendsThePromptThePictureAndAllCrops() throws IOException {
     float[] logits = logits();
     new TorchAnswers(ours, folder, () -> computing(logits, "1"), LONG).in("max-autotune");
-    JsonNode request =
-        JsonMapper.shared().readTree(Files.readString(temp.resolve("request.json")));
+    JsonNode request = JsonMapper.shared().readTree(Files.readString(temp.resolve("request.json")));
     assertThat(request.path("op").stringValue()).isEqualTo("model");
     assertThat(request.path("way").stringValue()).isEqualTo("max-autotune");
     assertThat(request.path("dtype").stringValue()).isEqualTo(model.dtype().label());
@@ -140,8 +142,7 @@ class TorchAnswersTest {
     assertThat(request.path("pixels").toString()).isEqualTo("[5,3,56,56]");
     int image = ours.picture().layout().tokens();
     assertThat(image).isEqualTo(16 + 4 * (8 + 1));
-    List<Integer> ids =
-        request.path("ids").valueStream().map(JsonNode::intValue).toList();
+    List<Integer> ids = request.path("ids").valueStream().map(JsonNode::intValue).toList();
     assertThat(ids).hasSize(9 + image);
     assertThat(ids.subList(4, 4 + image)).containsOnly(448);
     assertThat(ids.subList(0, 4)).allMatch(id -> id < 448);

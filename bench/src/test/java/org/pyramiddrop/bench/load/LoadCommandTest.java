@@ -99,8 +99,7 @@ class LoadCommandTest {
     Path file = Files.write(temp.resolve("file"), new byte[(5 << 20) + 3]);
     try (Arena arena = Arena.ofShared();
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      MemorySegment mapped =
-          channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
       HostRead read = new HostRead(List.of(mapped));
       assertThat(read.millis(3)).isPositive();
       assertThat(read.resident()).isEqualTo(1);

@@ -37,7 +37,9 @@ class PartProfileTest {
   void mediansAreTakenLaunchByLaunchAndAddedByKernelAndProduct() {
     PartProfile part =
         part(profile(100, 2, 70, 5, 10), profile(90, 1, 90, 3, 30), profile(400, 9, 80, 4, 20));
-    assertThat(part.launches()).extracting(Profile.Launch::micros).containsExactly(2., 80., 4., 20.);
+    assertThat(part.launches())
+        .extracting(Profile.Launch::micros)
+        .containsExactly(2., 80., 4., 20.);
     assertThat(part.groups())
         .containsExactly(
             new PartProfile.Group("cublasLtMatmul", DOWN, 1, 80),
@@ -57,8 +59,7 @@ class PartProfileTest {
         .containsExactly(
             "cublasLtMatmul", "636x11008x4096", "1", "1000", "96.2%", "1000", "57.4 TFLOP/s");
     assertThat(cells(lines, "1x4096x4096"))
-        .containsExactly(
-            "cublasLtMatmul", "1x4096x4096", "1", "20.0", "1.9%", "20.0", "1678 GB/s");
+        .containsExactly("cublasLtMatmul", "1x4096x4096", "1", "20.0", "1.9%", "20.0", "1678 GB/s");
     assertThat(cells(lines, "norm")).containsExactly("norm", "2", "20.0", "1.9%", "10.0");
     assertThat(lines)
         .anySatisfy(line ->
@@ -77,7 +78,10 @@ class PartProfileTest {
 
   private static List<String> cells(List<String> lines, String containing) {
     String line =
-        lines.stream().filter(l -> (" " + l + " ").contains(" " + containing + " ")).findFirst().orElseThrow();
+        lines.stream()
+            .filter(l -> (" " + l + " ").contains(" " + containing + " "))
+            .findFirst()
+            .orElseThrow();
     return List.of(line.strip().split(" {2,}"));
   }
 }

@@ -64,7 +64,9 @@ class ProfileCommandTest {
     }
     assertThat(out.toString())
         .contains("device: cuda, Emulated GPU 0", "16 tokens of a picture in 1 crops")
-        .contains("one crop through vision tower", "prefill, 76 tokens, plan " + plan.toUpperCase(Locale.ROOT))
+        .contains(
+            "one crop through vision tower",
+            "prefill, 76 tokens, plan " + plan.toUpperCase(Locale.ROOT))
         .contains("decode step behind it", "two events alone are");
     assertThat(Files.readString(markdown)).contains("| rms_norm_bfloat16 |");
     JsonNode parts = JsonMapper.shared().readTree(temp.resolve("profile.json")).get("parts");

@@ -195,8 +195,7 @@ final class CudaAttention {
         .pointer(totals)
         .pointer(arrived.address())
         .integer(splits)
-        .launch(
-            splits, heads.keyValue(), operands.q.rows(), THREADS, decodeSharedBytes(heads));
+        .launch(splits, heads.keyValue(), operands.q.rows(), THREADS, decodeSharedBytes(heads));
   }
 
   /** How many blocks of decode fill the GPU once. */
@@ -290,7 +289,9 @@ final class CudaAttention {
     }
   }
 
-  /** Two tiles; for each head that shares them a query, sums, weights and three numbers; one more. */
+  /**
+   * Two tiles; for each head that shares them a query, sums, weights and three numbers; one more.
+   */
   private int decodeSharedBytes(Heads heads) {
     int group = heads.query() / heads.keyValue();
     int numbers = paddedSize(heads) + heads.size() + TILE_KEYS + 3;

@@ -85,10 +85,7 @@ final class CudaProfiler {
       marked.run();
       stream.synchronize();
       return new Profile(
-          order,
-          MICROS_PER_MILLI * end.millisSince(start),
-          marks.emptyMicros(),
-          marks.launches());
+          order, MICROS_PER_MILLI * end.millisSince(start), marks.emptyMicros(), marks.launches());
     }
   }
 }

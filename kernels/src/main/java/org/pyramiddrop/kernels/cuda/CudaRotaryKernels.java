@@ -63,8 +63,7 @@ final class CudaRotaryKernels {
   }
 
   /** Appends {@code struct Rotate}. */
-  private Launcher appendRotate(
-      CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
+  private Launcher appendRotate(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
     return launcher
         .pointer(x.address())
         .pointer(rotary.cos())

@@ -66,8 +66,7 @@ final class CudaStreaming {
   }
 
   /** The gated product of a norm; see {@link #takesNorm}. */
-  void normSwiGlu(
-      CudaTensor x, CudaWeight norm, float epsilon, CudaWeight gateUp, CudaTensor out) {
+  void normSwiGlu(CudaTensor x, CudaWeight norm, float epsilon, CudaWeight gateUp, CudaTensor out) {
     start("streaming_norm_swiglu", x, gateUp);
     LinearArguments.epilogue(launcher, null, Activation.NONE, out);
     norm(x, norm, epsilon);

@@ -71,8 +71,7 @@ final class Gpu implements AutoCloseable {
     }
   }
 
-  private CudaLinear linear(
-      Launcher launcher, MemorySegment image, Tuning tuning, boolean hopper) {
+  private CudaLinear linear(Launcher launcher, MemorySegment image, Tuning tuning, boolean hopper) {
     CublasLt cublas = CublasLt.open(context);
     LinearKernels kernels = new LinearKernels(launcher);
     LibraryProducts library = new LibraryProducts(launcher, cublas, kernels, memory);

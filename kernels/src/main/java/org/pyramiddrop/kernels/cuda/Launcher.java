@@ -160,8 +160,7 @@ final class Launcher {
     }
     kernel.function.launch(stream, gridX, gridY, gridZ, threads, sharedBytes, arguments);
     if (timeline.listens()) {
-      timeline.launched(
-          kernel.function.name(), "%dx%dx%d".formatted(gridX, gridY, gridZ), product);
+      timeline.launched(kernel.function.name(), "%dx%dx%d".formatted(gridX, gridY, gridZ), product);
     }
   }
 }

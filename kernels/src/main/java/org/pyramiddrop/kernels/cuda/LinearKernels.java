@@ -51,11 +51,7 @@ final class LinearKernels {
         .integer(product.inputs())
         .integer(product.outputs())
         .launch(
-            Math.min(tiles, launcher.multiprocessors()),
-            1,
-            1,
-            HOPPER_THREADS,
-            HOPPER_SHARED_BYTES);
+            Math.min(tiles, launcher.multiprocessors()), 1, 1, HOPPER_THREADS, HOPPER_SHARED_BYTES);
   }
 
   /** Whether that kernel can do it: gated, aligned, of two-byte numbers and an even width. */
@@ -109,7 +105,6 @@ final class LinearKernels {
         .pointer(product.w().address())
         .integer(product.rows())
         .integer(product.inputs());
-    return LinearArguments.epilogue(
-        launcher, product.bias(), product.activation(), product.out());
+    return LinearArguments.epilogue(launcher, product.bias(), product.activation(), product.out());
   }
 }

@@ -17,8 +17,7 @@ final class ProductWays {
    *
    * @param hopper whether kernels for compute capability 9.0 are among them
    */
-  ProductWays(
-      Launcher launcher, LinearKernels kernels, LibraryProducts library, boolean hopper) {
+  ProductWays(Launcher launcher, LinearKernels kernels, LibraryProducts library, boolean hopper) {
     this.launcher = launcher;
     this.kernels = kernels;
     this.library = library;

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -87,9 +88,12 @@ final class Readers implements AutoCloseable {
         }
       }
     } catch (ExecutionException e) {
-      throw e.getCause() instanceof DeviceException known
-          ? new DeviceException(String.valueOf(known.getMessage()), known)
-          : new DeviceException("memory for the GPU can't be read: " + e.getCause(), e.getCause());
+      Throwable cause = Objects.requireNonNull(e.getCause(), "what the copy failed with");
+      throw new DeviceException(
+          cause instanceof DeviceException
+              ? String.valueOf(cause.getMessage())
+              : "memory for the GPU can't be read: " + cause,
+          cause);
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();

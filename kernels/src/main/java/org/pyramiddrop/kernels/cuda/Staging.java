@@ -175,8 +175,7 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  private static void send(
-      Buffer buffer, long offset, long bytes, CudaStream stream, Sink sink) {
+  private static void send(Buffer buffer, long offset, long bytes, CudaStream stream, Sink sink) {
     try {
       sink.take(buffer.first(bytes), offset, bytes);
     } finally {

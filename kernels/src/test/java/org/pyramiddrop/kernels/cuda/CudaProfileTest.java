@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,7 @@ class CudaProfileTest {
 
   /** Some layers on random numbers: products of all kinds, a norm, a copy, a selection. */
   private static final class Layers implements AutoCloseable {
-    private final List<AutoCloseable> owned = new ArrayList<>();
+    private final List<Runnable> closers = new ArrayList<>();
     private final Kernels kernels;
     private final Weight square;
     private final Weight gateUp;
@@ -67,23 +68,23 @@ class CudaProfileTest {
     Layers(Kernels kernels) {
       this.kernels = kernels;
       Draw draw = new Draw("profile", DTYPE);
-      square = own(weight(draw, COLUMNS, COLUMNS));
-      gateUp = own(weight(draw, 2 * COLUMNS, COLUMNS));
-      norm = own(weight(draw, COLUMNS, 1));
-      x = own(kernels.allocate(ROWS, COLUMNS));
-      normed = own(kernels.allocate(ROWS, COLUMNS));
-      hidden = own(kernels.allocate(ROWS, COLUMNS));
-      scores = own(kernels.allocate(DType.FLOAT32, 1, ROWS));
-      kept = own(kernels.allocate(KEPT, COLUMNS));
-      out = own(kernels.allocate(KEPT, COLUMNS));
-      rows = own(kernels.indices(new int[KEPT]));
+      square = own(weight(draw, COLUMNS, COLUMNS), Weight::close);
+      gateUp = own(weight(draw, 2 * COLUMNS, COLUMNS), Weight::close);
+      norm = own(weight(draw, COLUMNS, 1), Weight::close);
+      x = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
+      normed = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
+      hidden = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
+      scores = own(kernels.allocate(DType.FLOAT32, 1, ROWS), Tensor::close);
+      kept = own(kernels.allocate(KEPT, COLUMNS), Tensor::close);
+      out = own(kernels.allocate(KEPT, COLUMNS), Tensor::close);
+      rows = own(kernels.indices(new int[KEPT]), Indices::close);
       kernels.upload(draw.normal(ROWS * COLUMNS, 1), x);
       kernels.upload(draw.normal(ROWS, 1), scores);
-      recording = own(kernels.record(this::run));
+      recording = own(kernels.record(this::run), Recording::close);
     }
 
-    private <R extends AutoCloseable> R own(R resource) {
-      owned.addFirst(resource);
+    private <R> R own(R resource, Consumer<R> close) {
+      closers.addFirst(() -> close.accept(resource));
       return resource;
     }
 
@@ -109,16 +110,14 @@ class CudaProfileTest {
     }
 
     @Override
-    public void close() throws Exception {
-      for (AutoCloseable resource : owned) {
-        resource.close();
-      }
+    public void close() {
+      closers.forEach(Runnable::run);
     }
   }
 
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
-  void everyLaunchIsThereByItsNameInItsOrder(Profile.Order order) throws Exception {
+  void everyLaunchIsThereByItsNameInItsOrder(Profile.Order order) {
     try (Kernels kernels = CudaBackend.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       long nodes = TestGpu.isReal() ? 7 : TestGpu.hook("emulated_captured_nodes");
@@ -155,7 +154,7 @@ class CudaProfileTest {
 
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
-  void timesAreThoseOfOneRun(Profile.Order order) throws Exception {
+  void timesAreThoseOfOneRun(Profile.Order order) {
     try (Kernels kernels = CudaBackend.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       List<Profile> profiles = layers.recording.profile(order, 4);
@@ -175,7 +174,7 @@ class CudaProfileTest {
 
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
-  void whatIsComputedStaysTheSameBitByBit(Profile.Order order) throws Exception {
+  void whatIsComputedStaysTheSameBitByBit(Profile.Order order) {
     try (Kernels kernels = CudaBackend.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       float[] expected = layers.output();
@@ -188,7 +187,7 @@ class CudaProfileTest {
 
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
-  void eventsAndTheirGraphGoWithTheProfile(Profile.Order order) throws Exception {
+  void eventsAndTheirGraphGoWithTheProfile(Profile.Order order) {
     assumeFalse(TestGpu.isReal(), "only the emulation counts");
     try (Kernels kernels = CudaBackend.open(DTYPE);
         Layers layers = new Layers(kernels)) {
@@ -206,7 +205,7 @@ class CudaProfileTest {
 
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
-  void aCallThatFailsEndsTheProfileAndNothingElse(Profile.Order order) throws Exception {
+  void aCallThatFailsEndsTheProfileAndNothingElse(Profile.Order order) {
     assumeFalse(TestGpu.isReal(), "a real GPU can't be broken on purpose");
     int outOfMemory = 2;
     try (Kernels kernels = CudaBackend.open(DTYPE);
@@ -222,7 +221,7 @@ class CudaProfileTest {
           assertThat(e).hasMessageContaining("the GPU failed");
           failures++;
           // A graph that can't be given back stays until the context goes.
-          handles += e.getMessage().contains("cuGraphDestroy") ? 1 : 0;
+          handles += String.valueOf(e.getMessage()).contains("cuGraphDestroy") ? 1 : 0;
         }
         TestGpu.hook("emulated_fail_after", 0, 0);
         assertThat(layers.output()).as("after call %d failed", call).isEqualTo(expected);
@@ -235,7 +234,7 @@ class CudaProfileTest {
   }
 
   @Test
-  void aRecordingThatIsClosedHasNoProfile() throws Exception {
+  void aRecordingThatIsClosedHasNoProfile() {
     try (Kernels kernels = CudaBackend.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       layers.recording.close();

@@ -41,8 +41,7 @@ class CudaWeightTest {
         float[] first = draw.normal(5 * COLUMNS, 1);
         float[] second = draw.normal(ROWS * COLUMNS, 1);
         List<HostMatrix> parts =
-            List.of(
-                Stored.matrix(stored, first, COLUMNS), Stored.matrix(stored, second, COLUMNS));
+            List.of(Stored.matrix(stored, first, COLUMNS), Stored.matrix(stored, second, COLUMNS));
         try (Weight weight = kernels.weight(parts);
             Indices all = kernels.indices(IntStream.range(0, weight.rows()).toArray());
             Tensor out = kernels.allocate(weight.rows(), COLUMNS)) {

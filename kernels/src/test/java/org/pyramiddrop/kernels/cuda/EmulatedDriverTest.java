@@ -167,8 +167,7 @@ class EmulatedDriverTest {
       gpu.check("cuStreamEndCapture", gpu.stream(), captured);
       assertThat(gpu.count("emulated_captured_nodes")).isEqualTo(3);
       long executable =
-          gpu.create(
-              "cuGraphInstantiateWithFlags", captured.get(ValueLayout.JAVA_LONG, 0), 0L);
+          gpu.create("cuGraphInstantiateWithFlags", captured.get(ValueLayout.JAVA_LONG, 0), 0L);
       MemorySegment millis = gpu.host(4);
       assertThat(gpu.call("cuEventElapsedTime_v2", millis, first, second))
           .as("before a launch")

@@ -122,11 +122,7 @@ class EmulationTest {
       int blocks = fault.equals("last_block") ? BLOCKS : 1;
       int status =
           gpu.launch(
-              gpu.function(kernel),
-              gpu.arguments(in, out, THREADS),
-              blocks,
-              THREADS,
-              sharedBytes);
+              gpu.function(kernel), gpu.arguments(in, out, THREADS), blocks, THREADS, sharedBytes);
       if (status == 0) {
         status = gpu.call("cuStreamSynchronize", gpu.stream());
       }

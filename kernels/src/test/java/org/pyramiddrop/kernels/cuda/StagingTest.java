@@ -156,15 +156,14 @@ class StagingTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 400})
   void aFileThatWasCutShortIsOneErrorAndNothingIsLeftRunning(int pages) throws Exception {
-    int page = 4096;
-    byte[] content = bytes(pages * page);
+    long page = 4096;
+    byte[] content = bytes(pages * (int) page);
     byte[] whole = bytes(5000);
-    try (Staging staging = new Staging(context, new Staging.Sizes(3, 2 * page, page));
+    try (Staging staging = new Staging(context, new Staging.Sizes(3, 8192, 4096));
         Arena arena = Arena.ofShared();
         DeviceBuffer buffer = context.allocate(content.length)) {
       MemorySegment from = mapped(content, arena);
-      try (FileChannel file =
-          FileChannel.open(temp.resolve("mapped"), StandardOpenOption.WRITE)) {
+      try (FileChannel file = FileChannel.open(temp.resolve("mapped"), StandardOpenOption.WRITE)) {
         file.truncate(pages / 2 * page);
       }
       assertThatExceptionOfType(DeviceException.class)
@@ -179,15 +178,14 @@ class StagingTest {
 
   @Test
   void compiledCodeNoticesAFileThatWasCutShortAsWell() throws IOException {
-    int page = 4096;
+    long page = 4096;
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment from = mapped(bytes(8 * page), arena);
+      MemorySegment from = mapped(bytes(8 * (int) page), arena);
       MemorySegment to = arena.allocate(page);
       for (int i = 0; i < 40_000; i++) {
         Readers.copy(from.asSlice(i % 4 * page, page), to);
       }
-      try (FileChannel file =
-          FileChannel.open(temp.resolve("mapped"), StandardOpenOption.WRITE)) {
+      try (FileChannel file = FileChannel.open(temp.resolve("mapped"), StandardOpenOption.WRITE)) {
         file.truncate(4 * page);
       }
       for (int i = 0; i < 1000; i++) {
@@ -215,7 +213,7 @@ class StagingTest {
                       stream,
                       (pinned, offset, bytes) -> {
                         stream.upload(pinned, 0, buffer.address() + offset, bytes);
-                        if (offset >= 64 * failing) {
+                        if (offset >= 64L * failing) {
                           throw new IllegalStateException("by order");
                         }
                       }))
