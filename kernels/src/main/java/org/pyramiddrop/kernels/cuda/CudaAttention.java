@@ -1,8 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
 import org.pyramiddrop.cuda.DeviceBuffer;
-import org.pyramiddrop.cuda.ElementType;
-import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Mask;
@@ -26,8 +24,6 @@ final class CudaAttention {
   private static final int PREFILL_ROWS = 64;
   private static final int PREFILL_TILES = 4;
   private static final int HOPPER_SIZE = 128;
-  private static final int HOPPER_ROWS = 128;
-  private static final int HOPPER_THREADS = 384;
   private static final int HOPPER_SHARED_BYTES = 164_936;
   private static final int PLAIN_ROWS = 16;
   private static final int PLAIN_KEYS = 32;
@@ -139,9 +135,9 @@ final class CudaAttention {
     Heads heads = operands.heads;
     launcher
         .kernel("attention_hopper_" + HOPPER_SIZE)
-        .tensorMap(boxes(operands.q))
-        .tensorMap(boxes(operands.keys))
-        .tensorMap(boxes(operands.values))
+        .tensorMap(Hopper.boxes(operands.q))
+        .tensorMap(Hopper.boxes(operands.keys))
+        .tensorMap(Hopper.boxes(operands.values))
         .pointer(operands.out.address())
         .integer(operands.q.rows())
         .integer(operands.keys.rows())
@@ -151,15 +147,10 @@ final class CudaAttention {
         .number(scale(heads))
         .launch(
             heads.query(),
-            Math.ceilDiv(operands.q.rows(), HOPPER_ROWS),
+            Math.ceilDiv(operands.q.rows(), Hopper.ROWS),
             1,
-            HOPPER_THREADS,
+            Hopper.THREADS,
             HOPPER_SHARED_BYTES);
-  }
-
-  private static TensorMap boxes(CudaTensor x) {
-    ElementType type = x.dtype() == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
-    return TensorMap.of(type, x.address(), x.rows(), x.columns(), HOPPER_ROWS);
   }
 
   private void plain(Operands operands) {

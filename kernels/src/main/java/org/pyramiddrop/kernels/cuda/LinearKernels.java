@@ -1,7 +1,5 @@
 package org.pyramiddrop.kernels.cuda;
 
-import org.pyramiddrop.cuda.ElementType;
-import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
@@ -15,8 +13,7 @@ final class LinearKernels {
   private static final int PLAIN_THREADS = 256;
   private static final int PLAIN_SHARED_BYTES = 2 * 16 * (PLAIN_TILE + 4) * Float.BYTES;
 
-  private static final int HOPPER_TILE = 128;
-  private static final int HOPPER_THREADS = 384;
+  private static final int HOPPER_OUTPUTS = 128;
   private static final int HOPPER_SHARED_BYTES = 197_696;
 
   private static final int FINISH_THREADS = 256;
@@ -38,20 +35,19 @@ final class LinearKernels {
   void multiplyGatedOnHopper(Product product) {
     CudaTensor x = product.x();
     CudaWeight w = product.w();
-    ElementType type = x.dtype() == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
     int tiles =
-        Math.ceilDiv(product.rows(), HOPPER_TILE) * Math.ceilDiv(product.outputs(), HOPPER_TILE);
+        Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), HOPPER_OUTPUTS);
     launcher
         .kernel("swiglu_hopper")
         .multiplies(product.rows(), product.inputs(), w.rows())
-        .tensorMap(TensorMap.of(type, x.address(), x.rows(), x.columns(), HOPPER_TILE))
-        .tensorMap(TensorMap.of(type, w.address(), w.rows(), w.columns(), HOPPER_TILE))
+        .tensorMap(Hopper.boxes(x))
+        .tensorMap(Hopper.boxes(w))
         .pointer(product.out().address())
         .integer(product.rows())
         .integer(product.inputs())
         .integer(product.outputs())
         .launch(
-            Math.min(tiles, launcher.multiprocessors()), 1, 1, HOPPER_THREADS, HOPPER_SHARED_BYTES);
+            Math.min(tiles, launcher.multiprocessors()), 1, 1, Hopper.THREADS, HOPPER_SHARED_BYTES);
   }
 
   /** Whether that kernel can do it: gated, aligned, of two-byte numbers and an even width. */

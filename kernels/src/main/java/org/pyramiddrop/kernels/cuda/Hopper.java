@@ -1,0 +1,31 @@
+package org.pyramiddrop.kernels.cuda;
+
+import org.pyramiddrop.cuda.ElementType;
+import org.pyramiddrop.cuda.TensorMap;
+import org.pyramiddrop.kernels.DType;
+
+/** What the kernels for compute capability 9.0 have in common: {@code hopper.cuh}. */
+final class Hopper {
+  /** Three warpgroups. */
+  static final int THREADS = 384;
+
+  /** Rows of a box, and of a block's tile. */
+  static final int ROWS = 128;
+
+  private Hopper() {}
+
+  /** Describes rows of activations, which are two-byte numbers. */
+  static TensorMap boxes(CudaTensor x) {
+    return boxes(x.dtype(), x.address(), x.rows(), x.columns());
+  }
+
+  /** Describes rows of a matrix, which are two-byte numbers. */
+  static TensorMap boxes(CudaWeight w) {
+    return boxes(w.dtype(), w.address(), w.rows(), w.columns());
+  }
+
+  private static TensorMap boxes(DType dtype, long address, int rows, int columns) {
+    ElementType type = dtype == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
+    return TensorMap.of(type, address, rows, columns, ROWS);
+  }
+}
