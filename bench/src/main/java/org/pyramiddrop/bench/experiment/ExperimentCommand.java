@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.dataset.Dataset;
 import org.pyramiddrop.bench.dataset.DatasetFormat;
@@ -177,6 +178,6 @@ public final class ExperimentCommand implements Callable<Integer> {
             .formatted(dataset.name(), dataset.samples().size(), dataset.metric().label()),
         "%s: %s, %s".formatted(model, llava.device(), llava.dtype()),
         machine.toString(),
-        "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()));
+        Invocation.of(spec));
   }
 }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.Document;
 import org.pyramiddrop.bench.Document.Section;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.TorchSide;
@@ -112,8 +113,7 @@ public final class GpuCommand implements Callable<Integer> {
       out.println(gpu.detail());
       return 0;
     }
-    Map<String, String> facts =
-        GpuFacts.here(gpu.detail(), spec.commandLine().getParseResult().originalArgs());
+    Map<String, String> facts = GpuFacts.here(gpu.detail(), Invocation.of(spec));
     if (model == null) {
       operations(facts);
     } else {

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.pyramiddrop.bench.Machine;
 
 /** Where, when and by what something was measured on a GPU. */
@@ -19,17 +18,15 @@ final class GpuFacts {
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
 
-  private static final Pattern DIRECTORIES = Pattern.compile("^(--[a-z-]+=)?/(?:.*/)?(?=[^/])");
-
   private GpuFacts() {}
 
   /**
    * Of this machine, now.
    *
    * @param gpu in words
-   * @param arguments of the command
+   * @param command that was given
    */
-  static Map<String, String> here(String gpu, List<String> arguments) {
+  static Map<String, String> here(String gpu, String command) {
     Machine machine = Machine.here();
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("GPU", gpu);
@@ -38,15 +35,8 @@ final class GpuFacts {
     facts.put("Java", machine.java());
     facts.put("commit", machine.commit());
     facts.put("date", LocalDate.now(ZoneOffset.UTC).toString());
-    facts.put("command", command(arguments));
+    facts.put("command", command);
     return facts;
-  }
-
-  /** The command, of paths their last names only: where they lie is this machine's affair. */
-  static String command(List<String> arguments) {
-    return arguments.stream()
-        .map(argument -> DIRECTORIES.matcher(argument).replaceFirst("$1"))
-        .collect(Collectors.joining(" ", "bench ", ""));
   }
 
   /** A line each. */

@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.kernels.DType;
@@ -101,7 +102,7 @@ public final class RunCommand implements Callable<Integer> {
         new Results(
             Machine.here(),
             device.name() + ", " + device.detail(),
-            "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+            Invocation.of(spec),
             Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
             rating.ceilings(),
             rating.rows());

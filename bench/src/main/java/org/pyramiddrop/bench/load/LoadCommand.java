@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.Spread;
@@ -58,8 +59,7 @@ public final class LoadCommand implements Callable<Integer> {
           List.of(
               "machine: " + Machine.here(),
               "device: " + load.device(),
-              "command: bench "
-                  + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+              "command: " + Invocation.of(spec),
               "setting: %d threads read on the host".formatted(threads));
       report.document(facts).lines().forEach(out::println);
       ResultFile.write(

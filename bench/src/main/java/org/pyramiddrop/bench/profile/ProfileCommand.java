@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.ResultFile;
@@ -110,8 +111,7 @@ public final class ProfileCommand implements Callable<Integer> {
         List.of(
             "machine: " + Machine.here(),
             "device: " + open.device(),
-            "command: bench "
-                + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+            "command: " + Invocation.of(spec),
             "setting: %d layers, %d wide; %d tokens of a picture in %d crops and %d of text"
                 .formatted(
                     open.config().text().layers(),

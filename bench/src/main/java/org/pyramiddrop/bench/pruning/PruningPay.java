@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
+import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.Progress;
@@ -222,8 +223,7 @@ public final class PruningPay implements Callable<Integer> {
       int breakdowns,
       List<PlanResult> results,
       List<PlanShares> shares) {
-    String command =
-        "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs());
+    String command = Invocation.of(spec);
     String setting =
         "%d layers, %d wide; %d tokens of a picture and %d of text; timed rounds: %d, and %d for what the prefill spends its time on"
             .formatted(

@@ -1,15 +1,15 @@
-package org.pyramiddrop.bench.gpu;
+package org.pyramiddrop.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class GpuFactsTest {
+class InvocationTest {
   @Test
   void namesFilesWithoutTheirFolders() {
     assertThat(
-            GpuFacts.command(
+            Invocation.of(
                 List.of("gpu", "--model=/a/b c/d", "--out", "/a/e.md", "--script", "f/g.py", "/")))
         .isEqualTo("bench gpu --model=d --out e.md --script f/g.py /");
   }
