@@ -67,7 +67,6 @@ class Operation:
             for _ in range(self.repeats):
                 run()
 
-        run()
         self.graph = graph(torch, all_repeats)
         self.begin, self.end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
 

@@ -41,7 +41,7 @@ template <typename T> struct NormedArguments {
 
 // x as it is, PANEL inputs at a time.
 template <typename T, int N> struct Plain {
-  static constexpr bool WHOLE = false;
+  static constexpr bool WHOLE = false;  // a row may be several panels
 
   const Arguments<T>& a;
 
@@ -60,7 +60,7 @@ template <typename T, int N> struct Plain {
 // The norm of x, whole rows in one panel.
 template <typename T, int N> struct Normed {
   static constexpr bool WHOLE = true;
-  static constexpr int MOST_WARPS = 16;  // among which rms_norm shares a row
+  static constexpr int MOST_WARPS = 16;  // among which rms_norm shares a row, at most
 
   const NormedArguments<T>& a;
 

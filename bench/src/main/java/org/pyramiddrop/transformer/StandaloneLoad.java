@@ -56,17 +56,13 @@ public final class StandaloneLoad implements AutoCloseable {
    * What a load came to.
    *
    * @param millis from the first weight's reading until the device had all of them
-   * @param weights the host's memory that the device was handed, piece by piece
+   * @param bytes that the device was handed
+   * @param mapped those that lie in the files as they are, and not in a copy that had to be made
    */
-  public record Loaded(double millis, List<MemorySegment> weights) {
+  public record Loaded(double millis, long bytes, List<MemorySegment> mapped) {
     /** Keeps its own copy. */
     public Loaded {
-      weights = List.copyOf(weights);
-    }
-
-    /** Bytes of all weights. */
-    public long bytes() {
-      return weights.stream().mapToLong(MemorySegment::byteSize).sum();
+      mapped = List.copyOf(mapped);
     }
   }
 
@@ -103,7 +99,10 @@ public final class StandaloneLoad implements AutoCloseable {
       throw e;
     }
     model.close();
-    return new Loaded(millis, handed);
+    return new Loaded(
+        millis,
+        handed.stream().mapToLong(MemorySegment::byteSize).sum(),
+        handed.stream().filter(MemorySegment::isMapped).toList());
   }
 
   /** The device, with a list of what it is handed. */

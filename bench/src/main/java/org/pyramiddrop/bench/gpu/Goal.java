@@ -42,11 +42,11 @@ enum Goal {
     }
 
     String least() {
-      return two(goal.least);
+      return three(goal.least);
     }
 
     String measured() {
-      return seen.isPresent() ? two(seen.getAsDouble()) : "-";
+      return seen.isPresent() ? three(seen.getAsDouble()) : "-";
     }
 
     /** Whether it is reached, or what it is missed by. */
@@ -55,11 +55,11 @@ enum Goal {
         return "not measured";
       }
       double missed = goal.least - seen.getAsDouble();
-      return missed <= 0 ? "reached" : "missed by %.3f".formatted(missed);
+      return missed <= 0 ? "reached" : "missed by " + three(missed);
     }
   }
 
-  private static String two(double value) {
+  private static String three(double value) {
     return String.format(Locale.ROOT, "%.3f", value);
   }
 

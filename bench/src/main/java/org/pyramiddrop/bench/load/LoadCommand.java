@@ -78,7 +78,7 @@ public final class LoadCommand implements Callable<Integer> {
   private LoadReport measure(StandaloneLoad load) throws InterruptedException {
     double resident = new HostRead(load.stored()).resident();
     StandaloneLoad.Loaded first = load.load();
-    HostRead read = new HostRead(first.weights());
+    HostRead read = new HostRead(first.mapped());
     List<Double> loads = new ArrayList<>();
     List<Double> reads = new ArrayList<>();
     List<Double> copies = new ArrayList<>();

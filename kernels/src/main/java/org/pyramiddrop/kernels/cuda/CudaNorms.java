@@ -4,7 +4,9 @@ package org.pyramiddrop.kernels.cuda;
 final class CudaNorms {
   private static final int VECTOR_BYTES = 16;
   private static final int WARP = 32;
-  private static final int MOST_THREADS = 512;
+
+  /** The most threads that share a row; {@code streaming.cu} has room for their warps' sums. */
+  static final int MOST_THREADS = 512;
 
   /** Vectors a thread takes at most before a row gets more than a warp. */
   private static final int VECTORS_OF_A_WARP = 2;

@@ -21,8 +21,8 @@ final class CudaStreaming {
   /** Inputs that wait in shared memory at a time. */
   private static final int PANEL = 4096;
 
-  /** Numbers a row needs for its norm: one for each warp that shares it, and its scale. */
-  private static final int NORM_NUMBERS = 17;
+  /** Numbers a row needs for its norm: one for each warp that may share it, and its scale. */
+  private static final int NORM_NUMBERS = CudaNorms.MOST_THREADS / 32 + 1;
 
   /** Shared memory of a block that keeps whole rows, so that two of them fit on any GPU. */
   private static final int MOST_SHARED_BYTES = 48 << 10;

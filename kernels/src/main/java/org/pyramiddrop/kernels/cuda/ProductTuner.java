@@ -85,7 +85,11 @@ final class ProductTuner {
     }
     ProductKind exactly = ProductKind.exactly(product);
     ProductKind like = ProductKind.like(product);
-    Optional<Way> known = known(exactly, product).or(() -> known(like, product));
+    Optional<Way> known =
+        chosen(exactly, product)
+            .or(() -> chosen(like, product))
+            .or(() -> kept(like, product))
+            .or(() -> kept(exactly, product));
     if (known.isPresent()) {
       return known.get();
     }
@@ -98,16 +102,16 @@ final class ProductTuner {
     return measured(unknown, note);
   }
 
-  private Optional<Way> known(ProductKind kind, Product product) {
+  /** The choice for a kind, if this product can go that way too. */
+  private Optional<Way> chosen(ProductKind kind, Product product) {
     Way way = choices.get(kind);
-    if (way == null) {
-      way = file.get(kind).orElse(null);
-      if (way == null) {
-        return Optional.empty();
-      }
-      choices.put(kind, way);
-    }
-    return ways.can(product, way) ? Optional.of(way) : Optional.empty();
+    return way != null && ways.can(product, way) ? Optional.of(way) : Optional.empty();
+  }
+
+  /** The same, of choices made before this process. */
+  private Optional<Way> kept(ProductKind kind, Product product) {
+    file.get(kind).ifPresent(way -> choices.putIfAbsent(kind, way));
+    return chosen(kind, product);
   }
 
   /** Forgets what was noted before a capture. */

@@ -15,7 +15,7 @@ import org.pyramiddrop.kernels.DeviceException;
 /**
  * Copies between host and device through a ring of pinned buffers. Large native memory, which is
  * what weights are mapped as, is read into them by several threads at once, since one alone is
- * slower than the bus by far; the thread that owns the context sends them on in their order. The
+ * slower than a fast bus; the thread that owns the context sends them on in their order. The
  * context that the buffers came from closes them.
  */
 final class Staging implements AutoCloseable {
@@ -27,7 +27,7 @@ final class Staging implements AutoCloseable {
    * @param least bytes of a part that a thread reads
    */
   record Sizes(int readers, int most, int least) {
-    /** Beyond that the host's memory is the limit. */
+    /** As many streams as a host's memory and a fast disk may well serve; no GPU was asked. */
     private static final int MOST_READERS = 16;
 
     /** Refuses parts that could cut a number in two, and buffers without room for a part. */
@@ -39,9 +39,8 @@ final class Staging implements AutoCloseable {
     }
 
     /**
-     * For this machine. Two MiB take a fast bus 40 µs, ten times what starting a copy takes; a
-     * quarter MiB still takes it longer than that. The ring comes to 72 MiB at most, which are
-     * pinned in a few dozen milliseconds.
+     * For this machine. At 50 GB/s two MiB take a bus 42 µs and a quarter MiB takes it 5 µs, about
+     * what handing it a copy costs. The ring comes to 72 MiB at most.
      */
     static Sizes here() {
       int processors = Runtime.getRuntime().availableProcessors();

@@ -43,8 +43,9 @@ sealed interface Tuning {
 
   private static Path cache() {
     @Nullable String home = System.getenv("XDG_CACHE_HOME");
+    // A relative one does not count, says the specification.
     Path caches =
-        home == null || home.isEmpty()
+        home == null || !Path.of(home).isAbsolute()
             ? Path.of(System.getProperty("user.home"), ".cache")
             : Path.of(home);
     return caches.resolve("pyramiddrop");

@@ -41,6 +41,11 @@ final class Favourite implements Stopwatch {
     return asked;
   }
 
+  /** How many ways there were. */
+  int met() {
+    return met.size();
+  }
+
   boolean isFavourite(Way way) {
     return met.indexOf(way) == number;
   }
