@@ -14,12 +14,12 @@ import org.pyramiddrop.kernels.DeviceException;
 /**
  * Chooses how products are done, by measurement.
  *
- * <p>What was never met is measured at its first use, which takes some tens of milliseconds at the
- * sizes of a 7B model and is kept for later processes. In a capture nothing can be measured: there
- * the unmeasured way is taken and the product noted, to be measured behind the capture, which then
- * has to be made anew. Ways differ in the order of sums and so in the last bits of results; hence a
- * choice, once made, holds as long as this does, for products within a tile's rows of each other. A
- * way that can't do one of those after all is chosen for that number of rows alone.
+ * <p>What was never met is measured at its first use, and kept for later processes. In a capture
+ * nothing can be measured: there the unmeasured way is taken and the product noted, to be measured
+ * behind the capture, which then has to be made anew. Ways differ in the order of sums and so in
+ * the last bits of results; hence a choice, once made, holds as long as this does, for products
+ * within a tile's rows of each other. A way that can't do one of those after all is chosen for that
+ * number of rows alone.
  */
 final class ProductTuner {
   /** How many algorithms cuBLASLt is asked for. */
