@@ -1,9 +1,13 @@
 // The next token from its logits.
 //
-// Temperature 0 takes the highest logit, the lowest id among equals. Otherwise p = softmax(logits / temperature); the
-// smallest number of likeliest tokens whose probabilities reach topP stay ("nucleus", Holtzman et al. 2020), at least
-// one, lower ids first among equal logits; and the token is the first of them, by id, at which their running sum
-// exceeds uniform · their sum. A NaN among the logits gives -1.
+// Logits of tokens that were seen before are penalised first. Temperature 0 takes the highest logit, the lowest id
+// among equals. Otherwise the topK highest logits stay, lower ids first among equals; p = softmax of these logits /
+// temperature; of them the smallest number of likeliest tokens whose probabilities reach topP stay ("nucleus", Holtzman
+// et al. 2020), at least one, lower ids first again; and the token is the first of them, by id, at which their running
+// sum exceeds uniform · their sum. A NaN among the logits gives -1.
+//
+// In the order (logit, lower id) the topK are a prefix, and the nucleus is a prefix of that: so once the mass of the
+// topK is known, the nucleus is searched for among all tokens.
 //
 // Probabilities are added in fixed point, as multiples of 2^-40 of the likeliest token's: such sums are exact, so they
 // don't depend on their order.
@@ -11,7 +15,8 @@
 
 struct Sample {
   const float* logits;    // (vocabulary), fewer than 2^23
-  const float* controls;  // temperature ≥ 0, topP, uniform in [0, 1)
+  int* seen;              // (vocabulary): 0 for tokens that were not seen; the token that is chosen becomes 1
+  const float* controls;  // temperature ≥ 0, topP, uniform in [0, 1), topK or 0 for all, penalty > 0
   int* out;               // (1): the token
   int vocabulary;
 };
@@ -37,12 +42,28 @@ struct Part {
 
 struct Shared {
   Bin bins[radix::PASSES][radix::DIGITS];
+  unsigned counts[radix::PASSES][radix::DIGITS];
   radix::Found<Mass> found;
   Part parts[2][WARPS];
   Mass highest[WARPS];
   Mass totals[WARPS];
 };
-static_assert(sizeof(Shared) == 9744, "CudaSelection asks for as much");
+static_assert(sizeof(Shared) == 13840, "CudaSelection asks for as much");
+
+// The logits that are chosen from. A seen token's is divided by the penalty if positive, multiplied if negative
+// ("CTRL", Keskar et al. 2019).
+struct Logits {
+  const float* given;
+  const int* seen;  // not read where the penalty is 1
+  float penalty;
+
+  __device__ __forceinline__ float operator[](int token) const {
+    float logit = given[token];
+    if (penalty == 1.0f || seen[token] == 0) return logit;
+    // Rounded before anything is done with it, so that it is one number wherever it is read.
+    return logit < 0 ? __fmul_rn(logit, penalty) : logit / penalty;
+  }
+};
 
 // p of a token, up to a factor.
 struct Softmax {
@@ -72,10 +93,11 @@ __device__ __forceinline__ void add(Bin* bin, Mass mass) {
 }
 
 // The highest logit's rank above, its id counted down below; NaN ranks highest of all.
-__device__ Mass find_highest(const Sample& a, Mass* scratch) {
+__device__ Mass find_highest(const Logits& logits, int vocabulary, Mass* scratch) {
   Mass highest = 0;
-  for (int i = threadIdx.x; i < a.vocabulary; i += THREADS) {
-    unsigned rank = isnan(a.logits[i]) ? NOT_A_NUMBER : radix::ordered(a.logits[i]);
+  for (int i = threadIdx.x; i < vocabulary; i += THREADS) {
+    float logit = logits[i];
+    unsigned rank = isnan(logit) ? NOT_A_NUMBER : radix::ordered(logit);
     highest = max(highest, static_cast<Mass>(rank) << 32 | ~static_cast<unsigned>(i));
   }
   for (int step = WARP / 2; step > 0; step /= 2) highest = max(highest, __shfl_xor_sync(ALL_LANES, highest, step));
@@ -86,28 +108,58 @@ __device__ Mass find_highest(const Sample& a, Mass* scratch) {
   return highest;
 }
 
-__device__ Mass total_mass(const Sample& a, const Softmax& softmax, Mass* scratch) {
+// The mass of the tokens above a rank.
+__device__ Mass mass_above(unsigned lowest, const Logits& logits, int vocabulary, const Softmax& softmax,
+                           Mass* scratch) {
   Mass total = 0;
-  for (int i = threadIdx.x; i < a.vocabulary; i += THREADS) total += softmax(a.logits[i]);
+  for (int i = threadIdx.x; i < vocabulary; i += THREADS) {
+    float logit = logits[i];
+    if (radix::ordered(logit) > lowest) total += softmax(logit);
+  }
   total = radix::warp_total(total);
   if (threadIdx.x % WARP == 0) scratch[threadIdx.x / WARP] = total;
   __syncthreads();
   return radix::warp_total(scratch[threadIdx.x % WARP]);
 }
 
+// The rank of the lowest of the `count` highest logits, and how many of those that share it are among them; the counters
+// are zero.
+__device__ void find_lowest(unsigned count, const Logits& logits, int vocabulary, Shared& shared, Nucleus* top) {
+  unsigned lowest = 0;
+  Mass wanted = count;
+  for (int pass = 0; pass < radix::PASSES; pass++) {
+    int shift = (radix::PASSES - 1 - pass) * radix::DIGIT_BITS;
+    unsigned* counts = shared.counts[pass];
+    for (int i = threadIdx.x; i < vocabulary; i += THREADS) {
+      unsigned rank = radix::ordered(logits[i]);
+      if ((rank ^ lowest) >> shift >> radix::DIGIT_BITS == 0) atomicAdd(&counts[rank >> shift & (radix::DIGITS - 1)], 1u);
+    }
+    __syncthreads();
+    auto count_of = [=](int digit) { return static_cast<Mass>(counts[digit]); };
+    if (threadIdx.x < WARP) radix::find_digit(wanted, count_of, &shared.found);
+    __syncthreads();
+    lowest |= shared.found.digit << shift;
+    wanted -= shared.found.above;
+  }
+  top->lowest = lowest;
+  top->ties = static_cast<int>(wanted);
+}
+
 // The likeliest tokens that together reach `wanted` of `total`; the bins are zero.
-__device__ Nucleus find_nucleus(const Sample& a, const Softmax& softmax, Mass wanted, Mass total, Shared& shared) {
+__device__ Nucleus find_nucleus(const Logits& logits, int vocabulary, const Softmax& softmax, Mass wanted, Mass total,
+                                Shared& shared) {
   // All tokens below this together are less than what may go.
-  Mass least = (total - wanted) / a.vocabulary;
+  Mass least = (total - wanted) / vocabulary;
   unsigned lowest = 0;
   Mass missing = wanted;
   for (int pass = 0; pass < radix::PASSES; pass++) {
     int shift = (radix::PASSES - 1 - pass) * radix::DIGIT_BITS;
     Bin* bins = shared.bins[pass];
-    for (int i = threadIdx.x; i < a.vocabulary; i += THREADS) {
-      unsigned rank = radix::ordered(a.logits[i]);
+    for (int i = threadIdx.x; i < vocabulary; i += THREADS) {
+      float logit = logits[i];
+      unsigned rank = radix::ordered(logit);
       if ((rank ^ lowest) >> shift >> radix::DIGIT_BITS != 0) continue;
-      Mass mass = softmax(a.logits[i]);
+      Mass mass = softmax(logit);
       if (mass >= least) add(&bins[rank >> shift & (radix::DIGITS - 1)], mass);
     }
     __syncthreads();
@@ -124,17 +176,19 @@ __device__ Nucleus find_nucleus(const Sample& a, const Softmax& softmax, Mass wa
 
 // The first token of the nucleus at which the running mass exceeds `at`: each round shares what is left among the
 // warps and goes on with the part of one of them.
-__device__ int find_token(const Sample& a, const Softmax& softmax, const Nucleus& nucleus, Mass at, Shared& shared) {
+__device__ int find_token(const Logits& logits, int vocabulary, const Softmax& softmax, const Nucleus& nucleus, Mass at,
+                          Shared& shared) {
   int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  int begin = 0, end = a.vocabulary;
+  int begin = 0, end = vocabulary;
   Part before = {0, 0};
   for (int round = 0; end - begin > 1; round++) {
     int share = ceil_div(end - begin, WARPS);
     int from = min(begin + warp * share, end), to = min(from + share, end);
     Part part = {0, 0};
     for (int i = from + lane; i < to; i += WARP) {
-      unsigned rank = radix::ordered(a.logits[i]);
-      if (rank > nucleus.lowest) part.above += softmax(a.logits[i]);
+      float logit = logits[i];
+      unsigned rank = radix::ordered(logit);
+      if (rank > nucleus.lowest) part.above += softmax(logit);
       if (rank == nucleus.lowest) part.equal++;
     }
     part = {radix::warp_total(part.above), radix::warp_total(part.equal)};
@@ -157,24 +211,35 @@ __device__ int find_token(const Sample& a, const Softmax& softmax, const Nucleus
 
 __device__ void run(const Sample& a) {
   Shared& shared = *reinterpret_cast<Shared*>(shared_memory());
-  float temperature = a.controls[0], topP = a.controls[1], uniform = a.controls[2];
+  float temperature = a.controls[0], topP = a.controls[1], uniform = a.controls[2], topK = a.controls[3];
+  Logits logits = {a.logits, a.seen, a.controls[4]};
   for (int i = threadIdx.x; i < radix::PASSES * radix::DIGITS; i += THREADS) {
     shared.bins[i / radix::DIGITS][i % radix::DIGITS] = {0, 0};
+    shared.counts[i / radix::DIGITS][i % radix::DIGITS] = 0;
   }
-  Mass best = find_highest(a, shared.highest);
+  Mass best = find_highest(logits, a.vocabulary, shared.highest);
   int token = static_cast<int>(~static_cast<unsigned>(best));
   if (best >> 32 == NOT_A_NUMBER) {
     token = -1;
   } else if (temperature != 0) {
-    Softmax softmax = {a.logits[token], 1.44269504f / temperature};
-    Mass total = total_mass(a, softmax, shared.totals);
+    Softmax softmax = {logits[token], 1.44269504f / temperature};
+    // All tokens are above rank 0.
+    Nucleus top = {0, 0, 0, 0};
+    if (topK >= 1 && topK < a.vocabulary) {
+      find_lowest(static_cast<unsigned>(topK), logits, a.vocabulary, shared, &top);
+      top.each = softmax(radix::number(top.lowest));
+    }
+    Mass total = mass_above(top.lowest, logits, a.vocabulary, softmax, shared.totals) + top.ties * top.each;
     Mass wanted = max(Mass(1), min(total, static_cast<Mass>(ceil(static_cast<double>(topP) * total))));
-    Nucleus nucleus = {0, 0, 0, total};
-    if (wanted < total) nucleus = find_nucleus(a, softmax, wanted, total, shared);
+    Nucleus nucleus = {top.lowest, top.each, top.ties, total};
+    if (wanted < total) nucleus = find_nucleus(logits, a.vocabulary, softmax, wanted, total, shared);
     Mass at = min(static_cast<Mass>(static_cast<double>(uniform) * nucleus.mass), nucleus.mass - 1);
-    token = find_token(a, softmax, nucleus, at, shared);
+    token = find_token(logits, a.vocabulary, softmax, nucleus, at, shared);
   }
-  if (threadIdx.x == 0) *a.out = token;
+  if (threadIdx.x != 0) return;
+  *a.out = token;
+  // Everyone has passed a barrier since reading it.
+  if (token >= 0) a.seen[token] = 1;
 }
 
 }  // namespace sampling
@@ -184,4 +249,4 @@ EXPORT(sample, sampling::run, Sample, sampling::THREADS)
 // Launch:
 //   grid     1
 //   threads  1024
-//   shared   sizeof(sampling::Shared), 9744 bytes
+//   shared   sizeof(sampling::Shared), 13840 bytes

@@ -253,17 +253,22 @@ public interface Kernels extends AutoCloseable {
   // --------------------------------------------------------------------------------------
 
   /**
-   * Chooses the next token. At temperature 0 that is the highest logit, the lowest id among equals.
-   * Otherwise it is drawn by {@code softmax(logits / temperature)} from the smallest set of
-   * likeliest tokens whose probabilities reach {@code topP} (Holtzman et al. 2020; among equals the
-   * lower id is likelier): the first of them, by id, at which their running sum exceeds {@code
-   * uniform} times the set's.
+   * Chooses the next token. First the logits of seen tokens are penalised in float32: divided by
+   * {@code penalty} if positive, multiplied if negative (Keskar et al. 2019). At temperature 0 the
+   * choice is the highest of these logits, the lowest id among equals. Otherwise the {@code topK}
+   * highest stay, lower ids first among equals, and the token is drawn by their {@code
+   * softmax(logits / temperature)} from the smallest set of likeliest ones whose probabilities
+   * reach {@code topP} (Holtzman et al. 2020; among equals the lower id is likelier): the first of
+   * them, by id, at which their running sum exceeds {@code uniform} times the set's.
    *
-   * @param logits 1 × vocabulary, float32
-   * @param controls 1 × 3, float32: temperature, topP and uniform, the latter in [0, 1)
+   * @param logits 1 × vocabulary, float32; they stay as they are
+   * @param seen one number a token of the vocabulary, 0 for those that were not seen; the chosen
+   *     token's becomes 1. Others are not read where the penalty is 1
+   * @param controls 1 × 5, float32: temperature, topP, uniform in [0, 1), topK, which is a whole
+   *     number or 0 for all tokens, and penalty, which is above 0 and 1 for none
    * @param out one number: the token's id, or -1 if a logit is NaN
    */
-  void sample(Tensor logits, Tensor controls, Indices out);
+  void sample(Tensor logits, Indices seen, Tensor controls, Indices out);
 
   // Recordings
   // --------------------------------------------------------------------------------------

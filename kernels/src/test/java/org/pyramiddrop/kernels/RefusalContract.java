@@ -217,6 +217,32 @@ interface RefusalContract extends Subject {
   }
 
   @Test
+  default void refusesChoicesThatDoNotFit() {
+    Tensor logits = device().input(DType.FLOAT32, new float[9], 9);
+    Tensor controls = device().input(DType.FLOAT32, new float[] {0, 1, 0, 0, 1}, 5);
+    Tensor three = device().input(DType.FLOAT32, new float[3], 3);
+    Tensor pair = device().input(DType.FLOAT32, new float[18], 9);
+    Tensor twice = device().input(DType.FLOAT32, new float[10], 5);
+    Indices seen = device().indices(new int[9]);
+    Indices one = device().indices(7);
+    choiceRefused("rows of logits", () -> kernels().sample(pair, seen, controls, one));
+    choiceRefused("seen", () -> kernels().sample(logits, seen.part(0, 8), controls, one));
+    choiceRefused("columns of controls", () -> kernels().sample(logits, seen, three, one));
+    choiceRefused("rows of controls", () -> kernels().sample(logits, seen, twice, one));
+    choiceRefused("tokens", () -> kernels().sample(logits, seen, controls, seen.part(0, 2)));
+    if (kernels().dtype() != DType.FLOAT32) {
+      choiceRefused("logits", () -> kernels().sample(tensor(1, 9), seen, controls, one));
+      choiceRefused("controls", () -> kernels().sample(logits, seen, tensor(1, 5), one));
+    }
+    assertThat(kernels().download(one)).containsExactly(7);
+    assertThat(kernels().download(seen)).containsOnly(0);
+  }
+
+  private static void choiceRefused(String what, ThrowingCallable operation) {
+    assertThatIllegalArgumentException().isThrownBy(operation).withMessageStartingWith(what);
+  }
+
+  @Test
   default void refusesTensorsAndTablesThatCannotBe() {
     assertThatIllegalArgumentException().isThrownBy(() -> kernels().allocate(-1, 4));
     assertThatIllegalArgumentException().isThrownBy(() -> kernels().allocate(4, 0));

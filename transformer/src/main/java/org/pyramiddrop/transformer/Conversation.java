@@ -161,7 +161,7 @@ public final class Conversation implements AutoCloseable {
       Tensor entering =
           model.turns().take(() -> enter(prompt, reused, slot, unseen, embeddings, fresh));
       DeviceTurns.refuseIfInterrupted();
-      int token = model.turns().take(() -> slot.prefillFrom(shared, entering, sampler));
+      int token = model.turns().take(() -> slot.prefillFrom(shared, entering, prompt, sampler));
       DeviceTurns.refuseIfInterrupted();
       final List<Stage> stages = model.turns().take(slot::stages);
       final List<TokenLogit> top =

@@ -80,6 +80,24 @@ final class Prompt {
     return images;
   }
 
+  /** For each token of a vocabulary 1 if it stands in the text, else 0; images are no text. */
+  int[] seen(int vocabulary) {
+    int[] seen = new int[vocabulary];
+    int end = 0;
+    for (Span image : images) {
+      mark(end, image.start(), seen);
+      end = image.start() + image.count();
+    }
+    mark(end, ids.length, seen);
+    return seen;
+  }
+
+  private void mark(int from, int to, int[] seen) {
+    for (int i = from; i < to; i++) {
+      seen[ids[i]] = 1;
+    }
+  }
+
   int length() {
     return ids.length;
   }

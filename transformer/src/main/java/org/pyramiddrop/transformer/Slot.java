@@ -34,6 +34,10 @@ final class Slot implements AutoCloseable {
   private final Indices ids;
   private final List<Tensor> images = new ArrayList<>();
   private final Tensor controls;
+
+  /** One number a token of the vocabulary, read where repetitions are penalised. */
+  private final Indices seen;
+
   private final Tensor logits;
   private final NextToken next;
   private final KeptRows kept;
@@ -62,7 +66,8 @@ final class Slot implements AutoCloseable {
     schedule = shape.plan().schedule(decoder.layers());
     try {
       ids = owned.add(kernels.indices(new int[shape.tokens()]));
-      controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 3));
+      controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 5));
+      seen = owned.add(kernels.indices(new int[decoder.vocabulary()]));
       logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
       kept = owned.add(new KeptRows(kernels, schedule, prompt));
       int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
@@ -91,7 +96,7 @@ final class Slot implements AutoCloseable {
   /** Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN. */
   int prefill(Prompt prompt, Sampler sampler) {
     kernels.upload(prompt.ids(), ids);
-    kernels.upload(sampler.next(), controls);
+    begin(prompt, sampler);
     if (prefill == null) {
       prefill = owned.add(recordPrefill());
     }
@@ -109,10 +114,11 @@ final class Slot implements AutoCloseable {
    * Goes on with a prompt whose first layers are done, their keys and values in the cache.
    *
    * @param entering what enters layer {@code from}; it stays as it is
+   * @param prompt the whole of it
    * @return the first token, or -1 if a logit is NaN
    */
-  int prefillFrom(int from, Tensor entering, Sampler sampler) {
-    kernels.upload(sampler.next(), controls);
+  int prefillFrom(int from, Tensor entering, Prompt prompt, Sampler sampler) {
+    begin(prompt, sampler);
     Tensor hidden = kernels.allocate(entering.rows(), entering.columns());
     try {
       kernels.copy(entering, hidden);
@@ -124,10 +130,18 @@ final class Slot implements AutoCloseable {
     return kernels.download(next.id())[0];
   }
 
+  /** Says how the first token is chosen. */
+  private void begin(Prompt prompt, Sampler sampler) {
+    kernels.upload(sampler.next(), controls);
+    if (sampler.penalises()) {
+      kernels.upload(prompt.seen(decoder.vocabulary()), seen);
+    }
+  }
+
   private void read(Tensor hidden, int from) {
     try (Sequence sequence = new Sequence(kernels, schedule, kept, hidden)) {
       decoder.prefill(sequence, from, schedule, cache, _ -> betweenLayers.run(), logits);
-      kernels.sample(logits, controls, next.id());
+      kernels.sample(logits, seen, controls, next.id());
     }
   }
 
@@ -168,7 +182,7 @@ final class Slot implements AutoCloseable {
 
   /** Chooses a token from the logits, on the device. */
   void choose() {
-    kernels.sample(logits, controls, next.id());
+    kernels.sample(logits, seen, controls, next.id());
   }
 
   /** Waits for the token that was chosen last; -1 if a logit is NaN. */

@@ -225,10 +225,15 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#sample}. */
-  public static void sample(Tensor logits, Tensor controls, Indices out) {
+  public static void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
     equal("rows of logits", logits.rows(), "rows", 1);
+    equal("seen", seen.size(), "columns of logits", logits.columns());
     equal("rows of controls", controls.rows(), "rows", 1);
-    equal("columns of controls", controls.columns(), "temperature, topP and uniform", 3);
+    equal(
+        "columns of controls",
+        controls.columns(),
+        "temperature, topP, uniform, topK and penalty",
+        5);
     equal("tokens", out.size(), "rows of logits", 1);
     type("logits", logits, DType.FLOAT32);
     type("controls", controls, DType.FLOAT32);

@@ -356,19 +356,15 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void sample(Tensor logits, Tensor controls, Indices out) {
-    Shapes.sample(logits, controls, out);
-    CpuTensor l = (CpuTensor) logits;
+  public void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
+    Shapes.sample(logits, seen, controls, out);
+    CpuIndices before = (CpuIndices) seen;
     CpuTensor c = (CpuTensor) controls;
-    float[] how = c.data();
-    int token =
-        Sampling.next(
-            l.data(),
-            l.offset(),
-            l.columns(),
-            how[c.offset()],
-            how[c.offset() + 1],
-            how[c.offset() + 2]);
+    CpuTensor l = (CpuTensor) logits;
+    int token = Sampling.of(c.data(), c.offset()).next(l.data(), l.offset(), before);
+    if (token >= 0) {
+      before.set(token, 1);
+    }
     ((CpuIndices) out).set(0, token);
   }
 

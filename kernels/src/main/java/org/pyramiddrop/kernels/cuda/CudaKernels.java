@@ -414,10 +414,11 @@ final class CudaKernels implements Kernels {
   }
 
   @Override
-  public void sample(Tensor logits, Tensor controls, Indices out) {
-    Shapes.sample(logits, controls, out);
+  public void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
+    Shapes.sample(logits, seen, controls, out);
+    CudaTensor how = (CudaTensor) controls;
     launch(() ->
-        gpu.selection().sample((CudaTensor) logits, (CudaTensor) controls, (CudaIndices) out));
+        gpu.selection().sample((CudaTensor) logits, (CudaIndices) seen, how, (CudaIndices) out));
   }
 
   // Recordings ------------------------------------------------------------------------------------

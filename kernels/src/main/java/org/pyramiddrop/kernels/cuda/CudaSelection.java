@@ -7,7 +7,7 @@ final class CudaSelection {
   /** What the structs Shared of the two files take; the files hold them to it. */
   private static final int SELECT_SHARED_BYTES = 4360;
 
-  private static final int SAMPLE_SHARED_BYTES = 9744;
+  private static final int SAMPLE_SHARED_BYTES = 13_840;
 
   private final Launcher launcher;
 
@@ -34,11 +34,12 @@ final class CudaSelection {
         .launch(1, 1, 1, THREADS, SELECT_SHARED_BYTES);
   }
 
-  /** The next token's id into {@code out[0]}; -1 if a logit is NaN. */
-  void sample(CudaTensor logits, CudaTensor controls, CudaIndices out) {
+  /** The next token's id into {@code out[0]}; -1 if a logit is NaN. Notes it in {@code seen}. */
+  void sample(CudaTensor logits, CudaIndices seen, CudaTensor controls, CudaIndices out) {
     launcher
         .untyped("sample")
         .pointer(logits.address())
+        .pointer(seen.address())
         .pointer(controls.address())
         .pointer(out.address())
         .integer(logits.columns())

@@ -22,12 +22,23 @@ public final class Sampler {
     return !sampling.isGreedy();
   }
 
+  /** Whether it matters which tokens were seen before. */
+  public boolean penalises() {
+    return (float) sampling.repetitionPenalty() != 1;
+  }
+
   /**
-   * The next token's controls: temperature, topP and a random number in [0, 1), as {@link
-   * org.pyramiddrop.kernels.Kernels#sample} takes them.
+   * The next token's five controls, as {@link org.pyramiddrop.kernels.Kernels#sample} takes them,
+   * with a random number in [0, 1).
    */
   public float[] next() {
     float uniform = draws() ? random.nextFloat() : 0;
-    return new float[] {(float) sampling.temperature(), (float) sampling.topP(), uniform};
+    return new float[] {
+      (float) sampling.temperature(),
+      (float) sampling.topP(),
+      uniform,
+      sampling.topK(),
+      (float) sampling.repetitionPenalty()
+    };
   }
 }

@@ -31,4 +31,39 @@ class SamplingTest {
         .isThrownBy(() -> Sampling.of(1, topP, 0))
         .withMessage("top-p " + topP + " is outside (0, 1]");
   }
+
+  @Test
+  void refusesATopKBelowNone() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Sampling.greedy().withTopK(-1))
+        .withMessage("top-k must be 0 (all tokens) or more, got -1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, -1, 1e-60, 1e60, Double.NaN, Double.POSITIVE_INFINITY})
+  void refusesARepetitionPenaltyThatIsNone(double penalty) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Sampling.greedy().withRepetitionPenalty(penalty))
+        .withMessage("repetition penalty must be a positive number, 1 for none, got " + penalty);
+  }
+
+  @Test
+  void changesOneChoiceAtATime() {
+    assertThat(Sampling.of(0.5, 0.9, 3).withTopK(40).withRepetitionPenalty(1.2))
+        .isEqualTo(new Sampling(0.5, 0.9, 40, 1.2, 3));
+  }
+
+  @Test
+  void saysWhatTheDeviceTakes() {
+    Sampler drawing = new Sampler(new Sampling(0.5, 0.9, 40, 1.5, 3));
+    float[] first = drawing.next();
+    assertThat(first).hasSize(5).startsWith(0.5f, 0.9f).endsWith(40, 1.5f);
+    assertThat(first[2]).isBetween(0f, 1f).isNotEqualTo(drawing.next()[2]);
+    assertThat(drawing.draws()).isTrue();
+    assertThat(drawing.penalises()).isTrue();
+    Sampler greedy = new Sampler(Sampling.greedy());
+    assertThat(greedy.next()).containsExactly(0, 1, 0, 0, 1);
+    assertThat(greedy.draws()).isFalse();
+    assertThat(greedy.penalises()).isFalse();
+  }
 }
