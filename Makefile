@@ -4,6 +4,7 @@ MAVEN ?= mvn
 PYTHON ?= python3
 QUIET = --batch-mode --no-transfer-progress
 ARGS ?=
+DIST := dist
 
 export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 
@@ -33,7 +34,7 @@ SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist format clean tools
+.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -95,33 +96,39 @@ emulation: ## Build the emulated CUDA driver, with our kernels in it, for tests 
 
 dist: cuda tools ## Put the command, its own Java, the demo model and what checks and measures a GPU into dist/
 	$(MAVEN) $(QUIET) -q -Pdist -pl src/test -am package -DskipTests -Dspotless.check.skip
-	rm -rf dist
-	mkdir -p dist/bin dist/check/lib dist/check/python
-	@# Not compressed: an archive of dist/ comes out much smaller that way.
-	$(JAVA_HOME)/bin/jlink --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
-	  --compress 0 --output dist/runtime
-	cp bin/pyramiddrop bin/gpu-check dist/bin/
-	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models dist/
-	@# The runtime is for this platform; so is the tokenizer.
-	mkdir dist/tokenizers
-	cd dist/tokenizers && $(JAVA_HOME)/bin/jar xf ../lib/tokenizers-*.jar && \
-	  find native/lib -mindepth 1 -maxdepth 1 -type d ! -name '$(PLATFORM)' -exec rm -r {} + && \
-	  $(JAVA_HOME)/bin/jar cfM ../lib/tokenizers-*.jar .
-	rm -r dist/tokenizers
-	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar dist/check/lib/
-	cd dist/lib && for jar in *; do rm -f "../check/lib/$$jar"; done
-	cp bench/src/main/python/torch_gpu.py bench/src/main/python/torch_answer.py dist/check/python/
-	cp -R kernels/target/test-classes dist/check/kernels-tests
-	cp -R src/test/target/test-classes dist/check/whole-tests
-	git describe --always --dirty --abbrev=10 --exclude='*' >dist/check/commit 2>/dev/null || echo unknown >dist/check/commit
+	@$(MAKE) --no-print-directory command-folder
+	cp bin/gpu-check '$(DIST)/bin/'
+	mkdir -p '$(DIST)/check/lib' '$(DIST)/check/python'
+	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar '$(DIST)/check/lib/'
+	cd '$(DIST)/lib' && for jar in *; do rm -f "../check/lib/$$jar"; done
+	cp bench/src/main/python/torch_gpu.py bench/src/main/python/torch_answer.py '$(DIST)/check/python/'
+	cp -R kernels/target/test-classes '$(DIST)/check/kernels-tests'
+	cp -R src/test/target/test-classes '$(DIST)/check/whole-tests'
+	git describe --always --dirty --abbrev=10 --exclude='*' >'$(DIST)/check/commit' 2>/dev/null || echo unknown >'$(DIST)/check/commit'
 	@echo "dist/bin/pyramiddrop runs without an installed Java; dist/bin/gpu-check tests and measures a machine with a GPU"
+
+# The command with its own Java and the demo model, in the folder DIST, of what is built already.
+command-folder:
+	rm -rf '$(DIST)'
+	mkdir -p '$(DIST)/bin'
+	@# Not compressed: an archive of the folder comes out much smaller that way.
+	'$(JAVA_HOME)'/bin/jlink --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
+	  --compress zip-0 --output '$(DIST)/runtime'
+	cp bin/pyramiddrop '$(DIST)/bin/'
+	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models '$(DIST)/'
+	@# The runtime is for this platform; so is the tokenizer.
+	mkdir '$(DIST)/tokenizers'
+	cd '$(DIST)/tokenizers' && '$(JAVA_HOME)'/bin/jar xf ../lib/tokenizers-*.jar && \
+	  find native/lib -mindepth 1 -maxdepth 1 -type d ! -name '$(PLATFORM)' -exec rm -r {} + && \
+	  '$(JAVA_HOME)'/bin/jar cfM ../lib/tokenizers-*.jar .
+	rm -r '$(DIST)/tokenizers'
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply
 
 clean: tools ## Delete everything that was built
 	$(MAVEN) $(QUIET) -q clean
-	rm -rf dist target
+	rm -rf '$(DIST)' target
 
 tools:
 	@bin/find-jdk >/dev/null

@@ -1,13 +1,12 @@
 package org.pyramiddrop;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,7 +31,6 @@ final class GpuCheckTest {
     Files.createDirectories(dist.resolve("runtime/bin"));
     Files.createDirectories(dist.resolve("check"));
     Files.createDirectories(dist.resolve("model"));
-    Files.createDirectories(dist.resolve("tmp"));
     Files.copy(SCRIPT, dist.resolve("bin/gpu-check"));
     Files.writeString(dist.resolve("check/commit"), "abc");
   }
@@ -80,19 +78,16 @@ final class GpuCheckTest {
             .formatted(stub.describe(), stub.junit(), stub.measured())
             .replace("HERE", dist.toString()));
     assertThat(java.toFile().setExecutable(true)).isTrue();
-    ProcessBuilder script =
-        new ProcessBuilder("sh", dist.resolve("bin/gpu-check").toString())
-            .redirectErrorStream(true);
-    script.environment().put("TMPDIR", dist.resolve("tmp").toString());
-    script.command().addAll(List.of("--out", dist.resolve("out").toString()));
-    script.command().addAll(List.of(arguments));
-    Process process = script.start();
-    process.getOutputStream().close();
-    List<String> lines =
-        new String(process.getInputStream().readAllBytes(), UTF_8).lines().toList();
-    assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-    assertThat(dist.resolve("tmp")).isEmptyDirectory();
-    return new Outcome(process.exitValue(), lines);
+    Program script =
+        Program.script(
+            dist,
+            "sh",
+            dist.resolve("bin/gpu-check"),
+            Stream.concat(Stream.of("--out", dist.resolve("out").toString()), Stream.of(arguments))
+                .toArray(String[]::new));
+    CommandRun run = script.run();
+    assertThat(script.leftovers()).isEmpty();
+    return new Outcome(run.code(), Stream.of(run.out(), run.err()).flatMap(String::lines).toList());
   }
 
   private List<String> asked() throws IOException {
