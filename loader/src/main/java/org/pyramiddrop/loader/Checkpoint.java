@@ -5,14 +5,22 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tensors of a model folder: {@code model.safetensors}, or the shards that {@code
  * model.safetensors.index.json} names. Memory-mapped, so opening takes no longer for a large model.
  * Safe for use from several threads; close it when no thread reads its tensors any more.
+ *
+ * <p>What shards hold counts, and the index decides between copies: a tensor that the index doesn't
+ * list is there all the same; one that lies in another shard than the index says is taken from
+ * there; one that no shard has is missed when it is wanted; and of one that several shards have,
+ * the copy in the shard that the index names is taken, since edited models leave old copies behind.
+ * A second copy about which the index says nothing is refused.
  */
 public final class Checkpoint implements AutoCloseable {
   private static final String SINGLE = "model.safetensors";
@@ -21,16 +29,22 @@ public final class Checkpoint implements AutoCloseable {
   private final Path folder;
   private final List<SafetensorsFile> files;
   private final Map<String, SafetensorsFile> owners;
+  private final @Nullable ShardIndex index;
 
   private Checkpoint(
-      Path folder, List<SafetensorsFile> files, Map<String, SafetensorsFile> owners) {
+      Path folder,
+      List<SafetensorsFile> files,
+      Map<String, SafetensorsFile> owners,
+      @Nullable ShardIndex index) {
     this.folder = folder;
     this.files = files;
     this.owners = Collections.unmodifiableMap(owners);
+    this.index = index;
   }
 
   /**
-   * Opens all of a folder's tensors and checks every file's header and that index and shards agree.
+   * Opens all of a folder's tensors and checks every file's header and that each tensor has one
+   * place.
    *
    * @throws CheckpointException if the folder has no safetensors checkpoint, or a broken one
    */
@@ -42,12 +56,18 @@ public final class Checkpoint implements AutoCloseable {
     Path single = folder.resolve(SINGLE);
     Path index = folder.resolve(INDEX);
     if (Files.exists(single)) {
-      return openAll(folder, List.of(single));
+      return openAll(folder, List.of(single), null);
     }
     if (!Files.exists(index)) {
       throw new CheckpointException(
           folder,
-          "has neither " + SINGLE + " nor " + INDEX + "; only safetensors checkpoints are read");
+          HubCache.hint(folder)
+              .orElse(
+                  "has neither "
+                      + SINGLE
+                      + " nor "
+                      + INDEX
+                      + "; only safetensors checkpoints are read"));
     }
     ShardIndex shards = ShardIndex.read(index);
     for (Map.Entry<String, String> entry : shards.shards().entrySet()) {
@@ -55,57 +75,53 @@ public final class Checkpoint implements AutoCloseable {
         throw new CheckpointException(
             index,
             entry.getKey(),
-            "its shard '" + entry.getValue() + "' is missing from the folder");
+            "its shard '" + OneLine.shorten(entry.getValue()) + "' is missing from the folder");
       }
     }
-    Checkpoint checkpoint = openAll(folder, shards.files().stream().map(folder::resolve).toList());
-    try {
-      checkpoint.checkAgainst(shards);
-      return checkpoint;
-    } catch (CheckpointException e) {
-      checkpoint.close();
-      throw e;
-    }
+    return openAll(folder, shards.files().stream().map(folder::resolve).toList(), shards);
   }
 
-  private static Checkpoint openAll(Path folder, List<Path> paths) {
+  private static Checkpoint openAll(Path folder, List<Path> paths, @Nullable ShardIndex index) {
     List<SafetensorsFile> files = new ArrayList<>();
     Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
+    Set<String> twice = new LinkedHashSet<>();
     try {
       for (Path path : paths) {
         SafetensorsFile file = SafetensorsFile.open(path);
         files.add(file);
         for (String name : file.names()) {
-          SafetensorsFile other = owners.putIfAbsent(name, file);
-          if (other != null) {
-            throw new CheckpointException(
-                path, name, "is in " + other.path().getFileName() + " too");
+          if (owners.putIfAbsent(name, file) != null) {
+            twice.add(name);
           }
         }
       }
-      return new Checkpoint(folder, files, owners);
-    } catch (RuntimeException e) {
+      for (String name : twice) {
+        owners.put(name, chosen(name, files, index));
+      }
+      return new Checkpoint(folder, files, owners, index);
+    } catch (RuntimeException | Error e) {
       closeAll(files);
       throw e;
     }
   }
 
-  private void checkAgainst(ShardIndex index) {
-    for (Map.Entry<String, String> entry : index.shards().entrySet()) {
-      SafetensorsFile owner = owners.get(entry.getKey());
-      if (owner == null || !owner.path().endsWith(entry.getValue())) {
-        throw new CheckpointException(
-            index.file(),
-            entry.getKey(),
-            "the index puts it in " + entry.getValue() + ", which lacks it");
-      }
-    }
-    for (Map.Entry<String, SafetensorsFile> entry : owners.entrySet()) {
-      if (!index.shards().containsKey(entry.getKey())) {
-        throw new CheckpointException(
-            entry.getValue().path(), entry.getKey(), "is not in " + INDEX);
-      }
-    }
+  /** Which of the files that have a tensor the index names. */
+  private static SafetensorsFile chosen(
+      String name, List<SafetensorsFile> files, @Nullable ShardIndex index) {
+    List<SafetensorsFile> holders = files.stream().filter(file -> file.contains(name)).toList();
+    String shard = index == null ? null : index.shards().get(name);
+    return holders.stream()
+        .filter(file -> shard != null && file.path().endsWith(shard))
+        .findFirst()
+        .orElseThrow(() ->
+            new CheckpointException(
+                holders.get(1).path(),
+                name,
+                "is in "
+                    + holders.get(0).path().getFileName()
+                    + " too, and "
+                    + INDEX
+                    + " names neither of the two as its file"));
   }
 
   /** The folder it was opened from. */
@@ -130,7 +146,7 @@ public final class Checkpoint implements AutoCloseable {
 
   /** The length of all tensors together, in bytes. */
   public long bytes() {
-    return files.stream().mapToLong(SafetensorsFile::bytes).sum();
+    return owners.entrySet().stream().mapToLong(e -> e.getValue().bytes(e.getKey())).sum();
   }
 
   /**
@@ -142,9 +158,19 @@ public final class Checkpoint implements AutoCloseable {
   public StoredTensor tensor(String name) {
     SafetensorsFile owner = owners.get(name);
     if (owner == null) {
-      throw new CheckpointException(folder, name, "not in this checkpoint");
+      throw missing(name);
     }
     return owner.tensor(name);
+  }
+
+  private CheckpointException missing(String name) {
+    String shard = index == null ? null : index.shards().get(name);
+    return shard == null || index == null
+        ? new CheckpointException(folder, name, "not in this checkpoint")
+        : new CheckpointException(
+            index.file(),
+            name,
+            "the index puts it in " + OneLine.shorten(shard) + ", which lacks it");
   }
 
   /**
@@ -167,7 +193,10 @@ public final class Checkpoint implements AutoCloseable {
       throw new CheckpointException(
           folder,
           name,
-          "config.json asks for the shape " + wanted + ", the file has " + tensor.shape());
+          "config.json asks for the shape "
+              + wanted
+              + ", the file has "
+              + OneLine.shorten(tensor.shape().toString()));
     }
     return tensor;
   }

@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint folder holds something that can't be used; the message is one line that names the
- * file, the tensor if there is one, and the rule that is broken.
+ * file, the tensor if there is one, and the rule that is broken. Names out of the file are cut to a
+ * readable length, and what isn't printable is written as an escape.
  */
 public final class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1L;

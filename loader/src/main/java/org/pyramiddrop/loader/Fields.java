@@ -83,6 +83,15 @@ final class Fields {
     return value;
   }
 
+  /** A positive integer no larger than {@code most}; a file that says more means nothing. */
+  int positive(String key, int absent, int most) {
+    int value = positive(key, absent);
+    if (value > most) {
+      throw wrong(key, "is more than the " + most + " that are supported");
+    }
+    return value;
+  }
+
   /** One integer or a list of them; empty if absent. */
   List<Integer> integers(String key) {
     if (!has(key)) {
@@ -98,6 +107,17 @@ final class Fields {
       throw wrong(key, "must be a positive number");
     }
     return value;
+  }
+
+  /**
+   * What a norm adds to a variance: positive, at most 1, and no less as a float than a float is.
+   */
+  float epsilon(String key, double absent) {
+    double value = positive(key, absent);
+    if (value > 1 || (float) value < Float.MIN_NORMAL) {
+      throw wrong(key, "must be from " + Float.MIN_NORMAL + " to 1");
+    }
+    return (float) value;
   }
 
   /** A list of pairs, height before width; empty if absent. */
@@ -139,7 +159,13 @@ final class Fields {
     if (list(key).size() != 3) {
       throw wrong(key, "must be a list of 3 numbers");
     }
-    return list(key).stream().mapToDouble(value -> number(key, value)).toArray();
+    double[] numbers = list(key).stream().mapToDouble(value -> number(key, value)).toArray();
+    for (double number : numbers) {
+      if (Float.isInfinite((float) number)) {
+        throw wrong(key, "must hold numbers that a float can be");
+      }
+    }
+    return numbers;
   }
 
   boolean flag(String key, boolean absent) {

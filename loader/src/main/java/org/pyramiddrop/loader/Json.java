@@ -1,6 +1,7 @@
 package org.pyramiddrop.loader;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
@@ -19,12 +20,20 @@ import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
 
-/** Strict JSON: well-formed UTF-8, one object and nothing after it, no key twice. */
+/**
+ * Strict JSON: well-formed UTF-8, one object and nothing after it, no key twice. A byte order mark,
+ * which some editors write, is skipped.
+ */
 final class Json {
   // The streaming half of Jackson alone: binding would double the time that a small model takes to
   // open.
   private static final JsonFactory FACTORY =
       JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
+  /** As long as a safetensors header may be; no file that is read whole comes near. */
+  private static final int LONGEST_FILE = 100_000_000;
+
+  private static final char BYTE_ORDER_MARK = '\uFEFF';
 
   private Json() {}
 
@@ -33,9 +42,11 @@ final class Json {
     return parseObject(file, ByteBuffer.wrap(readBytes(file)), "the file");
   }
 
-  /** The UTF-8 text that a whole file holds. */
+  /** The UTF-8 text that a whole file holds, its line ends all {@code \n}. */
   static String readText(Path file) {
-    return decode(file, ByteBuffer.wrap(readBytes(file)), "the file");
+    return decode(file, ByteBuffer.wrap(readBytes(file)), "the file")
+        .replace("\r\n", "\n")
+        .replace('\r', '\n');
   }
 
   /** The object in these bytes of a file; {@code what} names them in messages. */
@@ -92,25 +103,50 @@ final class Json {
   }
 
   private static String decode(Path file, ByteBuffer bytes, String what) {
+    if (isUtf16(bytes)) {
+      throw new CheckpointException(file, what + " is UTF-16; save it as UTF-8");
+    }
     try {
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .onMalformedInput(CodingErrorAction.REPORT)
-          .onUnmappableCharacter(CodingErrorAction.REPORT)
-          .decode(bytes)
-          .toString();
+      String text =
+          StandardCharsets.UTF_8
+              .newDecoder()
+              .onMalformedInput(CodingErrorAction.REPORT)
+              .onUnmappableCharacter(CodingErrorAction.REPORT)
+              .decode(bytes)
+              .toString();
+      return text.indexOf(BYTE_ORDER_MARK) == 0 ? text.substring(1) : text;
     } catch (CharacterCodingException e) {
       throw new CheckpointException(file, what + " is not valid UTF-8", e);
     }
   }
 
+  private static boolean isUtf16(ByteBuffer bytes) {
+    if (bytes.remaining() < 2) {
+      return false;
+    }
+    int start = (bytes.get(0) & 0xFF) << 8 | (bytes.get(1) & 0xFF);
+    return start == 0xFEFF || start == 0xFFFE;
+  }
+
   private static byte[] readBytes(Path file) {
-    try {
-      return Files.readAllBytes(file);
+    if (Files.isDirectory(file)) {
+      throw new CheckpointException(file, "is a folder, not a file");
+    }
+    byte[] bytes;
+    try (InputStream stream = Files.newInputStream(file)) {
+      bytes = stream.readNBytes(LONGEST_FILE + 1);
     } catch (NoSuchFileException e) {
       throw new CheckpointException(file, "no such file", e);
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + e.getMessage(), e);
+      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
     }
+    if (bytes.length > LONGEST_FILE) {
+      throw new CheckpointException(
+          file, "is longer than the " + LONGEST_FILE + " bytes that are read");
+    }
+    if (LargeFileStorage.isPointer(bytes)) {
+      throw new CheckpointException(file, LargeFileStorage.ADVICE);
+    }
+    return bytes;
   }
 }

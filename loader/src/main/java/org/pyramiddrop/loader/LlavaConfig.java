@@ -3,6 +3,7 @@ package org.pyramiddrop.loader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,7 @@ public record LlavaConfig(
     boolean tieWordEmbeddings,
     List<Resolution> pinpoints,
     @Nullable OriginalLayout original) {
+  private static final String FILE = "config.json";
   private static final String FEATURE_LAYER = "vision_feature_layer";
   private static final List<Resolution> NEXT_PINPOINTS =
       List.of(
@@ -110,7 +112,12 @@ public record LlavaConfig(
       throw new CheckpointException(
           folder, Files.exists(folder) ? "not a folder" : "no such folder");
     }
-    Fields config = Fields.read(folder.resolve("config.json"));
+    HubCache.hint(folder)
+        .ifPresent(hint -> {
+          throw new CheckpointException(folder, hint);
+        });
+    Fields config = Fields.read(folder.resolve(FILE));
+    refuseQuantised(config);
     if (!config.has("model_type")) {
       throw config.wrong("model_type", "must say which model this is");
     }
@@ -165,16 +172,65 @@ public record LlavaConfig(
       throw config.wrong(key, "must hold pairs of multiples of image_size = " + side);
     }
     if (pinpoints.stream()
-        .anyMatch(p -> (long) p.height() * p.width() > PictureReader.MOST_PIXELS)) {
+        .anyMatch(p -> (long) p.height() * p.width() > PictureLimits.REFERENCE_PIXELS)) {
       throw config.wrong(
           key,
-          "must not exceed the " + PictureReader.MOST_PIXELS + " pixels that a picture may have");
+          "must not exceed the "
+              + PictureLimits.REFERENCE_PIXELS
+              + " pixels that a picture may have");
     }
     return pinpoints;
   }
 
+  // Its weights are packed integers under other names; no shape or name in here says so.
+  static void refuseQuantised(Fields config) {
+    String key = "quantization_config";
+    for (String part : List.of("", "text_config", "vision_config")) {
+      Fields fields = part.isEmpty() || !config.isObject(part) ? config : config.object(part);
+      if (!fields.has(key)) {
+        continue;
+      }
+      String method =
+          fields.isObject(key)
+              ? fields.object(key).text("quant_method").orElse("unnamed")
+              : "unnamed";
+      throw fields.wrong(
+          key,
+          "says that the weights are quantised (quant_method %s), which isn't read; take the model's float16 or bfloat16 weights"
+              .formatted(OneLine.shorten(method)));
+    }
+  }
+
+  /**
+   * Checks that a model folder's configuration and tokenizer agree on the token that stands for a
+   * picture; else pictures land on a word. The original layout has no such token.
+   *
+   * @param folder where {@code config.json} is
+   * @param token what the tokenizer knows the picture's token as, such as {@code <image>}
+   * @param tokenizerId that token's id by the tokenizer; empty if it knows none
+   * @throws CheckpointException if they don't, with both ids
+   */
+  public void checkImageToken(Path folder, String token, OptionalInt tokenizerId) {
+    if (original != null || (tokenizerId.isPresent() && tokenizerId.getAsInt() == imageTokenId)) {
+      return;
+    }
+    Fields config = Fields.read(folder.resolve(FILE));
+    String known =
+        tokenizerId.isPresent()
+            ? "for tokenizer.json '%s' is %d".formatted(token, tokenizerId.getAsInt())
+            : "tokenizer.json has no token '%s'".formatted(token);
+    throw config.wrong(
+        imageTokenKey(config),
+        "makes %d the picture's token, but %s; config.json and tokenizer.json must be of the same model"
+            .formatted(imageTokenId, known));
+  }
+
+  private static String imageTokenKey(Fields config) {
+    return config.has("image_token_index") ? "image_token_index" : "image_token_id";
+  }
+
   private static int imageTokenId(Fields config) {
-    String key = config.has("image_token_index") ? "image_token_index" : "image_token_id";
+    String key = imageTokenKey(config);
     int id = config.integer(key, 32000);
     if (id < 0) {
       throw config.wrong(key, "must be a token id");
@@ -187,6 +243,10 @@ public record LlavaConfig(
     int states = vision.layers() + 1;
     if (layers.isEmpty() || layers.stream().anyMatch(layer -> layer < -states || layer >= states)) {
       throw config.wrong(key, "must pick from the vision tower's " + states + " hidden states");
+    }
+    if ((long) layers.size() * vision.hiddenSize() > TextConfig.MOST_WIDTH) {
+      throw config.wrong(
+          key, "takes more values a patch than the " + TextConfig.MOST_WIDTH + " supported");
     }
     return layers;
   }

@@ -96,12 +96,18 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
   }
 
   // The folder wins: it may be that of a tower trained further under the same name.
-  private static VisionConfig vision(Path folder, String tower, @Nullable Path towerFolder) {
+  private static VisionConfig vision(Path folder, String name, @Nullable Path towerFolder) {
     if (towerFolder != null) {
-      return VisionConfig.ofClip(Fields.read(towerFolder.resolve("config.json")));
+      HubCache.hint(towerFolder)
+          .ifPresent(hint -> {
+            throw new CheckpointException(towerFolder, hint);
+          });
+      Fields tower = Fields.read(towerFolder.resolve("config.json"));
+      LlavaConfig.refuseQuantised(tower);
+      return VisionConfig.ofClip(tower);
     }
-    Optional<VisionConfig> known = VisionConfig.named(tower);
-    return known.orElseThrow(() -> missingTower(folder, tower));
+    Optional<VisionConfig> known = VisionConfig.named(name);
+    return known.orElseThrow(() -> missingTower(folder, name));
   }
 
   private static List<Integer> featureLayer(Fields config, VisionConfig vision) {

@@ -99,7 +99,7 @@ public final class Picture {
    */
   void checkSquare() {
     long side = Math.max(width, height);
-    if (side * side > PictureReader.MOST_PIXELS) {
+    if (side * side > PictureLimits.REFERENCE_PIXELS) {
       throw new IllegalArgumentException(
           "a picture of %d×%d pixels is too long for a model that pads pictures to squares"
               .formatted(width, height));

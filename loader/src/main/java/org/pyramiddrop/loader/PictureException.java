@@ -3,7 +3,7 @@ package org.pyramiddrop.loader;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** A picture file can't be used; the message is one line that names the file and says why. */
+/** A picture can't be used; the message is one line that names it and says why. */
 public final class PictureException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -14,6 +14,11 @@ public final class PictureException extends RuntimeException {
 
   /** The file can't be used, for this reason, as another exception found. */
   public PictureException(Path file, String reason, @Nullable Throwable cause) {
-    super(OneLine.of(file + ": " + reason), cause);
+    this(file.toString(), reason, cause);
+  }
+
+  /** A picture from somewhere else can't be used; {@code name} says which. */
+  public PictureException(String name, String reason, @Nullable Throwable cause) {
+    super(OneLine.of(name + ": " + reason), cause);
   }
 }

@@ -51,7 +51,7 @@ public final class SafetensorsFile implements AutoCloseable {
         throw e;
       }
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + e.getMessage(), e);
+      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
     }
   }
 
@@ -80,6 +80,12 @@ public final class SafetensorsFile implements AutoCloseable {
     return header.dataSize();
   }
 
+  /** The length of one of its tensors, in bytes. */
+  long bytes(String name) {
+    SafetensorsHeader.Entry entry = entry(name);
+    return entry.end() - entry.begin();
+  }
+
   /**
    * The tensor of this name.
    *
@@ -90,15 +96,20 @@ public final class SafetensorsFile implements AutoCloseable {
     if (!arena.scope().isAlive()) {
       throw new IllegalStateException(file + " is closed");
     }
-    SafetensorsHeader.Entry entry = header.tensors().get(name);
-    if (entry == null) {
-      throw new CheckpointException(file, name, "not in this file");
-    }
+    SafetensorsHeader.Entry entry = entry(name);
     return new StoredTensor(
         name,
         entry.type(),
         entry.shape(),
         data.asSlice(entry.begin(), entry.end() - entry.begin()));
+  }
+
+  private SafetensorsHeader.Entry entry(String name) {
+    SafetensorsHeader.Entry entry = header.tensors().get(name);
+    if (entry == null) {
+      throw new CheckpointException(file, name, "not in this file");
+    }
+    return entry;
   }
 
   /** Unmaps the data; its tensors can't be read any more. Closing again does nothing. */

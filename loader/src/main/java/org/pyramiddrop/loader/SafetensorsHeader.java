@@ -38,6 +38,11 @@ record SafetensorsHeader(
       throw new CheckpointException(
           file, "a safetensors file has at least 8 bytes, this one has " + size);
     }
+    // Else its first letters would be taken for a length.
+    int start = (int) Math.min(size, LargeFileStorage.bytesNeeded());
+    if (LargeFileStorage.isPointer(readFully(channel, 0, start).array())) {
+      throw new CheckpointException(file, LargeFileStorage.ADVICE);
+    }
     long length = readFully(channel, 0, LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     if (length < 0 || length > LONGEST_HEADER) {
       throw new CheckpointException(
@@ -85,6 +90,10 @@ record SafetensorsHeader(
   }
 
   private static Map<String, String> metadata(Path file, JsonValue value) {
+    // The reference reader takes null for none.
+    if (value instanceof JsonValue.Null) {
+      return Map.of();
+    }
     if (!(value instanceof JsonValue.Obj object)) {
       throw new CheckpointException(file, METADATA + " must map strings to strings");
     }
@@ -119,7 +128,7 @@ record SafetensorsHeader(
     List<Long> offsets = naturals(file, name, fields, "data_offsets");
     if (offsets.size() != 2 || offsets.get(0) > offsets.get(1)) {
       throw new CheckpointException(
-          file, name, "data_offsets must be a begin and an end no smaller, not " + offsets);
+          file, name, "data_offsets must be a begin and an end no smaller, not " + shown(offsets));
     }
     Entry entry = new Entry(type, shape, offsets.get(0), offsets.get(1));
     long bytes = bytes(file, name, type, shape);
@@ -128,7 +137,7 @@ record SafetensorsHeader(
           file,
           name,
           "%s %s takes %d bytes, its data_offsets %s span %d"
-              .formatted(type, shape, bytes, offsets, entry.end() - entry.begin()));
+              .formatted(type, shown(shape), bytes, offsets, entry.end() - entry.begin()));
     }
     return entry;
   }
@@ -161,13 +170,18 @@ record SafetensorsHeader(
       }
       bits = Math.multiplyExact(elements, (long) type.bits());
     } catch (ArithmeticException e) {
-      throw new CheckpointException(file, name, "the size of " + type + " " + shape + " overflows");
+      throw new CheckpointException(
+          file, name, "the size of " + type + " " + shown(shape) + " overflows");
     }
     if (bits % 8 != 0) {
       throw new CheckpointException(
-          file, name, type + " " + shape + " does not end at a whole byte");
+          file, name, type + " " + shown(shape) + " does not end at a whole byte");
     }
     return bits / 8;
+  }
+
+  private static String shown(List<Long> numbers) {
+    return OneLine.shorten(numbers.toString());
   }
 
   private static void checkTiling(Path file, Map<String, Entry> tensors, long dataSize) {

@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -33,6 +34,10 @@ record ShardIndex(Path file, Map<String, String> shards) {
                 + OneLine.shorten(shard)
                 + "'");
       }
+      if (!canBeAFile(file, shard)) {
+        throw new CheckpointException(
+            file, name, "'" + OneLine.shorten(shard) + "' can't be the name of a file here");
+      }
       shards.put(name, shard);
     }
     return new ShardIndex(file, shards);
@@ -51,5 +56,14 @@ record ShardIndex(Path file, Map<String, String> shards) {
         && !name.equals("..")
         && name.chars()
             .noneMatch(c -> c == '/' || c == '\\' || c == ':' || Character.isISOControl(c));
+  }
+
+  // Half a character, or one that this machine's file names don't have.
+  private static boolean canBeAFile(Path index, String name) {
+    try {
+      return !index.resolveSibling(name).toString().isEmpty();
+    } catch (InvalidPathException e) {
+      return false;
+    }
   }
 }

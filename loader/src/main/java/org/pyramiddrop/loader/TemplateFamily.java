@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
  * @param generationPrompt what asks the model to speak
  */
 record TemplateFamily(String name, Map<Role, List<TurnPart>> turns, String generationPrompt) {
-  private static final String TEXT = OPEN + "([^" + CLOSE + "]*)" + CLOSE;
+  private static final String TEXT = OPEN + "([^" + CLOSE + "]*+)" + CLOSE;
   private static final String IMAGES =
       contents("image") + fixed("image") + Pattern.quote("{%endfor%}");
   private static final String ROLE = Pattern.quote("{{message.role}}");

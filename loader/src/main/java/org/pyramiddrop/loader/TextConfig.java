@@ -43,6 +43,15 @@ public record TextConfig(
     boolean tieWordEmbeddings,
     Set<Integer> endTokenIds) {
 
+  /** Sizes above these overflow what is computed of them; no model comes near. */
+  static final int MOST_WIDTH = 1 << 20;
+
+  static final int MOST_LAYERS = 1 << 16;
+  private static final int MOST_WORDS = 1 << 24;
+
+  /** Float32 tells positions apart up to here. */
+  private static final int MOST_POSITIONS = 1 << 24;
+
   /** Keeps a copy of the end tokens. */
   public TextConfig {
     endTokenIds = Set.copyOf(endTokenIds);
@@ -61,8 +70,8 @@ public record TextConfig(
    */
   static TextConfig of(Fields text, String modelType, Fields config) {
     boolean mistral = modelType.equals("mistral");
-    int hiddenSize = text.positive("hidden_size", 4096);
-    int heads = text.positive("num_attention_heads", 32);
+    int hiddenSize = text.positive("hidden_size", 4096, MOST_WIDTH);
+    int heads = text.positive("num_attention_heads", 32, MOST_WIDTH);
     int keyValueHeads =
         text.positive(
             "num_key_value_heads", mistral && !text.isNull("num_key_value_heads") ? 8 : heads);
@@ -72,25 +81,32 @@ public record TextConfig(
     if (!text.has("head_dim") && hiddenSize % heads != 0) {
       throw text.wrong("num_attention_heads", "must divide hidden_size = " + hiddenSize);
     }
-    int headSize = text.positive("head_dim", Math.max(1, hiddenSize / heads));
+    int headSize = text.positive("head_dim", Math.max(1, hiddenSize / heads), MOST_WIDTH);
+    if ((long) heads * headSize > MOST_WIDTH) {
+      throw text.wrong(
+          "head_dim",
+          "times num_attention_heads = %d is more than the %d that are supported"
+              .formatted(heads, MOST_WIDTH));
+    }
     if (headSize % 2 != 0) {
       throw text.wrong("head_dim", "must be even, for rotary embeddings; it is " + headSize);
     }
-    int maxPositions = text.positive("max_position_embeddings", mistral ? 131072 : 2048);
+    int maxPositions =
+        text.positive("max_position_embeddings", mistral ? 131072 : 2048, MOST_POSITIONS);
     if (mistral) {
       checkSlidingWindow(text, maxPositions);
     }
     return new TextConfig(
         modelType,
         hiddenSize,
-        text.positive("intermediate_size", mistral ? 14336 : 11008),
-        text.positive("num_hidden_layers", 32),
+        text.positive("intermediate_size", mistral ? 14336 : 11008, MOST_WIDTH),
+        text.positive("num_hidden_layers", 32, MOST_LAYERS),
         heads,
         keyValueHeads,
         headSize,
-        text.positive("vocab_size", 32000),
+        text.positive("vocab_size", 32000, MOST_WORDS),
         maxPositions,
-        (float) text.positive("rms_norm_eps", 1e-6),
+        text.epsilon("rms_norm_eps", 1e-6),
         ropeTheta(text),
         text.oneOf("hidden_act", "silu", List.of("silu")),
         !mistral && text.flag("attention_bias", false),
@@ -117,23 +133,40 @@ public record TextConfig(
 
   // The base moved from a field of its own into rope_parameters; the newer place wins.
   private static double ropeTheta(Fields text) {
-    double theta = text.positive("rope_theta", 10000.0);
+    double theta = base(text, 10000.0);
     for (String key : List.of("rope_scaling", "rope_parameters")) {
       if (!text.has(key)) {
         continue;
       }
       Fields rope = text.object(key);
       String type = rope.text("rope_type").or(() -> rope.text("type")).orElse("default");
-      if (!type.equals("default")) {
-        throw text.wrong(key, "asks for '" + type + "' rotary scaling, which isn't supported");
+      if (!type.equals("default") && !scalesByOne(type, rope)) {
+        throw text.wrong(
+            key, "asks for '" + OneLine.shorten(type) + "' rotary scaling, which isn't supported");
       }
       if (rope.positive("partial_rotary_factor", 1.0) != 1.0) {
         throw rope.wrong("partial_rotary_factor", "isn't supported; whole heads are rotated");
       }
-      theta = rope.positive("rope_theta", theta);
+      theta = base(rope, theta);
     }
     if (text.positive("partial_rotary_factor", 1.0) != 1.0) {
       throw text.wrong("partial_rotary_factor", "isn't supported; whole heads are rotated");
+    }
+    return theta;
+  }
+
+  // Each of these divides wavelengths, or those above some length, by the factor and does nothing
+  // else with it.
+  private static boolean scalesByOne(String type, Fields rope) {
+    return List.of("linear", "dynamic", "llama3").contains(type)
+        && rope.has("factor")
+        && rope.positive("factor", 0.0) == 1.0;
+  }
+
+  private static double base(Fields fields, double absent) {
+    double theta = fields.positive("rope_theta", absent);
+    if (theta < 1 || theta > Float.MAX_VALUE) {
+      throw fields.wrong("rope_theta", "must be from 1 to " + Float.MAX_VALUE);
     }
     return theta;
   }

@@ -26,6 +26,8 @@ public record VisionConfig(
     int channels,
     float layerNormEps,
     String activation) {
+  /** The side of the largest square that a picture may be. */
+  private static final int MOST_SIDE = (int) Math.sqrt(PictureLimits.REFERENCE_PIXELS);
 
   /** How many patches a picture is cut into, a row of them times a column. */
   public int patches() {
@@ -62,20 +64,27 @@ public record VisionConfig(
     vision.oneOf("model_type", "clip_vision_model", List.of("clip_vision_model"));
     VisionConfig tower =
         new VisionConfig(
-            vision.positive("hidden_size", 768),
-            vision.positive("intermediate_size", 3072),
-            vision.positive("num_hidden_layers", 12),
-            vision.positive("num_attention_heads", 12),
-            vision.positive("image_size", 224),
+            vision.positive("hidden_size", 768, TextConfig.MOST_WIDTH),
+            vision.positive("intermediate_size", 3072, TextConfig.MOST_WIDTH),
+            vision.positive("num_hidden_layers", 12, TextConfig.MOST_LAYERS),
+            vision.positive("num_attention_heads", 12, TextConfig.MOST_WIDTH),
+            vision.positive("image_size", 224, MOST_SIDE),
             vision.positive("patch_size", 32),
             vision.positive("num_channels", 3),
-            (float) vision.positive("layer_norm_eps", 1e-5),
+            vision.epsilon("layer_norm_eps", 1e-5),
             vision.oneOf("hidden_act", "quick_gelu", List.of("quick_gelu", "gelu")));
     if (tower.hiddenSize % tower.heads != 0) {
       throw vision.wrong("num_attention_heads", "must divide hidden_size = " + tower.hiddenSize);
     }
     if (tower.patchSize > tower.imageSize) {
       throw vision.wrong("patch_size", "is larger than image_size = " + tower.imageSize);
+    }
+    long widest = Math.max(3L * tower.hiddenSize, tower.intermediateSize);
+    if ((tower.patches() + 1) * widest > Integer.MAX_VALUE) {
+      throw vision.wrong(
+          "image_size",
+          "makes %d patches, whose values are more than the %d that are supported"
+              .formatted(tower.patches(), Integer.MAX_VALUE));
     }
     if (tower.channels != 3) {
       throw vision.wrong("num_channels", "isn't supported; pictures have 3");

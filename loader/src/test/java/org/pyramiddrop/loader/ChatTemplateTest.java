@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -173,6 +175,54 @@ class ChatTemplateTest {
             Map.of("name", "default", "template", template("scenes")));
     write("tokenizer_config.json", "chat_template", named);
     assertThat(ChatTemplate.read(folder).name()).isEqualTo("vicuna");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llava-1.5", "lines", "llava-1.6-mistral", "llama3-llava-next"})
+  void readsATemplateWithOtherLineEndsAndAByteOrderMarkAsTheSame(String name) throws IOException {
+    String template = template(name);
+    List<ChatTurn> two = List.of(QUESTION.get(0), new ChatTurn(Role.ASSISTANT, 0, "So."));
+    String family = read(template).name();
+    String rendered = read(template).render(two, true);
+    for (String lineEnd : List.of("\r\n", "\r")) {
+      String otherwise = "\uFEFF" + template.replace("\n", lineEnd) + lineEnd;
+      assertThat(read(otherwise).name()).isEqualTo(family);
+      assertThat(read(otherwise).render(two, true)).isEqualTo(rendered);
+      Files.delete(folder.resolve("chat_template.jinja"));
+      // Jinja makes all line ends one, also those of a template inside JSON.
+      write("chat_template.json", "chat_template", template.replace("\n", lineEnd));
+      assertThat(ChatTemplate.read(folder).render(two, true)).isEqualTo(rendered);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"quoted", "escapes", "{{", "{%", "{#", "unclosed", "parts loops", "words", "["})
+  void knowsInMillisecondsThatAHugeTemplateIsOfNoFamily(String kind) throws IOException {
+    String loop = "{% for x in message.content %}";
+    String huge =
+        switch (kind) {
+          case "quoted" -> "{{ '" + "x".repeat(1_000_000) + "' }}";
+          case "escapes" -> "{{ '" + "\\'".repeat(500_000) + "' }}";
+          case "unclosed" -> "{{ " + "'\\".repeat(500_000) + " }}";
+          case "parts loops" -> loop.repeat(30_000);
+          case "words" -> loop + "{{" + " x".repeat(500_000) + "}}";
+          case "[" -> "{{" + "['a".repeat(300_000) + "}}";
+          default -> kind.repeat(500_000);
+        };
+    read("{{ 'warm' }}");
+    ChatTemplate template = Assertions.assertTimeout(Duration.ofSeconds(1), () -> read(huge), kind);
+    assertThat(template.name()).isEqualTo("none");
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> template.render(QUESTION, true))
+        .withMessageContaining("no known family");
+  }
+
+  @Test
+  void rendersAFamilysLongTextsLikeShortOnes() throws IOException {
+    String marker = "long ".repeat(20_000);
+    String template = template("llava-1.5").replace("ASSISTANT:", marker);
+    assertThat(read(template).render(QUESTION, true)).isEqualTo("USER: <image>\nWhy? " + marker);
   }
 
   @Test

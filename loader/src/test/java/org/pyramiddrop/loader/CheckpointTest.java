@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -119,41 +120,115 @@ class CheckpointTest {
     assertRefused(INDEX, "tensor 'b'", "'model-2.safetensors' is missing");
   }
 
-  @Test
-  void refusesAnIndexThatPutsATensorInTheWrongShard() throws IOException {
-    writeTwoShards();
-    writeIndex("{\"b\":\"model-1.safetensors\",\"a\":\"model-2.safetensors\"}");
-    assertRefused(INDEX, "tensor 'b'", "model-1.safetensors, which lacks it");
+  private void writeShard(String shard, String... names) {
+    StringBuilder header = new StringBuilder();
+    byte[] data = new byte[names.length];
+    for (int i = 0; i < names.length; i++) {
+      header.append(i == 0 ? "{" : ",").append(entry(names[i], "U8", "[1]", i, i + 1));
+      // Tells copies apart.
+      data[i] = (byte) shard.charAt("model-".length());
+    }
+    SafetensorsBytes.write(folder.resolve(shard), SafetensorsBytes.of(header + "}", data));
+  }
+
+  private static char shardOf(Checkpoint checkpoint, String name) {
+    return (char) checkpoint.tensor(name).data().get(ValueLayout.JAVA_BYTE, 0);
   }
 
   @Test
-  void refusesAnIndexWithATensorThatNoShardHas() throws IOException {
+  void takesATensorFromWhereItLiesIfTheIndexNamesAnotherShard() throws IOException {
+    writeShard("model-1.safetensors", "a");
+    writeShard("model-2.safetensors", "b");
+    writeIndex("{\"b\":\"model-1.safetensors\",\"a\":\"model-2.safetensors\"}");
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(shardOf(checkpoint, "a")).isEqualTo('1');
+      assertThat(shardOf(checkpoint, "b")).isEqualTo('2');
+    }
+  }
+
+  @Test
+  void missesATensorOfTheIndexThatNoShardHasWhenItIsWanted() throws IOException {
     writeTwoShards();
     writeIndex(
         "{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\",\"c\":\"model-2.safetensors\"}");
-    assertRefused(INDEX, "tensor 'c'", "model-2.safetensors, which lacks it");
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(checkpoint.contains("c")).isFalse();
+      assertThat(checkpoint.names()).containsExactly("a", "b");
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> checkpoint.weight("c", 2))
+          .withMessage(
+              folder.resolve(INDEX)
+                  + ": tensor 'c': the index puts it in model-2.safetensors, which lacks it");
+    }
   }
 
   @Test
-  void refusesAShardWithATensorThatTheIndexDoesNotKnow() throws IOException {
+  void takesATensorThatTheIndexDoesNotList() throws IOException {
     writeTwoShards();
-    SafetensorsBytes.write(
-        folder.resolve("model-2.safetensors"),
-        SafetensorsBytes.of(
-            "{" + entry("b", "U8", "[1]", 0, 1) + "," + entry("stray", "U8", "[1]", 1, 2) + "}",
-            new byte[2]));
-    assertRefused("model-2.safetensors", "tensor 'stray'", "is not in " + INDEX);
+    writeShard("model-2.safetensors", "b", "unlisted");
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(checkpoint.names()).containsExactly("a", "b", "unlisted");
+      assertThat(shardOf(checkpoint, "unlisted")).isEqualTo('2');
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void takesOfSeveralCopiesTheOneInTheShardThatTheIndexNames(int named) throws IOException {
+    writeShard("model-1.safetensors", "x", "a");
+    writeShard("model-2.safetensors", "b", "x");
+    writeShard("model-3.safetensors", "x");
+    writeIndex(
+        "{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\",\"c\":\"model-3.safetensors\",\"x\":\"model-%d.safetensors\"}"
+            .formatted(named));
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertThat(shardOf(checkpoint, "x")).isEqualTo((char) ('0' + named));
+      assertThat(checkpoint.names()).containsExactlyInAnyOrder("a", "b", "x");
+      assertThat(checkpoint.bytes()).isEqualTo(3);
+    }
   }
 
   @Test
-  void refusesATensorInTwoShards() throws IOException {
-    writeTwoShards();
-    SafetensorsBytes.write(
-        folder.resolve("model-2.safetensors"),
-        SafetensorsBytes.of(
-            "{" + entry("b", "U8", "[1]", 0, 1) + "," + entry("a", "U8", "[1]", 1, 2) + "}",
-            new byte[2]));
-    assertRefused("model-2.safetensors", "tensor 'a'", "model-1.safetensors too");
+  void refusesASecondCopyOfWhichTheIndexSaysNothing() throws IOException {
+    writeShard("model-1.safetensors", "a", "x");
+    writeShard("model-2.safetensors", "b", "x");
+    writeIndex("{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\"}");
+    assertRefused("model-2.safetensors", "tensor 'x'", "is in model-1.safetensors too");
+    writeShard("model-3.safetensors", "c");
+    writeIndex(
+        "{\"a\":\"model-1.safetensors\",\"b\":\"model-2.safetensors\",\"x\":\"model-3.safetensors\"}");
+    assertRefused("model-2.safetensors", "tensor 'x'", "is in model-1.safetensors too");
+  }
+
+  @Test
+  void saysThatAnIndexIsAGitLfsPointer() throws IOException {
+    Files.writeString(
+        folder.resolve(INDEX),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    assertRefused(INDEX, "is a Git LFS pointer", "git lfs pull");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"\\ud800", "a\\udc00.safetensors", "\\ude00\\ud83d"})
+  void refusesAShardWhoseNameNoFileCanHave(String shard) throws IOException {
+    writeIndex("{\"a\":\"" + shard + "\"}");
+    assertRefused(INDEX, "tensor 'a'", "\\u", "can't be the name of a file");
+  }
+
+  @Test
+  void cutsLongNamesOfAnIndexToAReadableLength() throws IOException {
+    String name = "n".repeat(50_000);
+    for (String weightMap :
+        List.of(
+            "{\"" + name + "\":\"" + name + "\"}",
+            "{\"a\":\"" + name + "\"}",
+            "{\"a\":\"" + name + "/\"}",
+            "{\"" + name + "\":1}")) {
+      writeIndex(weightMap);
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> Checkpoint.open(folder).close())
+          .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1000).contains("…"));
+    }
   }
 
   @ParameterizedTest

@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -305,5 +307,128 @@ class LlavaConfigTest {
         .isThrownBy(() -> StopTokens.read(folder, config))
         .withMessageContaining("generation_config.json")
         .withMessageContaining("eos_token_id");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'quantization_config':{'quant_method':'awq','bits':4}",
+        "'text_config':{'quantization_config':{'quant_method':'awq'}}",
+        "'vision_config':{'quantization_config':{'quant_method':'awq'}}",
+        "'mm_vision_tower':'openai/clip-vit-large-patch14','quantization_config':{'quant_method':'awq'}"
+      })
+  void refusesQuantisedWeightsByTheNameOfTheirMethod(String fields) {
+    assertRefused(
+        "{'model_type':'llava'," + fields + "}", "quantization_config", "quant_method awq");
+  }
+
+  @Test
+  void refusesQuantisedWeightsOfNoNamedMethodAndTakesNullForNone() throws IOException {
+    assertRefused(
+        "{'model_type':'llava','quantization_config':{'bits':4}}",
+        "quantization_config",
+        "quant_method unnamed");
+    assertThat(read("{'model_type':'llava','quantization_config':null}").modelType())
+        .isEqualTo("llava");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'rope_scaling':{'type':'linear','factor':1.0}",
+        "'rope_scaling':{'rope_type':'linear','factor':1}",
+        "'rope_parameters':{'rope_type':'linear','factor':1.0,'rope_theta':10000.0}",
+        "'rope_scaling':{'type':'dynamic','factor':1.0}",
+        "'rope_parameters':{'rope_type':'llama3','factor':1.0,'low_freq_factor':1.0,'high_freq_factor':4.0,'original_max_position_embeddings':8192}"
+      })
+  void takesAFactorOfOneForNoScaling(String fields) throws IOException {
+    assertThat(readText(fields)).isEqualTo(readText(""));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'rope_scaling':{'type':'linear','factor':2.0}",
+        "'rope_scaling':{'type':'linear'}",
+        "'rope_scaling':{'type':'yarn','factor':1.0,'attention_factor':2.0}",
+        "'rope_parameters':{'rope_type':'longrope','factor':1.0}"
+      })
+  void refusesRotaryScalingThatScales(String fields) {
+    assertRefused(
+        "{'model_type':'llava','text_config':{" + fields + "}}", "rotary scaling", "text_config");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "text_config | rms_norm_eps | 1e300",
+        "text_config | rms_norm_eps | 1e-60",
+        "text_config | rms_norm_eps | 1e-40",
+        "text_config | rms_norm_eps | 2",
+        "text_config | rope_theta | 1e300",
+        "text_config | rope_theta | 1e-300",
+        "text_config | max_position_embeddings | 2147483647",
+        "text_config | max_position_embeddings | 20000000",
+        "text_config | hidden_size | 2147483646",
+        "text_config | intermediate_size | 2147483647",
+        "text_config | num_hidden_layers | 2147483647",
+        "text_config | vocab_size | 2147483647",
+        "text_config | head_dim | 1073741824",
+        "text_config | head_dim | 1048576",
+        "text_config | head_dim | 65536",
+        "vision_config | layer_norm_eps | 1e300",
+        "vision_config | layer_norm_eps | 1e-60",
+        "vision_config | hidden_size | 2147483640",
+        "vision_config | intermediate_size | 2147483647",
+        "vision_config | num_hidden_layers | 2147483647",
+        "vision_config | image_size | 2147483647",
+        "vision_config | image_size | 13000",
+      })
+  void refusesNumbersThatMeanNothing(String part, String key, String value) {
+    assertRefused(
+        "{'model_type':'llava','%s':{'%s':%s%s}}"
+            .formatted(part, key, value, key.equals("image_size") ? ",'patch_size':1" : ""),
+        part + "." + key + " = " + value);
+  }
+
+  @Test
+  void refusesAProjectorInputThatOverflows() {
+    assertRefused(
+        "{'model_type':'llava','vision_feature_layer':[" + "-2,".repeat(100_000) + "-2]}",
+        "vision_feature_layer",
+        "…");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "image_token_index, 7, 9",
+    "image_token_id, 7, 9",
+    "image_token_index, 7,",
+  })
+  void refusesAnImageTokenThatIsNotTheTokenizersWithBothIds(
+      String key, int configured, @Nullable Integer known) throws IOException {
+    LlavaConfig config = read("{'model_type':'llava','" + key + "':" + configured + "}");
+    OptionalInt id = known == null ? OptionalInt.empty() : OptionalInt.of(known);
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> config.checkImageToken(folder, "<image>", id))
+        .withMessageStartingWith(folder.resolve("config.json") + ": " + key + " = " + configured)
+        .withMessageContaining("'<image>'" + (known == null ? "" : " is " + known))
+        .withMessageContaining("tokenizer.json");
+  }
+
+  @Test
+  void takesTheImageTokenThatConfigAndTokenizerAgreeOn() throws IOException {
+    read("{'model_type':'llava','image_token_index':7}")
+        .checkImageToken(folder, "<image>", OptionalInt.of(7));
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() ->
+            read("{'model_type':'llava'}").checkImageToken(folder, "<image>", OptionalInt.of(7)))
+        .withMessageContaining("(absent) makes 32000")
+        .withMessageContaining("'<image>' is 7");
+    // The original layout's number only holds the place.
+    read("{'model_type':'llava_llama','mm_vision_tower':'openai/clip-vit-large-patch14','mm_projector_type':'mlp2x_gelu','mm_vision_select_layer':-2}")
+        .checkImageToken(folder, "<image>", OptionalInt.empty());
   }
 }

@@ -94,6 +94,14 @@ class SafetensorsFileTest {
   }
 
   @Test
+  void takesMetadataOfNullForNone() {
+    try (SafetensorsFile file = open("{\"__metadata__\":null}")) {
+      assertThat(file.metadata()).isEmpty();
+      assertThat(file.names()).isEmpty();
+    }
+  }
+
+  @Test
   void readsMetadata() {
     try (SafetensorsFile file =
         open("{\"__metadata__\":{\"format\":\"pt\",\"ünï\":\"\\u00e9\"}}")) {

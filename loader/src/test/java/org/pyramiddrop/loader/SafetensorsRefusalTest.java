@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.pyramiddrop.loader.SafetensorsBytes.entry;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -299,8 +300,7 @@ class SafetensorsRefusalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"{\"a\":1}", "{\"a\":null}", "{\"a\":{\"b\":\"c\"}}", "[]", "\"pt\"", "null"})
+  @ValueSource(strings = {"{\"a\":1}", "{\"a\":null}", "{\"a\":{\"b\":\"c\"}}", "[]", "\"pt\""})
   void refusesMetadataThatIsNotStringsToStrings(String metadata) {
     assertHeaderRefused(
         "{\"__metadata__\":" + metadata + "}",
@@ -316,5 +316,39 @@ class SafetensorsRefusalTest {
   @Test
   void refusesJsonNestedTooDeep() {
     assertHeaderRefused("{\"a\":" + "[".repeat(100_000), new byte[0], "not valid JSON");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 60, 200})
+  void saysThatAFileIsAGitLfsPointer(int size) {
+    String pointer =
+        "version https://git-lfs.github.com/spec/v1\noid sha256:"
+            + "0".repeat(size)
+            + "\nsize 4955\n";
+    Path file = folder.resolve("model.safetensors");
+    SafetensorsBytes.write(file, pointer.getBytes(UTF_8));
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> SafetensorsFile.open(file))
+        .withMessageStartingWith(file + ": is a Git LFS pointer")
+        .withMessageContaining("git lfs pull");
+  }
+
+  @Test
+  void cutsWhatItQuotesToAReadableLength() {
+    String name = "n".repeat(10_000);
+    String shape = "[" + "1,".repeat(100_000) + "1]";
+    for (String entry :
+        List.of(
+            "\"" + name + "\":1",
+            "\"a\":{\"dtype\":\"" + name + "\",\"shape\":[],\"data_offsets\":[0,0]}",
+            "\"a\":{\"dtype\":\"U8\",\"shape\":" + shape + ",\"data_offsets\":[0,0]}",
+            "\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":" + shape + "}",
+            "\"__metadata__\":{\"" + name + "\":1}")) {
+      Path file = folder.resolve("long.safetensors");
+      SafetensorsBytes.write(file, SafetensorsBytes.of("{" + entry + "}"));
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> SafetensorsFile.open(file))
+          .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1000).contains("…"));
+    }
   }
 }

@@ -59,13 +59,10 @@ final class Decoder implements AutoCloseable {
       layers.add(DecoderLayer.load(store, p + "layers." + i + ".", config));
     }
     norm = store.vector(p + "norm.weight", config.hiddenSize());
-    String h = store.prefix("lm_head.weight", "", "language_model.");
     head =
-        llava.tieWordEmbeddings()
-            ? embedding
-            : store.matrix(
-                new WeightStore.Named(
-                    h + "lm_head.weight", config.vocabSize(), config.hiddenSize()));
+        store
+            .outputHead(config.vocabSize(), config.hiddenSize(), llava.tieWordEmbeddings())
+            .orElse(embedding);
     rotary = kernels.rotary(config.headSize(), config.ropeTheta(), config.maxPositions());
   }
 

@@ -59,6 +59,7 @@ final class Model implements AutoCloseable {
     Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
     Checkpoint tower = visionTower(checkpoint, options, resources);
     tokenizer = resources.add(Tokenizer.open(folder));
+    config.checkImageToken(folder, IMAGE, tokenizer.id(IMAGE));
     DType activations = WeightStore.activations(checkpoint, options.dtype());
     kernels = resources.add(Devices.open(backend, options.threads(), activations));
     // A GPU converts what it is handed; the CPU computes with weights as it gets them.

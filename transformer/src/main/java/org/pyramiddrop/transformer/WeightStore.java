@@ -4,12 +4,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.StoredTensor;
 
 /**
@@ -23,6 +25,9 @@ final class WeightStore implements AutoCloseable {
   private static final String[] DECODER_PREFIXES = {
     "model.language_model.", "model.", "language_model.model."
   };
+
+  private static final String HEAD = "lm_head.weight";
+  private static final String[] HEAD_PREFIXES = {"", "language_model."};
 
   private final Checkpoint checkpoint;
   private final Kernels kernels;
@@ -86,6 +91,29 @@ final class WeightStore implements AutoCloseable {
   /** The prefix of the decoder's tensors. */
   String decoderPrefix() {
     return prefix("embed_tokens.weight", DECODER_PREFIXES);
+  }
+
+  /**
+   * The output head, {@code vocabulary} × {@code width}. One that is stored counts whatever the
+   * configuration says, as in the transformers library: {@code tie_word_embeddings} is often left
+   * over from another version of the model.
+   *
+   * @param tied whether the embedding serves where none is stored
+   * @return empty if the embedding is the head
+   * @throws CheckpointException if none is stored and the embedding must not serve
+   */
+  Optional<Weight> outputHead(int vocabulary, int width, boolean tied) {
+    String name = prefix(HEAD, HEAD_PREFIXES) + HEAD;
+    if (checkpoint.contains(name)) {
+      return Optional.of(matrix(new Named(name, vocabulary, width)));
+    }
+    if (tied) {
+      return Optional.empty();
+    }
+    throw new CheckpointException(
+        checkpoint.folder(),
+        HEAD,
+        "not in this checkpoint, and config.json doesn't say that the embedding serves for it (tie_word_embeddings)");
   }
 
   /** A vector: {@code size} × 1. */

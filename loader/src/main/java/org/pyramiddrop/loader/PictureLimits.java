@@ -1,0 +1,55 @@
+package org.pyramiddrop.loader;
+
+import java.time.Duration;
+
+/**
+ * What a picture may cost, so that no file can take the memory or the time that others need. A
+ * picture's size is looked at before a pixel is decoded. While one is read it takes up to twice
+ * {@code maxBytes} for its file and up to 12 bytes a pixel (16-bit colours with transparency; 8-bit
+ * colours take 7, a progressive JPEG 6 more, outside Java's heap), afterwards 4 bytes a pixel.
+ *
+ * @param maxBytes the longest file, in bytes
+ * @param maxPixels the most pixels, width times height
+ * @param maxScans the most scans of a JPEG; encoders write one to about twenty, and each goes over
+ *     the whole picture
+ * @param maxTime how long decoding may take; looked at between rows, so a little more passes
+ */
+public record PictureLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime) {
+  /** The size at which the reference's picture library takes a file for an attack. */
+  static final long REFERENCE_PIXELS = 2L * 89_478_485;
+
+  /** The largest file that fits an array. */
+  private static final long MOST_BYTES = Integer.MAX_VALUE - 8;
+
+  /**
+   * Checks the limits.
+   *
+   * @throws IllegalArgumentException if one isn't positive, {@code maxBytes} is 2³¹ − 8 or more, or
+   *     {@code maxPixels} more than the default
+   */
+  public PictureLimits {
+    if (maxBytes < 1 || maxBytes >= MOST_BYTES) {
+      throw new IllegalArgumentException(
+          "a picture's file may have 1 to " + (MOST_BYTES - 1) + " bytes, not " + maxBytes);
+    }
+    if (maxPixels < 1 || maxPixels > REFERENCE_PIXELS) {
+      throw new IllegalArgumentException(
+          "a picture may have 1 to " + REFERENCE_PIXELS + " pixels, not " + maxPixels);
+    }
+    if (maxScans < 1) {
+      throw new IllegalArgumentException("a picture may have 1 scan or more, not " + maxScans);
+    }
+    if (!maxTime.isPositive()) {
+      throw new IllegalArgumentException(
+          "decoding a picture must be given some time, not " + maxTime);
+    }
+  }
+
+  /**
+   * 256 MiB, 178,956,970 pixels (where the reference's picture library takes a file for an attack),
+   * 100 scans, 60 seconds.
+   */
+  public static PictureLimits defaults() {
+    return new PictureLimits(256L << 20, REFERENCE_PIXELS, 100, Duration.ofSeconds(60));
+  }
+}
