@@ -1,5 +1,6 @@
 /** LLaVA over kernels: vision tower, projector, decoder, pruning and generation. */
 module org.pyramiddrop.transformer {
+  requires jdk.jfr;
   requires static org.jspecify;
   requires transitive org.pyramiddrop.kernels;
   requires transitive org.pyramiddrop.loader;

@@ -187,7 +187,7 @@ final class CudaModelTest {
     try (LoadedModel model =
             new LoadedModel(
                 fixtureFolder("mha-float32"), "cuda", DType.BFLOAT16, UnaryOperator.identity());
-        Slots slots = new Slots(model.kernels(), model.decoder(), () -> {})) {
+        Slots slots = new Slots(model.kernels(), model.decoder())) {
       assertThat(model.kernels().replays()).isTrue();
       Prompt prompt = model.prompt(first);
       Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, 5);

@@ -63,7 +63,7 @@ final class FixtureParts implements AutoCloseable {
         Tensor patches = tower.allocatePatches()) {
       for (int i = 0; i < crops.size(); i++) {
         kernels.upload(tower.patches(crops.get(i)), patches);
-        tower.encode(patches, features.rows(i * tower.tokens(), tower.tokens()));
+        tower.encode(patches, () -> {}, features.rows(i * tower.tokens(), tower.tokens()));
       }
       return kernels.download(features);
     }
@@ -73,16 +73,21 @@ final class FixtureParts implements AutoCloseable {
     return processor.layout(Picture.read(fixture.picture(picture)));
   }
 
+  /** Layers of the vision tower over all of a picture's crops. */
+  int visionLayers(String picture) {
+    return layout(picture).crops() * encoder.cropLayers();
+  }
+
   /** What stands for a picture in the prompt; the caller closes it. */
   Tensor embeddings(String picture) {
     Tensor embeddings = kernels.allocate(layout(picture).tokens(), decoder.hiddenSize());
-    encode(picture, () -> {}, embeddings);
+    encode(picture, Progress.unheard(TokenListener.Phase.VISION), embeddings);
     return embeddings;
   }
 
   /** Writes what stands for a picture; see {@link ImageEncoder#encode}. */
-  void encode(String picture, Runnable between, Tensor out) {
-    encoder.encode(pixels(picture), layout(picture), between, out);
+  void encode(String picture, Progress progress, Tensor out) {
+    encoder.encode(pixels(picture), layout(picture), progress, out);
   }
 
   Prompt prompt(String name) {

@@ -84,7 +84,11 @@ final class LoadedModel implements AutoCloseable {
   }
 
   private void embed(Picture picture, Tensor out) {
-    encoder.encode(processor().process(picture), processor().layout(picture), () -> {}, out);
+    encoder.encode(
+        processor().process(picture),
+        processor().layout(picture),
+        Progress.unheard(TokenListener.Phase.VISION),
+        out);
   }
 
   /** A question's first logits, by operations started one by one. */
@@ -114,11 +118,7 @@ final class LoadedModel implements AutoCloseable {
   Slot slot(Question question, PruningPlan plan, int further) {
     Prompt prompt = prompt(question);
     Slot slot =
-        new Slot(
-            kernels,
-            decoder,
-            new Slot.Shape(prompt.length(), prompt.images(), plan, further),
-            () -> {});
+        new Slot(kernels, decoder, new Slot.Shape(prompt.length(), prompt.images(), plan, further));
     fill(slot, question);
     return slot;
   }

@@ -92,24 +92,19 @@ final class ReferenceTest {
 
   @ParameterizedTest
   @MethodSource("checkpoints")
-  void encodingCanBeGivenUpBehindEachCrop(String name) {
+  void encodingCanBeGivenUpBehindTheLastLayer(String name) {
     try (FixtureParts parts = new FixtureParts(name, false)) {
       String picture = parts.fixture.pictures().getFirst();
       float[] expected = parts.fixture.floats("imageFeatures", picture);
       try (Tensor out =
           parts.kernels.allocate(parts.layout(picture).tokens(), parts.decoder.hiddenSize())) {
-        List<Integer> crops = new ArrayList<>();
-        Runnable giveUpBehindTheLast =
-            () -> {
-              crops.add(crops.size());
-              if (crops.size() == parts.layout(picture).crops()) {
-                throw new CancellationException("given up");
-              }
-            };
+        Heard heard = new Heard((phase, done, total) -> done < total);
+        Progress giveUpBehindTheLast =
+            new Progress(heard, TokenListener.Phase.VISION, parts.visionLayers(picture));
         assertThatExceptionOfType(CancellationException.class)
             .isThrownBy(() -> parts.encode(picture, giveUpBehindTheLast, out));
-        assertThat(crops).hasSize(parts.layout(picture).crops());
-        parts.encode(picture, () -> {}, out);
+        assertThat(heard.last(TokenListener.Phase.VISION)).isEqualTo(parts.visionLayers(picture));
+        parts.encode(picture, Progress.unheard(TokenListener.Phase.VISION), out);
         assertClose("encoded again", parts.kernels.download(out), expected, TOLERANCE);
       }
     }
@@ -215,7 +210,7 @@ final class ReferenceTest {
                 parts.decoder,
                 parts.prompt(promptName),
                 List.of(parts.decoder.layers() - 1, layer));
-        List<AttentionMap> all = maps.run(images, () -> {});
+        List<AttentionMap> all = maps.run(images, Progress.unheard(TokenListener.Phase.PREFILL));
         assertThat(all.getFirst().layer()).isEqualTo(layer);
         assertThat(all.getLast().layer()).isEqualTo(parts.decoder.layers() - 1);
         assertThat(all.getFirst().images()).hasSameSizeAs(images);

@@ -100,7 +100,7 @@ public final class ProfiledModel implements AutoCloseable {
       Prompt prompt =
           new Prompt(random.ints(tokens, 0, config.text().vocabSize()).toArray(), spans);
       Sampler sampler = new Sampler(Sampling.greedy());
-      slot = new Slot(kernels, decoder, new Slot.Shape(tokens, spans, plan, 1), () -> {});
+      slot = new Slot(kernels, decoder, new Slot.Shape(tokens, spans, plan, 1));
       try {
         Tensor embeddings = slot.images().getFirst();
         int size = embeddings.rows() * embeddings.columns();

@@ -82,7 +82,7 @@ public final class StandaloneAnswers implements AutoCloseable {
       }
       prompt = Prompt.of(once, config.imageTokenId(), List.of(layout));
       Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, tokens - 1);
-      slot = new Slot(kernels, decoder, shape, () -> {});
+      slot = new Slot(kernels, decoder, shape);
     }
 
     /** The prompt with the image token as often as the picture has tokens. */
@@ -93,7 +93,8 @@ public final class StandaloneAnswers implements AutoCloseable {
     /** Encodes the picture, reads the prompt and returns the first token. */
     public int first() {
       run = 0;
-      encoder.encode(pixels, slot.images().getFirst());
+      encoder.encode(
+          pixels, Progress.unheard(TokenListener.Phase.VISION), slot.images().getFirst());
       return slot.prefill(prompt, sampler);
     }
 

@@ -159,10 +159,7 @@ public final class StandaloneDecoder implements AutoCloseable {
       prompt = random.prompt;
       slot =
           new Slot(
-              kernels,
-              decoder,
-              new Slot.Shape(prompt.length(), prompt.images(), plan, further),
-              () -> {});
+              kernels, decoder, new Slot.Shape(prompt.length(), prompt.images(), plan, further));
       for (int i = 0; i < random.images.size(); i++) {
         kernels.copy(random.images.get(i), slot.images().get(i));
       }

@@ -154,7 +154,7 @@ public final class StandaloneModel implements AutoCloseable {
               config.imageTokenId(),
               List.of(picture.layout));
       Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, further);
-      slot = new Slot(kernels, decoder, shape, () -> {});
+      slot = new Slot(kernels, decoder, shape);
     }
 
     /** All token ids, the image token as often as the picture has tokens. */
@@ -175,7 +175,8 @@ public final class StandaloneModel implements AutoCloseable {
 
     private Tensor encode() {
       Tensor embeddings = slot.images().getFirst();
-      encoder.encode(picture.crops, picture.layout, () -> {}, embeddings);
+      encoder.encode(
+          picture.crops, picture.layout, Progress.unheard(TokenListener.Phase.VISION), embeddings);
       return embeddings;
     }
 

@@ -65,7 +65,7 @@ public final class StandaloneVision implements AutoCloseable {
 
   /** Runs the tower once, from patches to features, without waiting for the device. */
   public void encode() {
-    tower.encode(patches, features);
+    tower.encode(patches, () -> {}, features);
   }
 
   /** Runs the projector once, from features to embeddings, without waiting for the device. */

@@ -22,6 +22,8 @@ final class Asked implements AutoCloseable {
   private final Slot slot;
   private final Sampler sampler;
   private final Generation generation;
+  private final TokenListener listener;
+  private final AnswerEvent event = AnswerEvent.begun();
   private double visionMillis;
   private double prefillMillis;
   private List<Stage> stages = List.of();
@@ -33,24 +35,31 @@ final class Asked implements AutoCloseable {
     this.model = model;
     this.question = question;
     this.options = options;
+    this.listener = listener;
     schedule = options.pruning().schedule(model.config().text().layers());
-    prompt = prompt(model, question);
+    prompt = prompt(model, question, options.systemPrompt());
     prompt.images().forEach(image -> schedule.counts(image.count()));
     int most = Math.min(model.room(prompt), options.maxTokens());
-    generation = model.generation(most, listener);
+    generation = model.generation(most, options, listener);
     sampler = new Sampler(options.sampling());
     Slot.Shape shape =
         new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
     slot = model.turns().take(() -> model.slots().take(shape));
   }
 
-  /** A question's prompt, chat template included. */
-  static Prompt prompt(Model model, Question question) {
-    String text =
-        question.raw()
-            ? question.prompt()
-            : model.rendered(
-                List.of(new ChatTurn(Role.USER, question.pictures().size(), question.prompt())));
+  /**
+   * A question's prompt, chat template included.
+   *
+   * @param systemPrompt goes before the question; empty for none
+   * @throws IllegalArgumentException if there is one and the question is raw
+   */
+  static Prompt prompt(Model model, Question question, String systemPrompt) {
+    if (question.raw() && !systemPrompt.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a raw question is the whole prompt; write the system prompt into it");
+    }
+    ChatTurn user = new ChatTurn(Role.USER, question.pictures().size(), question.prompt());
+    String text = question.raw() ? question.prompt() : model.rendered(systemPrompt, List.of(user));
     return model.prompt(text, question.pictures());
   }
 
@@ -58,17 +67,19 @@ final class Asked implements AutoCloseable {
   boolean read() {
     DeviceTurns.refuseIfInterrupted();
     long start = System.nanoTime();
-    model.encode(question.pictures(), model.turns().take(slot::images));
+    model.encode(question.pictures(), listener, model.turns().take(slot::images));
     visionMillis = millisSince(start);
     long seen = System.nanoTime();
-    int token =
+    Progress progress =
+        new Progress(listener, TokenListener.Phase.PREFILL, model.decoder().layers());
+    Generation.Chosen token =
         model
             .turns()
             .take(() -> {
-              int first = slot.prefill(prompt, sampler);
+              int first = slot.prefill(prompt, sampler, progress);
               stages = slot.stages();
               top = highest(slot.logits(), options.topLogits());
-              return first;
+              return chosen(first);
             });
     DeviceTurns.refuseIfInterrupted();
     prefillMillis = millisSince(seen);
@@ -78,7 +89,7 @@ final class Asked implements AutoCloseable {
   /** Runs the token that came last and takes the one after it; says whether one follows. */
   boolean step() {
     int before = generation.before();
-    return generation.take(model.turns().take(() -> slot.step(before, sampler)));
+    return generation.take(model.turns().take(() -> chosen(slot.step(before, sampler))));
   }
 
   /** Gets ready for a step that others take too. */
@@ -87,8 +98,13 @@ final class Asked implements AutoCloseable {
     return slot;
   }
 
+  /** What a step came to, within the turn it was taken in. */
+  Generation.Chosen chosen(int token) {
+    return generation.chosen(token, slot);
+  }
+
   /** Takes the token of a step that others took too. */
-  boolean take(int token) {
+  boolean take(Generation.Chosen token) {
     return generation.take(token);
   }
 
@@ -105,8 +121,10 @@ final class Asked implements AutoCloseable {
             top,
             new FlopCounter(ModelShape.of(model.config()), schedule).count(prompt.shape()),
             new Timings(visionMillis, prefillMillis, decodeMillis),
-            slot.cacheBytes());
+            slot.cacheBytes(),
+            generation.probabilities());
     failed = false;
+    event.answered(answer, model.backend());
     return answer;
   }
 

@@ -31,9 +31,9 @@ final class AttentionMaps {
    * Runs the prompt and returns the maps, shallow layers first.
    *
    * @param images their embeddings, which the caller closes
-   * @param betweenLayers runs behind each layer, and may throw to give up
+   * @param progress hears each layer, and may throw to give up
    */
-  List<AttentionMap> run(List<Tensor> images, Runnable betweenLayers) {
+  List<AttentionMap> run(List<Tensor> images, Progress progress) {
     Schedule schedule = PruningPlan.none().schedule(decoder.layers());
     try (Indices ids = kernels.indices(prompt.ids());
         KeptRows kept = new KeptRows(kernels, schedule, prompt);
@@ -55,7 +55,7 @@ final class AttentionMaps {
               maps.add(map(done - 1, kernels.download(scores)));
             }
             ask(done, sequence, query);
-            betweenLayers.run();
+            progress.reach(done);
           },
           logits);
     }

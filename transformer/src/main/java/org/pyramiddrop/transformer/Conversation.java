@@ -30,11 +30,7 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  */
 public final class Conversation implements AutoCloseable {
   private final Model model;
-  private final Options options;
-  private final Schedule schedule;
-
-  /** Layers that no drop's choice reaches. */
-  private final int shared;
+  private Way way;
 
   private List<ChatTurn> said = List.of();
   private List<Picture> pictures = List.of();
@@ -45,8 +41,24 @@ public final class Conversation implements AutoCloseable {
 
   private boolean closed;
 
-  /** What the first layers made of a prompt. */
-  private record Kept(Prompt prompt, int pictures, Slot slot, Tensor entering)
+  /**
+   * How questions are answered from now on.
+   *
+   * @param shared layers that no drop's choice reaches
+   */
+  private record Way(Options options, Schedule schedule, int shared) {
+    static Way of(Model model, Options options) {
+      Schedule schedule = options.pruning().schedule(model.config().text().layers());
+      return new Way(options, schedule, model.decoder().independentLayers(schedule));
+    }
+  }
+
+  /**
+   * What the first layers made of a prompt.
+   *
+   * @param layers how many
+   */
+  private record Kept(Prompt prompt, int pictures, int layers, Slot slot, Tensor entering)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -59,9 +71,26 @@ public final class Conversation implements AutoCloseable {
 
   Conversation(Model model, Options options) {
     this.model = model;
-    this.options = options;
-    schedule = options.pruning().schedule(model.config().text().layers());
-    shared = model.decoder().independentLayers(schedule);
+    way = Way.of(model, options);
+  }
+
+  /**
+   * Answers further questions under other options; all that was said stays. What the first layers
+   * kept of the last prompt is used again where the new plan has as many layers before its first
+   * ranking and the new system prompt is the same; otherwise the next question is read from its
+   * beginning.
+   *
+   * @throws IllegalArgumentException if the plan does not fit the model
+   * @throws IllegalStateException if the conversation is closed, or a question is being answered
+   */
+  public void setOptions(Options options) {
+    Way next = Way.of(model, options);
+    model
+        .turns()
+        .giveBack(() -> {
+          refuseIfUsed();
+          way = next;
+        });
   }
 
   /** Asks the next question. */
@@ -112,14 +141,18 @@ public final class Conversation implements AutoCloseable {
     model
         .turns()
         .giveBack(() -> {
-          if (closed) {
-            throw new IllegalStateException("the conversation is closed");
-          }
-          if (asking) {
-            throw new IllegalStateException("the conversation is answering another question");
-          }
+          refuseIfUsed();
           asking = true;
         });
+  }
+
+  private void refuseIfUsed() {
+    if (closed) {
+      throw new IllegalStateException("the conversation is closed");
+    }
+    if (asking) {
+      throw new IllegalStateException("the conversation is answering another question");
+    }
   }
 
   /** Ends a question; what it kept goes if the conversation was closed meanwhile. */
@@ -138,12 +171,16 @@ public final class Conversation implements AutoCloseable {
   private record Answered(Reply reply, Kept kept) {}
 
   private Answered answer(List<ChatTurn> turns, List<Picture> shown, TokenListener listener) {
-    Prompt prompt = model.prompt(model.rendered(turns), shown);
+    AnswerEvent event = AnswerEvent.begun();
+    Options options = way.options();
+    Schedule schedule = way.schedule();
+    final int shared = way.shared();
+    Prompt prompt = model.prompt(model.rendered(options.systemPrompt(), turns), shown);
     prompt.images().forEach(image -> schedule.counts(image.count()));
     int most = Math.min(model.room(prompt), options.maxTokens());
-    Generation generation = model.generation(most, listener);
+    Generation generation = model.generation(most, options, listener);
     Sampler sampler = new Sampler(options.sampling());
-    int reused = shared == 0 ? 0 : reusable(prompt);
+    int reused = shared == 0 ? 0 : reusable(prompt, shared);
     int seen = kept == null || reused == 0 ? 0 : kept.pictures();
     Slot.Shape shape =
         new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
@@ -154,14 +191,22 @@ public final class Conversation implements AutoCloseable {
       long start = System.nanoTime();
       List<Prompt.Span> unseen = prompt.images().subList(seen, prompt.images().size());
       List<Tensor> embeddings = model.turns().take(() -> model.allocate(unseen, passing));
-      model.encode(shown.subList(seen, shown.size()), embeddings);
+      model.encode(shown.subList(seen, shown.size()), listener, embeddings);
       final double visionMillis = Asked.millisSince(start);
       start = System.nanoTime();
       Slot slot = model.turns().take(() -> fresh.add(model.slots().fresh(shape)));
-      Tensor entering =
-          model.turns().take(() -> enter(prompt, reused, slot, unseen, embeddings, fresh));
+      Progress progress =
+          new Progress(listener, TokenListener.Phase.PREFILL, model.decoder().layers());
+      Part part = new Part(prompt, reused, shared, unseen, embeddings);
+      Tensor entering = model.turns().take(() -> enter(part, slot, progress, fresh));
       DeviceTurns.refuseIfInterrupted();
-      int token = model.turns().take(() -> slot.prefillFrom(shared, entering, prompt, sampler));
+      Generation.Chosen token =
+          model
+              .turns()
+              .take(() -> {
+                int first = slot.prefillFrom(shared, entering, prompt, sampler, progress);
+                return generation.chosen(first, slot);
+              });
       DeviceTurns.refuseIfInterrupted();
       final List<Stage> stages = model.turns().take(slot::stages);
       final List<TokenLogit> top =
@@ -170,7 +215,7 @@ public final class Conversation implements AutoCloseable {
       start = System.nanoTime();
       while (generation.take(token)) {
         int before = generation.before();
-        token = model.turns().take(() -> slot.step(before, sampler));
+        token = model.turns().take(() -> generation.chosen(slot.step(before, sampler), slot));
       }
       FlopCounter counter = new FlopCounter(ModelShape.of(model.config()), schedule);
       Answer answer =
@@ -184,12 +229,14 @@ public final class Conversation implements AutoCloseable {
               top,
               counter.count(prompt.shape()),
               new Timings(visionMillis, prefillMillis, Asked.millisSince(start)),
-              slot.cacheBytes());
+              slot.cacheBytes(),
+              generation.probabilities());
+      event.answered(answer, model.backend());
       double flops =
           counter.vision(prompt.shape().crops() - (seen == 0 ? 0 : seenCrops()))
               + counter.followUp(prompt.shape(), reused, shared);
       Reply reply = new Reply(answer, reused, reused == 0 ? 0 : shared, flops);
-      return new Answered(reply, new Kept(prompt, shown.size(), slot, entering));
+      return new Answered(reply, new Kept(prompt, shown.size(), shared, slot, entering));
     } catch (RuntimeException | Error e) {
       model.turns().giveBack(() -> fresh.closeAfter(e));
       throw e;
@@ -203,9 +250,12 @@ public final class Conversation implements AutoCloseable {
     return kept == null ? 0 : kept.prompt().shape().crops();
   }
 
-  /** How many tokens a prompt has in common with the last one; at least one is left to run. */
-  private int reusable(Prompt prompt) {
-    if (kept == null) {
+  /**
+   * How many tokens a prompt has in common with the last one; at least one is left to run. None, if
+   * other than so many layers have seen the last one.
+   */
+  private int reusable(Prompt prompt, int layers) {
+    if (kept == null || kept.layers() != layers) {
       return 0;
     }
     int[] before = kept.prompt().ids();
@@ -222,38 +272,43 @@ public final class Conversation implements AutoCloseable {
   }
 
   /**
+   * The end of a prompt, whose beginning some layers have seen.
+   *
+   * @param reused tokens of the beginning
+   * @param shared those layers
+   * @param images the pictures in the end
+   */
+  private record Part(
+      Prompt prompt, int reused, int shared, List<Prompt.Span> images, List<Tensor> embeddings) {}
+
+  /**
    * Runs the tokens that are new through the layers before the first ranking, and returns what all
    * tokens, old and new, enter it with.
    */
-  private Tensor enter(
-      Prompt prompt,
-      int reused,
-      Slot slot,
-      List<Prompt.Span> images,
-      List<Tensor> embeddings,
-      Resources fresh) {
+  private Tensor enter(Part part, Slot slot, Progress progress, Resources fresh) {
     Kernels kernels = model.kernels();
-    int length = prompt.length();
-    int[] ids = prompt.ids();
+    int length = part.prompt().length();
+    int reused = part.reused();
+    int[] ids = part.prompt().ids();
     Tensor entering = fresh.add(kernels.allocate(length, model.decoder().hiddenSize()));
     List<Prompt.Span> shifted =
-        images.stream()
+        part.images().stream()
             .map(image -> new Prompt.Span(image.start() - reused, image.count()))
             .toList();
     try (Indices newIds =
             kernels.indices(IntStream.range(reused, length).map(i -> ids[i]).toArray());
         Indices rows = kernels.indices(IntStream.range(reused, length).toArray());
-        Tensor x = model.decoder().merge(newIds, shifted, embeddings)) {
+        Tensor x = model.decoder().merge(newIds, shifted, part.embeddings())) {
       if (kept != null && reused > 0) {
         kernels.copy(kept.entering().rows(0, reused), entering.rows(0, reused));
-        for (int layer = 0; layer < shared; layer++) {
+        for (int layer = 0; layer < part.shared(); layer++) {
           KeyValueCache.Layer from = kept.slot().cache().layer(layer);
           KeyValueCache.Layer to = slot.cache().layer(layer);
           kernels.copy(from.keys().rows(0, reused), to.keys().rows(0, reused));
           kernels.copy(from.values().rows(0, reused), to.values().rows(0, reused));
         }
       }
-      model.decoder().extend(x, rows, length, shared, slot.cache());
+      model.decoder().extend(x, rows, length, part.shared(), slot.cache(), progress::reach);
       kernels.copy(x, entering.rows(reused, length - reused));
     }
     return entering;

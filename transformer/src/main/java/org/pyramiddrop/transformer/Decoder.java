@@ -207,14 +207,22 @@ final class Decoder implements AutoCloseable {
    * @param rows where they come in the sequence, which they see up to themselves
    * @param length of the sequence, these rows included
    * @param cache holds the first layers' keys and values of the rows before them
+   * @param progress hears the number of layers that are done, and may throw to give up
    */
-  void extend(Tensor x, Indices rows, int length, int firstLayers, KeyValueCache cache) {
+  void extend(
+      Tensor x,
+      Indices rows,
+      int length,
+      int firstLayers,
+      KeyValueCache cache,
+      IntConsumer progress) {
     for (int b = 0; b < firstLayers; b++) {
       layer(
           layers.get(b),
           x,
           List.of(
               new Part(x.rows(), rows, rows, rows(cache.layer(b), length), new Mask.UpTo(rows))));
+      progress.accept(b + 1);
     }
   }
 

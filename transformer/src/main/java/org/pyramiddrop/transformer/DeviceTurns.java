@@ -31,9 +31,15 @@ final class DeviceTurns {
   /**
    * Lets a question in.
    *
-   * @throws IllegalStateException if the model is closed
+   * @throws IllegalStateException if the model is closed, or if a listener asks this in the middle
+   *     of a turn
    */
   void enter() {
+    if (device.isHeldByCurrentThread()) {
+      throw new IllegalStateException(
+          "a listener can't ask the model while it hears of progress; ask when this answer is"
+              + " there");
+    }
     device.lock();
     try {
       if (closing) {

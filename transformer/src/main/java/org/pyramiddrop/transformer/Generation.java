@@ -2,16 +2,20 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import org.pyramiddrop.transformer.generation.StopStrings;
 import org.pyramiddrop.transformer.generation.TextStream;
 
 /** One answer as its tokens come, up to the reason it ends. */
 final class Generation {
-  private final Set<Integer> stopTokens;
+  private final Model model;
   private final int most;
-  private final TextStream text;
+  private final int likeliest;
+  private final TextStream stream;
+  private final StopStrings stops;
   private final TokenListener listener;
+  private final StringBuilder text = new StringBuilder();
   private final List<Integer> ids = new ArrayList<>();
+  private final List<TokenProbability> probabilities = new ArrayList<>();
   private Finish finish = Finish.LENGTH;
 
   /**
@@ -19,33 +23,67 @@ final class Generation {
    *
    * @param most tokens it may have
    */
-  Generation(Set<Integer> stopTokens, int most, TextStream text, TokenListener listener) {
-    this.stopTokens = stopTokens;
+  Generation(Model model, int most, TextStream stream, Options options, TokenListener listener) {
+    this.model = model;
     this.most = most;
-    this.text = text;
+    this.stream = stream;
     this.listener = listener;
+    likeliest = options.logProbabilities();
+    stops = new StopStrings(options.stop());
+  }
+
+  /** A token and, where the answer tells log-probabilities, the logits it was chosen by. */
+  static final class Chosen {
+    private final int token;
+    private final float[] logits;
+
+    private Chosen(int token, float[] logits) {
+      this.token = token;
+      this.logits = logits;
+    }
+  }
+
+  /**
+   * What a slot chose last, within the turn it chose in.
+   *
+   * @param token -1 if a logit is NaN
+   */
+  Chosen chosen(int token, Slot slot) {
+    return new Chosen(token, likeliest >= 0 && token >= 0 ? slot.logits() : new float[0]);
   }
 
   /** Takes the next token, and says whether another one is wanted. */
-  boolean take(int token) {
+  boolean take(Chosen chosen) {
+    int token = chosen.token;
     if (token < 0) {
-      throw new IllegalStateException(
-          "the model's output is not a number; its weights are damaged or overflow");
+      throw new NanLogitsException(model.folder(), model.dtype());
     }
-    if (stopTokens.contains(token)) {
+    if (model.stopTokens().contains(token)) {
       return end(Finish.STOP);
     }
     ids.add(token);
-    if (!listener.onToken(token, text.add(token)) || Thread.currentThread().isInterrupted()) {
+    if (likeliest >= 0) {
+      probabilities.add(TokenProbability.of(chosen.logits, token, likeliest));
+    }
+    String piece = stops.add(stream.add(token));
+    text.append(piece);
+    if (!listener.onToken(token, piece) || Thread.currentThread().isInterrupted()) {
       return end(Finish.CANCELLED);
+    }
+    if (stops.found()) {
+      return end(Finish.STOP);
     }
     return ids.size() < most || end(Finish.LENGTH);
   }
 
-  /** Ends the answer; bytes that never became a character are told with the last token again. */
+  /**
+   * Ends the answer; bytes that never became a character, and what may have been the beginning of a
+   * stop string, are told with the last token again.
+   */
   private boolean end(Finish why) {
-    finish = why;
-    String rest = text.finish();
+    String rest = stops.add(stream.finish()) + stops.finish();
+    text.append(rest);
+    finish = stops.found() && why == Finish.LENGTH ? Finish.STOP : why;
     if (!rest.isEmpty() && why != Finish.CANCELLED) {
       listener.onToken(ids.getLast(), rest);
     }
@@ -61,8 +99,12 @@ final class Generation {
     return ids;
   }
 
+  List<TokenProbability> probabilities() {
+    return probabilities;
+  }
+
   String text() {
-    return text.text();
+    return text.toString();
   }
 
   Finish finish() {

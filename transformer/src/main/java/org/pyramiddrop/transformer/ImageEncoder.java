@@ -24,6 +24,9 @@ final class ImageEncoder implements AutoCloseable {
   private final Tensor embeddings;
   private final Recording work;
 
+  /** What the run that is going on tells of its layers. */
+  private Runnable behindLayer = () -> {};
+
   /** What ends each row of a finer grid; null where there are no tiles. */
   private final @Nullable Weight newline;
 
@@ -54,7 +57,7 @@ final class ImageEncoder implements AutoCloseable {
           owned.add(
               kernels.record(() -> {
                 try (Tensor features = kernels.allocate(tower.tokens(), tower.columns())) {
-                  tower.encode(patches, features);
+                  tower.encode(patches, () -> behindLayer.run(), features);
                   projector.project(features, embeddings);
                 }
               }));
@@ -69,17 +72,16 @@ final class ImageEncoder implements AutoCloseable {
    *
    * @param crops as {@link org.pyramiddrop.loader.ImageProcessor#process} gives them
    * @param layout of the same picture
-   * @param between runs behind each crop, and may throw to give up
+   * @param progress hears each layer of the tower, and may throw to give up
    * @param out the layout's tokens × the decoder's hidden size
    */
-  void encode(List<Pixels> crops, ImageLayout layout, Runnable between, Tensor out) {
+  void encode(List<Pixels> crops, ImageLayout layout, Progress progress, Tensor out) {
     if (crops.size() != layout.crops()) {
       throw new IllegalArgumentException(
           "%d crops for a layout of %d".formatted(crops.size(), layout.crops()));
     }
     if (newline == null) {
-      encode(crops.getFirst(), out);
-      between.run();
+      encode(crops.getFirst(), progress, out);
       return;
     }
     int tokens = tower.tokens();
@@ -88,8 +90,7 @@ final class ImageEncoder implements AutoCloseable {
         Indices sources = kernels.indices(layout.sources());
         Indices first = kernels.indices(new int[1])) {
       for (int i = 0; i < crops.size(); i++) {
-        encode(crops.get(i), all.rows(i * tokens, tokens));
-        between.run();
+        encode(crops.get(i), progress, all.rows(i * tokens, tokens));
       }
       kernels.embed(newline, first, all.rows(rows, 1));
       kernels.gatherRows(all, sources, out);
@@ -101,11 +102,23 @@ final class ImageEncoder implements AutoCloseable {
     return tower.tokens();
   }
 
+  /** Layers of the tower that a crop goes through. */
+  int cropLayers() {
+    return tower.layers();
+  }
+
   /** Writes a crop's embeddings, {@link #cropTokens} × the decoder's hidden size. */
-  void encode(Pixels crop, Tensor out) {
+  void encode(Pixels crop, Progress progress, Tensor out) {
+    int end = progress.done() + tower.layers();
     kernels.upload(tower.patches(crop), patches);
-    work.run();
+    behindLayer = progress::layer;
+    try {
+      work.run();
+    } finally {
+      behindLayer = () -> {};
+    }
     kernels.copy(embeddings, out);
+    progress.reach(end);
   }
 
   /** How long each launch takes on a crop's way from patches to embeddings. */

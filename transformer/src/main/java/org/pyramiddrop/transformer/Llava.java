@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.CheckpointException;
@@ -24,9 +25,10 @@ import org.pyramiddrop.loader.PictureView;
  * <p>Any number of threads may ask at once. They take turns on the device: a picture's encoding, a
  * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a
  * long answer does not hold up others. A waiting or decoding thread that is interrupted ends its
- * answer as {@link Finish#CANCELLED}, and its prefill with a {@link CancellationException}; its
- * interrupt status stays set. {@link #close} lets no new question in, ends running ones at their
- * next step, and frees everything when the last is gone.
+ * answer as {@link Finish#CANCELLED}; while it encodes pictures or reads the prompt, with a {@link
+ * CancellationException}, behind the layer that is running (on a GPU, behind the crop or the
+ * prefill). Its interrupt status stays set. {@link #close} lets no new question in, ends running
+ * ones at their next step, and frees everything when the last is gone.
  */
 public final class Llava implements AutoCloseable {
   private final Model model;
@@ -66,7 +68,9 @@ public final class Llava implements AutoCloseable {
     return ask(question, Options.defaults());
   }
 
-  /** Answers a question. */
+  /**
+   * Answers a question as {@link #ask(Question, Options, TokenListener)} does, without a listener.
+   */
   public Answer ask(Question question, Options options) {
     return ask(question, options, (id, text) -> true);
   }
@@ -76,9 +80,15 @@ public final class Llava implements AutoCloseable {
    *
    * @param listener called on this thread; it may end the answer
    * @throws IllegalArgumentException if the prompt has other than one place a picture or no room
-   *     for an answer, or if the plan does not fit the model
-   * @throws CancellationException if the thread is interrupted before the first token
-   * @throws IllegalStateException if the model is closed
+   *     for an answer, if the plan does not fit the model, or if a raw question comes with a system
+   *     prompt
+   * @throws CheckpointException if the chat template has no place for what is asked, a system
+   *     prompt for instance
+   * @throws CancellationException if the thread is interrupted, or the listener stops it, before
+   *     the first token
+   * @throws NanLogitsException if the model's output is not a number
+   * @throws IllegalStateException if the model is closed, or its listener asks this while it hears
+   *     of progress
    */
   public Answer ask(Question question, Options options, TokenListener listener) {
     model.turns().enter();
@@ -134,8 +144,7 @@ public final class Llava implements AutoCloseable {
     Batch batch = new Batch(model.kernels(), model.decoder());
     try {
       while (!active.isEmpty()) {
-        List<Integer> tokens =
-            model.turns().take(() -> batch.step(active.stream().map(Asked::prepared).toList()));
+        List<Generation.Chosen> tokens = model.turns().take(() -> step(batch, active));
         List<Asked> ended = new ArrayList<>();
         for (int i = 0; i < tokens.size(); i++) {
           if (!active.get(i).take(tokens.get(i))) {
@@ -151,6 +160,13 @@ public final class Llava implements AutoCloseable {
       model.turns().giveBack(batch::close);
     }
     return List.of(answers);
+  }
+
+  private static List<Generation.Chosen> step(Batch batch, List<Asked> rows) {
+    List<Integer> tokens = batch.step(rows.stream().map(Asked::prepared).toList());
+    return IntStream.range(0, rows.size())
+        .mapToObj(i -> rows.get(i).chosen(tokens.get(i)))
+        .toList();
   }
 
   /**
@@ -185,11 +201,12 @@ public final class Llava implements AutoCloseable {
     model.turns().enter();
     Resources images = new Resources();
     try {
-      Prompt prompt = Asked.prompt(model, question);
+      Prompt prompt = Asked.prompt(model, question, "");
       List<Tensor> embeddings = model.turns().take(() -> model.allocate(prompt.images(), images));
-      model.encode(question.pictures(), embeddings);
+      model.encode(question.pictures(), (id, text) -> true, embeddings);
       AttentionMaps maps = new AttentionMaps(model.kernels(), model.decoder(), prompt, layers);
-      return model.turns().take(() -> maps.run(embeddings, DeviceTurns::refuseIfInterrupted));
+      Progress progress = Progress.unheard(TokenListener.Phase.PREFILL);
+      return model.turns().take(() -> maps.run(embeddings, progress));
     } finally {
       try {
         model.turns().giveBack(images::close);

@@ -28,6 +28,7 @@ import org.pyramiddrop.transformer.generation.TextStream;
 final class Model implements AutoCloseable {
   private static final String IMAGE = "<image>";
 
+  private final Path folder;
   private final LlavaConfig config;
   private final String backend;
   private final Kernels kernels;
@@ -45,6 +46,7 @@ final class Model implements AutoCloseable {
   private final List<Conversation> conversations = new ArrayList<>();
 
   private Model(Path folder, LoadOptions options, Resources resources) {
+    this.folder = folder;
     this.resources = resources;
     Path towerFolder = options.visionTower();
     config = LlavaConfig.read(folder, towerFolder);
@@ -69,7 +71,7 @@ final class Model implements AutoCloseable {
         tower.equals(checkpoint) ? weights : resources.add(new WeightStore(tower, kernels, handed));
     imageEncoder = resources.add(new ImageEncoder(kernels, config, towerWeights, weights));
     decoder = resources.add(new Decoder(kernels, config, weights));
-    slots = resources.add(new Slots(kernels, decoder, DeviceTurns::refuseIfInterrupted));
+    slots = resources.add(new Slots(kernels, decoder));
   }
 
   /** Where the vision tower's weights are: inside, or in a folder of their own. */
@@ -144,10 +146,20 @@ final class Model implements AutoCloseable {
    * A conversation as the chat template writes it, the answer to its last turn to follow. Where the
    * model itself said {@code <image>}, a space keeps it from being read as a picture's place.
    *
-   * @throws IllegalArgumentException if the user's words contain {@code <image>}
+   * @param systemPrompt what goes before the first turn; empty for nothing
+   * @throws IllegalArgumentException if the user's words or the system prompt contain {@code
+   *     <image>}
+   * @throws CheckpointException if the template has no place for a turn, the system's included
    */
-  String rendered(List<ChatTurn> turnsSoFar) {
+  String rendered(String systemPrompt, List<ChatTurn> turnsSoFar) {
     List<ChatTurn> turnsToRender = new ArrayList<>();
+    if (systemPrompt.contains(IMAGE)) {
+      throw new IllegalArgumentException(
+          "the system prompt contains " + IMAGE + "; pictures belong to the user's words");
+    }
+    if (!systemPrompt.isEmpty()) {
+      turnsToRender.add(new ChatTurn(Role.SYSTEM, 0, systemPrompt));
+    }
     for (ChatTurn turn : turnsSoFar) {
       boolean marked = turn.text().contains(IMAGE);
       if (marked && turn.role() == Role.USER) {
@@ -203,16 +215,20 @@ final class Model implements AutoCloseable {
   /**
    * Encodes pictures one by one, others' work going on between them, each crop by crop.
    *
+   * @param listener hears the tower's layers over all of them
    * @param embeddings out: of each picture, its tokens × the decoder's hidden size
    */
-  void encode(List<Picture> pictures, List<Tensor> embeddings) {
+  void encode(List<Picture> pictures, TokenListener listener, List<Tensor> embeddings) {
+    int crops = pictures.stream().map(imageProcessor::layout).mapToInt(ImageLayout::crops).sum();
+    int layers = Math.multiplyExact(crops, imageEncoder.cropLayers());
+    Progress progress = new Progress(listener, TokenListener.Phase.VISION, layers);
     for (int i = 0; i < pictures.size(); i++) {
       Tensor to = embeddings.get(i);
       ImageLayout layout = imageProcessor.layout(pictures.get(i));
-      List<Pixels> crops = imageProcessor.process(pictures.get(i));
+      List<Pixels> cropped = imageProcessor.process(pictures.get(i));
       DeviceTurns.refuseIfInterrupted();
       turns.take(() -> {
-        imageEncoder.encode(crops, layout, DeviceTurns::refuseIfInterrupted, to);
+        imageEncoder.encode(cropped, layout, progress, to);
         return to;
       });
     }
@@ -228,9 +244,19 @@ final class Model implements AutoCloseable {
   }
 
   /** An answer of at most some tokens. */
-  Generation generation(int most, TokenListener listener) {
+  Generation generation(int most, Options options, TokenListener listener) {
     TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
-    return new Generation(stopTokens, most, text, listener);
+    return new Generation(this, most, text, options, listener);
+  }
+
+  /** Tokens that end an answer. */
+  Set<Integer> stopTokens() {
+    return stopTokens;
+  }
+
+  /** Where the checkpoint is. */
+  Path folder() {
+    return folder;
   }
 
   /** Begins a conversation, which ends with the model at the latest. */

@@ -2,6 +2,7 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DType;
@@ -44,24 +45,20 @@ final class Slot implements AutoCloseable {
   private final KeyValueCache cache;
   private final Decoder decoder;
   private final Schedule schedule;
-  private final Runnable betweenLayers;
+
+  /** What the run that is going on tells of its layers. */
+  private IntConsumer behindLayer = done -> {};
 
   /** Recorded when they are first wanted. */
   private @Nullable Recording prefill;
 
   private @Nullable Recording step;
 
-  /**
-   * Takes the memory.
-   *
-   * @param betweenLayers runs behind each layer of a prefill, where layers are started one by one,
-   *     and may throw to give up
-   */
-  Slot(Kernels kernels, Decoder decoder, Shape shape, Runnable betweenLayers) {
+  /** Takes the memory. */
+  Slot(Kernels kernels, Decoder decoder, Shape shape) {
     this.kernels = kernels;
     this.decoder = decoder;
     this.shape = shape;
-    this.betweenLayers = betweenLayers;
     Prompt prompt = new Prompt(new int[shape.tokens()], shape.images());
     schedule = shape.plan().schedule(decoder.layers());
     try {
@@ -93,15 +90,26 @@ final class Slot implements AutoCloseable {
     return List.copyOf(images);
   }
 
-  /** Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN. */
+  /** Reads a prompt of this shape as {@link #prefill(Prompt, Sampler, Progress)}, unheard. */
   int prefill(Prompt prompt, Sampler sampler) {
+    return prefill(prompt, sampler, Progress.unheard(TokenListener.Phase.PREFILL));
+  }
+
+  /**
+   * Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN.
+   *
+   * @param progress hears each layer, and may throw to give up
+   */
+  int prefill(Prompt prompt, Sampler sampler, Progress progress) {
     kernels.upload(prompt.ids(), ids);
     begin(prompt, sampler);
     if (prefill == null) {
       prefill = owned.add(recordPrefill());
     }
-    prefill.run();
-    return kernels.download(next.id())[0];
+    hearing(progress, prefill::run);
+    int token = token();
+    progress.reach(decoder.layers());
+    return token;
   }
 
   /** A recording of the way from ids and embeddings to the first token, the caller's to close. */
@@ -115,9 +123,10 @@ final class Slot implements AutoCloseable {
    *
    * @param entering what enters layer {@code from}; it stays as it is
    * @param prompt the whole of it
+   * @param progress hears each layer, and may throw to give up
    * @return the first token, or -1 if a logit is NaN
    */
-  int prefillFrom(int from, Tensor entering, Prompt prompt, Sampler sampler) {
+  int prefillFrom(int from, Tensor entering, Prompt prompt, Sampler sampler, Progress progress) {
     begin(prompt, sampler);
     Tensor hidden = kernels.allocate(entering.rows(), entering.columns());
     try {
@@ -126,8 +135,17 @@ final class Slot implements AutoCloseable {
       hidden.close();
       throw e;
     }
-    read(hidden, from);
-    return kernels.download(next.id())[0];
+    hearing(progress, () -> read(hidden, from));
+    return token();
+  }
+
+  private void hearing(Progress progress, Runnable work) {
+    behindLayer = progress::reach;
+    try {
+      work.run();
+    } finally {
+      behindLayer = done -> {};
+    }
   }
 
   /** Says how the first token is chosen. */
@@ -140,7 +158,7 @@ final class Slot implements AutoCloseable {
 
   private void read(Tensor hidden, int from) {
     try (Sequence sequence = new Sequence(kernels, schedule, kept, hidden)) {
-      decoder.prefill(sequence, from, schedule, cache, _ -> betweenLayers.run(), logits);
+      decoder.prefill(sequence, from, schedule, cache, done -> behindLayer.accept(done), logits);
       kernels.sample(logits, seen, controls, next.id());
     }
   }

@@ -13,15 +13,13 @@ final class Slots implements AutoCloseable {
 
   private final Kernels kernels;
   private final Decoder decoder;
-  private final Runnable betweenLayers;
 
   /** The one given back last comes first. */
   private final Deque<Slot> idle = new ArrayDeque<>();
 
-  Slots(Kernels kernels, Decoder decoder, Runnable betweenLayers) {
+  Slots(Kernels kernels, Decoder decoder) {
     this.kernels = kernels;
     this.decoder = decoder;
-    this.betweenLayers = betweenLayers;
   }
 
   /** A slot of that shape, for one question until it is given back or closed. */
@@ -39,7 +37,7 @@ final class Slots implements AutoCloseable {
   /** A slot that is the caller's to close. */
   Slot fresh(Slot.Shape shape) {
     try {
-      return new Slot(kernels, decoder, shape, betweenLayers);
+      return new Slot(kernels, decoder, shape);
     } catch (DeviceException e) {
       if (idle.isEmpty()) {
         throw e;
@@ -47,7 +45,7 @@ final class Slots implements AutoCloseable {
       // What waits for other shapes may be what is missing.
       try {
         close();
-        return new Slot(kernels, decoder, shape, betweenLayers);
+        return new Slot(kernels, decoder, shape);
       } catch (RuntimeException again) {
         again.addSuppressed(e);
         throw again;

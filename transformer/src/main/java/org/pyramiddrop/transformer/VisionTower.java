@@ -133,6 +133,11 @@ final class VisionTower implements AutoCloseable {
     return config.patches() + (keepsClassToken ? 1 : 0);
   }
 
+  /** Layers that a picture goes through. */
+  int layers() {
+    return layers.size();
+  }
+
   /** Columns of the features: hidden states of several layers lie side by side. */
   int columns() {
     return read.size() * config.hiddenSize();
@@ -147,9 +152,10 @@ final class VisionTower implements AutoCloseable {
    * Encodes one picture.
    *
    * @param patches as {@link #patches(Pixels)} gives them
+   * @param behindLayer runs behind each layer, and may throw to give up
    * @param features out: {@link #tokens} × {@link #columns}
    */
-  void encode(Tensor patches, Tensor features) {
+  void encode(Tensor patches, Runnable behindLayer, Tensor features) {
     int hidden = config.hiddenSize();
     try (Tensor x = kernels.allocate(rows.size(), hidden);
         Tensor keys = kernels.allocate(rows.size(), hidden);
@@ -164,6 +170,9 @@ final class VisionTower implements AutoCloseable {
             Tensor kept = x.rows(rows.size() - tokens(), tokens());
             kernels.copyColumns(kept, features, i * hidden);
           }
+        }
+        if (state > 0) {
+          behindLayer.run();
         }
       }
     }
