@@ -44,6 +44,21 @@ def with_alpha(image):
     return image
 
 
+def without_marks(jpeg, ids):
+    """A JPEG file with other component ids and without the segments that say what its components mean."""
+    made, at = bytearray(jpeg[:2]), 2
+    while jpeg[at + 1] != 0xDA:
+        segment = bytearray(jpeg[at : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])])
+        if segment[1] == 0xC0:
+            segment[10::3] = ids
+        if not 0xE0 <= segment[1] <= 0xEF:
+            made += segment
+        at += len(segment)
+    scan = bytearray(jpeg[at:])
+    scan[5:11:2] = ids
+    return bytes(made + scan)
+
+
 def processor(**settings):
     return CLIPImageProcessorPil(
         size=settings.pop("size", {"shortest_edge": SIDE}),
@@ -116,6 +131,16 @@ def main():
             small.save(OUT / "exif-6.png", exif=exif.tobytes())
             small.save(OUT / "exif-6.webp", lossless=True, exif=exif.tobytes())
 
+    # More than a hundred times as high as wide: Pillow shrinks such a picture's rows first.
+    rgb(700, 3).save(OUT / "tall.png")
+    Image.fromarray(np.repeat(drawing(58, 58), 101, axis=0)).save(OUT / "taller.png")
+    bare = io.BytesIO()
+    photo.save(bare, "JPEG", quality=90, subsampling=0)
+    for name, ids in (("rgb", b"RGB"), ("other", b"\0\1\2")):
+        (OUT / f"jpeg-{name}-ids.jpg").write_bytes(without_marks(bare.getvalue(), ids))
+    frames = [rgb(61, 59) for _ in range(2)]
+    frames[0].save(OUT / "animated.webp", save_all=True, append_images=frames[1:], lossless=True)
+
     broken = ("grey-16", "jpeg-cmyk")
     for file in sorted(OUT.iterdir()):
         if file.stem not in broken:
@@ -126,6 +151,7 @@ def main():
         ("rgb.png.square", Image.Resampling.BICUBIC, {"height": SIDE, "width": SIDE}),
         ("rgb.png.small", Image.Resampling.BICUBIC, {"height": 31, "width": 40}),
         ("rgb.png.odd", Image.Resampling.BICUBIC, {"height": 77, "width": 33}),
+        ("tall.png.square", Image.Resampling.BICUBIC, {"height": SIDE, "width": SIDE}),
     ):
         made = reference(OUT / name.rsplit(".", 1)[0], resample, size)
         Image.fromarray(made).save(OUT / f"{name}.reference.png", optimize=True)

@@ -219,6 +219,10 @@ public final class ImageProcessor {
         float value = rescales ? (float) (sample * factor) : sample;
         levels[channel][sample] =
             normalises ? (value - (float) mean[channel]) / (float) std[channel] : value;
+        if (!Float.isFinite(levels[channel][sample])) {
+          throw settings.wrong(
+              Float.isFinite(value) ? "image_std" : "rescale_factor", "makes colours that no float can be");
+        }
       }
     }
     return levels;
@@ -292,9 +296,14 @@ public final class ImageProcessor {
     return switch (resizing) {
       case Resizing.ShortestEdge(Resampler resampler, int length) -> {
         int shorter = Math.min(picture.width(), picture.height());
-        int longer =
-            (int)
-                ((double) ((long) length * Math.max(picture.width(), picture.height())) / shorter);
+        double exact =
+            (double) ((long) length * Math.max(picture.width(), picture.height())) / shorter;
+        if (exact > Integer.MAX_VALUE) {
+          throw new IllegalArgumentException(
+              "a picture of %d×%d pixels is too long for a model that makes its shorter side %d long"
+                  .formatted(picture.width(), picture.height(), length));
+        }
+        int longer = (int) exact;
         boolean wide = picture.width() > picture.height();
         yield middle(picture, resampler, wide ? longer : length, wide ? length : longer);
       }

@@ -1,6 +1,7 @@
 package org.pyramiddrop.loader;
 
 import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
@@ -19,16 +20,56 @@ public final class Picture {
   }
 
   /**
-   * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says. Transparency is
-   * dropped, not blended, and colour profiles are ignored, as the reference processor does. Lossy
-   * WebP may come out a little different where strong colours meet: this decoder doesn't smooth
-   * between a picture's coarser colour samples.
+   * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says, within the {@linkplain
+   * PictureLimits#defaults default limits}. Transparency is dropped, not blended, and colour
+   * profiles are ignored, as the reference processor does. Lossy WebP may come out a little
+   * different where strong colours meet: this decoder doesn't smooth between a picture's coarser
+   * colour samples. Of an animation it takes the first picture.
    *
    * @throws PictureException if the file is missing, no such picture, damaged, CMYK, 16-bit grey or
-   *     too large
+   *     over a limit, or memory doesn't suffice
    */
   public static Picture read(Path file) {
-    return PictureReader.read(file);
+    return read(file, PictureLimits.defaults());
+  }
+
+  /**
+   * Reads a file as {@link #read(Path)} does, within other limits.
+   *
+   * @throws PictureException as {@link #read(Path)}
+   */
+  public static Picture read(Path file, PictureLimits limits) {
+    return PictureReader.read(file, limits);
+  }
+
+  /**
+   * Reads the bytes of such a file.
+   *
+   * @param name what messages call the picture
+   * @throws PictureException as {@link #read(Path)}
+   */
+  public static Picture read(byte[] file, String name, PictureLimits limits) {
+    return PictureReader.read(file, name, limits);
+  }
+
+  /**
+   * Reads such a file from a stream, to its end; the caller closes it.
+   *
+   * @param name what messages call the picture
+   * @throws PictureException as {@link #read(Path)}
+   */
+  public static Picture read(InputStream stream, String name, PictureLimits limits) {
+    return PictureReader.read(stream, name, limits);
+  }
+
+  /**
+   * Reads such a file from a URI that holds it: {@code data:image/png;base64,…}. The media type is
+   * not looked at, the data says what it is; spaces and line ends among the data are skipped.
+   *
+   * @throws PictureException as {@link #read(Path)}, or if it is no such URI
+   */
+  public static Picture ofDataUri(String uri, PictureLimits limits) {
+    return PictureReader.read(DataUri.bytes(uri, limits), DataUri.NAME, limits);
   }
 
   /** A picture in memory; transparency is dropped, not blended. */

@@ -12,7 +12,7 @@ import java.time.Duration;
  * @param maxPixels the most pixels, width times height
  * @param maxScans the most scans of a JPEG; encoders write one to about twenty, and each goes over
  *     the whole picture
- * @param maxTime how long decoding may take; looked at between rows, so a little more passes
+ * @param maxTime how long decoding may take, looked at when a decoder asks for more of the file
  */
 public record PictureLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime) {
   /** The size at which the reference's picture library takes a file for an attack. */

@@ -2,8 +2,8 @@ package org.pyramiddrop.loader;
 
 /**
  * Resizes 8-bit pictures exactly as Pillow does: a filter widened by the scale when shrinking,
- * weights in 22-bit fixed point, columns first, then rows, with a rounding to 8 bits between the
- * two.
+ * weights in 22-bit fixed point, columns first, then rows (of a very tall picture rows first), with
+ * a rounding to 8 bits between the two.
  */
 enum Resampler {
   /** A triangle: Pillow's filter 2. */
@@ -34,9 +34,42 @@ enum Resampler {
     };
   }
 
+  /** Weights that are held at a time; a long picture's take more memory than the picture. */
+  private static final int WEIGHTS_AT_A_TIME = 1 << 20;
+
   /** Which inputs make one output, and how much of each. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Taps(int first, int[] weights) {}
+
+  /**
+   * Some outputs of a resized row or column.
+   *
+   * @param inputs how long it is
+   * @param outputs how long it becomes
+   * @param from the first output wanted
+   * @param count how many are wanted
+   */
+  private record Side(int inputs, int outputs, int from, int count) {
+    double scale() {
+      return (double) inputs / outputs;
+    }
+
+    double widening() {
+      return Math.max(scale(), 1.0);
+    }
+
+    double centre(int output) {
+      return (from + output + 0.5) * scale();
+    }
+  }
+
+  private int low(Side side, int output) {
+    return Math.max((int) (side.centre(output) - support * side.widening() + 0.5), 0);
+  }
+
+  private int high(Side side, int output) {
+    return Math.min((int) (side.centre(output) + support * side.widening() + 0.5), side.inputs);
+  }
 
   /**
    * The part of a resized picture that starts at ({@code left}, {@code top}) and has the given
@@ -47,52 +80,79 @@ enum Resampler {
    */
   Picture resize(
       Picture picture, int fullWidth, int fullHeight, int left, int top, int width, int height) {
-    Taps[] across = taps(picture.width(), fullWidth, left, width);
-    Taps[] down = taps(picture.height(), fullHeight, top, height);
-    int firstRow = down[0].first;
-    int endRow = down[height - 1].first + down[height - 1].weights.length;
-
-    int[] narrowed = new int[(endRow - firstRow) * width];
-    for (int y = firstRow; y < endRow; y++) {
-      for (int x = 0; x < width; x++) {
-        int start = y * picture.width() + across[x].first;
-        narrowed[(y - firstRow) * width + x] = weigh(picture.packed(), start, 1, across[x].weights);
-      }
+    Side across = new Side(picture.width(), fullWidth, left, width);
+    Side down = new Side(picture.height(), fullHeight, top, height);
+    int firstColumn = low(across, 0);
+    int columns = high(across, width - 1) - firstColumn;
+    int firstRow = low(down, 0);
+    int rows = high(down, height - 1) - firstRow;
+    // Pillow takes the rows of a very tall picture first, and rounding in between shows the order.
+    if (picture.height() > 100L * picture.width() && fullHeight < picture.height()) {
+      return narrow(lower(picture, down, 0, firstColumn, columns), across, firstColumn, 0, height);
     }
-    int[] resized = new int[height * width];
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) {
-        int start = (down[y].first - firstRow) * width + x;
-        resized[y * width + x] = weigh(narrowed, start, width, down[y].weights);
-      }
-    }
-    return new Picture(width, height, resized);
+    return lower(narrow(picture, across, 0, firstRow, rows), down, firstRow, 0, width);
   }
 
-  private Taps[] taps(int inputs, int outputs, int first, int count) {
-    double scale = (double) inputs / outputs;
-    double widening = Math.max(scale, 1.0);
-    double reach = support * widening;
-    double shrink = 1.0 / widening;
-    Taps[] taps = new Taps[count];
-    for (int i = 0; i < count; i++) {
-      double center = (first + i + 0.5) * scale;
-      int low = Math.max((int) (center - reach + 0.5), 0);
-      int high = Math.min((int) (center + reach + 0.5), inputs);
-      double[] shares = new double[high - low];
-      double sum = 0.0;
-      for (int j = 0; j < shares.length; j++) {
-        shares[j] = at(Math.abs((j + low - center + 0.5) * shrink));
-        sum += shares[j];
+  /**
+   * Resizes along rows.
+   *
+   * @param skipped columns that the picture lacks at its start
+   * @param top the first row to take
+   */
+  private Picture narrow(Picture picture, Side side, int skipped, int top, int rows) {
+    int[] made = new int[Math.multiplyExact(rows, side.count)];
+    int mostTaps = (int) Math.min(side.inputs, 2 * support * side.widening() + 2);
+    int atATime = Math.max(1, WEIGHTS_AT_A_TIME / mostTaps);
+    for (int from = 0; from < side.count; from += atATime) {
+      Taps[] taps = new Taps[Math.min(atATime, side.count - from)];
+      for (int i = 0; i < taps.length; i++) {
+        taps[i] = taps(side, from + i);
       }
-      int[] weights = new int[shares.length];
-      for (int j = 0; j < shares.length; j++) {
-        double weight = shares[j] * (1.0 / sum) * (1 << FRACTION_BITS);
-        weights[j] = (int) (weight < 0 ? weight - 0.5 : weight + 0.5);
+      for (int y = 0; y < rows; y++) {
+        int row = (top + y) * picture.width() - skipped;
+        for (int i = 0; i < taps.length; i++) {
+          made[y * side.count + from + i] =
+              weigh(picture.packed(), row + taps[i].first, 1, taps[i].weights);
+        }
       }
-      taps[i] = new Taps(low, weights);
     }
-    return taps;
+    return new Picture(side.count, rows, made);
+  }
+
+  /**
+   * Resizes along columns.
+   *
+   * @param skipped rows that the picture lacks at its start
+   * @param left the first column to take
+   */
+  private Picture lower(Picture picture, Side side, int skipped, int left, int columns) {
+    int[] made = new int[Math.multiplyExact(side.count, columns)];
+    for (int y = 0; y < side.count; y++) {
+      Taps taps = taps(side, y);
+      int start = (taps.first - skipped) * picture.width() + left;
+      for (int x = 0; x < columns; x++) {
+        made[y * columns + x] = weigh(picture.packed(), start + x, picture.width(), taps.weights);
+      }
+    }
+    return new Picture(columns, side.count, made);
+  }
+
+  private Taps taps(Side side, int output) {
+    double shrink = 1.0 / side.widening();
+    double centre = side.centre(output);
+    int low = low(side, output);
+    double[] shares = new double[high(side, output) - low];
+    double sum = 0.0;
+    for (int j = 0; j < shares.length; j++) {
+      shares[j] = at(Math.abs((j + low - centre + 0.5) * shrink));
+      sum += shares[j];
+    }
+    int[] weights = new int[shares.length];
+    for (int j = 0; j < shares.length; j++) {
+      double weight = shares[j] * (1.0 / sum) * (1 << FRACTION_BITS);
+      weights[j] = (int) (weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+    return new Taps(low, weights);
   }
 
   private static int weigh(int[] pixels, int start, int step, int[] weights) {

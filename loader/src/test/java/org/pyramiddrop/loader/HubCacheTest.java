@@ -26,9 +26,9 @@ class HubCacheTest {
     version("aaaa", 2000);
     Path newest = version("bbbb", 3000);
     version("cccc", 1000);
-    Path snapshots = newest.resolveSibling("dddd").getParent();
-    Files.createDirectories(snapshots.resolve("dddd"));
-    for (Path given : new Path[] {snapshots, snapshots.getParent()}) {
+    Path model = cache.resolve("models--llava-hf--llava-1.5-7b-hf");
+    Files.createDirectories(model.resolve("snapshots/dddd"));
+    for (Path given : new Path[] {model, model.resolve("snapshots")}) {
       String wanted = given + ": is a folder of the Hugging Face cache; give " + newest;
       assertThatExceptionOfType(CheckpointException.class)
           .isThrownBy(() -> LlavaConfig.read(given))

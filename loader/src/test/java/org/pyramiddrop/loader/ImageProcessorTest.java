@@ -2,11 +2,13 @@ package org.pyramiddrop.loader;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -83,6 +85,9 @@ class ImageProcessorTest {
         "one-pixel.png",
         "very-wide.png",
         "very-tall.png",
+        "tall.png",
+        "taller.png",
+        "animated.webp",
         "grey.png",
         "grey-alpha.png",
         "rgb-alpha.png",
@@ -107,6 +112,8 @@ class ImageProcessorTest {
         "jpeg-444.jpg",
         "jpeg-progressive.jpg",
         "jpeg-grey.jpg",
+        "jpeg-rgb-ids.jpg",
+        "jpeg-other-ids.jpg",
         "exif-1.jpg",
         "exif-2.jpg",
         "exif-3.jpg",
@@ -132,6 +139,51 @@ class ImageProcessorTest {
   void resamplesBilinearlyWhereAsked(String name) throws IOException {
     ImageProcessor processor = read(PLAIN + ",'resample':2");
     assertSame(processor.view(Picture.read(Fixtures.picture(name))), name + ".bilinear", 0);
+  }
+
+  @Test
+  void shrinksTheRowsOfAVeryTallPictureFirst() throws IOException {
+    ImageProcessor processor =
+        read("'size':{'height':56,'width':56},'crop_size':{'height':56,'width':56}");
+    assertSame(processor.view(Picture.read(Fixtures.picture("tall.png"))), "tall.png.square", 0);
+  }
+
+  @Test
+  void resizesTheLongestPictures() throws IOException {
+    ImageProcessor processor =
+        read("'size':{'height':56,'width':56},'crop_size':{'height':56,'width':56}");
+    int length = 4_000_000;
+    int[] grey = new int[length];
+    Arrays.fill(grey, 0x777777);
+    for (Picture line :
+        List.of(new Picture(length, 1, grey), new Picture(1, length, grey))) {
+      assertThat(processor.view(line).packed()).containsOnly(0x777777);
+    }
+  }
+
+  @Test
+  void refusesAPictureThatIsTooLongForItsShorterSide() throws IOException {
+    ImageProcessor processor = read(PLAIN);
+    Picture line = new Picture(1, 40_000_000, new int[40_000_000]);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> processor.view(line))
+        .withMessageContaining("1×40000000 pixels is too long");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'rescale_factor':1e39 | rescale_factor",
+        "'image_std':[1e-60,1,1] | image_std",
+        "'image_std':[1e-39,1,1] | image_std",
+        "'image_mean':[1e300,0,0] | image_mean"
+      })
+  void refusesColoursThatNoFloatCanBe(String fields, String key) {
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> read(PLAIN + "," + fields))
+        .withMessageContaining(key);
   }
 
   @ParameterizedTest
