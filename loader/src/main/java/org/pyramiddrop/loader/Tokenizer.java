@@ -1,43 +1,30 @@
 package org.pyramiddrop.loader;
 
-import ai.djl.huggingface.tokenizers.Encoding;
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.OptionalInt;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.function.Function;
 import java.util.stream.IntStream;
+import org.pyramiddrop.loader.tokenizer.TextTokenizer;
 
 /**
- * A model's {@code tokenizer.json}: text to token ids and back, by the Hugging Face tokenizers
- * library. Safe for use from several threads.
+ * A model's {@code tokenizer.json}: text to token ids and back, as the Hugging Face tokenizers
+ * library does it. Safe for use from several threads, which wait for none.
  */
 public final class Tokenizer implements AutoCloseable {
-  // Texts keep their length: no cutting at the model's maximum, no padding, whatever the file's own
-  // settings.
-  private static final Map<String, String> AS_GIVEN =
-      Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
-
   private final Path file;
-  private final HuggingFaceTokenizer library;
-  // The library's native object must not be freed under a call.
-  private final ReadWriteLock lifetime = new ReentrantReadWriteLock();
-  private boolean closed;
+  private final TextTokenizer tokenizer;
+  private volatile boolean closed;
 
-  private Tokenizer(Path file, HuggingFaceTokenizer library) {
+  private Tokenizer(Path file, TextTokenizer tokenizer) {
     this.file = file;
-    this.library = library;
+    this.tokenizer = tokenizer;
   }
 
   /**
-   * Reads a model folder's {@code tokenizer.json}.
+   * Reads a model folder's {@code tokenizer.json} and checks all of it.
    *
-   * @throws CheckpointException if the file is missing or broken
+   * @throws CheckpointException if the file is missing, broken, or has what isn't supported
    */
   public static Tokenizer open(Path folder) {
     Path file = folder.resolve("tokenizer.json");
@@ -49,30 +36,18 @@ public final class Tokenizer implements AutoCloseable {
                   + " tokenizers format first"
               : "no such file; models without one must be converted to the tokenizers format first");
     }
-    // Without this the library fetches another native build where it finds a GPU, and reports its
-    // use.
-    System.setProperty("ai.djl.offline", "true");
-    try {
-      return new Tokenizer(file, HuggingFaceTokenizer.newInstance(file, AS_GIVEN));
-    } catch (IOException | RuntimeException e) {
-      throw new CheckpointException(file, "is not a tokenizer: " + e.getMessage(), e);
-    } catch (UnsatisfiedLinkError | ExceptionInInitializerError | NoClassDefFoundError e) {
-      throw new CheckpointException(
-          file, "the tokenizers library does not run on this machine: " + e.getMessage(), e);
-    }
+    return new Tokenizer(file, TextTokenizer.read(file));
   }
 
   /**
-   * The token ids of a text. Special tokens that are written out in the text become one id each.
+   * The token ids of a text. Special tokens that are written out in the text become one id each;
+   * half of a surrogate pair counts as U+FFFD.
    *
    * @param addSpecialTokens whether to add what the model starts (and ends) sequences with
    * @throws IllegalStateException if the tokenizer is closed
    */
   public int[] encode(String text, boolean addSpecialTokens) {
-    return whileOpen(open ->
-        Arrays.stream(open.encode(text, addSpecialTokens, false).getIds())
-            .mapToInt(Math::toIntExact)
-            .toArray());
+    return whileOpen().encode(text, addSpecialTokens);
   }
 
   /**
@@ -99,14 +74,13 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The text of token ids.
+   * The text of token ids; ids of no token count for nothing.
    *
    * @param skipSpecialTokens whether to leave out such as the end token
    * @throws IllegalStateException if the tokenizer is closed
    */
   public String decode(int[] ids, boolean skipSpecialTokens) {
-    return whileOpen(
-        open -> open.decode(Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens));
+    return whileOpen().decode(ids, skipSpecialTokens);
   }
 
   /**
@@ -116,36 +90,19 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IllegalStateException if the tokenizer is closed
    */
   public OptionalInt id(String token) {
-    return whileOpen(open -> {
-      Encoding encoding = open.encode(token, false, false);
-      boolean itself = encoding.getIds().length == 1 && encoding.getTokens()[0].equals(token);
-      return itself ? OptionalInt.of(Math.toIntExact(encoding.getIds()[0])) : OptionalInt.empty();
-    });
+    return whileOpen().id(token);
   }
 
-  private <T> T whileOpen(Function<HuggingFaceTokenizer, T> call) {
-    lifetime.readLock().lock();
-    try {
-      if (closed) {
-        throw new IllegalStateException(file + " is closed");
-      }
-      return call.apply(library);
-    } finally {
-      lifetime.readLock().unlock();
+  private TextTokenizer whileOpen() {
+    if (closed) {
+      throw new IllegalStateException(file + " is closed");
     }
+    return tokenizer;
   }
 
-  /** Frees the tokenizer. Closing again does nothing. */
+  /** Ends the use of the tokenizer. Closing again does nothing. */
   @Override
   public void close() {
-    lifetime.writeLock().lock();
-    try {
-      if (!closed) {
-        closed = true;
-        library.close();
-      }
-    } finally {
-      lifetime.writeLock().unlock();
-    }
+    closed = true;
   }
 }

@@ -1,0 +1,55 @@
+package org.pyramiddrop.loader.tokenizer;
+
+import java.util.List;
+
+/** A part of a pattern. */
+sealed interface Syntax {
+  /** The most that {@link #longest} says: any number of characters. */
+  int UNBOUNDED = Integer.MAX_VALUE;
+
+  /** How the number of repetitions is chosen. */
+  enum Greed {
+    MOST_FIRST,
+    FEWEST_FIRST,
+    ONLY_MOST
+  }
+
+  /** One character of a set. */
+  record One(CharSet set) implements Syntax {}
+
+  /** One part after the other. */
+  record Sequence(List<Syntax> parts) implements Syntax {}
+
+  /** The first part that fits. */
+  record Choice(List<Syntax> parts) implements Syntax {}
+
+  /** A part several times; {@code most} may be {@link #UNBOUNDED}. */
+  record Repeat(Syntax part, int least, int most, Greed greed) implements Syntax {}
+
+  /** Whether a part fits ahead, or right behind, without moving on. */
+  record Look(Syntax part, boolean behind, boolean negated) implements Syntax {}
+
+  /** The fewest characters that it takes. */
+  default int shortest() {
+    return switch (this) {
+      case One one -> 1;
+      case Sequence(List<Syntax> parts) -> parts.stream().mapToInt(Syntax::shortest).sum();
+      case Choice(List<Syntax> parts) -> parts.stream().mapToInt(Syntax::shortest).min().orElse(0);
+      case Repeat repeat -> repeat.least() * repeat.part().shortest();
+      case Look look -> 0;
+    };
+  }
+
+  /** The most characters that it takes, or {@link #UNBOUNDED}. */
+  default int longest() {
+    return switch (this) {
+      case One one -> 1;
+      case Sequence(List<Syntax> parts) ->
+          (int) Math.min(UNBOUNDED, parts.stream().mapToLong(Syntax::longest).sum());
+      case Choice(List<Syntax> parts) -> parts.stream().mapToInt(Syntax::longest).max().orElse(0);
+      case Repeat repeat ->
+          (int) Math.min(UNBOUNDED, (long) repeat.most() * repeat.part().longest());
+      case Look look -> 0;
+    };
+  }
+}

@@ -1,0 +1,66 @@
+package org.pyramiddrop.loader.tokenizer;
+
+import java.util.List;
+import java.util.Map;
+
+/** A JSON value; {@code toString} shows it in messages. */
+sealed interface Tree {
+  /** What is not there, or an explicit null. */
+  Tree NOTHING = new Nothing();
+
+  /** An object; its members keep the file's order. */
+  record Members(Map<String, Tree> byName) implements Tree {
+    @Override
+    public String toString() {
+      return "{…}";
+    }
+  }
+
+  /** A list. */
+  record Elements(List<Tree> values) implements Tree {
+    @Override
+    public String toString() {
+      return "[…]";
+    }
+  }
+
+  /** A string. */
+  record Text(String value) implements Tree {
+    @Override
+    public String toString() {
+      return '"' + value + '"';
+    }
+  }
+
+  /** A number written without point and exponent that fits a long. */
+  record Whole(long value) implements Tree {
+    @Override
+    public String toString() {
+      return Long.toString(value);
+    }
+  }
+
+  /** Any other number, as it is written. */
+  record Real(String written) implements Tree {
+    @Override
+    public String toString() {
+      return written;
+    }
+  }
+
+  /** True or false. */
+  record Flag(boolean value) implements Tree {
+    @Override
+    public String toString() {
+      return Boolean.toString(value);
+    }
+  }
+
+  /** Null. */
+  record Nothing() implements Tree {
+    @Override
+    public String toString() {
+      return "null";
+    }
+  }
+}

@@ -1,0 +1,153 @@
+package org.pyramiddrop.loader.tokenizer;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.pyramiddrop.loader.CheckpointException;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.TokenStreamFactory;
+import tools.jackson.core.json.JsonFactory;
+
+/**
+ * Strict JSON for files of hundreds of thousands of names: well-formed UTF-8 and UTF-16, one object
+ * and nothing after it, no name twice.
+ */
+final class TreeReader {
+  // The largest vocabularies in use take 35 MB.
+  private static final long LARGEST_FILE = 256L << 20;
+  private static final int LONGEST_TEXT = 10_000_000;
+  private static final String LFS_POINTER = "version https://git-lfs";
+
+  // A vocabulary's names come once each, so a table of names seen would only cost.
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNameLength(LONGEST_TEXT)
+                  .maxStringLength(LONGEST_TEXT)
+                  .build())
+          .build();
+
+  private final Path file;
+
+  private TreeReader(Path file) {
+    this.file = file;
+  }
+
+  /**
+   * The object that a whole file holds.
+   *
+   * @throws CheckpointException if the file can't be read or is not strict JSON
+   */
+  static Place read(Path file) {
+    return new Place(file, "", new TreeReader(file).parse(text(file)));
+  }
+
+  private Tree.Members parse(String text) {
+    try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
+      if (parser.nextToken() != JsonToken.START_OBJECT) {
+        throw broken("must hold a JSON object");
+      }
+      Tree.Members object = members(parser);
+      if (parser.nextToken() != null) {
+        throw broken("is not valid JSON: something follows the object");
+      }
+      return object;
+    } catch (JacksonException e) {
+      throw new CheckpointException(
+          file, Place.COMPLAINT + "the file is not valid JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  // The parser limits how deep values nest, so the recursion is limited too.
+  private Tree value(JsonParser parser, JsonToken token) {
+    return switch (token) {
+      case START_OBJECT -> members(parser);
+      case START_ARRAY -> {
+        List<Tree> values = new ArrayList<>(2);
+        for (JsonToken next = parser.nextToken();
+            next != JsonToken.END_ARRAY;
+            next = parser.nextToken()) {
+          values.add(value(parser, next));
+        }
+        yield new Tree.Elements(values);
+      }
+      case VALUE_STRING -> new Tree.Text(wellFormed(parser.getString()));
+      case VALUE_NUMBER_INT ->
+          parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
+              ? new Tree.Real(parser.getString())
+              : new Tree.Whole(parser.getLongValue());
+      case VALUE_NUMBER_FLOAT -> new Tree.Real(parser.getString());
+      case VALUE_TRUE -> new Tree.Flag(true);
+      case VALUE_FALSE -> new Tree.Flag(false);
+      case VALUE_NULL -> Tree.NOTHING;
+      default -> throw new IllegalStateException("unexpected " + token);
+    };
+  }
+
+  private Tree.Members members(JsonParser parser) {
+    Map<String, Tree> byName = new LinkedHashMap<>();
+    for (String name = parser.nextName(); name != null; name = parser.nextName()) {
+      Tree value = value(parser, parser.nextToken());
+      if (byName.put(wellFormed(name), value) != null) {
+        throw broken("has '" + Place.shorten(name) + "' twice in one object");
+      }
+    }
+    return new Tree.Members(byName);
+  }
+
+  // An escape can write half of a surrogate pair, which is no text.
+  private String wellFormed(String text) {
+    if (!WellFormed.is(text)) {
+      throw broken("has a string with half of a surrogate pair: " + Place.shorten(text));
+    }
+    return text;
+  }
+
+  private CheckpointException broken(String rule) {
+    return new CheckpointException(file, Place.COMPLAINT + "the file " + rule);
+  }
+
+  private static String text(Path file) {
+    ByteBuffer bytes;
+    try {
+      if (Files.size(file) > LARGEST_FILE) {
+        throw new CheckpointException(
+            file, Place.COMPLAINT + "is larger than " + (LARGEST_FILE >> 20) + " MB");
+      }
+      bytes = ByteBuffer.wrap(Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new CheckpointException(file, "can't be read: " + e.getMessage(), e);
+    }
+    String text;
+    try {
+      text =
+          StandardCharsets.UTF_8
+              .newDecoder()
+              .onMalformedInput(CodingErrorAction.REPORT)
+              .onUnmappableCharacter(CodingErrorAction.REPORT)
+              .decode(bytes)
+              .toString();
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(file, Place.COMPLAINT + "the file is not valid UTF-8", e);
+    }
+    if (text.startsWith(LFS_POINTER)) {
+      throw new CheckpointException(
+          file, "is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
+    }
+    return text.startsWith("\uFEFF") ? text.substring(1) : text;
+  }
+}
