@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Picture;
@@ -18,6 +19,7 @@ import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
+import org.pyramiddrop.transformer.pruning.Schedule;
 
 /** Follow-up questions against fresh runs of the whole conversation. */
 final class ConversationTest {
@@ -90,6 +92,81 @@ final class ConversationTest {
         before = actual.promptTokens();
         turns.add(new ChatTurn(Role.ASSISTANT, 0, actual.text()));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mha-float32", "gqa-bfloat16-sharded"})
+  void underOtherOptionsEveryReplyIsStillThatOfAFreshRun(String name) {
+    try (Fixture fixture = new Fixture(name);
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(SIX.withPruning(plans().getFirst()))) {
+      int layers = model.config().text().layers();
+      List<ChatTurn> turns = new ArrayList<>();
+      List<Picture> pictures = new ArrayList<>();
+      int kept = -1;
+      String system = "";
+      // Each plan twice in a row, and once with standing instructions that change in between.
+      for (int turn = 0; turn < 2 * plans().size() + 1; turn++) {
+        PruningPlan plan = plans().get(turn / 2 % plans().size());
+        String nextSystem = turn == 2 * plans().size() ? "You are brief ." : "";
+        Options options = SIX.withPruning(plan).withMaxTokens(2);
+        conversation.setOptions(options.withSystemPrompt(nextSystem));
+        List<Picture> more = turn == 0 ? List.of(Picture.read(fixture.picture("wide"))) : List.of();
+        Question question = words(fixture, turn % 3 == 0 ? "oneImage" : "textOnly", more);
+        pictures.addAll(more);
+        turns.add(new ChatTurn(Role.USER, more.size(), question.prompt()));
+        List<ChatTurn> all = new ArrayList<>(turns);
+        if (!nextSystem.isEmpty()) {
+          all.addFirst(new ChatTurn(Role.SYSTEM, 0, nextSystem));
+        }
+        Reply reply = conversation.ask(question);
+        Answer expected = model.ask(fresh(fixture, all, pictures), options);
+        assertThat(reply.answer().tokenIds()).as("turn %d", turn).isEqualTo(expected.tokenIds());
+        assertThat(reply.answer().stages()).isEqualTo(expected.stages());
+        for (int i = 0; i < 20; i++) {
+          assertThat(reply.answer().logits().get(i).value())
+              .isCloseTo(expected.logits().get(i).value(), within(1e-4f));
+        }
+        int shared = sharedLayers(plan, layers);
+        boolean same = shared == kept && shared > 0 && nextSystem.equals(system);
+        assertThat(reply.reusedTokens() > 0).as("turn %d reuses", turn).isEqualTo(same);
+        assertThat(reply.reusedLayers()).isEqualTo(same ? shared : 0);
+        kept = shared;
+        system = nextSystem;
+        turns.add(new ChatTurn(Role.ASSISTANT, 0, reply.answer().text()));
+      }
+    }
+  }
+
+  /** Layers that run before a plan's first ranking; without drops all but the last. */
+  private static int sharedLayers(PruningPlan plan, int layers) {
+    Schedule schedule = plan.schedule(layers);
+    if (schedule.stages() == 1) {
+      return layers - 1;
+    }
+    return schedule.firstLayer(1) - (plan.ranking() == Ranking.STAGE_END ? 1 : 0);
+  }
+
+  @Test
+  void refusesOptionsThatDoNotFitAndGoesOnUnderTheOldOnes() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(SIX)) {
+      Options deep = SIX.withPruning(PruningPlan.pyramid(List.of(40), 0.5));
+      assertThatThrownBy(() -> conversation.setOptions(deep))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("drop layer 40");
+      Question question = words(fixture, "textOnly", List.of());
+      assertThatThrownBy(() ->
+              conversation.ask(
+                  question,
+                  (id, text) -> {
+                    conversation.setOptions(SIX);
+                    return true;
+                  }))
+          .hasMessage("the conversation is answering another question");
+      assertThat(conversation.ask(question).answer().tokenIds()).hasSize(6);
     }
   }
 
@@ -186,6 +263,8 @@ final class ConversationTest {
       conversation.close();
       assertThatThrownBy(() -> conversation.ask(words(fixture, "textOnly", List.of())))
           .isInstanceOf(IllegalStateException.class)
+          .hasMessage("the conversation is closed");
+      assertThatThrownBy(() -> conversation.setOptions(SIX))
           .hasMessage("the conversation is closed");
     }
   }

@@ -1,7 +1,7 @@
 package org.pyramiddrop.transformer;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A listener that notes all it hears of progress, on which thread, and does as a test wants. */
 final class Heard implements TokenListener {
@@ -16,7 +16,7 @@ final class Heard implements TokenListener {
   record Call(Phase phase, int done, int total, Thread thread) {}
 
   private final Reaction reaction;
-  private final List<Call> calls = new ArrayList<>();
+  private final List<Call> calls = new CopyOnWriteArrayList<>();
 
   Heard(Reaction reaction) {
     this.reaction = reaction;
@@ -31,6 +31,11 @@ final class Heard implements TokenListener {
   public boolean onProgress(Phase phase, int done, int total) {
     calls.add(new Call(phase, done, total, Thread.currentThread()));
     return reaction.to(phase, done, total);
+  }
+
+  /** How many calls there were so far; any thread may ask. */
+  int count() {
+    return calls.size();
   }
 
   /** All calls in order. */

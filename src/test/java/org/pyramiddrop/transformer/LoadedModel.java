@@ -139,6 +139,16 @@ final class LoadedModel implements AutoCloseable {
     return tokens;
   }
 
+  /** Reads the prompt and takes steps on tokens that were chosen elsewhere. */
+  void tokens(Slot slot, Question question, int steps, List<Integer> given) {
+    Sampler sampler = new Sampler(Sampling.greedy());
+    slot.prefill(prompt(question), sampler);
+    for (int i = 0; i < steps; i++) {
+      kernels.upload(new int[] {given.get(i)}, slot.part().token().id());
+      slot.step(i, sampler);
+    }
+  }
+
   @Override
   public void close() {
     resources.close();

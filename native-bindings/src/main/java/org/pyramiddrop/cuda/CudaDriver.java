@@ -1,7 +1,10 @@
 package org.pyramiddrop.cuda;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.pyramiddrop.cuda.CudaStatus.Unavailable;
 import org.pyramiddrop.cuda.library.MissingLibraryException;
+import org.pyramiddrop.cuda.library.NativeLibrary;
 
 /**
  * Whether this machine has an NVIDIA driver, a GPU and cuBLASLt that will do.
@@ -15,6 +18,8 @@ public final class CudaDriver {
 
   /** The CUDA version that the kernels are built with. */
   static final int MINIMUM_DRIVER = 13_000;
+
+  private static final Path DEVICE_FILE = Path.of("/dev/nvidiactl");
 
   private CudaDriver() {}
 
@@ -39,8 +44,15 @@ public final class CudaDriver {
               .formatted(
                   CudaDriver.class.getModule().isNamed()
                       ? CudaDriver.class.getModule().getName()
-                      : "ALL-UNNAMED"));
+                      : "ALL-UNNAMED"),
+          driverSeen());
     }
+  }
+
+  /** Whether there is the device file of NVIDIA's driver, or the driver that a property names. */
+  private static boolean driverSeen() {
+    String named = System.getProperty(NativeLibrary.DRIVER.property(), "");
+    return Files.exists(DEVICE_FILE) || (!named.isBlank() && Files.exists(Path.of(named)));
   }
 
   /** For example {@code 8.6} of 86. */

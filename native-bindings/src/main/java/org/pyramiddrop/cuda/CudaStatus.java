@@ -27,6 +27,12 @@ public sealed interface CudaStatus {
    * It can't.
    *
    * @param reason what is missing and what to do, a sentence without its full stop
+   * @param forbidden whether there is a driver, by its files, that Java may not call
    */
-  record Unavailable(String reason) implements CudaStatus {}
+  record Unavailable(String reason, boolean forbidden) implements CudaStatus {
+    /** Something is missing. */
+    Unavailable(String reason) {
+      this(reason, false);
+    }
+  }
 }

@@ -9,6 +9,7 @@ import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.generation.Sampler;
@@ -106,7 +107,11 @@ public final class Conversation implements AutoCloseable {
    * @param listener called on this thread; it may end the answer, which counts as said
    * @throws IllegalArgumentException if the question is raw, there are other than as many places as
    *     pictures, or no room for an answer
-   * @throws CancellationException if the thread is interrupted before the first token
+   * @throws CheckpointException if the chat template has no place for what is asked, a system
+   *     prompt for instance
+   * @throws CancellationException if the thread is interrupted, or the listener stops it, before
+   *     the first token
+   * @throws NanLogitsException if the model's output is not a number
    * @throws IllegalStateException if the model or the conversation is closed, or a question is
    *     being answered
    */

@@ -55,7 +55,8 @@ public final class Llava implements AutoCloseable {
    * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run
    * @throws IllegalArgumentException if the checkpoint needs a vision tower from another folder and
    *     the options name none, or the other way round
-   * @throws DeviceException if the backend can't be had
+   * @throws DeviceException if the backend can't be had, for want of a flag of Java for instance;
+   *     it names the flag, before any weights are mapped
    */
   public static Llava load(Path folder, LoadOptions options) {
     long start = System.nanoTime();
@@ -114,6 +115,7 @@ public final class Llava implements AutoCloseable {
    * @throws IllegalArgumentException as {@link #ask(Question, Options, TokenListener)}, before any
    *     work is begun
    * @throws CancellationException if the thread is interrupted before the last row's first token
+   * @throws NanLogitsException if the model's output is not a number in any row
    * @throws IllegalStateException if the model is closed
    */
   public List<Answer> askAll(List<Request> batch) {

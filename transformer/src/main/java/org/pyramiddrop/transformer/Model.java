@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
@@ -97,17 +96,16 @@ final class Model implements AutoCloseable {
     }
   }
 
+  /** Refuses a device that can't be had before anything is read for it. */
   private static String choose(Backend backend) {
-    return switch (backend) {
-      case CPU -> "cpu";
-      case CUDA -> "cuda";
-      case AUTO ->
-          Devices.all().stream()
-              .filter(d -> d.available() && d.name().equals("cuda"))
-              .map(DeviceStatus::name)
-              .findFirst()
-              .orElse("cpu");
-    };
+    String device =
+        switch (backend) {
+          case CPU -> "cpu";
+          case CUDA -> "cuda";
+          case AUTO -> Devices.fastest();
+        };
+    Devices.require(device);
+    return device;
   }
 
   LlavaConfig config() {

@@ -43,12 +43,14 @@ public record TokenProbability(int id, double logProbability, List<Alternative> 
     for (float logit : logits) {
       sum += Math.exp(logit - highest);
     }
-    double logOfSum = highest + Math.log(sum);
+    // The difference first: beside large logits the logarithm of the sum would be rounded away.
+    double most = highest;
+    double logOfSum = Math.log(sum);
     List<Alternative> likeliest =
         highest(logits, count).stream()
-            .map(other -> new Alternative(other, logits[other] - logOfSum))
+            .map(other -> new Alternative(other, logits[other] - most - logOfSum))
             .toList();
-    return new TokenProbability(id, logits[id] - logOfSum, likeliest);
+    return new TokenProbability(id, logits[id] - most - logOfSum, likeliest);
   }
 
   /** The ids of the highest logits, descending, lower ids first among equals. */

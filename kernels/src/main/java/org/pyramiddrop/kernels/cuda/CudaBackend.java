@@ -36,6 +36,13 @@ public final class CudaBackend {
     };
   }
 
+  /** Why Java may not call a driver that is there, in words; empty if it may or there is none. */
+  public static Optional<String> forbidden() {
+    return CudaDriver.probe() instanceof CudaStatus.Unavailable no && no.forbidden()
+        ? Optional.of(no.reason())
+        : Optional.empty();
+  }
+
   /** The GPU in words. */
   public static String describe() {
     return switch (CudaDriver.probe()) {
