@@ -31,6 +31,11 @@ final class GpuCheckTest {
     Files.createDirectories(dist.resolve("runtime/bin"));
     Files.createDirectories(dist.resolve("check"));
     Files.createDirectories(dist.resolve("model"));
+    Path contracts = dist.resolve("check/kernels-tests/org/pyramiddrop/kernels/cuda");
+    Files.createDirectories(contracts);
+    for (String name : List.of("CudaOneTest", "CudaTwoTest", "CudaTwoTest$Inner", "CudaContract")) {
+      Files.createFile(contracts.resolve(name + ".class"));
+    }
     Files.copy(SCRIPT, dist.resolve("bin/gpu-check"));
     Files.writeString(dist.resolve("check/commit"), "abc");
   }
@@ -195,12 +200,42 @@ final class GpuCheckTest {
   }
 
   @Test
-  void turnsOnKernelsForComputeCapability9WhereAsked() throws Exception {
+  void leavesOutKernelsForComputeCapability9WhereAsked() throws Exception {
     String tellsOptions = GOOD + "; cat \"${1#@}\"";
     run(A_GPU, tellsOptions, "--only", "leaks");
     assertThat(dist.resolve("out/leaks.txt")).content().doesNotContain("hopper");
-    run(A_GPU, tellsOptions, "--only", "leaks", "--hopper");
-    assertThat(dist.resolve("out/leaks.txt")).content().contains("-Dpyramiddrop.cuda.hopper=true");
+    run(A_GPU, tellsOptions, "--only", "leaks", "--no-hopper");
+    assertThat(dist.resolve("out/leaks.txt")).content().contains("-Dpyramiddrop.cuda.hopper=false");
+  }
+
+  @Test
+  void sumsUpContractsThatRunSideBySide() throws Exception {
+    // Neither ends before both have begun.
+    String meets =
+        "class=${*##*cuda.}; echo \"$class ran\"; : >\"HERE/$class\";"
+            + " while [ ! -e HERE/CudaOneTest ] || [ ! -e HERE/CudaTwoTest ]; do sleep 0.1; done;"
+            + " echo '[        70 tests successful      ]'; echo '[         1 tests failed          ]';"
+            + " echo '[         2 tests skipped         ]'";
+    Outcome outcome = run(A_GPU, meets, "--only", "contracts");
+    assertThat(outcome.lines())
+        .anyMatch(
+            line -> line.matches("contracts +passed +\\d+  140 tests passed, 2 failed, 4 skipped"));
+    assertThat(dist.resolve("out/contracts.txt")).content().contains("OneTest ran", "TwoTest ran");
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void failsWhereOneOfTheContractsProcessesFails() throws Exception {
+    for (int status : new int[] {1, 124, 134, 255}) {
+      String two =
+          "echo '[        99 tests successful      ]';"
+              + " case $* in *CudaTwoTest) exit %d ;; esac".formatted(status);
+      Outcome outcome = run(A_GPU, two, "--only", "contracts");
+      assertThat(outcome.lines())
+          .anyMatch(
+              line -> line.matches("contracts +failed +\\d+  198 tests passed.*contracts.txt"));
+      assertThat(outcome.code()).isEqualTo(1);
+    }
   }
 
   @Test
@@ -215,7 +250,9 @@ final class GpuCheckTest {
     String few = "echo '[         7 tests successful      ]'";
     Outcome outcome = run(A_GPU, few, "--only", "contracts");
     assertThat(outcome.lines())
-        .anyMatch(line -> line.matches("contracts +failed .*where at least 100 have to pass.*"));
+        .anyMatch(line ->
+            line.matches(
+                "contracts +failed +\\d+  14 tests passed.*where at least 100 have to pass.*"));
     assertThat(outcome.code()).isEqualTo(1);
   }
 

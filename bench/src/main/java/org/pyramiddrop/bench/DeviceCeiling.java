@@ -6,7 +6,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
-/** What a device's own speed is measured with: a large square product, and a large copy. */
+/** What a device's own speed is measured with: a large square product, a large copy, a read. */
 public final class DeviceCeiling {
   /** Rows, inputs and outputs of the product; columns of what is copied. */
   public static final int SIDE = 8192;
@@ -41,6 +41,14 @@ public final class DeviceCeiling {
     return new Probe(from, null, to, () -> kernels.copy(from, to));
   }
 
+  /** A read of half as much as the copy moves either way: one row times a matrix. */
+  public static Probe read(Kernels kernels, DeviceScratch scratch, int copiedRows, int columns) {
+    Tensor x = scratch.random(1, columns);
+    Weight w = scratch.weight(copiedRows / 2, columns);
+    Tensor out = scratch.empty(1, copiedRows / 2);
+    return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
+  }
+
   /** FLOPs of the product. */
   public static double flops(int side) {
     return new Product(side, side, side).flops();
@@ -53,5 +61,10 @@ public final class DeviceCeiling {
    */
   public static double copiedBytes(int rows, int columns, int bytes) {
     return 2.0 * rows * columns * bytes;
+  }
+
+  /** Bytes of the matrix that is read. */
+  public static double readBytes(int copiedRows, int columns, int bytes) {
+    return (double) (copiedRows / 2) * columns * bytes;
   }
 }

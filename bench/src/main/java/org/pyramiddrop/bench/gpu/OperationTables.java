@@ -69,7 +69,7 @@ final class OperationTables {
         new Table()
             .row("", "seen here", "shares are of")
             .row("square product, TFLOP/s", number(seen.tflops()), number(ceilings.tflops()))
-            .row("copy, TB/s", number(seen.bandwidth()), number(ceilings.bandwidth()));
+            .row("copy or read, TB/s", number(seen.bandwidth()), number(ceilings.bandwidth()));
     return new Section("what this machine reaches", table, List.of());
   }
 }
