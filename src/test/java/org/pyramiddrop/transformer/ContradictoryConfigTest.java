@@ -27,7 +27,7 @@ class ContradictoryConfigTest {
   private Path copy(Fixture fixture, Consumer<ObjectNode> change) throws IOException {
     try (Stream<Path> files = Files.list(fixture.folder())) {
       for (Path file : files.toList()) {
-        Files.copy(file, folder.resolve(file.getFileName().toString()));
+        Files.copy(file, folder.resolve(fixture.folder().relativize(file).toString()));
       }
     }
     Path config = folder.resolve("config.json");
@@ -106,9 +106,7 @@ class ContradictoryConfigTest {
   @Test
   void quantisedWeightsAreRefusedByTheirMethod() throws IOException {
     try (Fixture fixture = new Fixture("mha-float32")) {
-      copy(
-          fixture,
-          config -> config.putObject("quantization_config").put("quant_method", "awq"));
+      copy(fixture, config -> config.putObject("quantization_config").put("quant_method", "awq"));
       assertRefused("config.json: quantization_config", "quant_method awq");
     }
   }

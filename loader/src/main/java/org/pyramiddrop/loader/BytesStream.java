@@ -25,9 +25,7 @@ final class BytesStream extends ImageInputStreamImpl {
       super(
           "takes longer to decode than the %s it is given"
               .formatted(
-                  most.toMillis() % 1000 == 0
-                      ? most.toSeconds() + " s"
-                      : most.toMillis() + " ms"));
+                  most.toMillis() % 1000 == 0 ? most.toSeconds() + " s" : most.toMillis() + " ms"));
     }
   }
 

@@ -221,7 +221,8 @@ public final class ImageProcessor {
             normalises ? (value - (float) mean[channel]) / (float) std[channel] : value;
         if (!Float.isFinite(levels[channel][sample])) {
           throw settings.wrong(
-              Float.isFinite(value) ? "image_std" : "rescale_factor", "makes colours that no float can be");
+              Float.isFinite(value) ? "image_std" : "rescale_factor",
+              "makes colours that no float can be");
         }
       }
     }
@@ -245,10 +246,17 @@ public final class ImageProcessor {
     if (padsToSquare()) {
       picture.checkSquare();
     }
+    if (resizing instanceof Resizing.ShortestEdge(Resampler _, int length)) {
+      longerEdge(picture, length);
+    }
     return ImageLayout.of(config, new Resolution(picture.height(), picture.width()));
   }
 
-  /** What the model sees of a picture. */
+  /**
+   * What the model sees of a picture.
+   *
+   * @throws IllegalArgumentException if the model can't take a picture of this size
+   */
   public PictureView views(Picture picture) {
     Picture grid =
         anyResolution != null && resizing instanceof Resizing.Exact exact
@@ -260,6 +268,8 @@ public final class ImageProcessor {
   /**
    * What the vision tower takes for a picture, normalised: the whole picture, then the tiles of a
    * model that takes any resolution, row by row.
+   *
+   * @throws IllegalArgumentException if the model can't take a picture of this size
    */
   public List<Pixels> process(Picture picture) {
     List<Pixels> crops = new ArrayList<>(List.of(normalised(view(picture))));
@@ -282,6 +292,8 @@ public final class ImageProcessor {
 
   /**
    * What the vision tower sees of a picture, still to look at: resized and cut, not yet normalised.
+   *
+   * @throws IllegalArgumentException if the model can't take a picture of this size
    */
   public Picture view(Picture picture) {
     return padsToSquare() ? resized(picture.squared(background)) : resized(picture);
@@ -292,18 +304,22 @@ public final class ImageProcessor {
     return original != null && original.padsToSquare();
   }
 
+  private static int longerEdge(Picture picture, int shorterEdge) {
+    int shorter = Math.min(picture.width(), picture.height());
+    int longer = Math.max(picture.width(), picture.height());
+    double length = (double) ((long) shorterEdge * longer) / shorter;
+    if (length > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "a picture of %d×%d pixels is too long for a model that makes its shorter side %d long"
+              .formatted(picture.width(), picture.height(), shorterEdge));
+    }
+    return (int) length;
+  }
+
   private Picture resized(Picture picture) {
     return switch (resizing) {
       case Resizing.ShortestEdge(Resampler resampler, int length) -> {
-        int shorter = Math.min(picture.width(), picture.height());
-        double exact =
-            (double) ((long) length * Math.max(picture.width(), picture.height())) / shorter;
-        if (exact > Integer.MAX_VALUE) {
-          throw new IllegalArgumentException(
-              "a picture of %d×%d pixels is too long for a model that makes its shorter side %d long"
-                  .formatted(picture.width(), picture.height(), length));
-        }
-        int longer = (int) exact;
+        int longer = longerEdge(picture, length);
         boolean wide = picture.width() > picture.height();
         yield middle(picture, resampler, wide ? longer : length, wide ? length : longer);
       }

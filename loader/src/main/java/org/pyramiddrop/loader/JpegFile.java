@@ -1,6 +1,5 @@
 package org.pyramiddrop.loader;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,13 +19,14 @@ final class JpegFile {
   private static final int APP14 = 0xEE;
   private static final int APP15 = 0xEF;
   private static final int COMMENT = 0xFE;
-  private static final byte[] JFIF = segment(APP0, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0);
-  private static final byte[] ADOBE_RGB =
+  private static final byte[] STARTS_AS_JFIF =
+      segment(APP0, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0);
+  private static final byte[] STARTS_AS_RGB =
       segment(APP14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0);
 
   private final String name;
   private final byte[] bytes;
-  private final ByteArrayOutputStream kept;
+  private final KeptBytes kept;
   private @Nullable Frame frame;
   private boolean jfif;
   private int adobeTransform = -1;
@@ -41,7 +41,7 @@ final class JpegFile {
   private JpegFile(String name, byte[] bytes) {
     this.name = name;
     this.bytes = bytes;
-    this.kept = new ByteArrayOutputStream(bytes.length + 64);
+    this.kept = new KeptBytes(bytes);
   }
 
   static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
@@ -63,17 +63,13 @@ final class JpegFile {
       throw new PictureException(
           name, "has " + components + " colour components, which isn't supported", null);
     }
-    ByteArrayOutputStream made = new ByteArrayOutputStream(kept.size() + 64);
-    made.writeBytes(new byte[] {(byte) 0xFF, (byte) START});
-    made.writeBytes(isRgb(found.components) ? ADOBE_RGB : JFIF);
-    made.writeBytes(kept.toByteArray());
     EncodedPicture picture =
         new EncodedPicture(
             "jpeg",
             found.width,
             found.height,
             orientation == null ? Orientation.UPRIGHT : orientation,
-            made.toByteArray());
+            kept.between(isRgb(found.components) ? STARTS_AS_RGB : STARTS_AS_JFIF, new byte[0]));
     picture.check(name, limits);
     checkPacked(found);
     if (scans > limits.maxScans()) {
@@ -92,19 +88,19 @@ final class JpegFile {
     int at = 2;
     while (true) {
       int marker = nextMarker(at);
-      kept.write(bytes, at, Math.min(marker, bytes.length) - at);
+      kept.keep(at, Math.min(marker, bytes.length));
       if (marker + 1 >= bytes.length) {
         return;
       }
       int type = bytes[marker + 1] & 0xFF;
       if (type == END) {
-        kept.write(bytes, marker, 2);
+        kept.keep(marker, marker + 2);
         return;
       }
       int end = segmentEnd(marker);
       readSegment(type, marker + 4, end);
       if (type < APP0 || (type > APP15 && type != COMMENT)) {
-        kept.write(bytes, marker, end - marker);
+        kept.keep(marker, end);
       }
       at = end;
     }
@@ -145,7 +141,8 @@ final class JpegFile {
       }
       case START_OF_SCAN -> scans++;
       default -> {
-        boolean isFrame = type >= 0xC0 && type <= 0xCF && type != 0xC4 && type != 0xC8 && type != 0xCC;
+        boolean isFrame =
+            type >= 0xC0 && type <= 0xCF && type != 0xC4 && type != 0xC8 && type != 0xCC;
         if (isFrame && frame == null) {
           frame = frame(data, end);
         }
@@ -216,13 +213,16 @@ final class JpegFile {
     return (bytes[at] & 0xFF) << 8 | (bytes[at + 1] & 0xFF);
   }
 
+  /** The start of a file, and a segment. */
   private static byte[] segment(int type, int... data) {
-    byte[] made = new byte[4 + data.length];
+    byte[] made = new byte[6 + data.length];
     made[0] = (byte) 0xFF;
-    made[1] = (byte) type;
-    made[3] = (byte) (2 + data.length);
+    made[1] = (byte) START;
+    made[2] = (byte) 0xFF;
+    made[3] = (byte) type;
+    made[5] = (byte) (2 + data.length);
     for (int i = 0; i < data.length; i++) {
-      made[4 + i] = (byte) data[i];
+      made[6 + i] = (byte) data[i];
     }
     return made;
   }

@@ -20,9 +20,9 @@ public final class Picture {
   }
 
   /**
-   * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says, within the {@linkplain
-   * PictureLimits#defaults default limits}. Transparency is dropped, not blended, and colour
-   * profiles are ignored, as the reference processor does. Lossy WebP may come out a little
+   * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says, within the
+   * {@linkplain PictureLimits#defaults default limits}. Transparency is dropped, not blended, and
+   * colour profiles are ignored, as the reference processor does. Lossy WebP may come out a little
    * different where strong colours meet: this decoder doesn't smooth between a picture's coarser
    * colour samples. Of an animation it takes the first picture.
    *

@@ -1,6 +1,5 @@
 package org.pyramiddrop.loader;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -13,6 +12,8 @@ final class PngFile {
 
   private static final int HEADER = 13;
 
+  private static final byte[] END = {0, 0, 0, 0, 'I', 'E', 'N', 'D', (byte) 0xAE, 0x42, 0x60, -126};
+
   /** The format's compression makes no more of a byte. */
   private static final long MOST_BYTES_OF_ONE = 1032;
 
@@ -20,8 +21,8 @@ final class PngFile {
 
   static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
     ByteBuffer file = ByteBuffer.wrap(bytes);
-    ByteArrayOutputStream kept = new ByteArrayOutputStream(bytes.length);
-    kept.write(bytes, 0, SIGNATURE);
+    KeptBytes kept = new KeptBytes(bytes);
+    kept.keep(0, SIGNATURE);
     Orientation orientation = Orientation.UPRIGHT;
     String before = "";
     boolean ended = false;
@@ -38,14 +39,14 @@ final class PngFile {
       }
       int end = at + AROUND + (int) length;
       switch (type) {
-        case "IHDR", "PLTE" -> kept.write(bytes, at, end - at);
+        case "IHDR", "PLTE" -> kept.keep(at, end);
         case "IDAT" -> {
           if (packed > 0 && !before.equals("IDAT")) {
             throw new PictureException(
                 name, "is damaged: other chunks stand between its pixels", null);
           }
           packed += length;
-          kept.write(bytes, at, end - at);
+          kept.keep(at, end);
         }
         case "eXIf" -> orientation = Exif.orientation(bytes, at + 8, end - 4);
         case "IEND" -> ended = true;
@@ -59,14 +60,13 @@ final class PngFile {
     if (packed == 0) {
       throw truncated(name);
     }
-    kept.writeBytes(new byte[] {0, 0, 0, 0, 'I', 'E', 'N', 'D', (byte) 0xAE, 0x42, 0x60, (byte) 0x82});
     EncodedPicture picture =
         new EncodedPicture(
             "png",
             Integer.toUnsignedLong(file.getInt(16)),
             Integer.toUnsignedLong(file.getInt(20)),
             orientation,
-            kept.toByteArray());
+            kept.between(new byte[0], END));
     picture.check(name, limits);
     checkPacked(name, picture, file.get(24), file.get(25), packed);
     return picture;

@@ -77,8 +77,8 @@ final class WebpFile {
         if (end - data < 10) {
           throw damaged("its header is too short");
         }
-        canvasWidth = 1 + threeBytes(data + 4);
-        canvasHeight = 1 + threeBytes(data + 7);
+        canvasWidth = 1L + threeBytes(data + 4);
+        canvasHeight = 1L + threeBytes(data + 7);
       }
       case "VP8 " -> lossy(start, data, end);
       case "VP8L" -> lossless(start, data, end);
@@ -99,9 +99,7 @@ final class WebpFile {
 
   private void lossy(int start, int data, int end) {
     boolean keyFrame =
-        end - data >= 10
-            && (bytes[data] & 1) == 0
-            && threeBytes(data + 3) == 0x2A019D;
+        end - data >= 10 && (bytes[data] & 1) == 0 && threeBytes(data + 3) == 0x2A019D;
     if (!keyFrame) {
       throw damaged("its pixels don't start as they must");
     }

@@ -155,8 +155,7 @@ class ImageProcessorTest {
     int length = 4_000_000;
     int[] grey = new int[length];
     Arrays.fill(grey, 0x777777);
-    for (Picture line :
-        List.of(new Picture(length, 1, grey), new Picture(1, length, grey))) {
+    for (Picture line : List.of(new Picture(length, 1, grey), new Picture(1, length, grey))) {
       assertThat(processor.view(line).packed()).containsOnly(0x777777);
     }
   }
@@ -167,6 +166,9 @@ class ImageProcessorTest {
     Picture line = new Picture(1, 40_000_000, new int[40_000_000]);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> processor.view(line))
+        .withMessageContaining("1×40000000 pixels is too long");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> processor.layout(line))
         .withMessageContaining("1×40000000 pixels is too long");
   }
 
@@ -287,7 +289,8 @@ class ImageProcessorTest {
         "'size':{'shortest_edge':56,'longest_edge':90} | size | shortest_edge alone",
         "'size':{'height':56} | size | height and width",
         "'size':-1 | size = -1 | positive",
-        "'crop_size':{'height':56,'width':55} | crop_size | makes 56×55 pictures, the vision tower takes 56×56",
+        "'crop_size':{'height':56,'width':55} | crop_size | makes 56×55 pictures, the vision tower"
+            + " takes 56×56",
         "'crop_size':224 | crop_size | 224×224",
         "'crop_size':{} | crop_size.height | positive",
         "'do_center_crop':false | do_center_crop | height and width",
@@ -346,7 +349,8 @@ class ImageProcessorTest {
       delimiter = '|',
       quoteCharacter = '~',
       value = {
-        "'image_processor_type':'CLIPImageProcessor' | image_processor_type | LlavaNextImageProcessor",
+        "'image_processor_type':'CLIPImageProcessor' | image_processor_type |"
+            + " LlavaNextImageProcessor",
         "'image_grid_pinpoints':[[112,112]] | image_grid_pinpoints | differs from config.json's",
         "'image_grid_pinpoints':[[112,112],[168,56],[56,168]] | image_grid_pinpoints | differs",
         "'image_grid_pinpoints':[] | image_grid_pinpoints | differs",

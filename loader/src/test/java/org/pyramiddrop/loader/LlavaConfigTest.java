@@ -195,15 +195,21 @@ class LlavaConfigTest {
       delimiter = '|',
       quoteCharacter = '~',
       value = {
-        "'text_config':{'rope_scaling':{'type':'linear','factor':2}} | text_config.rope_scaling | 'linear' rotary",
-        "'text_config':{'rope_parameters':{'rope_type':'llama3'}} | text_config.rope_parameters | 'llama3' rotary",
-        "'text_config':{'rope_parameters':{'partial_rotary_factor':0.5}} | partial_rotary_factor | whole heads",
-        "'text_config':{'model_type':'mistral'} | text_config.sliding_window | last 4096 of max_position_embeddings = 131072",
-        "'text_config':{'model_type':'mistral','sliding_window':100} | sliding_window = 100 | isn't supported",
+        "'text_config':{'rope_scaling':{'type':'linear','factor':2}} | text_config.rope_scaling |"
+            + " 'linear' rotary",
+        "'text_config':{'rope_parameters':{'rope_type':'llama3'}} | text_config.rope_parameters |"
+            + " 'llama3' rotary",
+        "'text_config':{'rope_parameters':{'partial_rotary_factor':0.5}} | partial_rotary_factor |"
+            + " whole heads",
+        "'text_config':{'model_type':'mistral'} | text_config.sliding_window | last 4096 of"
+            + " max_position_embeddings = 131072",
+        "'text_config':{'model_type':'mistral','sliding_window':100} | sliding_window = 100 | isn't"
+            + " supported",
         "'text_config':{'model_type':'qwen2'} | text_config.model_type | llama, mistral",
         "'text_config':{'hidden_act':'gelu'} | text_config.hidden_act | silu",
         "'text_config':{'hidden_size':100} | num_attention_heads | must divide hidden_size = 100",
-        "'text_config':{'num_key_value_heads':5} | num_key_value_heads | must divide num_attention_heads = 32",
+        "'text_config':{'num_key_value_heads':5} | num_key_value_heads | must divide"
+            + " num_attention_heads = 32",
         "'text_config':{'head_dim':33} | head_dim | even",
         "'text_config':{'num_hidden_layers':0} | text_config.num_hidden_layers = 0 | positive",
         "'text_config':{'num_hidden_layers':'2'} | text_config.num_hidden_layers | integer",
@@ -215,9 +221,11 @@ class LlavaConfigTest {
         "'text_config':{'eos_token_id':'x'} | text_config.eos_token_id | integer",
         "'text_config':{'eos_token_id':[]} | text_config.eos_token_id | token id",
         "'text_config':[] | text_config | object",
-        "'vision_config':{'model_type':'siglip_vision_model'} | vision_config.model_type | clip_vision_model",
+        "'vision_config':{'model_type':'siglip_vision_model'} | vision_config.model_type |"
+            + " clip_vision_model",
         "'vision_config':{'hidden_act':'gelu_new'} | vision_config.hidden_act | quick_gelu, gelu",
-        "'vision_config':{'num_attention_heads':7} | num_attention_heads | must divide hidden_size = 768",
+        "'vision_config':{'num_attention_heads':7} | num_attention_heads | must divide hidden_size"
+            + " = 768",
         "'vision_config':{'num_channels':1} | num_channels | 3",
         "'vision_config':{'image_size':[336,336]} | image_size | integer",
         "'vision_config':{'image_size':8} | patch_size | larger than image_size = 8",

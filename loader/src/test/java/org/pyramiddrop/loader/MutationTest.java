@@ -32,10 +32,39 @@ class MutationTest {
   /** Pieces that mean something to one format or another. */
   private static final List<String> PIECES =
       List.of(
-          "{", "}", "[", "]", "\"", ",", ":", "null", "true", "0", "-1", "1e300", "1e-60",
-          "2147483647", "9223372036854775807", "\\ud800", "\\u0000", "\uFEFF", "\r\n", "{{", "}}",
-          "{%", "%}", "{#", "'", "\\'", "\u0000", "\u00FF\u00DA", "\u00FF\u00D9", "{\"a\":",
-          "[[[[[[[[", "..", "/");
+          "{",
+          "}",
+          "[",
+          "]",
+          "\"",
+          ",",
+          ":",
+          "null",
+          "true",
+          "0",
+          "-1",
+          "1e300",
+          "1e-60",
+          "2147483647",
+          "9223372036854775807",
+          "\\ud800",
+          "\\u0000",
+          "\uFEFF",
+          "\r\n",
+          "{{",
+          "}}",
+          "{%",
+          "%}",
+          "{#",
+          "'",
+          "\\'",
+          "\u0000",
+          "\u00FF\u00DA",
+          "\u00FF\u00D9",
+          "{\"a\":",
+          "[[[[[[[[",
+          "..",
+          "/");
 
   @TempDir Path folder;
 
@@ -65,7 +94,8 @@ class MutationTest {
 
   private static byte[] flipped(byte[] bytes, int at, SplittableRandom random) {
     if (at < bytes.length) {
-      bytes[at] = (byte) (random.nextBoolean() ? bytes[at] ^ 1 << random.nextInt(8) : random.nextInt());
+      bytes[at] =
+          (byte) (random.nextBoolean() ? bytes[at] ^ 1 << random.nextInt(8) : random.nextInt());
     }
     return bytes;
   }
@@ -199,14 +229,13 @@ class MutationTest {
   @ValueSource(strings = {"chat_template.jinja", "chat_template.json"})
   void templates(String name) {
     String jinja =
-        "{% for message in messages %}{{ message['role'].upper() + ': ' }}{# c #}"
-            + "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}"
-            + "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' ' }}{% endfor %}"
-            + "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
+        "{% for message in messages %}{{ message['role'].upper() + ': ' }}{# c #}{% for content in"
+            + " message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{%"
+            + " endfor %}{% for content in message['content'] | selectattr('type', 'equalto',"
+            + " 'text') %}{{ content['text'] + ' ' }}{% endfor %}{% endfor %}{% if"
+            + " add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
     String json =
-        "{\"chat_template\":\""
-            + jinja.replace("\\", "\\\\").replace("\"", "\\\"")
-            + "\"}";
+        "{\"chat_template\":\"" + jinja.replace("\\", "\\\\").replace("\"", "\\\"") + "\"}";
     Path path = folder.resolve(name);
     assertHolds(
         (name.endsWith("jinja") ? jinja : json).getBytes(UTF_8),

@@ -113,7 +113,8 @@ final class WeightStore implements AutoCloseable {
     throw new CheckpointException(
         checkpoint.folder(),
         HEAD,
-        "not in this checkpoint, and config.json doesn't say that the embedding serves for it (tie_word_embeddings)");
+        "not in this checkpoint, and config.json doesn't say that the embedding serves for it"
+            + " (tie_word_embeddings)");
   }
 
   /** A vector: {@code size} × 1. */
