@@ -1,0 +1,88 @@
+package org.pyramiddrop.loader;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WholeFileTest {
+  @TempDir private Path folder;
+
+  @Test
+  void takesTheOldFilesPlaceOnceItIsWhole() throws IOException {
+    Path file = Files.writeString(folder.resolve("f"), "before");
+    WholeFile.write(
+        file,
+        out -> {
+          out.write("after".getBytes(UTF_8));
+          out.flush();
+          assertThat(file).hasContent("before");
+        });
+
+    assertThat(file).hasContent("after");
+    assertThat(names()).containsExactly("f");
+  }
+
+  @Test
+  void thatCantBeWrittenToItsEndLeavesTheOldOneAndNothingElse() throws IOException {
+    Path old = Files.writeString(folder.resolve("old"), "before");
+    for (Path file : new Path[] {old, folder.resolve("new")}) {
+      assertThatThrownBy(() ->
+              WholeFile.write(
+                  file,
+                  out -> {
+                    out.write(new byte[100_000]);
+                    throw new IOException("No space left on device");
+                  }))
+          .isInstanceOf(IOException.class)
+          .hasMessage("No space left on device");
+    }
+
+    assertThat(old).hasContent("before");
+    assertThat(names()).containsExactly("old");
+  }
+
+  @Test
+  void aLinkStaysALink() throws IOException {
+    Path file = Files.writeString(folder.resolve("f"), "before");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), file);
+    WholeFile.write(link, out -> out.write('x'));
+
+    assertThat(link).isSymbolicLink();
+    assertThat(file).hasContent("x");
+  }
+
+  @Test
+  void isCheckedBeforeAnyWork() throws IOException {
+    WholeFile.check(folder.resolve("f"));
+    assertThat(names()).isEmpty();
+    Path nowhere = folder.resolve("no").resolve("f");
+    assertThatThrownBy(() -> WholeFile.check(nowhere))
+        .satisfies(e ->
+            assertThat(WholeFile.reason((IOException) e))
+                .isEqualTo("no such folder as " + nowhere.getParent()));
+    assertThatThrownBy(() -> WholeFile.check(folder))
+        .satisfies(e -> assertThat(WholeFile.reason((IOException) e)).isEqualTo("is a folder"));
+  }
+
+  @Test
+  void theReasonIsTheSystems() {
+    Path nowhere = folder.resolve("no").resolve("f");
+    assertThatThrownBy(() -> WholeFile.write(nowhere, out -> out.write('x')))
+        .satisfies(e -> assertThat(WholeFile.reason((IOException) e)).isEqualTo("no such file"));
+    assertThat(WholeFile.reason(new IOException("No space left on device")))
+        .isEqualTo("No space left on device");
+  }
+
+  private String[] names() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toArray(String[]::new);
+    }
+  }
+}
