@@ -5,6 +5,8 @@ module org.pyramiddrop.cli {
   requires java.management;
   requires jdk.management;
   requires me.tongfei.progressbar;
+  requires org.jline.reader;
+  requires org.jline.terminal;
   requires org.pyramiddrop.transformer;
   requires tools.jackson.databind;
 

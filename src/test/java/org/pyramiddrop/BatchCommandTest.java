@@ -2,10 +2,13 @@ package org.pyramiddrop;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
@@ -60,7 +63,9 @@ class BatchCommandTest {
       Stream<String> all =
           Stream.concat(generate, Stream.concat(ASKED.get(i).flags().stream(), options.stream()));
       JsonNode alone = CommandRun.of(List.of(), all).objects().getFirst();
-      assertThat(rows.get(i).propertyNames()).containsExactlyElementsOf(alone.propertyNames());
+      assertThat(rows.get(i).get("line").intValue()).isEqualTo(i + 1);
+      assertThat(rows.get(i).propertyNames().stream().skip(1))
+          .containsExactlyElementsOf(alone.propertyNames());
       for (String key : List.of("answer", "tokenIds", "promptTokens", "stages", "flops", "dtype")) {
         assertThat(rows.get(i).get(key)).as("%s of row %d", key, i).isEqualTo(alone.get(key));
       }
@@ -82,15 +87,53 @@ class BatchCommandTest {
     CommandRun run = batch(lines, Stream.of("--batch-size", "3"));
 
     assertThat(run.code()).isEqualTo(1);
-    assertThat(run.err().lines()).containsExactly("pyramiddrop: 4 of 6 lines couldn't be asked");
+    assertThat(run.err().lines()).containsExactly("pyramiddrop: 5 of 7 lines couldn't be asked");
     List<JsonNode> rows = run.out().lines().map(JsonMapper.shared()::readTree).toList();
-    assertThat(rows).hasSize(6);
-    assertThat(rows.get(0).get("tokenIds")).isEqualTo(rows.get(4).get("tokenIds"));
+    assertThat(rows).hasSize(7);
+    assertThat(rows.stream().map(row -> row.get("line").intValue()))
+        .containsExactly(1, 2, 3, 4, 5, 6, 7);
+    assertThat(rows.get(0).get("tokenIds")).isEqualTo(rows.get(5).get("tokenIds"));
     assertThat(rows.get(0).get("answer").stringValue()).isNotBlank();
     assertError(rows.get(1), "no/such.png: no such file");
-    assertError(rows.get(2), "the prompt has 1 <image> place for 0 pictures");
-    assertError(rows.get(3), "not a JSON object: []");
-    assertError(rows.get(5), "the prompt contains <image>");
+    assertError(rows.get(2), "the line is blank");
+    assertError(rows.get(3), "the prompt has 1 <image> place for 0 pictures");
+    assertError(rows.get(4), "not a JSON object: []");
+    assertError(rows.get(6), "the prompt contains <image>");
+  }
+
+  @Test
+  void anIdComesBackWithItsAnswerOrItsError() {
+    CommandRun run =
+        batch(
+            List.of(
+                "{\"id\": \"a\", \"prompt\": \"" + WORDS + "\"}",
+                "{\"prompt\": \"x\", \"images\": [\"no/such.png\"], \"id\": 7}",
+                "{\"id\": \"c\", \"question\": \"x\"}"),
+            Stream.of());
+
+    List<JsonNode> rows = run.out().lines().map(JsonMapper.shared()::readTree).toList();
+    assertThat(rows.stream().map(row -> row.get("id").asString())).containsExactly("a", "7", "c");
+    assertThat(rows.get(0).propertyNames()).startsWith("line", "id", "answer");
+    assertThat(rows.get(1).propertyNames()).containsExactly("line", "id", "error");
+    assertThat(rows.get(2).get("error").stringValue()).startsWith("unknown key \"question\"");
+  }
+
+  @Test
+  void aRowThatLacksATemplateFailsAlone(@TempDir Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(MODEL)) {
+      for (Path file : files.filter(f -> !f.endsWith("chat_template.json")).toList()) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+    CommandRun run =
+        CommandRun.of(
+            List.of("{\"prompt\": \"x\"}", "{\"rawPrompt\": \"what is there ?\"}"),
+            Stream.of("batch", "--model", folder.toString()));
+
+    List<JsonNode> rows = run.out().lines().map(JsonMapper.shared()::readTree).toList();
+    assertThat(run.code()).isEqualTo(1);
+    assertError(rows.get(0), "has no chat template");
+    assertThat(rows.get(1).get("answer").stringValue()).isNotNull();
   }
 
   @Test
@@ -99,7 +142,7 @@ class BatchCommandTest {
   }
 
   private static void assertError(JsonNode row, String message) {
-    assertThat(row.propertyNames()).containsExactly("error");
+    assertThat(row.propertyNames()).containsExactly("line", "error");
     assertThat(row.get("error").stringValue()).contains(message);
   }
 

@@ -36,6 +36,7 @@ class CommandLineTest {
     assertThat(root.propertyNames())
         .containsExactly(
             "answer",
+            "finish",
             "tokenIds",
             "promptTokens",
             "imageTokens",
@@ -69,10 +70,11 @@ class CommandLineTest {
 
     assertThat(numbers(stages, "firstLayer")).containsExactly(0, 2, 4, 6);
     assertThat(numbers(stages, "imageTokens")).containsExactly(64, 32, 16, 8);
-    List<Integer> before = integers(stages.get(0).get("kept"));
+    List<Integer> before = integers(stages.get(0).get("kept").get(0));
     assertThat(before).hasSize(64);
     for (int i = 1; i < 4; i++) {
-      List<Integer> kept = integers(stages.get(i).get("kept"));
+      assertThat(stages.get(i).get("kept").size()).isEqualTo(1);
+      List<Integer> kept = integers(stages.get(i).get("kept").get(0));
       assertThat(kept).hasSize(64 >> i).isSorted().doesNotHaveDuplicates();
       assertThat(before).containsAll(kept);
       before = kept;
@@ -132,7 +134,10 @@ class CommandLineTest {
     CommandRun run = generate("--image", PICTURE.toString(), "--overlay", overlay.toString());
 
     assertThat(run.err()).isEmpty();
-    assertThat(run.out().lines())
+    List<String> lines = run.out().lines().toList();
+    assertThat(lines.getLast())
+        .matches("2 tokens, the first after \\d+\\.\\d\\d s, then \\d+\\.\\d tokens/s");
+    assertThat(lines.subList(0, lines.size() - 1))
         .containsExactly(
             json("--image", PICTURE.toString()).get("answer").stringValue(),
             "",
@@ -142,7 +147,8 @@ class CommandLineTest {
             "    2     4-5            16   25.0%",
             "    3     6-7             8   12.5%",
             "",
-            "overlay: " + overlay);
+            "overlay: " + overlay,
+            "");
     BufferedImage drawn = ImageIO.read(overlay.toFile());
     assertThat(drawn.getWidth()).isGreaterThan(4 * 336);
     assertThat(drawn.getHeight()).isGreaterThan(336);

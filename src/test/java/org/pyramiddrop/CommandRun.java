@@ -1,10 +1,10 @@
 package org.pyramiddrop;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.PrintWriter;
-import java.io.StringReader;
 import java.io.StringWriter;
 import java.util.List;
 import java.util.stream.Stream;
@@ -21,7 +21,7 @@ record CommandRun(int code, String out, String err) {
     StringWriter err = new StringWriter();
     int code =
         PyramidDropCommand.run(
-            new BufferedReader(new StringReader(String.join("\n", in))),
+            new ByteArrayInputStream(String.join("\n", in).getBytes(UTF_8)),
             new PrintWriter(out, true),
             new PrintWriter(err, true),
             args.toArray(String[]::new));

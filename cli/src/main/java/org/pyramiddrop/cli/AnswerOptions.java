@@ -1,5 +1,7 @@
 package org.pyramiddrop.cli;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.generation.Sampling;
@@ -28,6 +30,32 @@ final class AnswerOptions {
       description = "Draw from the likeliest tokens that have this probability together.")
   private @Nullable Double topP;
 
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Draw from the K likeliest tokens; all of them if it isn't given.")
+  private @Nullable Integer topK;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description =
+          "Above 1, tokens of the prompt and the answer so far become less likely;"
+              + " ${DEFAULT-VALUE}.")
+  private double repetitionPenalty = 1;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "What the model is told before the first question.")
+  private String system = "";
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End an answer before this text. Give one flag for each.")
+  private List<String> stop = new ArrayList<>();
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the draw; ${DEFAULT-VALUE}.")
   private long seed;
 
@@ -36,6 +64,14 @@ final class AnswerOptions {
       paramLabel = "K",
       description = "With json: the K highest logits of the first step.")
   private int logits;
+
+  @Option(
+      names = "--log-probabilities",
+      paramLabel = "N",
+      description =
+          "With json: the natural logarithm of each token's probability, and those of the N"
+              + " likeliest tokens in its place.")
+  private @Nullable Integer logProbabilities;
 
   /**
    * What the flags describe.
@@ -48,10 +84,29 @@ final class AnswerOptions {
     if (topP != null && temperature == 0) {
       throw new BadUse("--top-p needs a --temperature above 0");
     }
+    if (topK != null && temperature == 0) {
+      throw new BadUse("--top-k needs a --temperature above 0");
+    }
+    if (topK != null && topK < 1) {
+      throw new BadUse("--top-k must be at least 1, got " + topK);
+    }
+    if (logProbabilities != null && format != Format.JSON) {
+      throw new BadUse("--log-probabilities needs --format json");
+    }
+    if (logProbabilities != null && logProbabilities < 0) {
+      throw new BadUse("--log-probabilities must not be negative, got " + logProbabilities);
+    }
     if (logits > 0 && format != Format.JSON) {
       throw new BadUse("--logits needs --format json");
     }
-    return new Options(
-        pruning.plan(), Sampling.of(temperature, topP == null ? 1 : topP, seed), maxTokens, logits);
+    Sampling sampling =
+        Sampling.of(temperature, topP == null ? 1 : topP, seed)
+            .withTopK(topK == null ? 0 : topK)
+            .withRepetitionPenalty(repetitionPenalty);
+    Options options =
+        new Options(pruning.plan(), sampling, maxTokens, logits)
+            .withSystemPrompt(system)
+            .withStop(stop);
+    return logProbabilities == null ? options : options.withLogProbabilities(logProbabilities);
   }
 }

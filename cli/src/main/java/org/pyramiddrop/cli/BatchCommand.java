@@ -1,35 +1,36 @@
 package org.pyramiddrop.cli;
 
-import java.io.BufferedReader;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.PictureException;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
-import org.pyramiddrop.transformer.Question;
 import org.pyramiddrop.transformer.Request;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tools.jackson.databind.JsonNode;
 
 /** Answers questions that have nothing to do with one another, several at a time. */
 @Command(
     name = "batch",
     description = {
       "Answers many questions, several at a time. Reads a JSON object a line from the standard"
-          + " input and prints, in the same order, one a line as generate does.",
-      "A line is {\"prompt\": TEXT, \"images\": [FILE, ...]}, or with \"rawPrompt\" instead."
+          + " input and prints, in the same order, one a line as generate does, with the line's"
+          + " number and its id.",
+      "A line is {\"prompt\": TEXT, \"images\": [FILE, ...], \"id\": TEXT}, or with \"rawPrompt\""
+          + " instead of \"prompt\"; images and id may be left out."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class BatchCommand implements Callable<Integer> {
-  private final BufferedReader in;
+  private final InputLines in;
   private final PrintWriter out;
   private final PrintWriter err;
 
@@ -44,12 +45,18 @@ final class BatchCommand implements Callable<Integer> {
   @Mixin private AnswerOptions answering = new AnswerOptions();
 
   /** A line as it was read: a question, or why it is none. */
-  private record Line(@Nullable Question question, String error) {}
+  private record Line(
+      long number, @Nullable JsonNode id, @Nullable BatchLine asked, String error) {}
+
+  /** What is printed for a line that was answered. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record AnswerJson(long line, @Nullable JsonNode id, @JsonUnwrapped GenerateJson answer) {}
 
   /** What is printed for a line that couldn't be asked. */
-  private record ErrorJson(String error) {}
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record ErrorJson(long line, @Nullable JsonNode id, String error) {}
 
-  BatchCommand(BufferedReader in, PrintWriter out, PrintWriter err) {
+  BatchCommand(InputLines in, PrintWriter out, PrintWriter err) {
     this.in = in;
     this.out = out;
     this.err = err;
@@ -64,7 +71,7 @@ final class BatchCommand implements Callable<Integer> {
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
-    Progress progress = new Progress(1, "loading the model");
+    Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load()) {
       progress.close();
@@ -76,7 +83,7 @@ final class BatchCommand implements Callable<Integer> {
     int lines = 0;
     int failed = 0;
     List<Line> batch = nextBatch();
-    while (!batch.isEmpty()) {
+    while (!batch.isEmpty() && !out.checkError()) {
       for (Object answer : answers(llava, options, batch)) {
         out.println(Json.write(answer));
         lines++;
@@ -96,54 +103,78 @@ final class BatchCommand implements Callable<Integer> {
     List<Line> batch = new ArrayList<>();
     // Whoever waits for an answer before writing on gets it.
     while (batch.size() < batchSize && (batch.isEmpty() || in.ready())) {
-      String line = in.readLine();
+      InputLine line = in.next();
       if (line == null) {
         break;
       }
-      if (!line.isBlank()) {
-        batch.add(read(line));
-      }
+      batch.add(read(line));
     }
     return batch;
   }
 
-  private static Line read(String line) {
+  private static Line read(InputLine line) {
+    JsonNode id = null;
     try {
-      return new Line(BatchLine.parse(line).question(), "");
-    } catch (BadUse | IllegalArgumentException | PictureException e) {
-      return new Line(null, Failure.message(e));
+      String words = line.words();
+      if (words.isBlank()) {
+        throw new BadUse("the line is blank");
+      }
+      JsonNode root = BatchLine.object(words);
+      id = BatchLine.id(root);
+      return new Line(line.number(), id, BatchLine.of(root), "");
+    } catch (BadUse | IllegalArgumentException e) {
+      return new Line(line.number(), id, null, Failure.message(e));
     }
   }
 
   /** What to print for each line. */
   private static List<Object> answers(Llava llava, Options options, List<Line> lines) {
-    List<Request> rows = new ArrayList<>();
+    List<BatchLine> rows = new ArrayList<>();
     for (Line line : lines) {
-      if (line.question() != null) {
-        rows.add(new Request(line.question(), options));
+      if (line.asked() != null) {
+        rows.add(line.asked());
       }
     }
-    List<Object> answered = answered(llava, rows);
+    List<Answered> answered = answered(llava, options, rows);
     List<Object> all = new ArrayList<>();
     int next = 0;
     for (Line line : lines) {
-      all.add(line.question() == null ? new ErrorJson(line.error()) : answered.get(next++));
+      Answered row = line.asked() == null ? new Answered(null, line.error()) : answered.get(next++);
+      all.add(
+          row.json() == null
+              ? new ErrorJson(line.number(), line.id(), row.error())
+              : new AnswerJson(line.number(), line.id(), row.json()));
     }
     return all;
   }
 
-  private static List<Object> answered(Llava llava, List<Request> rows) {
-    try {
-      return llava.askAll(rows).stream()
-          .<Object>map(answer -> GenerateJson.of(answer, llava))
-          .toList();
-    } catch (IllegalArgumentException | DeviceException e) {
-      // One that can't be asked stops them all before any work, and the device may have no room
-      // for all at once; alone each gets its own answer.
-      if (rows.size() == 1) {
-        return List.of(new ErrorJson(Failure.message(e)));
-      }
-      return rows.stream().flatMap(row -> answered(llava, List.of(row)).stream()).toList();
+  /** An answer, or why there is none. */
+  private record Answered(@Nullable GenerateJson json, String error) {}
+
+  private static List<Answered> answered(Llava llava, Options options, List<BatchLine> rows) {
+    if (rows.isEmpty()) {
+      return List.of();
     }
+    try {
+      List<Request> requests =
+          rows.stream().map(row -> new Request(row.question(), options)).toList();
+      return llava.askAll(requests).stream()
+          .map(answer -> new Answered(GenerateJson.of(answer, llava), ""))
+          .toList();
+    } catch (RuntimeException | OutOfMemoryError e) {
+      if (!Failure.isOfOneQuestion(e)) {
+        throw e;
+      }
+      if (rows.size() == 1) {
+        return List.of(new Answered(null, Failure.message(e)));
+      }
+    }
+    // One that can't be asked stops them all before any work, and memory may not hold all of them
+    // at once: fewer together each get their own answer.
+    List<Answered> all = new ArrayList<>();
+    int half = rows.size() / 2;
+    all.addAll(answered(llava, options, rows.subList(0, half)));
+    all.addAll(answered(llava, options, rows.subList(half, rows.size())));
+    return all;
   }
 }

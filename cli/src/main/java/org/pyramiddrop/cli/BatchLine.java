@@ -3,24 +3,33 @@ package org.pyramiddrop.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.Question;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.cfg.JsonNodeFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A line of what {@code batch} reads: {@code {"prompt": TEXT, "images": [FILE, …]}}, or with {@code
- * rawPrompt} instead of {@code prompt}; {@code images} may be left out.
+ * A line of what {@code batch} reads: {@code {"prompt": TEXT, "images": [FILE, …], "id": …}}, or
+ * with {@code rawPrompt} instead of {@code prompt}; {@code images} and {@code id} may be left out.
  */
 record BatchLine(String prompt, boolean raw, List<Path> images) {
-  private static final Set<String> KEYS = Set.of("prompt", "rawPrompt", "images");
+  private static final Set<String> KEYS = Set.of("prompt", "rawPrompt", "images", "id");
+
+  /** How much of a line a message repeats. */
+  private static final int LONGEST_QUOTE = 100;
+
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          // An id comes back digit by digit.
+          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+          .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
           .build();
 
   /** Keeps its own copy of the images. */
@@ -29,11 +38,11 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
   }
 
   /**
-   * Reads a line.
+   * Reads a line's JSON.
    *
-   * @throws BadUse if it isn't such an object
+   * @throws BadUse if it isn't an object
    */
-  static BatchLine parse(String line) {
+  static JsonNode object(String line) {
     JsonNode root;
     try {
       root = MAPPER.readTree(line);
@@ -41,11 +50,37 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
       throw new BadUse("not a JSON object: " + e.getOriginalMessage());
     }
     if (!root.isObject()) {
-      throw new BadUse("not a JSON object: " + line);
+      throw new BadUse("not a JSON object: " + shortened(line));
     }
+    return root;
+  }
+
+  /**
+   * What the line's writer calls it, or null.
+   *
+   * @throws BadUse if that is neither text nor a number
+   */
+  static @Nullable JsonNode id(JsonNode root) {
+    JsonNode id = root.get("id");
+    if (id == null || id.isNull()) {
+      return null;
+    }
+    if (!id.isString() && !id.isNumber()) {
+      throw new BadUse("\"id\" must be text or a number");
+    }
+    return id;
+  }
+
+  /**
+   * Reads what a line asks.
+   *
+   * @throws BadUse if that is no question
+   */
+  static BatchLine of(JsonNode root) {
     for (String key : root.propertyNames()) {
       if (!KEYS.contains(key)) {
-        throw new BadUse("unknown key \"" + key + "\"; known are prompt, rawPrompt and images");
+        throw new BadUse(
+            "unknown key \"" + shortened(key) + "\"; known are prompt, rawPrompt, images and id");
       }
     }
     if (root.has("prompt") == root.has("rawPrompt")) {
@@ -59,6 +94,10 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
     }
     List<Path> files = images.valueStream().map(image -> Path.of(text(image, "images"))).toList();
     return new BatchLine(prompt, raw, files);
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= LONGEST_QUOTE ? text : text.substring(0, LONGEST_QUOTE) + "…";
   }
 
   private static String text(JsonNode value, String key) {

@@ -1,7 +1,6 @@
 package org.pyramiddrop.cli;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -9,14 +8,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.kernels.DeviceException;
+import java.util.concurrent.CancellationException;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.transformer.Conversation;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
-import org.pyramiddrop.transformer.Question;
 import org.pyramiddrop.transformer.Reply;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,13 +21,15 @@ import picocli.CommandLine.Option;
 /** Answers questions that follow one another. */
 @Command(
     name = "chat",
-    description =
-        "Answers questions that follow one another, one a line of the standard input, each with"
-            + " all that was said before it.",
+    description = {
+      "Answers questions that follow one another, one a line of the standard input, each with all"
+          + " that was said before it.",
+      "Lines that begin with a slash are commands: /image FILE, /clear, /plan FLAGS, /help."
+    },
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ChatCommand implements Callable<Integer> {
-  private final BufferedReader in;
+  private final InputLines in;
   private final PrintWriter out;
   private final PrintWriter err;
 
@@ -65,7 +63,7 @@ final class ChatCommand implements Callable<Integer> {
   /** What it prints for one that couldn't be asked. */
   private record ErrorJson(String question, String error) {}
 
-  ChatCommand(BufferedReader in, PrintWriter out, PrintWriter err) {
+  ChatCommand(InputLines in, PrintWriter out, PrintWriter err) {
     this.in = in;
     this.out = out;
     this.err = err;
@@ -78,70 +76,78 @@ final class ChatCommand implements Callable<Integer> {
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
     List<Picture> pictures = images.stream().map(Picture::read).toList();
-    Progress progress = new Progress(1, "loading the model");
+    Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load();
-        Conversation conversation = llava.converse(options)) {
+        ChatSession session = new ChatSession(llava, options, pictures)) {
       progress.close();
-      return answerAll(llava, conversation, pictures);
+      try (Questions questions =
+          Terminal.isThere() ? TypedQuestions.atTheTerminal() : Questions.of(in)) {
+        return answerAll(session, questions);
+      }
     }
   }
 
-  /** The pictures go with the first question that can be asked. */
-  private int answerAll(Llava llava, Conversation conversation, List<Picture> pictures)
-      throws IOException {
-    List<Picture> unseen = pictures;
+  /** Answers one question after another; the others go on where one fails. */
+  int answerAll(ChatSession session, Questions questions) throws IOException {
     int code = 0;
-    String line = nextLine();
-    while (line != null) {
-      if (!line.isBlank()) {
-        try {
-          answer(llava, conversation, Question.of(line.strip(), unseen));
-          unseen = List.of();
-        } catch (IllegalArgumentException | DeviceException e) {
-          fail(line.strip(), Failure.message(e));
-          code = Failure.FAILED;
+    InputLine line = questions.next();
+    while (line != null && !out.checkError()) {
+      String words = line.text() == null ? "" : line.text().strip();
+      try {
+        line.words();
+        if (words.startsWith("/") && !words.startsWith("//")) {
+          SlashCommand.run(words, session).forEach(err::println);
+        } else if (!words.isEmpty()) {
+          answer(session, words.startsWith("/") ? words.substring(1) : words, questions);
         }
+      } catch (RuntimeException | OutOfMemoryError e) {
+        if (!Failure.isOfOneQuestion(e)) {
+          throw e;
+        }
+        fail(words, Failure.message(e));
+        code = Failure.FAILED;
       }
-      line = nextLine();
+      line = questions.next();
     }
     return code;
   }
 
-  private @Nullable String nextLine() throws IOException {
-    if (format == Format.TEXT && Terminal.isThere()) {
-      out.print("> ");
-      out.flush();
-    }
-    return in.readLine();
-  }
-
-  private void answer(Llava llava, Conversation conversation, Question question) {
-    Progress progress = new Progress(1, "reading the prompt");
+  private void answer(ChatSession session, String words, Questions questions) {
+    questions.answerBegins();
+    Progress progress = new Progress("reading the prompt");
     try (progress) {
-      Reply reply = conversation.ask(question, new Streamed(out, format, progress));
+      Reply reply = session.ask(words, new Streamed(out, format, progress, questions::stopped));
       progress.close();
       if (format == Format.JSON) {
         out.println(
             Json.write(
                 new ChatJson(
-                    question.prompt(),
-                    GenerateJson.of(reply.answer(), llava),
+                    words,
+                    GenerateJson.of(reply.answer(), session.llava()),
                     reply.reusedTokens(),
                     reply.reusedLayers(),
                     reply.saved())));
         return;
       }
       out.println();
-      err.println(
-          String.format(
-              Locale.ROOT,
-              "reused %d of %d tokens in %d %s, saved %.1f%% of the prompt's FLOPs",
-              reply.reusedTokens(),
-              reply.answer().promptTokens(),
-              reply.reusedLayers(),
-              reply.reusedLayers() == 1 ? "layer" : "layers",
-              100 * reply.saved()));
+      if (reply.reusedTokens() > 0) {
+        err.println(
+            String.format(
+                Locale.ROOT,
+                "reused %d of %d tokens in %d %s, saved %.1f%% of the prompt's FLOPs",
+                reply.reusedTokens(),
+                reply.answer().promptTokens(),
+                reply.reusedLayers(),
+                reply.reusedLayers() == 1 ? "layer" : "layers",
+                100 * reply.saved()));
+      }
+    } catch (CancellationException e) {
+      if (!questions.stopped()) {
+        throw e;
+      }
+      progress.close();
+      err.println("stopped; the question counts as not asked");
     }
   }
 

@@ -14,6 +14,9 @@ import picocli.CommandLine.Command;
     description = "What this machine can run models on, and why not on the rest.",
     mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
+  /** The first release without the fault that is warned of. */
+  private static final Runtime.Version SOUND = Runtime.Version.parse("25.0.3");
+
   private final PrintWriter out;
 
   DoctorCommand(PrintWriter out) {
@@ -42,6 +45,13 @@ final class DoctorCommand implements Callable<Integer> {
                     ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                         .getTotalMemorySize()),
                 Sizes.bytes(Runtime.getRuntime().maxMemory())));
+    if (damagesArrays(Runtime.version())) {
+      out.println(
+          "warning Java before 25.0.3 can damage arrays that native code holds while its G1"
+              + " collector moves them (JDK-8377811); install "
+              + SOUND
+              + " or newer");
+    }
     for (DeviceStatus device : Devices.all()) {
       out.println(
           "%-8s%s: %s"
@@ -51,5 +61,9 @@ final class DoctorCommand implements Callable<Integer> {
                   device.detail()));
     }
     return 0;
+  }
+
+  static boolean damagesArrays(Runtime.Version version) {
+    return version.feature() == SOUND.feature() && version.compareToIgnoreOptional(SOUND) < 0;
   }
 }

@@ -1,9 +1,11 @@
 package org.pyramiddrop.cli;
 
+import java.nio.file.InvalidPathException;
 import java.util.stream.Collectors;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.PictureException;
+import org.pyramiddrop.transformer.NanLogitsException;
 import picocli.CommandLine.ParameterException;
 
 /** What a command says of an error, and the exit code that it ends with. */
@@ -25,6 +27,14 @@ final class Failure {
     };
   }
 
+  /** Whether one question of many is to blame, so that the others can still be asked. */
+  static boolean isOfOneQuestion(Throwable error) {
+    return code(error) == BAD_USE
+        || error instanceof CheckpointException
+        || error instanceof NanLogitsException
+        || error instanceof OutOfMemoryError;
+  }
+
   /** One line. */
   static String message(Throwable error) {
     return words(error).lines().map(String::strip).collect(Collectors.joining(" "));
@@ -32,9 +42,13 @@ final class Failure {
 
   private static String words(Throwable error) {
     String message = error.getMessage();
+    if (error instanceof InvalidPathException path) {
+      return "'" + path.getInput() + "' can't name a file: " + path.getReason();
+    }
     boolean told =
         code(error) == BAD_USE
             || error instanceof CheckpointException
+            || error instanceof NanLogitsException
             || error instanceof RunFailed;
     if (told && message != null) {
       return message;

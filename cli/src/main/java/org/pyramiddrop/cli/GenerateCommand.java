@@ -1,13 +1,16 @@
 package org.pyramiddrop.cli;
 
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureLimits;
 import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
@@ -26,6 +29,9 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class GenerateCommand implements Callable<Integer> {
+  private static final Path STANDARD_INPUT = Path.of("-");
+
+  private final InputStream in;
   private final PrintWriter out;
 
   @Mixin private ModelOptions model = new ModelOptions();
@@ -33,7 +39,9 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--image",
       paramLabel = "FILE",
-      description = "A picture: PNG, JPEG or WebP. Give one flag for each.")
+      description =
+          "A picture: PNG, JPEG or WebP; - reads it from the standard input. Give one flag for"
+              + " each.")
   private List<Path> images = new ArrayList<>();
 
   @ArgGroup(multiplicity = "1")
@@ -78,26 +86,30 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
-  GenerateCommand(PrintWriter out) {
+  GenerateCommand(InputStream in, PrintWriter out) {
+    this.in = in;
     this.out = out;
   }
 
   @Override
   public Integer call() {
     Options options = answering.options(format);
+    if (Collections.frequency(images, STANDARD_INPUT) > 1) {
+      throw new BadUse("--image - can be given once only; the standard input holds one picture");
+    }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     if (overlay != null) {
       OverlayFile.check(overlay, config, images.size());
     }
     model.checkBackend();
-    List<Picture> pictures = images.stream().map(Picture::read).toList();
+    List<Picture> pictures = pictures();
     Question question = prompt.about(pictures);
-    Progress progress = new Progress(2, "loading the model");
+    Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load()) {
-      progress.next("reading the prompt");
-      Answer answer = llava.ask(question, options, new Streamed(out, format, progress));
+      Answer answer =
+          llava.ask(question, options, new Streamed(out, format, progress, () -> false));
       progress.close();
       if (overlay != null) {
         List<PictureView> views = pictures.stream().map(llava::view).toList();
@@ -109,6 +121,15 @@ final class GenerateCommand implements Callable<Integer> {
       print(answer, llava);
     }
     return 0;
+  }
+
+  private List<Picture> pictures() {
+    return images.stream()
+        .map(file ->
+            file.equals(STANDARD_INPUT)
+                ? Picture.read(in, "the standard input", PictureLimits.defaults())
+                : Picture.read(file))
+        .toList();
   }
 
   private void print(Answer answer, Llava llava) {
@@ -125,5 +146,7 @@ final class GenerateCommand implements Callable<Integer> {
       out.println();
       out.println("overlay: " + overlay);
     }
+    out.println();
+    out.println(Speed.of(answer));
   }
 }

@@ -1,19 +1,30 @@
 package org.pyramiddrop.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.TokenLogit;
+import org.pyramiddrop.transformer.TokenProbability;
 import org.pyramiddrop.transformer.pruning.Flops;
 
-/** What {@code generate --format json} prints. */
+/**
+ * What {@code generate --format json} prints.
+ *
+ * @param finish {@code stop}, {@code length} or {@code cancelled}
+ * @param logProbabilities of each token, where they were asked for
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
 record GenerateJson(
     String answer,
+    String finish,
     List<Integer> tokenIds,
     int promptTokens,
     int imageTokens,
     List<Stage> stages,
     List<TokenLogit> logits,
+    @Nullable List<TokenProbability> logProbabilities,
     Flops flops,
     Millis millis,
     String backend,
@@ -22,9 +33,9 @@ record GenerateJson(
   /**
    * A stage.
    *
-   * @param kept indices of the image's tokens; with several images, one list of them an image
+   * @param kept indices of each image's tokens, one list an image
    */
-  record Stage(int firstLayer, int imageTokens, List<?> kept) {}
+  record Stage(int firstLayer, int imageTokens, List<List<Integer>> kept) {}
 
   /** Wall-clock times in milliseconds. */
   record Millis(double load, double vision, double prefill, double decode) {}
@@ -37,15 +48,17 @@ record GenerateJson(
   static GenerateJson of(Answer answer, double loadMillis, String backend, String dtype) {
     List<Stage> stages =
         answer.stages().stream()
-            .map(s -> new Stage(s.firstLayer(), s.imageTokens(), flatIfOne(s.kept())))
+            .map(s -> new Stage(s.firstLayer(), s.imageTokens(), s.kept()))
             .toList();
     return new GenerateJson(
         answer.text(),
+        Choice.spelling(answer.finish()),
         answer.tokenIds(),
         answer.promptTokens(),
         answer.imageTokens(),
         stages,
         answer.logits(),
+        answer.probabilities().isEmpty() ? null : answer.probabilities(),
         answer.flops(),
         new Millis(
             loadMillis,
@@ -54,9 +67,5 @@ record GenerateJson(
             answer.timings().decodeMillis()),
         backend,
         dtype);
-  }
-
-  private static List<?> flatIfOne(List<List<Integer>> kept) {
-    return kept.size() == 1 ? kept.getFirst() : kept;
   }
 }

@@ -2,10 +2,12 @@ package org.pyramiddrop.cli;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.ImageIO;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.WholeFile;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /** The PNG file that {@code --overlay} asks for. */
@@ -23,12 +25,10 @@ final class OverlayFile {
       throw new BadUse("--overlay needs an --image");
     }
     Overlay.check(config);
-    Path folder = file.toAbsolutePath().getParent();
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw new BadUse("--overlay " + file + ": no such folder as " + folder);
-    }
-    if (Files.isDirectory(file)) {
-      throw new BadUse("--overlay " + file + ": is a folder");
+    try {
+      WholeFile.check(file);
+    } catch (IOException e) {
+      throw new BadUse(cantBeWritten(file, e));
     }
   }
 
@@ -39,11 +39,23 @@ final class OverlayFile {
    */
   static void write(Path file, BufferedImage drawing) {
     try {
-      if (!ImageIO.write(drawing, "png", file.toFile())) {
-        throw new IOException("this Java has no PNG writer");
-      }
+      WholeFile.write(
+          file,
+          out -> {
+            // Given any other stream, ImageIO wants a temporary file, and there may be no place for
+            // it.
+            try (ImageOutputStream png = new MemoryCacheImageOutputStream(out)) {
+              if (!ImageIO.write(drawing, "png", png)) {
+                throw new IOException("this Java has no PNG writer");
+              }
+            }
+          });
     } catch (IOException e) {
-      throw new RunFailed("--overlay " + file + ": " + e.getMessage(), e);
+      throw new RunFailed(cantBeWritten(file, e), e);
     }
+  }
+
+  private static String cantBeWritten(Path file, IOException e) {
+    return "--overlay " + file + ": " + WholeFile.reason(e);
   }
 }

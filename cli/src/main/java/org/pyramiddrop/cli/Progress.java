@@ -13,15 +13,16 @@ final class Progress implements AutoCloseable {
   private static final int WIDTH = 78;
   private @Nullable ProgressBar bar;
 
-  /** Starts a bar of some steps, the first of them under way. */
-  Progress(int steps, String first) {
+  /** Starts a bar whose first step is under way. */
+  Progress(String first) {
     if (Terminal.isThere()) {
       bar =
           new ProgressBarBuilder()
               .setConsumer(new ConsoleProgressBarConsumer(System.err, WIDTH))
               .setStyle(ProgressBarStyle.UNICODE_BLOCK)
               .setTaskName("pyramiddrop")
-              .setInitialMax(steps)
+              .setInitialMax(1)
+              .continuousUpdate()
               .hideEta()
               .clearDisplayOnFinish()
               .build()
@@ -29,10 +30,10 @@ final class Progress implements AutoCloseable {
     }
   }
 
-  /** Goes on to the next step. */
-  void next(String step) {
+  /** Says how far some work is: {@code done} of {@code total} steps. */
+  void move(String work, int done, int total) {
     if (bar != null) {
-      bar.step().setExtraMessage(" " + step);
+      bar.maxHint(total).stepTo(done).setExtraMessage(" " + work);
     }
   }
 

@@ -1,7 +1,10 @@
 package org.pyramiddrop.cli;
 
-import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +37,7 @@ import picocli.CommandLine.Spec;
  *       from above; the others were answered</td></tr>
  *   <tr><td>1</td><td>a checkpoint that is damaged or not supported</td></tr>
  *   <tr><td>1</td><td>anything that goes wrong later: memory, output, a fault of this program</td></tr>
+ *   <tr><td>0</td><td>a reader of the output that has gone away, as {@code head} does</td></tr>
  * </table>
  */
 @Command(
@@ -41,6 +45,11 @@ import picocli.CommandLine.Spec;
     description = "Answers questions about pictures with LLaVA models, dropping image tokens.",
     mixinStandardHelpOptions = true,
     version = "pyramiddrop 0.1.0-SNAPSHOT",
+    footer = {
+      "",
+      "Words that begin with -D or -J before the COMMAND are options of Java:",
+      "  pyramiddrop -Dpyramiddrop.vectorBits=256 -J-Xmx8g generate ..."
+    },
     synopsisSubcommandLabel = "COMMAND")
 public final class PyramidDropCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -54,29 +63,50 @@ public final class PyramidDropCommand implements Runnable {
   private PyramidDropCommand() {}
 
   /**
-   * Runs one command.
+   * Runs one command. What it prints may not reach anybody: where a reader has gone away it ends
+   * quietly, any other fault of the output is a failed run.
    *
-   * @param in what {@code chat} and {@code batch} read
+   * @param in what {@code chat} and {@code batch} read, and {@code --image -}
    * @return its exit code
    */
-  public static int run(BufferedReader in, PrintWriter out, PrintWriter err, String... args) {
+  public static int run(InputStream in, PrintWriter out, PrintWriter err, String... args) {
     PyramidDropCommand root = new PyramidDropCommand();
+    int code = root.execute(in, out, err, args);
+    @Nullable IOException failure = failure(out);
+    if (code != 0 || failure == null || Output.isReaderGone(failure)) {
+      return code;
+    }
+    String reason = failure.getMessage();
+    return root.report(
+        err, new RunFailed("the standard output can't be written: " + reason, failure));
+  }
+
+  private static @Nullable IOException failure(PrintWriter out) {
+    if (out instanceof Output output) {
+      return output.failure();
+    }
+    return out.checkError() ? new IOException("an error that its writer doesn't name") : null;
+  }
+
+  private int execute(InputStream in, PrintWriter out, PrintWriter err, String... args) {
+    InputLines lines = new InputLines(in);
     CommandLine line =
-        new CommandLine(root)
-            .addSubcommand(new GenerateCommand(out))
-            .addSubcommand(new ChatCommand(in, out, err))
-            .addSubcommand(new BatchCommand(in, out, err))
+        new CommandLine(this)
+            .addSubcommand(new GenerateCommand(in, out))
+            .addSubcommand(new ChatCommand(lines, out, err))
+            .addSubcommand(new BatchCommand(lines, out, err))
             .addSubcommand(new InspectCommand(out))
             .addSubcommand(new FlopsCommand(out))
             .addSubcommand(new DoctorCommand(out))
+            .registerConverter(Path.class, new PathConverter())
             .setOut(out)
             .setErr(err);
-    line.setParameterExceptionHandler((e, _) -> root.report(err, e));
-    line.setExecutionExceptionHandler((e, _, _) -> root.report(err, e));
+    line.setParameterExceptionHandler((e, _) -> report(err, e));
+    line.setExecutionExceptionHandler((e, _, _) -> report(err, e));
     try {
       return line.execute(args);
     } catch (OutOfMemoryError | LinkageError e) {
-      return root.report(err, e);
+      return report(err, e);
     }
   }
 

@@ -27,7 +27,7 @@ class OverlayFileTest {
     Path file = folder.resolve("gone").resolve("overlay.png");
     assertThatThrownBy(() -> OverlayFile.write(file, noise()))
         .isInstanceOf(RunFailed.class)
-        .hasMessageStartingWith("--overlay " + file);
+        .hasMessage("--overlay " + file + ": no such file");
   }
 
   private static int[] pixels(BufferedImage image) {

@@ -45,7 +45,12 @@ class PyramidDropCommandTest {
           "--temperature",
           "--top-p",
           "--seed",
+          "--top-k",
+          "--repetition-penalty",
+          "--system",
+          "--stop",
           "--logits",
+          "--log-probabilities",
           "--verbose");
 
   @TempDir private Path folder;
@@ -92,6 +97,16 @@ class PyramidDropCommandTest {
         Arguments.of(nowhere + " --temperature -1", "temperature must be 0 or a positive number"),
         Arguments.of(nowhere + " --temperature 1 --top-p 0", "top-p 0.0 is outside (0, 1]"),
         Arguments.of(nowhere + " --top-p 0.9", "--top-p needs a --temperature above 0"),
+        Arguments.of(nowhere + " --top-k 5", "--top-k needs a --temperature above 0"),
+        Arguments.of(nowhere + " --temperature 1 --top-k 0", "--top-k must be at least 1, got 0"),
+        Arguments.of(nowhere + " --repetition-penalty 0", "repetition penalty must be a positive"),
+        Arguments.of(nowhere + " --log-probabilities 2", "--log-probabilities needs --format json"),
+        Arguments.of(
+            nowhere + " --format json --log-probabilities -1",
+            "--log-probabilities must not be negative, got -1"),
+        Arguments.of(nowhere + " --stop=", "stop"),
+        Arguments.of(nowhere + " --image a\0b", "'a\0b' can't name a file: Nul character"),
+        Arguments.of(nowhere + " --image - --image -", "--image - can be given once only"),
         Arguments.of(nowhere + " --logits 5", "--logits needs --format json"),
         Arguments.of(nowhere + " --logits -1", "top logits must not be negative, got -1"),
         Arguments.of("flops --text-tokens 0", "--text-tokens must be at least 1, got 0"),
@@ -231,6 +246,12 @@ class PyramidDropCommandTest {
         .singleElement()
         .asString()
         .matches("cuda    (not )?available: .+");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"25, true", "25.0.2+10, true", "25.0.3+9-LTS, false", "25.1, false", "26, false"})
+  void doctorWarnsOfAJavaThatDamagesArrays(String version, boolean warns) {
+    assertThat(DoctorCommand.damagesArrays(Runtime.Version.parse(version))).isEqualTo(warns);
   }
 
   private static void assertBadUse(Run run, String message) {

@@ -1,8 +1,7 @@
 package org.pyramiddrop.cli;
 
-import java.io.BufferedReader;
+import java.io.InputStream;
 import java.io.PrintWriter;
-import java.io.StringReader;
 import java.io.StringWriter;
 
 /** What a command left behind. */
@@ -13,7 +12,7 @@ record Run(int code, String out, String err) {
     StringWriter err = new StringWriter();
     int code =
         PyramidDropCommand.run(
-            new BufferedReader(new StringReader("")),
+            InputStream.nullInputStream(),
             new PrintWriter(out, true),
             new PrintWriter(err, true),
             args);

@@ -1,0 +1,339 @@
+package org.pyramiddrop;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The script that people and their scripts run, as a process of its own. */
+class LauncherTest {
+  private static final Path SCENES = Installation.root().resolve("models/scenes");
+  private static final String MODEL = SCENES.resolve("model").toString();
+  private static final Path PICTURE = SCENES.resolve("heldout/0000.png");
+  private static final String QUESTION = "how many diamond s are there ?";
+  private static final String ANSWER = "3";
+
+  /** Java says so by itself, before anything of ours runs. */
+  private static final String NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector";
+
+  @TempDir private Path own;
+
+  static Stream<Arguments> everyShellAndInstallation() {
+    return Program.shells()
+        .flatMap(shell -> Stream.of(Installation.values()).map(i -> Arguments.of(shell, i)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("everyShellAndInstallation")
+  void batchReadsAPipeWhereStderrIsAFile(String shell, Installation installation)
+      throws IOException, InterruptedException {
+    Path err = own.resolve("err");
+    CommandRun run =
+        Program.script(own, shell, installation.command(), "batch", "--model", MODEL)
+            .reading(line())
+            .errTo(err)
+            .run();
+
+    assertThat(Files.readAllLines(err)).containsExactly(NOTICE);
+    assertThat(run.code()).isZero();
+    assertThat(json(run).get("answer").stringValue()).isEqualTo(ANSWER);
+  }
+
+  @Test
+  void chatReadsAFileWithAByteOrderMark() throws IOException, InterruptedException {
+    Path questions = Files.writeString(own.resolve("questions"), "\uFEFF" + QUESTION + "\r\n");
+    CommandRun run =
+        script("chat", "--model", MODEL, "--image", PICTURE.toString())
+            .readingFile(questions)
+            .run();
+
+    assertThat(run.code()).isZero();
+    assertThat(run.out().lines()).containsExactly(ANSWER);
+    assertThat(ours(run)).isEmpty();
+  }
+
+  @Test
+  void batchReadsPastAByteOrderMark() throws IOException, InterruptedException {
+    CommandRun run = script("batch", "--model", MODEL).reading("\uFEFF" + line()).run();
+
+    assertThat(json(run).get("answer").stringValue()).isEqualTo(ANSWER);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void answersWithoutAHomeOrATemporaryFolder(Installation installation)
+      throws IOException, InterruptedException {
+    Path nowhere = own.resolve("nowhere");
+    CommandRun run =
+        Program.script(
+                own,
+                "sh",
+                installation.command(),
+                "-Djava.io.tmpdir=" + nowhere,
+                "-Duser.home=" + nowhere,
+                "generate",
+                "--model",
+                MODEL,
+                "--image",
+                PICTURE.toString(),
+                "--prompt",
+                QUESTION)
+            .with("HOME", nowhere.toString())
+            .with("TMPDIR", nowhere.toString())
+            .run();
+
+    assertThat(ours(run)).isEmpty();
+    assertThat(run.code()).isZero();
+    assertThat(run.out().lines()).first().isEqualTo(ANSWER);
+    assertThat(nowhere).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @MethodSource("everyShellAndInstallation")
+  void aSignalEndsJava(String shell, Installation installation)
+      throws IOException, InterruptedException {
+    for (String signal : List.of("TERM", "INT")) {
+      try (RunningProgram chat =
+          Program.script(
+                  own, shell, installation.command(), "chat", "--model", MODEL, "--format", "json")
+              .start()) {
+        chat.write(QUESTION + "\n");
+        chat.awaitOut("\"answer\"");
+        long before = System.nanoTime();
+        chat.signal(signal);
+        CommandRun run = chat.end();
+
+        assertThat(run.code()).isEqualTo(128 + (signal.equals("TERM") ? 15 : 2));
+        assertThat(System.nanoTime() - before).isLessThan(5_000_000_000L);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("everyShellAndInstallation")
+  void optionsBeforeTheCommandReachJava(String shell, Installation installation)
+      throws IOException, InterruptedException {
+    CommandRun run =
+        Program.script(
+                own,
+                shell,
+                installation.command(),
+                "-Dpyramiddrop.vectorBits=128",
+                "-J-Xmx77m",
+                "-J-XX:+UseParallelGC",
+                "doctor")
+            .run();
+
+    assertThat(run.code()).isZero();
+    assertThat(run.out()).contains("128-bit vectors", "up to 77.0 MiB for Java's heap");
+  }
+
+  @Test
+  void aCollectorFromTheEnvironmentIsNoConflict() throws IOException, InterruptedException {
+    CommandRun run = script("doctor").with("JAVA_TOOL_OPTIONS", "-XX:+UseG1GC").run();
+
+    assertThat(run.code()).isZero();
+  }
+
+  @Test
+  void wordsBehindTheCommandAreNotJavas() throws IOException, InterruptedException {
+    CommandRun run = script("flops", "-J-Xmx77m").run();
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(ours(run)).singleElement().asString().contains("'-J-Xmx77m'");
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void aLocaleDoesntChangeWords(List<String> locale) throws IOException, InterruptedException {
+    Path picture = own.resolve("猫 фото.png");
+    Files.copy(PICTURE, picture);
+    Program program =
+        script(
+            "generate",
+            "--model",
+            MODEL,
+            "--image",
+            picture.toString(),
+            "--overlay",
+            own.resolve("é.png").toString(),
+            "--prompt",
+            QUESTION);
+    Program wrong = script("generate", "--max-tokens", "中 🦙");
+    for (String variable : locale) {
+      int name = variable.indexOf('=');
+      program.with(variable.substring(0, name), variable.substring(name + 1));
+      wrong.with(variable.substring(0, name), variable.substring(name + 1));
+    }
+    CommandRun run = program.run();
+
+    assertThat(ours(run)).isEmpty();
+    assertThat(run.out().lines()).first().isEqualTo(ANSWER);
+    assertThat(run.out()).contains("é.png");
+    assertThat(own.resolve("é.png")).exists();
+    assertThat(ours(wrong.run())).singleElement().asString().contains("'中 🦙' is not an int");
+  }
+
+  static Stream<List<String>> aLocaleDoesntChangeWords() {
+    return Stream.of(
+        List.of(),
+        List.of("LC_ALL=C"),
+        List.of("LANG=POSIX"),
+        List.of("LC_CTYPE=C", "LANG=en_US.UTF-8"),
+        List.of("LC_ALL=C.UTF-8"));
+  }
+
+  @Test
+  void aLocaleThatDamagesWordsOfTheJarIsNamed() throws IOException, InterruptedException {
+    CommandRun run = jar(List.of(), "flops", "--image-size", "é").with("LC_ALL", "C").run();
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(ours(run)).singleElement().asString().endsWith("set LC_ALL=C.UTF-8");
+  }
+
+  @Test
+  void theJarStartsItselfAgainWithWhatItWasGiven() throws IOException, InterruptedException {
+    CommandRun run =
+        jar(List.of("-Dpyramiddrop.vectorBits=128", "-Xmx77m", "-XX:+UseParallelGC"), "doctor")
+            .run();
+
+    assertThat(run.code()).isZero();
+    assertThat(run.out()).contains("128-bit vectors", "up to 77.0 MiB for Java's heap");
+  }
+
+  @Test
+  void aSignalToTheJarEndsWhatItStarted() throws IOException, InterruptedException {
+    try (RunningProgram chat =
+        jar(List.of(), "chat", "--model", MODEL, "--format", "json").start()) {
+      chat.write(QUESTION + "\n");
+      chat.awaitOut("\"answer\"");
+      chat.signal("TERM");
+
+      // Its output ends only when the second run is gone as well.
+      assertThat(chat.end().code()).isEqualTo(128 + 15);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void anOutputThatCantBeWrittenIsAFailedRun(List<String> words)
+      throws IOException, InterruptedException {
+    CommandRun run =
+        script(words.toArray(new String[0])).reading(line()).outTo(Path.of("/dev/full")).run();
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(ours(run))
+        .containsExactly(
+            "pyramiddrop: the standard output can't be written: No space left on device");
+  }
+
+  static Stream<List<String>> anOutputThatCantBeWrittenIsAFailedRun() {
+    List<String> generate =
+        List.of("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
+    List<String> json = new ArrayList<>(generate);
+    json.addAll(List.of("--format", "json"));
+    return Stream.of(
+        generate,
+        json,
+        List.of("batch", "--model", MODEL),
+        List.of("chat", "--model", MODEL),
+        List.of("inspect", "--model", MODEL),
+        List.of("flops"),
+        List.of("doctor"),
+        List.of("--help"));
+  }
+
+  @Test
+  void aReaderThatGoesAwayIsNoError() throws IOException, InterruptedException {
+    String command = Installation.CHECKOUT.command().toString();
+    CommandRun run =
+        new Program(
+                own,
+                List.of(
+                    "bash",
+                    "-c",
+                    "set -o pipefail; \"$0\" inspect --tensors --model \"$1\" | head -n 1",
+                    command,
+                    MODEL))
+            .run();
+
+    assertThat(run.code()).isZero();
+    assertThat(run.out().lines()).hasSize(1);
+    assertThat(ours(run)).isEmpty();
+  }
+
+  @Test
+  void runsThroughALinkAndFromAFolderWithASpace() throws IOException, InterruptedException {
+    Path spaced = own.resolve("a b");
+    Files.createSymbolicLink(spaced, Installation.root());
+    Path link = own.resolve("pd");
+    Files.createSymbolicLink(link, spaced.resolve("bin/pyramiddrop"));
+    for (Path command : List.of(spaced.resolve("bin/pyramiddrop"), link)) {
+      CommandRun run = Program.script(own, "sh", command, "--version").run();
+
+      assertThat(run.code()).isZero();
+      assertThat(run.out()).startsWith("pyramiddrop ");
+    }
+  }
+
+  @Test
+  void aPictureComesFromThePipe() throws IOException, InterruptedException {
+    CommandRun run =
+        script("generate", "--model", MODEL, "--image", "-", "--prompt", QUESTION)
+            .readingFile(PICTURE)
+            .run();
+
+    assertThat(ours(run)).isEmpty();
+    assertThat(run.out().lines()).first().isEqualTo(ANSWER);
+  }
+
+  @Test
+  void leavesNothingBehind() throws IOException, InterruptedException {
+    Program program =
+        script("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
+    program.run();
+
+    assertThat(program.leftovers()).isEmpty();
+  }
+
+  private Program script(String... words) throws IOException, InterruptedException {
+    return Program.script(own, "sh", Installation.CHECKOUT.command(), words);
+  }
+
+  /** {@code java -jar}, without the options that the script gives. */
+  private Program jar(List<String> options, String... words) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(options);
+    command.add("-jar");
+    command.add(Installation.root().resolve("cli/target/pyramiddrop.jar").toString());
+    command.addAll(List.of(words));
+    return new Program(own, command);
+  }
+
+  private static String line() {
+    return "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, PICTURE);
+  }
+
+  private static JsonNode json(CommandRun run) {
+    return JsonMapper.shared().readTree(run.out().getBytes(UTF_8));
+  }
+
+  /** What the command itself said on stderr. */
+  private static List<String> ours(CommandRun run) {
+    return run.err().lines().filter(line -> !line.equals(NOTICE)).toList();
+  }
+}
