@@ -20,11 +20,8 @@ CUDA := kernels/src/main/cuda
 FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
 SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
 
-# As DJL calls it.
-PLATFORM := $(subst Darwin,osx,$(subst Linux,linux,$(shell uname -s)))-$(subst arm64,aarch64,$(shell uname -m))
-
 # What the command and the libraries beside it use of Java.
-RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.management,jdk.unsupported
+RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported
 
 BENCH = $(JAVA_HOME)/bin/java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
   --sun-misc-unsafe-memory-access=allow \
@@ -78,6 +75,7 @@ fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transfo
 	$(PYTHON) loader/src/test/python/make_pictures.py
 	$(PYTHON) loader/src/test/python/make_layouts.py
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
+	$(PYTHON) loader/src/test/python/make_families.py
 	$(PYTHON) loader/src/test/python/make_chats.py
 
 bindings: ## Generate the Java bindings of CUDA anew, with jextract; CUDA_HOME and CUBLAS_INCLUDE say where its headers are
@@ -116,12 +114,6 @@ command-folder:
 	  --compress zip-0 --output '$(DIST)/runtime'
 	cp bin/pyramiddrop '$(DIST)/bin/'
 	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models '$(DIST)/'
-	@# The runtime is for this platform; so is the tokenizer.
-	mkdir '$(DIST)/tokenizers'
-	cd '$(DIST)/tokenizers' && '$(JAVA_HOME)'/bin/jar xf ../lib/tokenizers-*.jar && \
-	  find native/lib -mindepth 1 -maxdepth 1 -type d ! -name '$(PLATFORM)' -exec rm -r {} + && \
-	  '$(JAVA_HOME)'/bin/jar cfM ../lib/tokenizers-*.jar .
-	rm -r '$(DIST)/tokenizers'
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply

@@ -99,7 +99,15 @@ def old_llama():
 
 def mistral():
     tokenizer = sentencepiece(2000, None, pre_tokenizers.Metaspace("▁", prepend_scheme="first", split=False))
-    tokenizer.add_special_tokens([special("[INST]"), special("[/INST]"), special("<image>", lstrip=True)])
+    tokenizer.add_special_tokens(
+        [
+            special("[INST]"),
+            special("[/INST]", rstrip=True),
+            special("<image>", lstrip=True),
+            special("<mask>", lstrip=True, rstrip=True),
+            special("tool", single_word=True),
+        ]
+    )
     return tokenizer
 
 

@@ -17,7 +17,7 @@ final class ByteLevel {
     Arrays.fill(BYTES, NONE);
     char invisible = 256;
     for (int value = 0; value < CHARACTERS.length; value++) {
-      boolean visible = value >= '!' && value <= '~' || value >= 0xA1 && value != 0xAD;
+      boolean visible = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
       CHARACTERS[value] = visible ? (char) value : invisible++;
       BYTES[CHARACTERS[value]] = value;
     }

@@ -7,10 +7,18 @@ import java.util.Map;
 import java.util.function.IntPredicate;
 
 /** The ids that go before and behind a text's own if special tokens are asked for. */
-record Frame(int[] before, int[] behind) {
+final class Frame {
   private static final Frame NONE = new Frame(new int[0], new int[0]);
   private static final String SUPPORTED =
       "Sequence, TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing";
+
+  private final int[] before;
+  private final int[] behind;
+
+  private Frame(int[] before, int[] behind) {
+    this.before = before;
+    this.behind = behind;
+  }
 
   /** Reads the file's {@code post_processor}; {@code known} says whether an id is a token's. */
   static Frame read(Place place, IntPredicate known) {
@@ -28,6 +36,14 @@ record Frame(int[] before, int[] behind) {
       case "ByteLevel" -> NONE;
       default -> throw place.unsupported(SUPPORTED);
     };
+  }
+
+  void begin(Ids ids) {
+    ids.addAll(before);
+  }
+
+  void end(Ids ids) {
+    ids.addAll(behind);
   }
 
   private static Frame onlyOne(Place steps, IntPredicate known) {

@@ -26,8 +26,7 @@ final class MarkOrder {
     this.marks =
         run.codePoints()
             .flatMap(
-                mark ->
-                    Arrays.stream(parts.computeIfAbsent(mark, each -> decomposed(each, form))))
+                mark -> Arrays.stream(parts.computeIfAbsent(mark, each -> decomposed(each, form))))
             .toArray();
     this.ranks = ranks(marks);
   }

@@ -65,6 +65,6 @@ final class PairTable {
   }
 
   private static long pair(int left, int right) {
-    return (long) left << 32 | right & 0xFFFFFFFFL;
+    return ((long) left << 32) | (right & 0xFFFFFFFFL);
   }
 }

@@ -354,9 +354,9 @@ final class PatternReader {
       }
       default -> {
         boolean letterOrDigit =
-            character >= 'a' && character <= 'z'
-                || character >= 'A' && character <= 'Z'
-                || character >= '0' && character <= '9';
+            (character >= 'a' && character <= 'z')
+                || (character >= 'A' && character <= 'Z')
+                || (character >= '0' && character <= '9');
         if (letterOrDigit || character >= 0x80) {
           throw refuse("has \\" + Character.toString(character) + ", which isn't read");
         }
@@ -375,7 +375,7 @@ final class PatternReader {
         throw refuse("has an escape that is no character");
       }
     }
-    if (digits == 0 || value >= Character.MIN_SURROGATE && value <= Character.MAX_SURROGATE) {
+    if (digits == 0 || (value >= Character.MIN_SURROGATE && value <= Character.MAX_SURROGATE)) {
       throw refuse("has an escape that is no character");
     }
     return value;

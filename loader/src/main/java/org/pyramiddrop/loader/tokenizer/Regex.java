@@ -37,7 +37,7 @@ final class Regex implements Finder {
     while (start <= text.length()) {
       int end = search.endOfMatch(start);
       // An empty match right behind another one is none.
-      if (end > start || end == start && end != lastEnd) {
+      if (end > start || (end == start && end != lastEnd)) {
         bounds.add(start);
         bounds.add(end);
         lastEnd = end;

@@ -36,8 +36,8 @@ final class RustCharacters {
   static boolean isNumber(int character) {
     // Unicode 17 added numbers that Java 25 does not know and the library does.
     return CharSet.in(character, NUMBER)
-        || character >= 0x11DE0 && character <= 0x11DE9
-        || character >= 0x16FF4 && character <= 0x16FF6;
+        || (character >= 0x11DE0 && character <= 0x11DE9)
+        || (character >= 0x16FF4 && character <= 0x16FF6);
   }
 
   static boolean isPunctuation(int character) {

@@ -51,13 +51,13 @@ public final class TextTokenizer {
   public int[] encode(String text, boolean addSpecialTokens) {
     Ids ids = new Ids(text.length() / 2);
     if (addSpecialTokens) {
-      ids.addAll(frame.before());
+      frame.begin(ids);
     }
     for (Slice part : parts(text)) {
       encode(part, ids);
     }
     if (addSpecialTokens) {
-      ids.addAll(frame.behind());
+      frame.end(ids);
     }
     return ids.toArray();
   }

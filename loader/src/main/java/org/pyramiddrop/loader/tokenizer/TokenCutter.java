@@ -53,7 +53,7 @@ final class TokenCutter {
   }
 
   private static boolean isInsideWord(String text, int start, int end) {
-    return start > 0 && RustCharacters.isWord(text.codePointBefore(start))
-        || end < text.length() && RustCharacters.isWord(text.codePointAt(end));
+    return (start > 0 && RustCharacters.isWord(text.codePointBefore(start)))
+        || (end < text.length() && RustCharacters.isWord(text.codePointAt(end)));
   }
 }

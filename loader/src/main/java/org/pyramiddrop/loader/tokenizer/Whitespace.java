@@ -6,7 +6,7 @@ final class Whitespace {
 
   static boolean is(int character) {
     if (character < 0x80) {
-      return character == ' ' || character >= 0x09 && character <= 0x0D;
+      return character == ' ' || (character >= 0x09 && character <= 0x0D);
     }
     return switch (character) {
       case 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000 -> true;

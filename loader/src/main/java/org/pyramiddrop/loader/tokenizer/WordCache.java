@@ -11,7 +11,15 @@ final class WordCache {
   private final AtomicReferenceArray<@Nullable Entry> entries = new AtomicReferenceArray<>(PLACES);
 
   /** A word's ids, which nobody changes. */
-  private record Entry(String word, int[] ids) {}
+  private static final class Entry {
+    final String word;
+    final int[] ids;
+
+    Entry(String word, int[] ids) {
+      this.word = word;
+      this.ids = ids;
+    }
+  }
 
   int @Nullable [] get(String word) {
     Entry entry = entries.getAcquire(place(word));

@@ -25,7 +25,8 @@ class CharactersTest {
     System.out.println("seed " + SEED);
     Random random = new Random(SEED);
     return java.util.stream.IntStream.range(0, BLOCKS)
-        .map(i -> BLOCKS >= ALL ? i : random.nextInt(i % 2 == 0 ? 0x10000 / BLOCK : 0x20000 / BLOCK))
+        .map(
+            i -> BLOCKS >= ALL ? i : random.nextInt(i % 2 == 0 ? 0x10000 / BLOCK : 0x20000 / BLOCK))
         .toArray();
   }
 
@@ -38,14 +39,17 @@ class CharactersTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "NFC", "NFD", "NFKC", "NFKD", "Lowercase",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "Lowercase",
       })
   void normalizesEachCharacterAsTheLibraryDoes(String form, @TempDir Path folder)
       throws IOException {
     Path file =
         Files.writeString(
-            folder.resolve("tokenizer.json"),
-            TokenizerFiles.bytes("{\"type\": \"" + form + "\"}"));
+            folder.resolve("tokenizer.json"), TokenizerFiles.bytes("{\"type\": \"" + form + "\"}"));
     TextTokenizer tokenizer = TextTokenizer.read(file);
     try (Oracle oracle = new Oracle(file)) {
       for (int block : blocks()) {
@@ -65,15 +69,40 @@ class CharactersTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "\\p{L}", "\\p{N}", "\\p{Lu}", "\\p{Ll}", "\\p{Lt}", "\\p{Lm}", "\\p{Lo}", "\\p{M}", "\\p{Mn}",
-        "\\p{P}", "\\p{S}", "\\p{Z}", "\\p{Nd}", "\\s", "\\w", "\\d", ".", "(?i:[sk])", "\\p{Han}",
-        "\\p{Hiragana}", "\\p{Katakana}", "\\p{Hangul}", "[^\\s\\p{L}\\p{N}]", "[^\\S\\r\\n]",
-        "\\P{L}", "\\p{^N}", "[\\W\\d]", "[a-zA-Z\\-_\\x{370}-\\u03ff]",
+        "\\p{L}",
+        "\\p{N}",
+        "\\p{Lu}",
+        "\\p{Ll}",
+        "\\p{Lt}",
+        "\\p{Lm}",
+        "\\p{Lo}",
+        "\\p{M}",
+        "\\p{Mn}",
+        "\\p{P}",
+        "\\p{S}",
+        "\\p{Z}",
+        "\\p{Nd}",
+        "\\s",
+        "\\w",
+        "\\d",
+        ".",
+        "(?i:[sk])",
+        "\\p{Han}",
+        "\\p{Hiragana}",
+        "\\p{Katakana}",
+        "\\p{Hangul}",
+        "[^\\s\\p{L}\\p{N}]",
+        "[^\\S\\r\\n]",
+        "\\P{L}",
+        "\\p{^N}",
+        "[\\W\\d]",
+        "[a-zA-Z\\-_\\x{370}-\\u03ff]",
       })
   void findsTheSameCharactersOfAKind(String pattern, @TempDir Path folder) throws IOException {
     cutsTheSame(
         """
-        {"type": "Split", "pattern": {"Regex": %s}, "behavior": "Contiguous", "invert": false}"""
+        {"type": "Split", "pattern": {"Regex": %s}, "behavior": "Contiguous", "invert": false}\
+        """
             .formatted(TokenizerFiles.quoted(pattern)),
         folder);
   }
@@ -82,17 +111,23 @@ class CharactersTest {
   @ValueSource(
       strings = {
         """
-        {"type": "Whitespace"}""",
+        {"type": "Whitespace"}\
+        """,
         """
-        {"type": "WhitespaceSplit"}""",
+        {"type": "WhitespaceSplit"}\
+        """,
         """
-        {"type": "Digits", "individual_digits": false}""",
+        {"type": "Digits", "individual_digits": false}\
+        """,
         """
-        {"type": "Digits", "individual_digits": true}""",
+        {"type": "Digits", "individual_digits": true}\
+        """,
         """
-        {"type": "Punctuation", "behavior": "Contiguous"}""",
+        {"type": "Punctuation", "behavior": "Contiguous"}\
+        """,
         """
-        {"type": "Punctuation"}""",
+        {"type": "Punctuation"}\
+        """,
       })
   void cutsAtTheSameCharacters(String preTokenizer, @TempDir Path folder) throws IOException {
     cutsTheSame(preTokenizer, folder);

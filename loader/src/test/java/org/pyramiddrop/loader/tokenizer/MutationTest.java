@@ -56,7 +56,13 @@ class MutationTest {
         assertThat(e).message().startsWith(mutated.toString()).hasLineCount(1);
       } catch (RuntimeException | StackOverflowError e) {
         throw new AssertionError(
-            "mutation " + i + " of seed " + SEED + ": " + Files.readString(mutated, StandardCharsets.ISO_8859_1), e);
+            "mutation "
+                + i
+                + " of seed "
+                + SEED
+                + ": "
+                + Files.readString(mutated, StandardCharsets.ISO_8859_1),
+            e);
       }
       assertThat(System.nanoTime() - start)
           .as("time of mutation %s of seed %s", i, SEED)
@@ -71,7 +77,8 @@ class MutationTest {
     for (int i = random.nextInt(3); i >= 0; i--) {
       // What surrounds the vocabulary is small and at the front, or behind it.
       int near = random.nextInt(3) == 0 ? changed.length : Math.min(changed.length, 3000);
-      int at = random.nextBoolean() ? random.nextInt(near) : changed.length - 1 - random.nextInt(near);
+      int at =
+          random.nextBoolean() ? random.nextInt(near) : changed.length - 1 - random.nextInt(near);
       switch (random.nextInt(5)) {
         case 0 -> changed[at] ^= (byte) (1 << random.nextInt(8));
         case 1 -> changed[at] = (byte) "\"{}[]:,0919-.eE\\unx \n".charAt(random.nextInt(21));
@@ -87,7 +94,8 @@ class MutationTest {
           System.arraycopy(changed, at, longer, at + length, changed.length - at);
           changed = longer;
         }
-        default -> changed = random.nextInt(8) == 0 ? Arrays.copyOf(changed, Math.max(at, 1)) : changed;
+        default ->
+            changed = random.nextInt(8) == 0 ? Arrays.copyOf(changed, Math.max(at, 1)) : changed;
       }
     }
     return changed;
@@ -122,7 +130,8 @@ class MutationTest {
         switch (random.nextInt(3)) {
           case 0 -> object.remove(name);
           case 1 -> object.set(name, value(object.get(name)));
-          default -> object.set(name, object.get(names.get(random.nextInt(names.size()))).deepCopy());
+          default ->
+              object.set(name, object.get(names.get(random.nextInt(names.size()))).deepCopy());
         }
       }
       case ArrayNode array -> {
@@ -153,7 +162,21 @@ class MutationTest {
       case 10 -> make.objectNode().set("type", make.stringNode("Sequence"));
       default ->
           make.stringNode(
-              List.of("BPE", "WordLevel", "Replace", "Strip", "Split", "Metaspace", "ByteLevel", "NFC", "Fuse", "first", "Removed", "MergedWithNext", "A", "<s>")
+              List.of(
+                      "BPE",
+                      "WordLevel",
+                      "Replace",
+                      "Strip",
+                      "Split",
+                      "Metaspace",
+                      "ByteLevel",
+                      "NFC",
+                      "Fuse",
+                      "first",
+                      "Removed",
+                      "MergedWithNext",
+                      "A",
+                      "<s>")
                   .get(random.nextInt(14)));
     };
   }

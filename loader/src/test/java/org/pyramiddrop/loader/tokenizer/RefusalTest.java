@@ -27,7 +27,8 @@ class RefusalTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "bpe-prefix-longer-than-merge | model.continuing_subword_prefix = \"##ab\" isn't supported; only null and \"\" are",
+        "bpe-prefix-longer-than-merge | model.continuing_subword_prefix = \"##ab\" isn't supported;"
+            + " only null and \"\" are",
         "decoder-missing-quote | the file is not valid JSON: Unrecognized token 'x'",
         "decoder-null-type | decoder.type = null must be a string",
         "decoder-number-out-of-range | decoder.type = 1e400 must be a string",
@@ -72,41 +73,75 @@ class RefusalTest {
         // What is changed | into what | the complaint
         "\"version\": \"1.0\" | \"version\": \"2.0\" | version = \"2.0\" isn't supported",
         "\"version\": \"1.0\" | \"model\": 1 | the file has 'model' twice in one object",
-        "\"type\": \"BPE\" | \"type\": \"Unigram\" | model.type = \"Unigram\" isn't supported; supported: BPE, WordLevel",
-        "\"type\": \"Prepend\" | \"type\": \"Nmt\" | normalizer.normalizers[0].type = \"Nmt\" isn't supported; supported: Sequence, Prepend,",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"} | pre_tokenizer.type = \"UnicodeScripts\" isn't supported; supported: ",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}, \"behavior\": \"Removed\", \"invert\": false} | pre_tokenizer.pattern.Regex = \"(\" has a ( without )",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Kept\", \"invert\": false} | pre_tokenizer.behavior = \"Kept\" isn't supported; supported: Removed,",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {}, \"behavior\": \"Removed\", \"invert\": false} | pre_tokenizer.pattern = {…} must have either a String or a Regex",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"__\"} | pre_tokenizer.replacement = \"__\" must be one character",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": \"last\"} | pre_tokenizer.prepend_scheme = \"last\" isn't supported; supported: first, never, always",
-        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": \"first\", \"add_prefix_space\": false} | pre_tokenizer.add_prefix_space = false does not agree with prepend_scheme",
-        "\"type\": \"Fuse\" | \"type\": \"CTC\" | decoder.decoders[2].type = \"CTC\" isn't supported; supported: ",
-        "\"start\": 1 | \"start\": -1 | decoder.decoders[3].start = -1 must be a whole number from 0 to 2147483647",
-        "\"stop\": 0 | \"stop\": 99999999999999999999 | decoder.decoders[3].stop = 99999999999999999999 must be a whole number",
+        "\"type\": \"BPE\" | \"type\": \"Unigram\" | model.type = \"Unigram\" isn't supported;"
+            + " supported: BPE, WordLevel",
+        "\"type\": \"Prepend\" | \"type\": \"Nmt\" | normalizer.normalizers[0].type = \"Nmt\" isn't"
+            + " supported; supported: Sequence, Prepend,",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"} |"
+            + " pre_tokenizer.type = \"UnicodeScripts\" isn't supported; supported: ",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\":"
+            + " {\"Regex\": \"(\"}, \"behavior\": \"Removed\", \"invert\": false} |"
+            + " pre_tokenizer.pattern.Regex = \"(\" has a ( without )",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\":"
+            + " {\"Regex\": \"a\"}, \"behavior\": \"Kept\", \"invert\": false} |"
+            + " pre_tokenizer.behavior = \"Kept\" isn't supported; supported: Removed,",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {},"
+            + " \"behavior\": \"Removed\", \"invert\": false} | pre_tokenizer.pattern = {…} must"
+            + " have either a String or a Regex",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\":"
+            + " \"__\"} | pre_tokenizer.replacement = \"__\" must be one character",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\":"
+            + " \"_\", \"prepend_scheme\": \"last\"} | pre_tokenizer.prepend_scheme = \"last\""
+            + " isn't supported; supported: first, never, always",
+        "\"pre_tokenizer\": null | \"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\":"
+            + " \"_\", \"prepend_scheme\": \"first\", \"add_prefix_space\": false} |"
+            + " pre_tokenizer.add_prefix_space = false does not agree with prepend_scheme",
+        "\"type\": \"Fuse\" | \"type\": \"CTC\" | decoder.decoders[2].type = \"CTC\" isn't"
+            + " supported; supported: ",
+        "\"start\": 1 | \"start\": -1 | decoder.decoders[3].start = -1 must be a whole number from"
+            + " 0 to 2147483647",
+        "\"stop\": 0 | \"stop\": 99999999999999999999 | decoder.decoders[3].stop ="
+            + " 99999999999999999999 must be a whole number",
         "\"stop\": 0 | \"stop\": 0.0 | decoder.decoders[3].stop = 0.0 must be a whole number",
-        "\"type\": \"TemplateProcessing\" | \"type\": \"Other\" | post_processor.type = \"Other\" isn't supported; supported: ",
-        "\"special_tokens\": {\"<s>\" | \"special_tokens\": {\"<t>\" | post_processor.pair[0].SpecialToken.id = \"<s>\" is not among the special_tokens beside it",
-        "\"ids\": [1] | \"ids\": [4000] | post_processor.special_tokens.<s>.ids[0] = 4000 is the id of no token",
-        "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}] | {\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}] | post_processor.single = […] must have the sequence A once",
-        "\"unk_token\": \"<unk>\" | \"unk_token\": \"<unknown>\" | model.unk_token = \"<unknown>\" is not in the vocabulary",
+        "\"type\": \"TemplateProcessing\" | \"type\": \"Other\" | post_processor.type = \"Other\""
+            + " isn't supported; supported: ",
+        "\"special_tokens\": {\"<s>\" | \"special_tokens\": {\"<t>\" |"
+            + " post_processor.pair[0].SpecialToken.id = \"<s>\" is not among the special_tokens"
+            + " beside it",
+        "\"ids\": [1] | \"ids\": [4000] | post_processor.special_tokens.<s>.ids[0] = 4000 is the id"
+            + " of no token",
+        "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}] | {\"Sequence\": {\"id\": \"B\","
+            + " \"type_id\": 0}}] | post_processor.single = […] must have the sequence A once",
+        "\"unk_token\": \"<unk>\" | \"unk_token\": \"<unknown>\" | model.unk_token = \"<unknown>\""
+            + " is not in the vocabulary",
         "\"dropout\": null | \"dropout\": 0.5 | model.dropout = 0.5 isn't supported",
-        "\"end_of_word_suffix\": null | \"end_of_word_suffix\": \"</w>\" | model.end_of_word_suffix = \"</w>\" isn't supported",
-        "\"byte_fallback\": true | \"byte_fallback\": 1 | model.byte_fallback = 1 must be true or false",
+        "\"end_of_word_suffix\": null | \"end_of_word_suffix\": \"</w>\" | model.end_of_word_suffix"
+            + " = \"</w>\" isn't supported",
+        "\"byte_fallback\": true | \"byte_fallback\": 1 | model.byte_fallback = 1 must be true or"
+            + " false",
         "\"<s>\": 1, | \"<s>\": 0, | model.vocab.<s> = 0 is also the id of '<unk>'",
         "\"<s>\": 1, | \"<s>\": -1, | model.vocab.<s> = -1 must be a whole number from 0",
-        "\"<s>\": 1, | \"<s>\": 2147483648, | model.vocab.<s> = 2147483648 must be a whole number from 0",
+        "\"<s>\": 1, | \"<s>\": 2147483648, | model.vocab.<s> = 2147483648 must be a whole number"
+            + " from 0",
         "\"<s>\": 1, | \"<s>\": \"1\", | model.vocab.<s> = \"1\" must be a whole number from 0",
-        "\"merges\": [[ | \"merges\": [[\"q\", \"q\"], [ | model.merges[0] = […] needs 'qq', which is not in the vocabulary",
+        "\"merges\": [[ | \"merges\": [[\"q\", \"q\"], [ | model.merges[0] = […] needs 'qq', which"
+            + " is not in the vocabulary",
         "\"merges\": [[ | \"merges\": [[\"q\"], [ | model.merges[0] = […] must be two tokens",
-        "\"merges\": [[ | \"merges\": [\"q q\", [ | model.merges[0] = \"q q\" needs 'qq', which is not in the vocabulary",
-        "\"merges\": [[ | \"merges\": [\"abc\", [ | model.merges[0] = \"abc\" must be two tokens with a space between",
-        "\"merges\": [[ | \"merges\": [[\"\\ud800\", \"b\"], [ | the file has a string with half of a surrogate pair",
-        "\"id\": 2, \"content\": \"</s>\" | \"id\": 3, \"content\": \"</s>\" | added_tokens[2].id = 3 must be 2, the id that the vocabulary has for it",
-        "\"content\": \"<pad>\" | \"content\": \"<image>\" | added_tokens[4].content = \"<image>\" is there twice",
+        "\"merges\": [[ | \"merges\": [\"q q\", [ | model.merges[0] = \"q q\" needs 'qq', which is"
+            + " not in the vocabulary",
+        "\"merges\": [[ | \"merges\": [\"abc\", [ | model.merges[0] = \"abc\" must be two tokens"
+            + " with a space between",
+        "\"merges\": [[ | \"merges\": [[\"\\ud800\", \"b\"], [ | the file has a string with half of"
+            + " a surrogate pair",
+        "\"id\": 2, \"content\": \"</s>\" | \"id\": 3, \"content\": \"</s>\" | added_tokens[2].id ="
+            + " 3 must be 2, the id that the vocabulary has for it",
+        "\"content\": \"<pad>\" | \"content\": \"<image>\" | added_tokens[4].content = \"<image>\""
+            + " is there twice",
         "\"content\": \"<pad>\" | \"content\": \"\" | added_tokens[4].content = \"\" is empty",
-        "\"content\": \"<pad>\" | \"content\": null | added_tokens[4].content = null must be a string",
-        "\"lstrip\": false | \"lstrip\": \"no\" | added_tokens[0].lstrip = \"no\" must be true or false",
+        "\"content\": \"<pad>\" | \"content\": null | added_tokens[4].content = null must be a"
+            + " string",
+        "\"lstrip\": false | \"lstrip\": \"no\" | added_tokens[0].lstrip = \"no\" must be true or"
+            + " false",
         "\"added_tokens\": [ | \"added_tokens\": [[], | added_tokens[0] = […] must be an object",
       })
   void namesThePlaceAndWhatIsWrongThere(String what, String into, String complaint)
@@ -141,7 +176,8 @@ class RefusalTest {
     assertThatExceptionOfType(CheckpointException.class)
         .isThrownBy(() -> TextTokenizer.read(file))
         .withMessage(
-            file + ": is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
+            file
+                + ": is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
   }
 
   @Test

@@ -40,14 +40,13 @@ class ThreadsTest {
       for (int thread = 0; thread < THREADS; thread++) {
         int first = thread * TEXTS / THREADS;
         all.add(
-            threads.submit(
-                () -> {
-                  for (int i = 0; i < ROUNDS * TEXTS; i++) {
-                    int at = (first + i) % TEXTS;
-                    assertThat(shared.encode(texts.get(at), true)).isEqualTo(ids.get(at));
-                    assertThat(shared.decode(ids.get(at), true)).isEqualTo(decoded.get(at));
-                  }
-                }));
+            threads.submit(() -> {
+              for (int i = 0; i < ROUNDS * TEXTS; i++) {
+                int at = (first + i) % TEXTS;
+                assertThat(shared.encode(texts.get(at), true)).isEqualTo(ids.get(at));
+                assertThat(shared.decode(ids.get(at), true)).isEqualTo(decoded.get(at));
+              }
+            }));
       }
       for (Future<?> one : all) {
         one.get();

@@ -22,7 +22,22 @@ class TimeTest {
   void encodesLongTextsOfAllKindsSoon(String family) {
     TextTokenizer tokenizer = TextTokenizer.read(TokenizerFiles.family(family));
     for (String part :
-        new String[] {"a", " ", "\n", "ab", "the", "abcdefghij", "1", "'", "数", "🙂", "<", "<image", " \n", "a\u0301"}) {
+        new String[] {
+          "a",
+          " ",
+          "\n",
+          "ab",
+          "the",
+          "abcdefghij",
+          "1",
+          "'",
+          "数",
+          "🙂",
+          "<",
+          "<image",
+          " \n",
+          "a\u0301"
+        }) {
       String text = part.repeat(LONG / part.length() / 4);
       int[] ids = tokenizer.encode(text, false);
       assertThat(ids.length).as(part).isLessThanOrEqualTo(4 * text.length());

@@ -12,7 +12,9 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The tokenizers of the tests; make_families.py, make_tokenizer.py and make_fixtures.py made them. */
+/**
+ * The tokenizers of the tests; make_families.py, make_tokenizer.py and make_fixtures.py made them.
+ */
 final class TokenizerFiles {
   private TokenizerFiles() {}
 
@@ -72,7 +74,7 @@ final class TokenizerFiles {
   static String bytes(String normalizer) {
     StringBuilder vocabulary = new StringBuilder();
     for (int value = 0; value < 256; value++) {
-      boolean visible = value >= '!' && value <= '~' || value >= 0xA1 && value != 0xAD;
+      boolean visible = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
       int invisibleBefore = value < '!' ? value : value < 0xA1 ? value - 94 : 67;
       String character = Character.toString(visible ? value : 256 + invisibleBefore);
       vocabulary.append(value == 0 ? "" : ",").append(quoted(character)).append(':').append(value);
@@ -80,11 +82,13 @@ final class TokenizerFiles {
     return file(
         normalizer,
         """
-        {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}""",
+        {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}\
+        """,
         """
         {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
          "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-         "ignore_merges": false, "vocab": {%s}, "merges": []}"""
+         "ignore_merges": false, "vocab": {%s}, "merges": []}\
+        """
             .formatted(vocabulary));
   }
 
@@ -94,14 +98,16 @@ final class TokenizerFiles {
         "null",
         preTokenizer,
         """
-        {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}""");
+        {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}\
+        """);
   }
 
   private static String file(String normalizer, String preTokenizer, String model) {
     return """
-        {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-         "normalizer": %s, "pre_tokenizer": %s, "post_processor": null, "decoder": null,
-         "model": %s}"""
+    {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+     "normalizer": %s, "pre_tokenizer": %s, "post_processor": null, "decoder": null,
+     "model": %s}\
+    """
         .formatted(normalizer, preTokenizer, model);
   }
 
