@@ -23,7 +23,7 @@ SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -
 # What the command and the libraries beside it use of Java.
 RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported
 
-BENCH = $(JAVA_HOME)/bin/java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+BENCH = '$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
   --sun-misc-unsafe-memory-access=allow \
   -cp "bench/target/classes:bench/target/lib/*" org.pyramiddrop.bench.Bench
 
@@ -49,7 +49,7 @@ run: $(JAR) ## Ask the demo model three questions about one picture, and draw wh
 	  --prompt "what number is on the gray triangle ?" --overlay target/overlay.png
 
 test: tools cuda emulation ## Build everything and run all checks and tests
-	$(MAVEN) $(QUIET) verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
+	$(MAVEN) $(QUIET) -T 2 verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
 
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
@@ -110,7 +110,7 @@ command-folder:
 	rm -rf '$(DIST)'
 	mkdir -p '$(DIST)/bin'
 	@# Not compressed: an archive of the folder comes out much smaller that way.
-	'$(JAVA_HOME)'/bin/jlink --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
+	'$(JAVA_HOME)/bin/jlink' --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
 	  --compress zip-0 --output '$(DIST)/runtime'
 	cp bin/pyramiddrop '$(DIST)/bin/'
 	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models '$(DIST)/'

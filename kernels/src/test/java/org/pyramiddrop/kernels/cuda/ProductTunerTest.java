@@ -543,7 +543,8 @@ class ProductTunerTest {
       assertThat(Tuning.ofProperty())
           .isInstanceOfSatisfying(
               Tuning.Measured.class,
-              tuning -> assertThat(tuning.folder()).isAbsolute().endsWith(Path.of("pyramiddrop")));
+              tuning ->
+                  assertThat(tuning.folder()).isAbsolute().endsWithRaw(Path.of("pyramiddrop")));
     } finally {
       if (before != null) {
         System.setProperty(Tuning.PROPERTY, before);
