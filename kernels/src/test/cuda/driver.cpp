@@ -281,6 +281,12 @@ EXPORTED void emulated_fail_after(int calls, int error) {
   driver().ordered_failure = error;
 }
 
+// How many calls are left before the one that is to fail; 0 if it has failed, or none is to.
+EXPORTED int64_t emulated_calls_to_failure() {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  return static_cast<int64_t>(driver().calls_to_failure);
+}
+
 // Whether what goes wrong is printed on the standard error stream; it is unless this is called.
 EXPORTED void emulated_quiet(int quiet) {
   std::lock_guard<std::mutex> holding(driver().lock);

@@ -58,7 +58,10 @@ public interface Kernels extends AutoCloseable {
    * Tabulates cos and sin of {@code position · theta^(-2i/headSize)} in float32 ("RoFormer", Su et
    * al. 2021; halves of a head rotate against each other as in LLaMA). The power, its reciprocal
    * and the angle are each rounded to float32, as in the reference implementation; cos and sin of
-   * that angle are exact to float32.
+   * that angle are exact to float32. A long table begins short: {@link Rotary#cover} is to be
+   * called before positions are used.
+   *
+   * @param positions the most that will be used
    */
   Rotary rotary(int headSize, double theta, int positions);
 
@@ -166,7 +169,7 @@ public interface Kernels extends AutoCloseable {
    * pairs (c, c + size/2) turn by the angle of {@code positions[i]}. Columns after those heads are
    * left alone.
    *
-   * @param positions one a row, each inside the table
+   * @param positions one a row, each tabulated
    */
   void rotate(Tensor x, int heads, Rotary rotary, Indices positions);
 

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -14,6 +15,41 @@ interface RotaryContract extends Subject {
     Rotary rotary = device().owned(kernels().rotary(6, 10_000, 77));
     assertThat(rotary.headSize()).isEqualTo(6);
     assertThat(rotary.positions()).isEqualTo(77);
+  }
+
+  /** As many as some configurations allow; all of them would take 2.5 GB. */
+  @Test
+  default void tabulatesAsManyOfMillionsOfPositionsAsAreCovered() {
+    int size = 32;
+    int most = 20_000_000;
+    Rotary rotary = device().owned(kernels().rotary(size, 10_000, most));
+    int first = rotary.tabulated();
+    assertThat(first).isBetween(4096, 100_000);
+    float[] x = draw().normal(3 * size, 1);
+    Indices at = device().indices(0, first / 2, first - 1);
+    Output out = device().output(x, size);
+    Output recorded = device().output(x, size);
+    try (Recording recording =
+        kernels().record(() -> kernels().rotate(recorded.view(), 1, rotary, at))) {
+      kernels().rotate(out.view(), 1, rotary, at);
+      float[] expected = out.read();
+      for (int needed : new int[] {first - 1, first + 1, 5 * first}) {
+        rotary.cover(needed);
+        assertThat(rotary.tabulated())
+            .isBetween(Math.max(first, needed), 2 * Math.max(first, needed));
+        kernels().upload(x, recorded.view());
+        recording.run();
+        assertThat(recorded.read()).isEqualTo(expected);
+        int[] positions = {needed - 1, 1, needed / 2};
+        Output further = device().output(x, size);
+        kernels().rotate(further.view(), 1, rotary, device().indices(positions));
+        Expected reference = Reference.rotate(x, size, 1, size, 10_000, positions);
+        device().check("%d positions".formatted(needed), further, reference);
+      }
+    }
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> rotary.cover(most + 1))
+        .withMessage("20000001 positions are needed, but there are 20000000 at most");
   }
 
   @Test

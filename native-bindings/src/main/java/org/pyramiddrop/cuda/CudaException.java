@@ -1,8 +1,30 @@
 package org.pyramiddrop.cuda;
 
+import java.util.Set;
+
 /** A call of the driver or of cuBLASLt failed; the message names it, the error and what to do. */
 public final class CudaException extends RuntimeException {
   private static final long serialVersionUID = 1L;
+
+  /** After these every further call of the driver fails too, whatever it asks for. */
+  private static final Set<String> FATAL =
+      Set.of(
+          "CUDA_ERROR_ILLEGAL_ADDRESS",
+          "CUDA_ERROR_LAUNCH_FAILED",
+          "CUDA_ERROR_LAUNCH_TIMEOUT",
+          "CUDA_ERROR_ASSERT",
+          "CUDA_ERROR_HARDWARE_STACK_ERROR",
+          "CUDA_ERROR_ILLEGAL_INSTRUCTION",
+          "CUDA_ERROR_MISALIGNED_ADDRESS",
+          "CUDA_ERROR_INVALID_ADDRESS_SPACE",
+          "CUDA_ERROR_INVALID_PC",
+          "CUDA_ERROR_ECC_UNCORRECTABLE",
+          "CUDA_ERROR_NVLINK_UNCORRECTABLE",
+          "CUDA_ERROR_CONTAINED",
+          "CUDA_ERROR_EXTERNAL_DEVICE",
+          "CUDA_ERROR_CONTEXT_IS_DESTROYED",
+          "CUDA_ERROR_DEINITIALIZED",
+          "CUDA_ERROR_UNKNOWN");
 
   private final String call;
   private final int code;
@@ -41,6 +63,11 @@ public final class CudaException extends RuntimeException {
   /** Whether memory on the GPU, or pinned memory, ran out; the context can still be used. */
   public boolean isOutOfMemory() {
     return error.equals("CUDA_ERROR_OUT_OF_MEMORY") || error.equals("CUBLAS_STATUS_ALLOC_FAILED");
+  }
+
+  /** Whether this process can't use the GPU any more. */
+  public boolean isFatal() {
+    return FATAL.contains(error);
   }
 
   /** Whether a library does not do what was asked; the context can still be used. */

@@ -103,6 +103,7 @@ final class Decoder implements AutoCloseable {
    * @param further tokens that decode steps will add
    */
   KeyValueCache cache(Prompt prompt, Schedule schedule, int further) {
+    rotary.cover(prompt.length() + further);
     int[] capacities = new int[config.layers()];
     for (int layer = 0; layer < capacities.length; layer++) {
       capacities[layer] = prompt.length(schedule, schedule.stageOf(layer)) + further;

@@ -5,12 +5,32 @@ package org.pyramiddrop.kernels.check;
  * / 2} of each a position.
  */
 public final class RotaryTable {
+  /** Enough for a picture of the most tiles and a question; 4 MiB for heads of 128. */
+  private static final int FIRST = 8192;
+
   private final float[] cos;
   private final float[] sin;
 
   private RotaryTable(float[] cos, float[] sin) {
     this.cos = cos;
     this.sin = sin;
+  }
+
+  /**
+   * How many positions to tabulate where so many are needed: more, so that a table grows seldom.
+   *
+   * @throws IllegalArgumentException if more are needed than there may be
+   */
+  public static int length(int needed, int most) {
+    if (needed > most) {
+      throw new IllegalArgumentException(
+          "%d positions are needed, but there are %d at most".formatted(needed, most));
+    }
+    int length = FIRST;
+    while (length < needed) {
+      length = (int) Math.min(2L * length, most);
+    }
+    return Math.min(length, most);
   }
 
   /** Tabulates positions 0 to {@code positions - 1}. */

@@ -75,7 +75,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Rotary rotary(int headSize, double theta, int positions) {
-    return CpuRotary.tabulate(headSize, theta, positions);
+    return new CpuRotary(headSize, theta, positions);
   }
 
   @Override
@@ -259,10 +259,10 @@ public final class CpuKernels implements Kernels {
   private static int[] tabulated(Indices positions, Rotary rotary) {
     int[] values = ((CpuIndices) positions).copy();
     for (int position : values) {
-      if (position < 0 || position >= rotary.positions()) {
+      if (position < 0 || position >= rotary.tabulated()) {
         throw new IllegalArgumentException(
             "position %d is outside the %d that are tabulated"
-                .formatted(position, rotary.positions()));
+                .formatted(position, rotary.tabulated()));
       }
     }
     return values;

@@ -6,30 +6,27 @@ import org.pyramiddrop.kernels.check.RotaryTable;
 /** Cosines and sines, {@code headSize / 2} of each a position. */
 final class CpuRotary implements Rotary {
   private final int headSize;
+  private final double theta;
   private final int positions;
+  private int tabulated;
+  private RotaryTable table;
 
-  /** Position p, pair c at {@code p · headSize / 2 + c}; sines likewise. */
-  private final float[] cos;
-
-  private final float[] sin;
-
-  private CpuRotary(int headSize, int positions, RotaryTable table) {
+  CpuRotary(int headSize, double theta, int positions) {
     this.headSize = headSize;
+    this.theta = theta;
     this.positions = positions;
-    cos = table.cos();
-    sin = table.sin();
+    tabulated = RotaryTable.length(0, positions);
+    table = RotaryTable.of(headSize, theta, tabulated);
   }
 
-  static CpuRotary tabulate(int headSize, double theta, int positions) {
-    return new CpuRotary(headSize, positions, RotaryTable.of(headSize, theta, positions));
-  }
-
+  /** Position p, pair c at {@code p · headSize / 2 + c}. */
   float[] cos() {
-    return cos;
+    return table.cos();
   }
 
+  /** Laid out as {@link #cos}. */
   float[] sin() {
-    return sin;
+    return table.sin();
   }
 
   @Override
@@ -40,6 +37,20 @@ final class CpuRotary implements Rotary {
   @Override
   public int positions() {
     return positions;
+  }
+
+  @Override
+  public int tabulated() {
+    return tabulated;
+  }
+
+  @Override
+  public void cover(int count) {
+    int length = RotaryTable.length(count, positions);
+    if (length > tabulated) {
+      table = RotaryTable.of(headSize, theta, length);
+      tabulated = length;
+    }
   }
 
   @Override

@@ -26,7 +26,7 @@ import org.pyramiddrop.kernels.check.Shapes;
  * converted to the device's type when they are handed over.
  */
 final class CudaKernels implements Kernels {
-  private final OwnerThread owner = new OwnerThread("pyramiddrop-cuda");
+  private final GpuCalls calls = new GpuCalls();
   private final Gpu gpu;
   private final DType dtype;
   private final CudaOptions options;
@@ -38,9 +38,9 @@ final class CudaKernels implements Kernels {
     this.dtype = dtype;
     this.options = options;
     try {
-      gpu = onGpu(() -> new Gpu(owner, image, dtype, options));
+      gpu = calls.call(() -> new Gpu(calls, image, dtype, options));
     } catch (RuntimeException | Error e) {
-      owner.close();
+      calls.close();
       throw e;
     }
     profiler = gpu.profiler(this::captureOnce);
@@ -53,20 +53,11 @@ final class CudaKernels implements Kernels {
   // Calls on the thread that owns the GPU ---------------------------------------------------------
 
   private <T extends @Nullable Object> T onGpu(Supplier<T> work) {
-    return owner.call(() -> {
-      try {
-        return work.get();
-      } catch (CudaException e) {
-        throw new DeviceException("the GPU failed: " + e.getMessage(), e);
-      }
-    });
+    return calls.call(work);
   }
 
   private void launch(Runnable work) {
-    this.<@Nullable Void>onGpu(() -> {
-      work.run();
-      return null;
-    });
+    calls.run(work);
   }
 
   /** Gives something back because of a failure, which keeps what goes wrong on the way. */
@@ -142,7 +133,11 @@ final class CudaKernels implements Kernels {
         throw e;
       }
       return CudaWeight.at(
-          buffer.address(), () -> launch(() -> gpu.memory().free(buffer)), dtype, rows, columns);
+          buffer.address(),
+          () -> calls.giveBack(() -> gpu.memory().free(buffer)),
+          dtype,
+          rows,
+          columns);
     });
   }
 
@@ -163,9 +158,13 @@ final class CudaKernels implements Kernels {
 
   @Override
   public Rotary rotary(int headSize, double theta, int positions) {
+    return new CudaRotary(headSize, positions, length -> tabulate(headSize, theta, length));
+  }
+
+  private CudaTensor tabulate(int headSize, double theta, int positions) {
     notWhileRecording("make tables");
     RotaryTable table = RotaryTable.of(headSize, theta, positions);
-    Tensor both = allocate(DType.FLOAT32, 2 * positions, headSize / 2);
+    Tensor both = allocate(DType.FLOAT32, Math.multiplyExact(2, positions), headSize / 2);
     try {
       upload(table.cos(), both.rows(0, positions));
       upload(table.sin(), both.rows(positions, positions));
@@ -173,7 +172,7 @@ final class CudaKernels implements Kernels {
       closeAfter(e, both::close);
       throw e;
     }
-    return new CudaRotary((CudaTensor) both, headSize);
+    return (CudaTensor) both;
   }
 
   @Override
@@ -473,8 +472,7 @@ final class CudaKernels implements Kernels {
     long before = bytesInUse();
     recording = true;
     try {
-      CudaRecording graph =
-          CudaRecording.of(work, this::launch, gpu.stream(), gpu.memory(), profiler);
+      CudaRecording graph = CudaRecording.of(work, calls, gpu.stream(), gpu.memory(), profiler);
       if (bytesInUse() != before) {
         graph.close();
         throw new IllegalStateException("a recording has to close what it allocates");
@@ -512,9 +510,9 @@ final class CudaKernels implements Kernels {
     if (!closed) {
       closed = true;
       try {
-        launch(gpu::close);
+        calls.giveBack(gpu::close);
       } finally {
-        owner.close();
+        calls.close();
       }
     }
   }

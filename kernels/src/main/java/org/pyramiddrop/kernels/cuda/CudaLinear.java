@@ -11,15 +11,22 @@ final class CudaLinear {
   private final CudaStreaming streaming;
   private final ProductWays ways;
   private final @Nullable ProductTuner tuner;
+  private final boolean libraryAdds;
 
   /**
    * Linear layers on one GPU.
    *
+   * @param libraryAdds whether cuBLASLt adds residuals of two bytes
    * @param tuner chooses ways; without one nothing is measured
    */
-  CudaLinear(CudaStreaming streaming, ProductWays ways, @Nullable ProductTuner tuner) {
+  CudaLinear(
+      CudaStreaming streaming,
+      ProductWays ways,
+      boolean libraryAdds,
+      @Nullable ProductTuner tuner) {
     this.streaming = streaming;
     this.ways = ways;
+    this.libraryAdds = libraryAdds;
     this.tuner = tuner;
   }
 
@@ -30,12 +37,12 @@ final class CudaLinear {
       @Nullable CudaWeight bias,
       Activation activation,
       CudaTensor out) {
-    multiply(new Product(x, w, bias, activation, out, false));
+    multiply(new Product(x, w, bias, activation, out, false, libraryAdds));
   }
 
   /** {@code out = silu(x · gateᵀ) ∘ (x · upᵀ)}. */
   void swiGlu(CudaTensor x, CudaWeight gateUp, CudaTensor out) {
-    multiply(new Product(x, gateUp, null, Activation.NONE, out, true));
+    multiply(new Product(x, gateUp, null, Activation.NONE, out, true, libraryAdds));
   }
 
   private void multiply(Product product) {

@@ -2,7 +2,7 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
+import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.CudaGraph;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.cuda.ExecutableGraph;
@@ -11,7 +11,7 @@ import org.pyramiddrop.kernels.Recording;
 
 /** Work that was captured as a CUDA graph; it is launched as a whole. */
 final class CudaRecording implements Recording {
-  private final Consumer<Runnable> onGpu;
+  private final GpuCalls calls;
   private final CudaStream stream;
   private final ExecutableGraph graph;
   private final DeviceMemory.Lease memory;
@@ -19,13 +19,13 @@ final class CudaRecording implements Recording {
   private final CudaProfiler profiler;
 
   private CudaRecording(
-      Consumer<Runnable> onGpu,
+      GpuCalls calls,
       CudaStream stream,
       ExecutableGraph graph,
       DeviceMemory.Lease memory,
       Runnable work,
       CudaProfiler profiler) {
-    this.onGpu = onGpu;
+    this.calls = calls;
     this.stream = stream;
     this.graph = graph;
     this.memory = memory;
@@ -36,12 +36,12 @@ final class CudaRecording implements Recording {
   /**
    * Captures {@code work} on the thread that owns the stream.
    *
-   * @param onGpu runs what it is given on that thread
+   * @param calls reach that thread
    * @param profiler tells how long its launches take
    */
   static CudaRecording of(
       Runnable work,
-      Consumer<Runnable> onGpu,
+      GpuCalls calls,
       CudaStream stream,
       DeviceMemory memory,
       CudaProfiler profiler) {
@@ -50,10 +50,14 @@ final class CudaRecording implements Recording {
     try {
       graph = capture(work, stream);
     } catch (RuntimeException | Error e) {
-      memory.endRecording().close();
+      try {
+        memory.endRecording().close();
+      } catch (RuntimeException suppressed) {
+        e.addSuppressed(suppressed);
+      }
       throw e;
     }
-    return new CudaRecording(onGpu, stream, graph, memory.endRecording(), work, profiler);
+    return new CudaRecording(calls, stream, graph, memory.endRecording(), work, profiler);
   }
 
   private static ExecutableGraph capture(Runnable work, CudaStream stream) {
@@ -63,8 +67,11 @@ final class CudaRecording implements Recording {
     } catch (RuntimeException | Error e) {
       try {
         stream.abandonCapture();
-      } catch (RuntimeException suppressed) {
-        e.addSuppressed(suppressed);
+      } catch (CudaException further) {
+        // Of a lost GPU it is no news.
+        if (!further.isFatal()) {
+          e.addSuppressed(further);
+        }
       }
       throw e;
     }
@@ -75,21 +82,24 @@ final class CudaRecording implements Recording {
 
   @Override
   public void run() {
-    onGpu.accept(() -> graph.launch(stream));
+    calls.run(() -> graph.launch(stream));
   }
 
   @Override
   public List<Profile> profile(Profile.Order order, int runs) {
     List<Profile> profiles = new ArrayList<>();
-    onGpu.accept(() -> profiles.addAll(profiler.profile(this, work, order, runs)));
+    calls.run(() -> profiles.addAll(profiler.profile(this, work, order, runs)));
     return profiles;
   }
 
   @Override
   public void close() {
-    onGpu.accept(() -> {
-      graph.close();
-      memory.close();
+    calls.giveBack(() -> {
+      try {
+        graph.close();
+      } finally {
+        memory.close();
+      }
     });
   }
 }

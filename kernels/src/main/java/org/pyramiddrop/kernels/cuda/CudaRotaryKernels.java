@@ -72,7 +72,7 @@ final class CudaRotaryKernels {
         .integer(x.columns())
         .integer(heads)
         .integer(rotary.headSize())
-        .integer(rotary.positions());
+        .integer(rotary.tabulated());
   }
 
   /** Appends {@code struct StoreKeyValues}. */
@@ -95,7 +95,7 @@ final class CudaRotaryKernels {
         .integer(firstColumn)
         .integer(keys.columns())
         .integer(rotary == null ? 0 : rotary.headSize())
-        .integer(rotary == null ? 0 : rotary.positions())
+        .integer(rotary == null ? 0 : rotary.tabulated())
         .integer(keys.rows());
   }
 

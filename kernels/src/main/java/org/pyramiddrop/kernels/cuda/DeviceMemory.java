@@ -34,7 +34,7 @@ final class DeviceMemory {
   private static final double MEBIBYTE = 1 << 20;
 
   private final Context context;
-  private final OwnerThread owner;
+  private final GpuCalls calls;
   private final boolean reuse;
   private final Set<DeviceBuffer> buffers = new HashSet<>();
   private final Pool everyday = new Pool();
@@ -51,13 +51,13 @@ final class DeviceMemory {
   /**
    * Memory of one context.
    *
-   * @param owner the context's thread; blocks may be closed on any
+   * @param calls reach the context's thread; blocks may be closed on any
    * @param reuse whether closed blocks are kept for others; else each is of the exact size and
    *     freed when it is closed, or with the last recording that uses it
    */
-  DeviceMemory(Context context, OwnerThread owner, boolean reuse) {
+  DeviceMemory(Context context, GpuCalls calls, boolean reuse) {
     this.context = context;
-    this.owner = owner;
+    this.calls = calls;
     this.reuse = reuse;
   }
 
@@ -161,7 +161,7 @@ final class DeviceMemory {
     } else if (reuse) {
       everyday.add(buffer);
     } else {
-      owner.run(() -> free(buffer));
+      calls.giveBack(() -> free(buffer));
     }
   }
 

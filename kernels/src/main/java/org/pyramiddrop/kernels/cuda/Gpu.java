@@ -36,26 +36,27 @@ final class Gpu implements AutoCloseable {
   /**
    * Opens the first GPU on the calling thread.
    *
-   * @param owner that thread
+   * @param calls reach that thread
    * @param image the compiled kernels
    */
-  Gpu(OwnerThread owner, MemorySegment image, DType dtype, CudaOptions options) {
+  Gpu(GpuCalls calls, MemorySegment image, DType dtype, CudaOptions options) {
     try {
       context = Context.open(0);
     } catch (IllegalStateException e) {
       // What was there when the backend was looked for is not there any more.
       throw new DeviceException(String.valueOf(e.getMessage()), e);
     }
+    calls.probeBy(context::freeBytes);
     try {
       stream = context.stream();
-      memory = new DeviceMemory(context, owner, options.reuse());
+      memory = new DeviceMemory(context, calls, options.reuse());
       staging = new Staging(context, Staging.Sizes.here());
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       timeline = launcher.timeline();
       rows = new CudaRows(launcher);
       streaming = new CudaStreaming(launcher);
       hopper = options.hopper() && context.computeCapability() == HOPPER;
-      linear = linear(launcher, image, options.tuning(), hopper);
+      linear = linear(launcher, image, options);
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
       attention = new CudaAttention(launcher, memory, hopper);
@@ -71,18 +72,19 @@ final class Gpu implements AutoCloseable {
     }
   }
 
-  private CudaLinear linear(Launcher launcher, MemorySegment image, Tuning tuning, boolean hopper) {
+  private CudaLinear linear(Launcher launcher, MemorySegment image, CudaOptions options) {
     CublasLt cublas = CublasLt.open(context);
     LinearKernels kernels = new LinearKernels(launcher);
     LibraryProducts library = new LibraryProducts(launcher, cublas, kernels, memory);
     ProductWays ways = new ProductWays(launcher, kernels, library, hopper);
-    return switch (tuning) {
-      case Tuning.Off _ -> new CudaLinear(streaming, ways, null);
+    boolean libraryAdds = options.libraryAdds();
+    return switch (options.tuning()) {
+      case Tuning.Off _ -> new CudaLinear(streaming, ways, libraryAdds, null);
       case Tuning.Measured(Path folder, Tuning.Clock clock) -> {
         Stopwatch stopwatch = clock.on(context, stream, memory);
         ChoiceFile file = new ChoiceFile(folder, describe(cublas, image));
-        yield new CudaLinear(
-            streaming, ways, new ProductTuner(ways, stream, memory, stopwatch, file));
+        ProductTuner tuner = new ProductTuner(ways, stream, memory, stopwatch, file);
+        yield new CudaLinear(streaming, ways, libraryAdds, tuner);
       }
     };
   }

@@ -13,6 +13,7 @@ import org.pyramiddrop.kernels.DType;
  * @param bias outputs, or none; a gated product has none
  * @param activation {@code NONE} of a gated product
  * @param out rows × outputs, of the type of x or float32
+ * @param libraryAdds whether cuBLASLt may add the product to an out of two-byte numbers
  */
 record Product(
     CudaTensor x,
@@ -20,7 +21,8 @@ record Product(
     @Nullable CudaWeight bias,
     Activation activation,
     CudaTensor out,
-    boolean gated) {
+    boolean gated,
+    boolean libraryAdds) {
   /** What tensor cores and cuBLASLt want addresses and rows to be multiples of, in bytes. */
   private static final int ALIGNMENT = 16;
 
@@ -53,7 +55,7 @@ record Product(
 
   /** The same product of another x, written elsewhere. */
   Product of(CudaTensor otherX, CudaTensor otherOut) {
-    return new Product(otherX, w, bias, activation, otherOut, gated);
+    return new Product(otherX, w, bias, activation, otherOut, gated, libraryAdds);
   }
 
   /** Whether rows of x and w are whole accesses. */
@@ -71,12 +73,19 @@ record Product(
     if (!aligned()) {
       return LibraryPart.NONE;
     }
-    boolean plain = activation == Activation.NONE || activation == Activation.ADD;
-    if (!gated && plain && biasFits() && outAligned()) {
+    if (!gated && libraryActivates() && biasFits() && outAligned()) {
       return LibraryPart.ALL;
     }
     long rowBytes = (long) w.rows() * Float.BYTES;
     return rowBytes % ALIGNMENT == 0 ? LibraryPart.SUMS : LibraryPart.NONE;
+  }
+
+  private boolean libraryActivates() {
+    return switch (activation) {
+      case NONE -> true;
+      case ADD -> libraryAdds || out.dtype() == DType.FLOAT32;
+      case GELU, QUICK_GELU -> false;
+    };
   }
 
   /** cuBLASLt wants an aligned bias of the type of out. */

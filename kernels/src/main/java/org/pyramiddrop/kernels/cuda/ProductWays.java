@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.cuda.Product.LibraryPart;
 
@@ -25,8 +26,8 @@ final class ProductWays {
   }
 
   /**
-   * The way taken where nothing was measured: cuBLASLt where all that is left to do is in place,
-   * else a kernel of ours with everything fused.
+   * The way taken where nothing was measured: cuBLASLt where all that is left to do is in place, or
+   * an addition, else a kernel of ours with everything fused.
    */
   Way unmeasured(Product product) {
     return isLibraryFirst(product) ? new Way.Guessed() : own(product).getFirst();
@@ -40,7 +41,7 @@ final class ProductWays {
   private static boolean isLibraryFirst(Product product) {
     return switch (product.libraryPart()) {
       case ALL -> true;
-      case SUMS -> product.sumsFitInOut();
+      case SUMS -> product.sumsFitInOut() || product.activation() == Activation.ADD;
       case NONE -> false;
     };
   }

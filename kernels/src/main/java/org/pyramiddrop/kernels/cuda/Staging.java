@@ -80,8 +80,11 @@ final class Staging implements AutoCloseable {
   private static final class Buffer {
     private final PinnedBuffer memory;
 
-    /** Happens when the last copy out of it has ended. */
+    /** Happens when the last copy out of it has ended, unless that is unsure. */
     private final CudaEvent free;
+
+    /** Whether a copy may be under way that the event knows nothing of: something failed. */
+    private boolean unsure;
 
     Buffer(Context context, long bytes) {
       memory = context.pinned(bytes);
@@ -109,10 +112,15 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  private Buffer nextFree() {
+  private Buffer nextFree(CudaStream stream) {
     Buffer buffer = ring.get(next);
     next = (next + 1) % ring.size();
-    buffer.free.synchronize();
+    if (buffer.unsure) {
+      stream.synchronize();
+      buffer.unsure = false;
+    } else {
+      buffer.free.synchronize();
+    }
     return buffer;
   }
 
@@ -135,7 +143,7 @@ final class Staging implements AutoCloseable {
   private void alone(MemorySegment from, CudaStream stream, Sink sink) {
     for (long offset = 0; offset < from.byteSize(); offset += sizes.most()) {
       long bytes = Math.min(sizes.most(), from.byteSize() - offset);
-      Buffer buffer = nextFree();
+      Buffer buffer = nextFree(stream);
       Readers.copy(from.asSlice(offset, bytes), buffer.first(bytes));
       send(buffer, offset, bytes, stream, sink);
     }
@@ -150,7 +158,7 @@ final class Staging implements AutoCloseable {
       for (long offset = 0; offset < from.byteSize() || !parts.isEmpty(); ) {
         if (offset < from.byteSize() && parts.size() < ahead) {
           long bytes = sizes.next(from.byteSize() - offset);
-          Buffer buffer = nextFree();
+          Buffer buffer = nextFree(stream);
           Future<?> read = readers.read(from.asSlice(offset, bytes), buffer.first(bytes));
           parts.add(new Part(buffer, offset, bytes, read));
           offset += bytes;
@@ -175,12 +183,11 @@ final class Staging implements AutoCloseable {
   }
 
   private static void send(Buffer buffer, long offset, long bytes, CudaStream stream, Sink sink) {
-    try {
-      sink.take(buffer.first(bytes), offset, bytes);
-    } finally {
-      // Part of it may be on its way even if the sink failed.
-      buffer.free.record(stream);
-    }
+    // Part of it may be on its way even if the sink fails.
+    buffer.unsure = true;
+    sink.take(buffer.first(bytes), offset, bytes);
+    buffer.free.record(stream);
+    buffer.unsure = false;
   }
 
   /** Copies host memory to the device. */
@@ -192,9 +199,12 @@ final class Staging implements AutoCloseable {
   void download(long from, MemorySegment to, CudaStream stream) {
     for (long offset = 0; offset < to.byteSize(); offset += sizes.most()) {
       long bytes = Math.min(sizes.most(), to.byteSize() - offset);
-      MemorySegment pinned = nextFree().first(bytes);
+      Buffer buffer = nextFree(stream);
+      MemorySegment pinned = buffer.first(bytes);
+      buffer.unsure = true;
       stream.download(from + offset, pinned, 0, bytes);
       stream.synchronize();
+      buffer.unsure = false;
       MemorySegment.copy(pinned, 0, to, offset, bytes);
     }
   }

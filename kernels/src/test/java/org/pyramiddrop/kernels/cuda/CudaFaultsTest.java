@@ -4,10 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
@@ -21,7 +29,15 @@ import org.pyramiddrop.kernels.Weight;
  * What happens when a GPU is missing, too old, full or lost; only an emulated one can be made so.
  */
 class CudaFaultsTest {
+  private static final int OUT_OF_MEMORY = 2;
+  private static final int NOT_READY = 600;
+  private static final int ILLEGAL_ADDRESS = 700;
   private static final int LAUNCH_FAILED = 719;
+
+  private static final int MANY_CALLS = 1_000_000;
+
+  /** For each error that calls fail with. */
+  private static final Duration BUDGET = Duration.ofSeconds(10);
 
   @BeforeEach
   void emulate() {
@@ -183,9 +199,54 @@ class CudaFaultsTest {
         })
         .withMessageContaining("the GPU failed")
         .withMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
-    assertThatExceptionOfType(DeviceException.class).isThrownBy(() -> kernels.download(out));
-    assertThatExceptionOfType(DeviceException.class).isThrownBy(kernels::close);
+    for (ThrowingCallable next :
+        List.<ThrowingCallable>of(
+            () -> kernels.download(out),
+            () -> kernels.allocate(1, 1),
+            () -> kernels.record(() -> kernels.copy(x, out)))) {
+      assertThatExceptionOfType(DeviceException.class)
+          .isThrownBy(next)
+          .withMessageContaining("the GPU is lost to this process")
+          .withMessageContaining("CUDA_ERROR_LAUNCH_FAILED");
+    }
+    w.close();
+    x.close();
     kernels.close();
+    kernels.close();
+    assertNothingIsLeft();
+  }
+
+  /** The call of each number fails, in any order, as long as the budget lasts. */
+  @ParameterizedTest
+  @ValueSource(ints = {OUT_OF_MEMORY, NOT_READY, ILLEGAL_ADDRESS, LAUNCH_FAILED})
+  void everyFaultIsOneErrorAndWhatFollowsIsRight(int error) {
+    long seed = Long.getLong("pyramiddrop.seed", System.nanoTime());
+    TestGpu.hook("emulated_fail_after", MANY_CALLS, error);
+    float[] answer = new FaultyRun(false).run();
+    int calls = MANY_CALLS - (int) TestGpu.hook("emulated_calls_to_failure");
+    assertThat(calls).isBetween(100, 10_000);
+    List<Integer> order = new ArrayList<>(IntStream.rangeClosed(1, calls).boxed().toList());
+    Collections.shuffle(order, new Random(seed));
+    long end = System.nanoTime() + BUDGET.toNanos();
+    int tried = 0;
+    while (tried < calls && System.nanoTime() < end) {
+      int call = order.get(tried);
+      TestGpu.hook("emulated_reset");
+      TestGpu.hook("emulated_quiet", 1);
+      TestGpu.hook("emulated_seed", seed + call);
+      TestGpu.hook("emulated_fail_after", call, error);
+      try {
+        assertThat(new FaultyRun(error >= ILLEGAL_ADDRESS).run()).isEqualTo(answer);
+        assertThat(TestGpu.hook("emulated_calls_to_failure")).isZero();
+        assertNothingIsLeft();
+      } catch (RuntimeException | AssertionError e) {
+        throw new AssertionError(
+            "call %d of %d fails with %d, seed %d".formatted(call, calls, error, seed), e);
+      }
+      tried++;
+    }
+    System.out.printf("%d of %d calls failed with %d, seed %d%n", tried, calls, error, seed);
+    assertThat(tried).isGreaterThanOrEqualTo(Math.min(calls, 30));
   }
 
   @Test

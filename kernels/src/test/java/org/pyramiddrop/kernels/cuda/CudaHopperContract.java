@@ -15,7 +15,7 @@ abstract class CudaHopperContract extends AttentionsContract {
   @Override
   protected Kernels open() {
     TestGpu.prepare();
-    return CudaBackend.open(dtype, new CudaOptions(true, false, true, Tuning.ofProperty()));
+    return CudaBackend.open(dtype, new CudaOptions(true, false).withHopper(true));
   }
 
   @Override

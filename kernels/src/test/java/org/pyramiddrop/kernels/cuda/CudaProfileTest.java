@@ -118,7 +118,8 @@ class CudaProfileTest {
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
   void everyLaunchIsThereByItsNameInItsOrder(Profile.Order order) {
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    CudaOptions portable = CudaOptions.defaults().withHopper(false);
+    try (Kernels kernels = CudaBackend.open(DTYPE, portable);
         Layers layers = new Layers(kernels)) {
       long nodes = TestGpu.isReal() ? 7 : TestGpu.hook("emulated_captured_nodes");
       for (Profile profile : layers.recording.profile(order, 3)) {

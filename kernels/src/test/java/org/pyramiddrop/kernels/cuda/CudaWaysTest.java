@@ -42,7 +42,7 @@ class CudaWaysTest extends ProductsContract {
     TestGpu.prepare();
     Stopwatch stopwatch = new Favourite(favourite, false);
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    return CudaBackend.open(dtype, new CudaOptions(true, false, tuning));
+    return CudaBackend.open(dtype, new CudaOptions(true, false, tuning).withHopper(false));
   }
 
   /** Most cases are of sizes that go one way only. */

@@ -155,12 +155,14 @@ class EmulatedCublasTest {
               (double) shape.a[shape.transposeA ? k + i * shape.aLeading : i + k * shape.aLeading]
                   * shape.b[shape.transposeB ? j + k * shape.bLeading : k + j * shape.bLeading];
         }
-        sum = shape.alpha * sum + shape.beta * shape.c[at] + (shape.bias ? shape.biases[i] : 0);
+        double product = shape.alpha * sum;
+        sum = product + shape.beta * shape.c[at] + (shape.bias ? shape.biases[i] : 0);
         double rounding =
             shape.type == FLOAT32 ? 0x1p-23 : shape.type == FLOAT16 ? 0x1p-10 : 0x1p-7;
         assertThat((double) d[at])
             .as("seed %d, row %d, column %d", seed, i, j)
-            .isCloseTo(sum, within(rounding * Math.abs(sum) + 1e-6));
+            .isCloseTo(
+                sum, within(rounding * (Math.abs(sum) + shape.beta * Math.abs(product)) + 1e-6));
       }
     }
   }

@@ -62,7 +62,7 @@ class ProductTunerTest {
 
   private Kernels open(Stopwatch stopwatch, boolean reuse) {
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    return CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, reuse, tuning));
+    return CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, reuse, tuning).withHopper(false));
   }
 
   /** A layer whose sums show in which order they were added up. */
@@ -186,7 +186,8 @@ class ProductTunerTest {
     assumeFalse(TestGpu.isReal(), "CudaWaysTest is for GPUs: here all algorithms are run");
     for (int number = 0; number < (dtype == DType.FLOAT32 ? 5 : WAYS); number++) {
       Tuning tuning = new Tuning.Measured(folder, clock(number));
-      try (Kernels kernels = CudaBackend.open(dtype, new CudaOptions(true, false, tuning))) {
+      try (Kernels kernels =
+          CudaBackend.open(dtype, new CudaOptions(true, false, tuning).withHopper(false))) {
         for (DType out : new DType[] {dtype, DType.FLOAT32}) {
           for (boolean biased : new boolean[] {true, false}) {
             for (Activation activation : Activation.values()) {
@@ -213,7 +214,8 @@ class ProductTunerTest {
   @Test
   void measuresWithEventsToo() {
     Tuning tuning = new Tuning.Measured(folder, EventStopwatch::new);
-    try (Kernels kernels = CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, true, tuning))) {
+    try (Kernels kernels =
+        CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false))) {
       for (boolean gated : new boolean[] {false, true}) {
         Layer layer =
             new Layer(DType.BFLOAT16, new Sizes(64, 64, 64), Activation.NONE, false, gated);
@@ -478,7 +480,9 @@ class ProductTunerTest {
     Path inTheWay = Files.createFile(folder.resolve("file"));
     Favourite favourite = new Favourite(1, false);
     Tuning tuning = new Tuning.Measured(inTheWay.resolve("folder"), (_, _, _) -> favourite);
-    try (Kernels kernels = CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, true, tuning));
+    try (Kernels kernels =
+            CudaBackend.open(
+                DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false));
         Probe probe = new Probe(kernels)) {
       assertThat(probe.run(90)).isEqualTo(expected);
       int asked = favourite.asked();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.cuda.Context;
+import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.kernels.DeviceException;
@@ -102,6 +104,29 @@ class StagingTest {
         assertThat(through(staging, MemorySegment.ofArray(expected)))
             .as("%d bytes of the heap, seed %d", size, SEED)
             .isEqualTo(expected);
+      }
+    }
+  }
+
+  /** The copy that is under way into pinned memory must not end in what is uploaded next. */
+  @Test
+  void whatFollowsAFailedDownloadArrivesWhole() {
+    assumeFalse(TestGpu.isReal(), "a real GPU can't be broken on purpose");
+    try (Staging staging = staging(1);
+        DeviceBuffer stale = context.allocate(3 * MOST)) {
+      stream.fill(stale.address(), (byte) 0xa5, 3 * MOST);
+      for (int round = 0; round < 50; round++) {
+        int failing = 1 + random.nextInt(9);
+        TestGpu.hook("emulated_fail_after", failing, 600);
+        byte[] lost = new byte[3 * MOST];
+        assertThatExceptionOfType(CudaException.class)
+            .as("call %d fails, seed %d", failing, SEED)
+            .isThrownBy(
+                () -> staging.download(stale.address(), MemorySegment.ofArray(lost), stream));
+        byte[] content = bytes(5 * MOST);
+        assertThat(through(staging, MemorySegment.ofArray(content)))
+            .as("call %d failed, seed %d", failing, SEED)
+            .isEqualTo(content);
       }
     }
   }
