@@ -125,12 +125,13 @@ final class TemplateText {
 
   // A loop over a message's parts may call each what it likes; here it is always "content".
   private static Optional<String> nameParts(String text) {
+    if (PARTS_LOOP.matcher(text).results().limit(MOST_PARTS_LOOPS + 1L).count()
+        > MOST_PARTS_LOOPS) {
+      return Optional.empty();
+    }
     String named = text;
     Matcher loop = PARTS_LOOP.matcher(text);
-    for (int loops = 0; loop.find(); loops++) {
-      if (loops == MOST_PARTS_LOOPS) {
-        return Optional.empty();
-      }
+    while (loop.find()) {
       Pattern name = Pattern.compile("(?<![\\w.])" + loop.group(1) + "(?= in |\\.)");
       StringBuilder renamed = new StringBuilder();
       Matcher pieces = FIXED.matcher(named);
