@@ -65,6 +65,7 @@ public final class DeviceCeiling {
 
   /** Bytes of the matrix that is read. */
   public static double readBytes(int copiedRows, int columns, int bytes) {
-    return (double) (copiedRows / 2) * columns * bytes;
+    int rows = copiedRows / 2;
+    return (double) rows * columns * bytes;
   }
 }
