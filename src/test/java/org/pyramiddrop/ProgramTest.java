@@ -63,7 +63,8 @@ final class ProgramTest {
   void endsAndFailsWhatTakesTooLong() throws Exception {
     Path late = folder.resolve("late");
     Program program =
-        shell("echo begun; sleep 3; touch '%s'".formatted(late)).within(Duration.ofSeconds(1));
+        shell("(sleep 3; touch '%s') & echo begun; wait".formatted(late))
+            .within(Duration.ofSeconds(1));
     assertThatThrownBy(program::run)
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("took too long; out: begun");
