@@ -34,8 +34,7 @@ public final class Tokenizer implements AutoCloseable {
           Files.exists(folder.resolve("tokenizer.model"))
               ? "no such file, only a tokenizer.model, which isn't read; convert that to the"
                   + " tokenizers format first"
-              : "no such file; models without one must be converted to the tokenizers format"
-                    + " first");
+              : "no such file; models without one must be converted to the tokenizers format first");
     }
     return new Tokenizer(file, TextTokenizer.read(file));
   }

@@ -1,7 +1,6 @@
 package org.pyramiddrop.loader.tokenizer;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -56,7 +55,7 @@ interface Decoder {
   private static List<String> bytes(List<String> tokens) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     tokens.forEach(token -> bytes.writeBytes(ByteLevel.decoded(token)));
-    return List.of(bytes.toString(StandardCharsets.UTF_8));
+    return List.of(LossyUtf8.decode(bytes.toByteArray()));
   }
 
   private static Decoder metaspace(Place place) {

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -17,14 +19,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CharactersTest {
   private static final int BLOCK = 256;
   private static final int ALL = (Character.MAX_CODE_POINT + 1) / BLOCK;
-  private static final int BLOCKS = Integer.getInteger("pyramiddrop.tokenizer.blocks", 160);
+  private static final int BLOCKS = Integer.getInteger("pyramiddrop.tokenizer.blocks", 48);
   private static final long SEED = Long.getLong("pyramiddrop.tokenizer.seed", System.nanoTime());
+
+  @BeforeAll
+  static void sayWhichTexts() {
+    System.out.println("seed " + SEED);
+  }
 
   /** Blocks of all planes in order, or as many random ones of which half lie in the first plane. */
   private static int[] blocks() {
-    System.out.println("seed " + SEED);
     Random random = new Random(SEED);
-    return java.util.stream.IntStream.range(0, BLOCKS)
+    return IntStream.range(0, BLOCKS)
         .map(
             i -> BLOCKS >= ALL ? i : random.nextInt(i % 2 == 0 ? 0x10000 / BLOCK : 0x20000 / BLOCK))
         .toArray();

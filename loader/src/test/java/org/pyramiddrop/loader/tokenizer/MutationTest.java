@@ -25,7 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * {@code -Dpyramiddrop.tokenizer.mutations} says how often, {@code …seed} which.
  */
 class MutationTest {
-  private static final int MUTATIONS = Integer.getInteger("pyramiddrop.tokenizer.mutations", 1500);
+  private static final int MUTATIONS = Integer.getInteger("pyramiddrop.tokenizer.mutations", 800);
   private static final long SEED = Long.getLong("pyramiddrop.tokenizer.seed", System.nanoTime());
   private static final long SOON = TimeUnit.SECONDS.toNanos(5);
   private static final String TEXT =

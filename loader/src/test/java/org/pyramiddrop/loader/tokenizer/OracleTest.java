@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -16,6 +17,11 @@ class OracleTest {
   private static final int TEXTS = Integer.getInteger("pyramiddrop.tokenizer.texts", 1000);
   private static final long SEED = Long.getLong("pyramiddrop.tokenizer.seed", System.nanoTime());
 
+  @BeforeAll
+  static void sayWhichTexts() {
+    System.out.println("seed " + SEED);
+  }
+
   static List<Path> files() {
     return TokenizerFiles.all();
   }
@@ -23,7 +29,6 @@ class OracleTest {
   @ParameterizedTest
   @MethodSource("files")
   void encodesAndDecodesAsTheLibraryDoes(Path file) {
-    System.out.println("seed " + SEED);
     Random random = new Random(SEED);
     Texts texts = new Texts(random, TokenizerFiles.addedTokens(file));
     int tokens = TokenizerFiles.json(file).path("model").path("vocab").size() + 10;

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,10 +20,15 @@ import org.pyramiddrop.loader.CheckpointException;
 
 /** Holds patterns to what the library's regular expressions match. */
 class RegexTest {
-  private static final int TEXTS = Integer.getInteger("pyramiddrop.tokenizer.texts", 1000) / 8;
+  private static final int TEXTS = Integer.getInteger("pyramiddrop.tokenizer.texts", 1000) / 10;
   private static final long SEED = Long.getLong("pyramiddrop.tokenizer.seed", System.nanoTime());
   private static final List<String> BEHAVIORS =
       List.of("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous");
+
+  @BeforeAll
+  static void sayWhichTexts() {
+    System.out.println("seed " + SEED);
+  }
 
   @ParameterizedTest
   @ValueSource(
@@ -71,7 +77,6 @@ class RegexTest {
         "\\.|\\?|\\*",
       })
   void matchesWhatTheLibraryMatches(String pattern, @TempDir Path folder) throws IOException {
-    System.out.println("seed " + SEED);
     Random random = new Random(SEED);
     Texts texts = new Texts(random, List.of("aaab", "abc", "a-b&[c]", "ab ab", "ssKſk", "123456"));
     for (String behavior : BEHAVIORS) {

@@ -18,7 +18,7 @@ class TimeTest {
   private static final int LONG = 1_000_000;
 
   @ParameterizedTest
-  @ValueSource(strings = {"vicuna", "old-llama", "mistral", "llama3", "qwen2", "gpt2", "flags"})
+  @ValueSource(strings = {"vicuna", "mistral", "llama3", "qwen2", "flags"})
   void encodesLongTextsOfAllKindsSoon(String family) {
     TextTokenizer tokenizer = TextTokenizer.read(TokenizerFiles.family(family));
     for (String part :

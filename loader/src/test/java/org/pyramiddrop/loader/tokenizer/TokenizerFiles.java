@@ -74,9 +74,7 @@ final class TokenizerFiles {
   static String bytes(String normalizer) {
     StringBuilder vocabulary = new StringBuilder();
     for (int value = 0; value < 256; value++) {
-      boolean visible = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
-      int invisibleBefore = value < '!' ? value : value < 0xA1 ? value - 94 : 67;
-      String character = Character.toString(visible ? value : 256 + invisibleBefore);
+      String character = byteCharacter(value);
       vocabulary.append(value == 0 ? "" : ",").append(quoted(character)).append(':').append(value);
     }
     return file(
@@ -90,6 +88,13 @@ final class TokenizerFiles {
          "ignore_merges": false, "vocab": {%s}, "merges": []}\
         """
             .formatted(vocabulary));
+  }
+
+  /** The character that stands for a byte. */
+  static String byteCharacter(int value) {
+    boolean visible = (value >= '!' && value <= '~') || (value >= 0xA1 && value != 0xAD);
+    int invisibleBefore = value < '!' ? value : value < 0xA1 ? value - 94 : 67;
+    return Character.toString(visible ? value : 256 + invisibleBefore);
   }
 
   /** A file that makes one unknown token of each word. */
