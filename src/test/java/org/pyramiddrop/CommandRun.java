@@ -14,6 +14,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** What a command left behind. */
 record CommandRun(int code, String out, String err) {
+  static final String INCUBATOR_NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector";
 
   /** Runs a command that is given some lines to read. */
   static CommandRun of(List<String> in, Stream<String> args) {
@@ -26,6 +27,11 @@ record CommandRun(int code, String out, String err) {
             new PrintWriter(err, true),
             args.toArray(String[]::new));
     return new CommandRun(code, out.toString(), err.toString());
+  }
+
+  /** What the command itself said on stderr: Java tells of its incubator module before that. */
+  List<String> ownErr() {
+    return err.lines().filter(line -> !line.equals(INCUBATOR_NOTICE)).toList();
   }
 
   /** The objects that a run without any trouble has printed, one a line. */

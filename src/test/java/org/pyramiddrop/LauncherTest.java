@@ -26,14 +26,14 @@ class LauncherTest {
   private static final String QUESTION = "how many diamond s are there ?";
   private static final String ANSWER = "3";
 
-  /** Java says so by itself, before anything of ours runs. */
-  private static final String NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector";
-
   @TempDir private Path own;
 
   static Stream<Arguments> everyShellAndInstallation() {
-    return Program.shells()
-        .flatMap(shell -> Stream.of(Installation.values()).map(i -> Arguments.of(shell, i)));
+    Stream<Arguments> shells =
+        Program.shells()
+            .filter(shell -> !shell.equals("sh"))
+            .map(shell -> Arguments.of(shell, Installation.CHECKOUT));
+    return Stream.concat(shells, Stream.of(Arguments.of("sh", Installation.DIST)));
   }
 
   @ParameterizedTest
@@ -47,7 +47,7 @@ class LauncherTest {
             .errTo(err)
             .run();
 
-    assertThat(Files.readAllLines(err)).containsExactly(NOTICE);
+    assertThat(Files.readAllLines(err)).containsExactly(CommandRun.INCUBATOR_NOTICE);
     assertThat(run.code()).isZero();
     assertThat(json(run).get("answer").stringValue()).isEqualTo(ANSWER);
   }
@@ -62,7 +62,7 @@ class LauncherTest {
 
     assertThat(run.code()).isZero();
     assertThat(run.out().lines()).containsExactly(ANSWER);
-    assertThat(ours(run)).isEmpty();
+    assertThat(run.ownErr()).isEmpty();
   }
 
   @Test
@@ -76,7 +76,8 @@ class LauncherTest {
   @EnumSource
   void answersWithoutAHomeOrATemporaryFolder(Installation installation)
       throws IOException, InterruptedException {
-    Path nowhere = own.resolve("nowhere");
+    // Where not even root may write.
+    String nowhere = "/proc";
     CommandRun run =
         Program.script(
                 own,
@@ -91,14 +92,13 @@ class LauncherTest {
                 PICTURE.toString(),
                 "--prompt",
                 QUESTION)
-            .with("HOME", nowhere.toString())
-            .with("TMPDIR", nowhere.toString())
+            .with("HOME", nowhere)
+            .with("TMPDIR", nowhere)
             .run();
 
-    assertThat(ours(run)).isEmpty();
+    assertThat(run.ownErr()).isEmpty();
     assertThat(run.code()).isZero();
     assertThat(run.out().lines()).first().isEqualTo(ANSWER);
-    assertThat(nowhere).doesNotExist();
   }
 
   @ParameterizedTest
@@ -138,7 +138,7 @@ class LauncherTest {
             .run();
 
     assertThat(run.code()).isZero();
-    assertThat(run.out()).contains("128-bit vectors", "up to 77.0 MiB for Java's heap");
+    assertThat(run.out()).contains("128-bit vectors").containsPattern("up to 7\\d\\.\\d MiB");
   }
 
   @Test
@@ -153,12 +153,11 @@ class LauncherTest {
     CommandRun run = script("flops", "-J-Xmx77m").run();
 
     assertThat(run.code()).isEqualTo(2);
-    assertThat(ours(run)).singleElement().asString().contains("'-J-Xmx77m'");
+    assertThat(run.ownErr()).singleElement().asString().contains("'-J-Xmx77m'");
   }
 
-  @ParameterizedTest
-  @MethodSource
-  void aLocaleDoesntChangeWords(List<String> locale) throws IOException, InterruptedException {
+  @Test
+  void aLocaleDoesntChangeWhatFilesAreNamed() throws IOException, InterruptedException {
     Path picture = own.resolve("猫 фото.png");
     Files.copy(PICTURE, picture);
     Program program =
@@ -172,19 +171,24 @@ class LauncherTest {
             own.resolve("é.png").toString(),
             "--prompt",
             QUESTION);
-    Program wrong = script("generate", "--max-tokens", "中 🦙");
-    for (String variable : locale) {
-      int name = variable.indexOf('=');
-      program.with(variable.substring(0, name), variable.substring(name + 1));
-      wrong.with(variable.substring(0, name), variable.substring(name + 1));
-    }
-    CommandRun run = program.run();
+    CommandRun run = program.with("LC_ALL", "C").run();
 
-    assertThat(ours(run)).isEmpty();
+    assertThat(run.ownErr()).isEmpty();
     assertThat(run.out().lines()).first().isEqualTo(ANSWER);
     assertThat(run.out()).contains("é.png");
     assertThat(own.resolve("é.png")).exists();
-    assertThat(ours(wrong.run())).singleElement().asString().contains("'中 🦙' is not an int");
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void aLocaleDoesntChangeWords(List<String> locale) throws IOException, InterruptedException {
+    Program program = script("generate", "--max-tokens", "中 🦙");
+    for (String variable : locale) {
+      int name = variable.indexOf('=');
+      program.with(variable.substring(0, name), variable.substring(name + 1));
+    }
+
+    assertThat(program.run().ownErr()).singleElement().asString().contains("'中 🦙' is not an int");
   }
 
   static Stream<List<String>> aLocaleDoesntChangeWords() {
@@ -192,7 +196,9 @@ class LauncherTest {
         List.of(),
         List.of("LC_ALL=C"),
         List.of("LANG=POSIX"),
-        List.of("LC_CTYPE=C", "LANG=en_US.UTF-8"),
+        // Not installed, whatever the machine.
+        List.of("LC_CTYPE=C", "LANG=xx_XX.UTF-8"),
+        List.of("LANG=xx_XX.UTF-8"),
         List.of("LC_ALL=C.UTF-8"));
   }
 
@@ -201,7 +207,7 @@ class LauncherTest {
     CommandRun run = jar(List.of(), "flops", "--image-size", "é").with("LC_ALL", "C").run();
 
     assertThat(run.code()).isEqualTo(2);
-    assertThat(ours(run)).singleElement().asString().endsWith("set LC_ALL=C.UTF-8");
+    assertThat(run.ownErr()).singleElement().asString().endsWith("set LC_ALL=C.UTF-8");
   }
 
   @Test
@@ -211,7 +217,7 @@ class LauncherTest {
             .run();
 
     assertThat(run.code()).isZero();
-    assertThat(run.out()).contains("128-bit vectors", "up to 77.0 MiB for Java's heap");
+    assertThat(run.out()).contains("128-bit vectors").containsPattern("up to 7\\d\\.\\d MiB");
   }
 
   @Test
@@ -235,7 +241,7 @@ class LauncherTest {
         script(words.toArray(new String[0])).reading(line()).outTo(Path.of("/dev/full")).run();
 
     assertThat(run.code()).isEqualTo(1);
-    assertThat(ours(run))
+    assertThat(run.ownErr())
         .containsExactly(
             "pyramiddrop: the standard output can't be written: No space left on device");
   }
@@ -272,7 +278,7 @@ class LauncherTest {
 
     assertThat(run.code()).isZero();
     assertThat(run.out().lines()).hasSize(1);
-    assertThat(ours(run)).isEmpty();
+    assertThat(run.ownErr()).isEmpty();
   }
 
   @Test
@@ -296,7 +302,7 @@ class LauncherTest {
             .readingFile(PICTURE)
             .run();
 
-    assertThat(ours(run)).isEmpty();
+    assertThat(run.ownErr()).isEmpty();
     assertThat(run.out().lines()).first().isEqualTo(ANSWER);
   }
 
@@ -330,10 +336,5 @@ class LauncherTest {
 
   private static JsonNode json(CommandRun run) {
     return JsonMapper.shared().readTree(run.out().getBytes(UTF_8));
-  }
-
-  /** What the command itself said on stderr. */
-  private static List<String> ours(CommandRun run) {
-    return run.err().lines().filter(line -> !line.equals(NOTICE)).toList();
   }
 }
