@@ -6,7 +6,6 @@ module org.pyramiddrop.loader {
   requires static org.jspecify;
   requires transitive java.desktop;
   requires tools.jackson.core;
-  requires com.drew.metadata;
 
   exports org.pyramiddrop.loader;
 }

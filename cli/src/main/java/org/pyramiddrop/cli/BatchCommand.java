@@ -42,6 +42,8 @@ final class BatchCommand implements Callable<Integer> {
       description = "How many questions are answered together; ${DEFAULT-VALUE}.")
   private int batchSize = 8;
 
+  @Mixin private PictureOptions pictures = new PictureOptions();
+
   @Mixin private AnswerOptions answering = new AnswerOptions();
 
   /** A line as it was read: a question, or why it is none. */
@@ -68,6 +70,7 @@ final class BatchCommand implements Callable<Integer> {
       throw new BadUse("--batch-size must be at least 1, got " + batchSize);
     }
     Options options = answering.options(Format.JSON);
+    pictures.limits();
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
@@ -128,7 +131,7 @@ final class BatchCommand implements Callable<Integer> {
   }
 
   /** What to print for each line. */
-  private static List<Object> answers(Llava llava, Options options, List<Line> lines) {
+  private List<Object> answers(Llava llava, Options options, List<Line> lines) {
     List<BatchLine> rows = new ArrayList<>();
     for (Line line : lines) {
       if (line.asked() != null) {
@@ -151,13 +154,13 @@ final class BatchCommand implements Callable<Integer> {
   /** An answer, or why there is none. */
   private record Answered(@Nullable GenerateJson json, String error) {}
 
-  private static List<Answered> answered(Llava llava, Options options, List<BatchLine> rows) {
+  private List<Answered> answered(Llava llava, Options options, List<BatchLine> rows) {
     if (rows.isEmpty()) {
       return List.of();
     }
     try {
       List<Request> requests =
-          rows.stream().map(row -> new Request(row.question(), options)).toList();
+          rows.stream().map(row -> new Request(row.question(pictures), options)).toList();
       return llava.askAll(requests).stream()
           .map(answer -> new Answered(GenerateJson.of(answer, llava), ""))
           .toList();

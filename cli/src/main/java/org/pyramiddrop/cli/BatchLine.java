@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.transformer.Question;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -113,7 +112,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
    *
    * @throws org.pyramiddrop.loader.PictureException if one can't be
    */
-  Question question() {
-    return new Question(prompt, images.stream().map(Picture::read).toList(), raw);
+  Question question(PictureOptions pictures) {
+    return new Question(prompt, images.stream().map(pictures::read).toList(), raw);
   }
 }

@@ -41,6 +41,8 @@ final class ChatCommand implements Callable<Integer> {
       description = "A picture that the questions are about. Give one flag for each.")
   private List<Path> images = new ArrayList<>();
 
+  @Mixin private PictureOptions pictureOptions = new PictureOptions();
+
   @Mixin private AnswerOptions answering = new AnswerOptions();
 
   @Option(
@@ -72,10 +74,11 @@ final class ChatCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Options options = answering.options(format);
+    pictureOptions.limits();
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
-    List<Picture> pictures = images.stream().map(Picture::read).toList();
+    List<Picture> pictures = images.stream().map(pictureOptions::read).toList();
     Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load();
@@ -97,7 +100,7 @@ final class ChatCommand implements Callable<Integer> {
       try {
         line.words();
         if (words.startsWith("/") && !words.startsWith("//")) {
-          SlashCommand.run(words, session).forEach(err::println);
+          SlashCommand.run(words, session, pictureOptions).forEach(err::println);
         } else if (!words.isEmpty()) {
           answer(session, words.startsWith("/") ? words.substring(1) : words, questions);
         }

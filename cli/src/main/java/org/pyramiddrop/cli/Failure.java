@@ -1,6 +1,7 @@
 package org.pyramiddrop.cli;
 
 import java.nio.file.InvalidPathException;
+import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
@@ -49,6 +50,7 @@ final class Failure {
         code(error) == BAD_USE
             || error instanceof CheckpointException
             || error instanceof NanLogitsException
+            || error instanceof CancellationException
             || error instanceof RunFailed;
     if (told && message != null) {
       return message;

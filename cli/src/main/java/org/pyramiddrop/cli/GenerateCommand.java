@@ -10,7 +10,6 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureLimits;
 import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
@@ -43,6 +42,8 @@ final class GenerateCommand implements Callable<Integer> {
           "A picture: PNG, JPEG or WebP; - reads it from the standard input. Give one flag for"
               + " each.")
   private List<Path> images = new ArrayList<>();
+
+  @Mixin private PictureOptions pictureOptions = new PictureOptions();
 
   @ArgGroup(multiplicity = "1")
   private Prompt prompt = new Prompt();
@@ -94,6 +95,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Options options = answering.options(format);
+    pictureOptions.limits();
     if (Collections.frequency(images, STANDARD_INPUT) > 1) {
       throw new BadUse("--image - can be given once only; the standard input holds one picture");
     }
@@ -126,9 +128,7 @@ final class GenerateCommand implements Callable<Integer> {
   private List<Picture> pictures() {
     return images.stream()
         .map(file ->
-            file.equals(STANDARD_INPUT)
-                ? Picture.read(in, "the standard input", PictureLimits.defaults())
-                : Picture.read(file))
+            file.equals(STANDARD_INPUT) ? pictureOptions.read(in) : pictureOptions.read(file))
         .toList();
   }
 

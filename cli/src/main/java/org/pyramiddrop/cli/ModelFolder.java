@@ -3,6 +3,7 @@ package org.pyramiddrop.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.loader.HubCache;
 import org.pyramiddrop.loader.LlavaConfig;
 
 /** Tells a wrong path from a checkpoint that can't be used. */
@@ -31,7 +32,8 @@ final class ModelFolder {
           folder + (Files.exists(folder) ? " is no folder" : ": no such folder") + "; " + takes);
     }
     if (!Files.exists(folder.resolve("config.json"))) {
-      throw new BadUse(folder + " has no config.json; " + takes);
+      String why = HubCache.hint(folder).orElse("has no config.json; " + takes);
+      throw new BadUse(folder + " " + why);
     }
   }
 }

@@ -37,15 +37,16 @@ final class SlashCommand {
    * Does what a line says.
    *
    * @param line begins with a slash
+   * @param pictures how they are read
    * @return what to tell whoever wrote it, line by line
    * @throws BadUse if there is no such command
    * @throws IllegalArgumentException if the plan doesn't fit the model
    */
-  static List<String> run(String line, ChatSession session) {
+  static List<String> run(String line, ChatSession session, PictureOptions pictures) {
     String[] words = line.split("\\s+", 2);
     String rest = words.length > 1 ? words[1].strip() : "";
     return switch (words[0]) {
-      case "/image" -> image(rest, session);
+      case "/image" -> image(rest, session, pictures);
       case "/clear" -> {
         refuseWords("/clear", rest);
         session.clear();
@@ -60,11 +61,11 @@ final class SlashCommand {
     };
   }
 
-  private static List<String> image(String file, ChatSession session) {
+  private static List<String> image(String file, ChatSession session, PictureOptions pictures) {
     if (file.isEmpty()) {
       throw new BadUse("/image needs a FILE");
     }
-    Picture picture = Picture.read(Path.of(file));
+    Picture picture = pictures.read(Path.of(file));
     session.show(picture);
     return List.of(
         "%s, %d×%d pixels, goes with the next question"

@@ -2,12 +2,14 @@ package org.pyramiddrop.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +53,9 @@ class PyramidDropCommandTest {
           "--stop",
           "--logits",
           "--log-probabilities",
+          "--max-picture-bytes",
+          "--max-picture-pixels",
+          "--max-picture-seconds",
           "--verbose");
 
   @TempDir private Path folder;
@@ -104,7 +109,10 @@ class PyramidDropCommandTest {
         Arguments.of(
             nowhere + " --format json --log-probabilities -1",
             "--log-probabilities must not be negative, got -1"),
-        Arguments.of(nowhere + " --stop=", "stop"),
+        Arguments.of(nowhere + " --stop=", "a stop string must not be empty"),
+        Arguments.of(nowhere + " --max-picture-bytes 0", "a picture's file may have 1 to"),
+        Arguments.of("chat --model m --max-picture-pixels 0", "a picture may have 1 to"),
+        Arguments.of("batch --model m --max-picture-seconds 0", "must be given some time"),
         Arguments.of(nowhere + " --image a\0b", "'a\0b' can't name a file: Nul character"),
         Arguments.of(nowhere + " --image - --image -", "--image - can be given once only"),
         Arguments.of(nowhere + " --logits 5", "--logits needs --format json"),
@@ -151,6 +159,39 @@ class PyramidDropCommandTest {
   @Test
   void refusesAFolderWithoutAModel() {
     assertBadUse(Run.of("inspect", "--model", folder.toString()), folder + " has no config.json");
+  }
+
+  @Test
+  void aFolderOfTheHubsCacheIsAnsweredWithTheOneInside() throws IOException {
+    Path snapshot =
+        Files.createDirectories(
+            folder.resolve("models--llava-hf--tiny").resolve("snapshots").resolve("0a1b"));
+    Files.writeString(snapshot.resolve("config.json"), CONFIG);
+
+    assertBadUse(
+        Run.of("inspect", "--model", folder.resolve("models--llava-hf--tiny").toString()),
+        "is a folder of the Hugging Face cache; give " + snapshot);
+  }
+
+  @Test
+  void refusesAPictureBeyondTheLimits() throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG);
+    BufferedImage image = new BufferedImage(20, 30, BufferedImage.TYPE_INT_RGB);
+    Path picture = folder.resolve("picture.png");
+    ImageIO.write(image, "png", picture.toFile());
+    for (String limit : List.of("--max-picture-pixels=599", "--max-picture-bytes=9")) {
+      assertBadUse(
+          Run.of(
+              "generate",
+              "--model",
+              folder.toString(),
+              "--prompt",
+              "x",
+              "--image",
+              picture.toString(),
+              limit),
+          picture.toString());
+    }
   }
 
   @Test
