@@ -3,12 +3,15 @@ package org.pyramiddrop;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -304,6 +307,25 @@ class LauncherTest {
 
     assertThat(run.ownErr()).isEmpty();
     assertThat(run.out().lines()).first().isEqualTo(ANSWER);
+  }
+
+  @Test
+  void aBatchThatMemoryDoesntHoldTogetherIsAskedInParts()
+      throws IOException, InterruptedException {
+    // As pixels, 24 MB each.
+    Path picture = own.resolve("large.jpg");
+    ImageIO.write(
+        new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", picture.toFile());
+    String line = "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, picture);
+    CommandRun run =
+        script("-J-Xmx120m", "batch", "--model", MODEL, "--max-tokens", "2")
+            .reading(Collections.nCopies(6, line).toArray(new String[0]))
+            .run();
+
+    assertThat(run.ownErr()).isEmpty();
+    assertThat(run.code()).isZero();
+    List<JsonNode> rows = run.out().lines().map(JsonMapper.shared()::readTree).toList();
+    assertThat(rows).hasSize(6).allSatisfy(row -> assertThat(row.has("answer")).isTrue());
   }
 
   @Test

@@ -37,7 +37,7 @@ class CudaFaultsTest {
   private static final int MANY_CALLS = 1_000_000;
 
   /** For each error that calls fail with. */
-  private static final Duration BUDGET = Duration.ofSeconds(10);
+  private static final Duration BUDGET = Duration.ofSeconds(5);
 
   @BeforeEach
   void emulate() {
