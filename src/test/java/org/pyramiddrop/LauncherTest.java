@@ -310,8 +310,7 @@ class LauncherTest {
   }
 
   @Test
-  void aBatchThatMemoryDoesntHoldTogetherIsAskedInParts()
-      throws IOException, InterruptedException {
+  void aBatchThatMemoryDoesntHoldTogetherIsAskedInParts() throws IOException, InterruptedException {
     // As pixels, 24 MB each.
     Path picture = own.resolve("large.jpg");
     ImageIO.write(

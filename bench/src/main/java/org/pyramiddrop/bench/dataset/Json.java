@@ -36,8 +36,10 @@ final class Json {
     try (BufferedReader reader = Files.newBufferedReader(file)) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         number++;
-        if (!line.isBlank()) {
-          entries.accept(entry(file, number, line));
+        // Editors may begin a file with a byte order mark.
+        String text = number == 1 && line.startsWith("\uFEFF") ? line.substring(1) : line;
+        if (!text.isBlank()) {
+          entries.accept(entry(file, number, text));
         }
       }
     } catch (CharacterCodingException e) {

@@ -3,12 +3,15 @@ package org.pyramiddrop.bench.dataset;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -30,6 +33,19 @@ class DatasetTest {
                 SCENES.resolve("0000.png"),
                 "what number is on the gray triangle ?",
                 List.of("2 7")));
+  }
+
+  @Test
+  void readsLinesThatAnEditorWroteWithByteOrderMarkAndCarriageReturns(@TempDir Path folder)
+      throws IOException {
+    Files.writeString(
+        folder.resolve("questions.jsonl"),
+        "\uFEFF{\"image\": \"a.png\", \"question\": \"what ?\", \"answers\": [\"x\"]}\r\n"
+            + "{\"image\": \"b.png\", \"question\": \"why ?\", \"answers\": [\"y\"]}");
+
+    assertThat(Dataset.read(folder, DatasetFormat.AUTO, null).samples())
+        .extracting(Sample::question)
+        .containsExactly("what ?", "why ?");
   }
 
   @Test
