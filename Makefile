@@ -2,7 +2,7 @@
 
 MAVEN ?= mvn
 PYTHON ?= python3
-QUIET = --batch-mode --no-transfer-progress
+QUIET = --batch-mode --no-transfer-progress $(if $(MAKE_TERMOUT),,-Dstyle.color=never)
 ARGS ?=
 DIST := dist
 

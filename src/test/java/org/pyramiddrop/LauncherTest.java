@@ -284,6 +284,60 @@ class LauncherTest {
     assertThat(run.ownErr()).isEmpty();
   }
 
+  @ParameterizedTest
+  @MethodSource("everyShellAndInstallation")
+  void whatIsClosedIsNoFileOfJavas(String shell, Installation installation)
+      throws IOException, InterruptedException {
+    CommandRun in = closed(shell, installation, "<&-", "batch", "--model", MODEL);
+    CommandRun out = closed(shell, installation, ">&-", "flops");
+
+    assertThat(in.code()).isZero();
+    assertThat(in.out()).isEmpty();
+    assertThat(in.ownErr()).isEmpty();
+    assertThat(out.code()).isEqualTo(1);
+    assertThat(out.ownErr())
+        .singleElement()
+        .asString()
+        .startsWith("pyramiddrop: the standard output can't be written: ");
+  }
+
+  private CommandRun closed(
+      String shell, Installation installation, String redirection, String... words)
+      throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(List.of(shell, "-c", shell + " \"$0\" \"$@\" " + redirection));
+    command.add(installation.command().toString());
+    command.addAll(List.of(words));
+    return new Program(own, command).run();
+  }
+
+  @Test
+  void bytesThatAreNoTextAreRefused() throws IOException, InterruptedException {
+    CommandRun run =
+        new Program(
+                own,
+                List.of(
+                    "sh",
+                    "-c",
+                    "\"$0\" flops --image-size \"$(printf 'a\\377b')\"",
+                    Installation.CHECKOUT.command().toString()))
+            .run();
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.ownErr())
+        .containsExactly("pyramiddrop: this command's words are not UTF-8 text");
+  }
+
+  @Test
+  void aPathForCdDoesntMatter() throws IOException, InterruptedException {
+    CommandRun run =
+        new Program(own, List.of("sh", "bin/pyramiddrop", "--version"))
+            .in(Installation.root())
+            .with("CDPATH", ".")
+            .run();
+    assertThat(run.out()).startsWith("pyramiddrop ");
+  }
+
   @Test
   void runsThroughALinkAndFromAFolderWithASpace() throws IOException, InterruptedException {
     Path spaced = own.resolve("a b");

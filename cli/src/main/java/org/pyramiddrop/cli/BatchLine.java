@@ -46,7 +46,9 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
     try {
       root = MAPPER.readTree(line);
     } catch (JacksonException e) {
-      throw new BadUse("not a JSON object: " + e.getOriginalMessage());
+      // Where a part began, Jackson can't say of a line that it wasn't to repeat.
+      String reason = e.getOriginalMessage().replaceAll(" \\(start marker at \\[Source: .*\\)$", "");
+      throw new BadUse("not a JSON object: " + reason);
     }
     if (!root.isObject()) {
       throw new BadUse("not a JSON object: " + shortened(line));

@@ -75,6 +75,9 @@ final class ChatCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Options options = answering.options(format);
     pictureOptions.limits();
+    if (images.contains(Path.of("-"))) {
+      throw new BadUse("--image - doesn't go with chat, which reads questions from there");
+    }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
@@ -84,9 +87,13 @@ final class ChatCommand implements Callable<Integer> {
         Llava llava = model.load();
         ChatSession session = new ChatSession(llava, options, pictures)) {
       progress.close();
-      try (Questions questions =
-          Terminal.isThere() ? TypedQuestions.atTheTerminal() : Questions.of(in)) {
-        return answerAll(session, questions);
+      if (!Terminal.isThere()) {
+        return answerAll(session, Questions.of(in));
+      }
+      try (Questions questions = TypedQuestions.atTheTerminal()) {
+        answerAll(session, questions);
+        // Whoever types saw what couldn't be asked, and went on.
+        return 0;
       }
     }
   }

@@ -102,7 +102,7 @@ final class GenerateCommand implements Callable<Integer> {
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     if (overlay != null) {
-      OverlayFile.check(overlay, config, images.size());
+      OverlayFile.check(overlay, config, images);
     }
     model.checkBackend();
     List<Picture> pictures = pictures();

@@ -3,6 +3,7 @@ package org.pyramiddrop.cli;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.file.Path;
 
 /** Starts the command line. */
 public final class Main {
@@ -13,7 +14,8 @@ public final class Main {
     Output out = new Output(new FileOutputStream(FileDescriptor.out));
     Output err = new Output(new FileOutputStream(FileDescriptor.err));
     try {
-      Locales.check(System.getProperty("sun.jnu.encoding", "UTF-8"), args);
+      Locales.check(
+          System.getProperty("sun.jnu.encoding", "UTF-8"), Path.of("/proc/self/cmdline"), args);
     } catch (BadUse e) {
       err.println("pyramiddrop: " + e.getMessage());
       System.exit(Failure.BAD_USE);

@@ -2,7 +2,9 @@ package org.pyramiddrop.cli;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
@@ -20,12 +22,17 @@ final class OverlayFile {
    * @throws BadUse if the file can't be written there or there is no image
    * @throws IllegalArgumentException if an image token of the model stands for no place
    */
-  static void check(Path file, LlavaConfig config, int images) {
-    if (images == 0) {
+  static void check(Path file, LlavaConfig config, List<Path> images) {
+    if (images.isEmpty()) {
       throw new BadUse("--overlay needs an --image");
     }
     Overlay.check(config);
     try {
+      for (Path image : images) {
+        if (Files.exists(file) && Files.exists(image) && Files.isSameFile(file, image)) {
+          throw new BadUse("--overlay " + file + ": would replace the picture");
+        }
+      }
       WholeFile.check(file);
     } catch (IOException e) {
       throw new BadUse(cantBeWritten(file, e));

@@ -9,6 +9,9 @@ import picocli.CommandLine.TypeConversionException;
 final class PathConverter implements ITypeConverter<Path> {
   @Override
   public Path convert(String name) {
+    if (name.isEmpty()) {
+      throw new TypeConversionException("a file's or folder's name is missing");
+    }
     try {
       return Path.of(name);
     } catch (InvalidPathException e) {

@@ -42,6 +42,8 @@ final class Progress implements AutoCloseable {
     if (bar != null) {
       bar.close();
       bar = null;
+      // What cleared it doesn't end a line, and so would come after what others say there.
+      System.err.flush();
     }
   }
 }

@@ -12,6 +12,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The top of the command line.
@@ -52,6 +53,9 @@ import picocli.CommandLine.Spec;
     },
     synopsisSubcommandLabel = "COMMAND")
 public final class PyramidDropCommand implements Runnable {
+  private static final String CHOOSE =
+      "choose a command: generate, chat, batch, inspect, flops or doctor";
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
@@ -101,7 +105,7 @@ public final class PyramidDropCommand implements Runnable {
             .registerConverter(Path.class, new PathConverter())
             .setOut(out)
             .setErr(err);
-    line.setParameterExceptionHandler((e, _) -> report(err, e));
+    line.setParameterExceptionHandler((e, _) -> reportUse(err, e));
     line.setExecutionExceptionHandler((e, _, _) -> report(err, e));
     try {
       return line.execute(args);
@@ -113,7 +117,20 @@ public final class PyramidDropCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "choose a command: generate, chat, batch, inspect, flops or doctor");
+        spec.commandLine(), CHOOSE);
+  }
+
+  /** Says which command isn't there, where picocli would speak of arguments. */
+  private int reportUse(PrintWriter err, ParameterException error) {
+    if (error instanceof UnmatchedArgumentException unmatched
+        && error.getCommandLine().getParent() == null
+        && !unmatched.getUnmatched().getFirst().startsWith("-")) {
+      return report(
+          err,
+          new BadUse(
+              "there is no command '" + unmatched.getUnmatched().getFirst() + "'; " + CHOOSE));
+    }
+    return report(err, error);
   }
 
   private int report(PrintWriter err, Throwable error) {

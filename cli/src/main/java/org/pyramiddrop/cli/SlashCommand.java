@@ -61,7 +61,8 @@ final class SlashCommand {
     };
   }
 
-  private static List<String> image(String file, ChatSession session, PictureOptions pictures) {
+  private static List<String> image(String name, ChatSession session, PictureOptions pictures) {
+    String file = unquoted(name);
     if (file.isEmpty()) {
       throw new BadUse("/image needs a FILE");
     }
@@ -70,6 +71,16 @@ final class SlashCommand {
     return List.of(
         "%s, %d×%d pixels, goes with the next question"
             .formatted(file, picture.width(), picture.height()));
+  }
+
+  /** A name as terminals paste it: in quotes, or below the home folder. */
+  private static String unquoted(String name) {
+    if (name.length() > 1
+        && (name.startsWith("'") || name.startsWith("\""))
+        && name.endsWith(name.substring(0, 1))) {
+      return name.substring(1, name.length() - 1);
+    }
+    return name.startsWith("~/") ? System.getProperty("user.home") + name.substring(1) : name;
   }
 
   private static List<String> plan(String flags, ChatSession session) {

@@ -59,6 +59,7 @@ class BatchLineTest {
       value = {
         "hello | not a JSON object: Unrecognized token 'hello'",
         "{\"prompt\": \"x\" | not a JSON object: Unexpected end-of-input",
+        "{\"prompt\": [ | not a JSON object: Unexpected end-of-input: expected close marker for Array",
         "{\"prompt\": \"x\"} {} | not a JSON object: Trailing token",
         "{\"prompt\": \"x\", \"prompt\": \"y\"} | not a JSON object: Duplicate Object property",
         "[\"x\"] | not a JSON object: [\"x\"]",

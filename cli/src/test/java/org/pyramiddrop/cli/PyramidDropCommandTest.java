@@ -72,7 +72,9 @@ class PyramidDropCommandTest {
     String nowhere = "generate --model /does/not/exist --prompt x";
     return Stream.of(
         Arguments.of("", "choose a command: generate, chat, batch, inspect, flops or doctor"),
-        Arguments.of("sing", "Unmatched argument at index 0: 'sing'"),
+        Arguments.of("sing", "there is no command 'sing'; choose a command: generate, chat"),
+        Arguments.of("chat --model m --image -", "--image - doesn't go with chat"),
+        Arguments.of("inspect --model=", "name is missing"),
         Arguments.of("flops --colour red", "Unknown options: '--colour', 'red'"),
         Arguments.of("generate --prompt x", "Missing required option: '--model=DIR'"),
         Arguments.of("inspect", "Missing required option: '--model=DIR'"),
@@ -192,6 +194,26 @@ class PyramidDropCommandTest {
               limit),
           picture.toString());
     }
+  }
+
+  @Test
+  void anOverlayNeverReplacesThePicture() throws IOException {
+    Files.writeString(folder.resolve("config.json"), CONFIG);
+    Path picture = Files.writeString(folder.resolve("picture.png"), "x");
+    Path link = Files.createSymbolicLink(folder.resolve("link.png"), picture);
+
+    assertBadUse(
+        Run.of(
+            "generate",
+            "--model",
+            folder.toString(),
+            "--prompt",
+            "x",
+            "--image",
+            picture.toString(),
+            "--overlay",
+            link.toString()),
+        "would replace the picture");
   }
 
   @Test

@@ -22,19 +22,31 @@ public final class WholeFile {
     void writeTo(OutputStream out) throws IOException;
   }
 
+  /** As many as Linux follows. */
+  private static final int MOST_LINKS = 40;
+
   private WholeFile() {}
 
   /**
-   * Writes a file.
+   * Writes a file. What is there and no regular file, such as a device or a pipe, is written into.
    *
    * @throws IOException with the system's reason
    */
   public static void write(Path file, Content content) throws IOException {
+    if (isSpecial(file)) {
+      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
+        content.writeTo(out);
+      }
+      return;
+    }
     Path whole = target(file);
     Path part = part(whole);
     try {
       try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(part, CREATE_NEW))) {
         content.writeTo(out);
+      }
+      if (Files.exists(whole) && Files.getFileStore(whole).supportsFileAttributeView("posix")) {
+        Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(whole));
       }
       Files.move(part, whole, StandardCopyOption.REPLACE_EXISTING);
     } finally {
@@ -48,6 +60,9 @@ public final class WholeFile {
    * @throws IOException with the reason
    */
   public static void check(Path file) throws IOException {
+    if (isSpecial(file)) {
+      return;
+    }
     Path whole = target(file);
     Path folder = folder(whole);
     if (!Files.isDirectory(folder)) {
@@ -72,9 +87,20 @@ public final class WholeFile {
     return folder(whole).resolve(name);
   }
 
-  // A link stays one.
+  private static boolean isSpecial(Path file) {
+    return Files.exists(file) && !Files.isRegularFile(file) && !Files.isDirectory(file);
+  }
+
+  // A link stays one, also if what it leads to isn't there yet.
   private static Path target(Path file) throws IOException {
-    return Files.isSymbolicLink(file) ? file.toRealPath() : file.toAbsolutePath();
+    Path target = file.toAbsolutePath();
+    for (int links = 0; Files.isSymbolicLink(target); links++) {
+      if (links == MOST_LINKS) {
+        throw new FileSystemException(file.toString(), null, "too many levels of links");
+      }
+      target = target.resolveSibling(Files.readSymbolicLink(target));
+    }
+    return target;
   }
 
   private static Path folder(Path whole) throws IOException {

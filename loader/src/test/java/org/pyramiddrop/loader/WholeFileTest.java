@@ -3,10 +3,16 @@ package org.pyramiddrop.loader;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +62,46 @@ class WholeFileTest {
 
     assertThat(link).isSymbolicLink();
     assertThat(file).hasContent("x");
+  }
+
+  @Test
+  void aLinkToNothingGetsItsFile() throws IOException {
+    Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("f"));
+    WholeFile.write(link, out -> out.write('x'));
+
+    assertThat(link).isSymbolicLink();
+    assertThat(folder.resolve("f")).hasContent("x");
+  }
+
+  @Test
+  void keepsWhatTheOldFileAllowed() throws IOException {
+    Path file = Files.writeString(folder.resolve("f"), "before");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    WholeFile.write(file, out -> out.write('x'));
+
+    assertThat(Files.getPosixFilePermissions(file))
+        .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+  }
+
+  @Test
+  void aPipeIsWrittenIntoAndStaysOne() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assumeTrue(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor() == 0);
+    CompletableFuture<String> read =
+        CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                return Files.readString(pipe);
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    WholeFile.check(pipe);
+    WholeFile.write(pipe, out -> out.write('x'));
+
+    assertThat(read).succeedsWithin(Duration.ofSeconds(20)).isEqualTo("x");
+    assertThat(Files.readAttributes(pipe, BasicFileAttributes.class).isOther()).isTrue();
+    assertThat(names()).containsExactly("pipe");
   }
 
   @Test
