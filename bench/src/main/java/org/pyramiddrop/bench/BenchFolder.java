@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
@@ -20,10 +19,11 @@ public final class BenchFolder {
   private BenchFolder() {}
 
   public static Path root() {
+    Path root = Path.of(System.getProperty(PROPERTY, "bench/target/bench"));
     try {
-      return Files.createDirectories(Path.of(System.getProperty(PROPERTY, "bench/target/bench")));
+      return Files.createDirectories(root);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw OutputFile.failed(root, e);
     }
   }
 

@@ -1,6 +1,6 @@
 package org.pyramiddrop.bench;
 
-import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -22,8 +22,8 @@ public final class ResultFile {
         .put("java", machine.java())
         .put("commit", machine.commit());
     content.accept(file);
-    Path path = BenchFolder.root().resolve(name);
-    MAPPER.writeValue(path, file);
+    String json = MAPPER.writeValueAsString(file);
+    OutputFile.write(BenchFolder.root().resolve(name), List.of(json));
   }
 
   public static void spread(ObjectNode to, Spread spread) {

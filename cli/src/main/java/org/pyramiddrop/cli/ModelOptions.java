@@ -36,6 +36,13 @@ final class ModelOptions {
       description = "The type of the weights; auto leaves them as they are in the checkpoint.")
   private WeightType dtype = WeightType.AUTO;
 
+  @Option(
+      names = "--copy",
+      description =
+          "Read the weights into memory instead of mapping them, so that the folder may be changed"
+              + " meanwhile.")
+  private boolean copy;
+
   /**
    * Reads the model's configuration.
    *
@@ -61,7 +68,8 @@ final class ModelOptions {
 
   /** Loads the model. */
   Llava load() {
-    LoadOptions options = LoadOptions.defaults().withBackend(backend).withDtype(dtype);
+    LoadOptions options =
+        LoadOptions.defaults().withBackend(backend).withDtype(dtype).withCopy(copy);
     Path tower = visionTower.folder();
     return Llava.load(model, tower == null ? options : options.withVisionTower(tower));
   }

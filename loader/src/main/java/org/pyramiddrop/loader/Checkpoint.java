@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The tensors of a model folder: {@code model.safetensors}, or the shards that {@code
- * model.safetensors.index.json} names. Memory-mapped, so opening takes no longer for a large model.
- * Safe for use from several threads; close it when no thread reads its tensors any more.
+ * model.safetensors.index.json} names. Memory-mapped, so opening takes no longer for a large model,
+ * or copied into memory. Safe for use from several threads; close it when no thread reads its
+ * tensors any more.
  *
  * <p>What shards hold counts, and the index decides between copies: a tensor that the index doesn't
  * list is there all the same; one that lies in another shard than the index says is taken from
@@ -49,6 +50,16 @@ public final class Checkpoint implements AutoCloseable {
    * @throws CheckpointException if the folder has no safetensors checkpoint, or a broken one
    */
   public static Checkpoint open(Path folder) {
+    return open(folder, Reading.MAPPED);
+  }
+
+  /**
+   * Opens all of a folder's tensors as {@link #open(Path)} does, mapped or copied.
+   *
+   * @throws CheckpointException if the folder has no safetensors checkpoint, or a broken one, or if
+   *     there isn't memory enough for a copy
+   */
+  public static Checkpoint open(Path folder, Reading reading) {
     if (!Files.isDirectory(folder)) {
       throw new CheckpointException(
           folder, Files.exists(folder) ? "not a folder" : "no such folder");
@@ -56,7 +67,7 @@ public final class Checkpoint implements AutoCloseable {
     Path single = folder.resolve(SINGLE);
     Path index = folder.resolve(INDEX);
     if (Files.exists(single)) {
-      return openAll(folder, List.of(single), null);
+      return openAll(folder, List.of(single), null, reading);
     }
     if (!Files.exists(index)) {
       throw new CheckpointException(
@@ -78,16 +89,17 @@ public final class Checkpoint implements AutoCloseable {
             "its shard '" + OneLine.shorten(entry.getValue()) + "' is missing from the folder");
       }
     }
-    return openAll(folder, shards.files().stream().map(folder::resolve).toList(), shards);
+    return openAll(folder, shards.files().stream().map(folder::resolve).toList(), shards, reading);
   }
 
-  private static Checkpoint openAll(Path folder, List<Path> paths, @Nullable ShardIndex index) {
+  private static Checkpoint openAll(
+      Path folder, List<Path> paths, @Nullable ShardIndex index, Reading reading) {
     List<SafetensorsFile> files = new ArrayList<>();
     Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
     Set<String> twice = new LinkedHashSet<>();
     try {
       for (Path path : paths) {
-        SafetensorsFile file = SafetensorsFile.open(path);
+        SafetensorsFile file = SafetensorsFile.open(path, reading);
         files.add(file);
         for (String name : file.names()) {
           if (owners.putIfAbsent(name, file) != null) {
@@ -122,6 +134,16 @@ public final class Checkpoint implements AutoCloseable {
                     + " too, and "
                     + INDEX
                     + " names neither of the two as its file"));
+  }
+
+  /**
+   * Refuses mapped files that have changed since they were opened; what was copied is never
+   * refused.
+   *
+   * @throws CheckpointException if one has, also where it was put back since it was first refused
+   */
+  public void refuseIfChanged() {
+    files.forEach(SafetensorsFile::refuseIfChanged);
   }
 
   /** The folder it was opened from. */
@@ -201,7 +223,7 @@ public final class Checkpoint implements AutoCloseable {
     return tensor;
   }
 
-  /** Unmaps all files; their tensors can't be read any more. Closing again does nothing. */
+  /** Unmaps or frees all data; its tensors can't be read any more. Closing again does nothing. */
   @Override
   public void close() {
     closeAll(files);

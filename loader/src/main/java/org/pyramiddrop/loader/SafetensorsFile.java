@@ -12,18 +12,30 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * One safetensors file, checked and memory-mapped. Opening reads the header only; data is read from
- * disk when it is first touched. Safe for use from several threads; close it when no thread reads
- * its tensors any more.
+ * One safetensors file, checked, and memory-mapped or copied into memory. Safe for use from several
+ * threads; close it when no thread reads its tensors any more.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private final Path file;
+  private final Reading reading;
+  private final FileState opened;
   private final SafetensorsHeader header;
   private final Arena arena;
   private final MemorySegment data;
 
-  private SafetensorsFile(Path file, SafetensorsHeader header, Arena arena, MemorySegment data) {
+  /** What was there once can't be trusted again, even where it looks as it did. */
+  private volatile boolean changed;
+
+  private SafetensorsFile(
+      Path file,
+      Reading reading,
+      FileState opened,
+      SafetensorsHeader header,
+      Arena arena,
+      MemorySegment data) {
     this.file = file;
+    this.reading = reading;
+    this.opened = opened;
     this.header = header;
     this.arena = arena;
     this.data = data;
@@ -35,23 +47,79 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws CheckpointException if the file can't be read or breaks a rule of the format
    */
   public static SafetensorsFile open(Path file) {
+    return open(file, Reading.MAPPED);
+  }
+
+  /**
+   * Checks a file's header and maps or copies its data.
+   *
+   * @throws CheckpointException if the file can't be read, breaks a rule of the format or changes
+   *     while it is copied, or if there isn't memory enough for a copy
+   */
+  public static SafetensorsFile open(Path file, Reading reading) {
     if (!Files.isRegularFile(file)) {
       throw new CheckpointException(
           file, Files.exists(file) ? "not a regular file" : "no such file");
     }
+    try {
+      // Before it is opened: a change after that is found.
+      return open(file, reading, FileState.of(file));
+    } catch (IOException e) {
+      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
+    }
+  }
+
+  private static SafetensorsFile open(Path file, Reading reading, FileState state)
+      throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       SafetensorsHeader header = SafetensorsHeader.read(file, channel);
       Arena arena = Arena.ofShared();
       try {
         MemorySegment data =
-            channel.map(MapMode.READ_ONLY, header.dataOffset(), header.dataSize(), arena);
-        return new SafetensorsFile(file, header, arena, data);
+            switch (reading) {
+              case MAPPED ->
+                  channel.map(MapMode.READ_ONLY, header.dataOffset(), header.dataSize(), arena);
+              case COPIED -> DataCopy.read(file, channel, header, arena);
+            };
+        SafetensorsFile open = new SafetensorsFile(file, reading, state, header, arena, data);
+        open.refuse("while it was read", open.difference());
+        return open;
       } catch (IOException | RuntimeException e) {
         arena.close();
         throw e;
       }
+    }
+  }
+
+  /**
+   * Refuses mapped data whose file is no longer as it was when it was opened, by its size, its time
+   * of modification and its identity; once refused, always refused. Data that was copied is good
+   * whatever became of its file.
+   *
+   * @throws CheckpointException if the file has changed or is gone
+   */
+  public void refuseIfChanged() {
+    if (reading == Reading.MAPPED) {
+      String difference = changed ? "it isn't what was loaded" : difference();
+      if (!difference.isEmpty()) {
+        changed = true;
+      }
+      refuse("while it was in use", difference);
+    }
+  }
+
+  private String difference() {
+    try {
+      return opened.difference(FileState.of(file));
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
+      return Reason.of(e);
+    }
+  }
+
+  private void refuse(String when, String difference) {
+    if (!difference.isEmpty()) {
+      throw new CheckpointException(
+          file, "changed " + when + " (" + difference + "); load the folder again");
     }
   }
 
@@ -112,7 +180,7 @@ public final class SafetensorsFile implements AutoCloseable {
     return entry;
   }
 
-  /** Unmaps the data; its tensors can't be read any more. Closing again does nothing. */
+  /** Unmaps or frees the data; its tensors can't be read any more. Closing again does nothing. */
   @Override
   public synchronized void close() {
     if (arena.scope().isAlive()) {

@@ -48,7 +48,8 @@ public final class WholeFile {
       if (Files.exists(whole) && Files.getFileStore(whole).supportsFileAttributeView("posix")) {
         Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(whole));
       }
-      Files.move(part, whole, StandardCopyOption.REPLACE_EXISTING);
+      // Any other move would take the place of an empty folder, too.
+      Files.move(part, whole, StandardCopyOption.ATOMIC_MOVE);
     } finally {
       Files.deleteIfExists(part);
     }

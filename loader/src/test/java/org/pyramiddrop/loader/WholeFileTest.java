@@ -36,6 +36,16 @@ class WholeFileTest {
   }
 
   @Test
+  void doesNotTakeTheFolderOfItsName() throws IOException {
+    Path file = Files.createDirectory(folder.resolve("f"));
+    assertThatThrownBy(() -> WholeFile.write(file, out -> out.write(1)))
+        .isInstanceOfSatisfying(
+            IOException.class, e -> assertThat(WholeFile.reason(e)).isEqualTo("Is a directory"));
+    assertThat(file).isEmptyDirectory();
+    assertThat(names()).containsExactly("f");
+  }
+
+  @Test
   void thatCantBeWrittenToItsEndLeavesTheOldOneAndNothingElse() throws IOException {
     Path old = Files.writeString(folder.resolve("old"), "before");
     for (Path file : new Path[] {old, folder.resolve("new")}) {

@@ -108,7 +108,7 @@ public final class Conversation implements AutoCloseable {
    * @throws IllegalArgumentException if the question is raw, there are other than as many places as
    *     pictures, or no room for an answer
    * @throws CheckpointException if the chat template has no place for what is asked, a system
-   *     prompt for instance
+   *     prompt for instance, or if weights that are read in place have changed since loading
    * @throws CancellationException if the thread is interrupted, or the listener stops it, before
    *     the first token
    * @throws NanLogitsException if the model's output is not a number
@@ -120,8 +120,7 @@ public final class Conversation implements AutoCloseable {
       throw new IllegalArgumentException(
           "a conversation is written by the chat template; ask a raw question by itself");
     }
-    model.turns().enter();
-    try {
+    return model.answering(() -> {
       begin();
       try {
         List<ChatTurn> turns = new ArrayList<>(said);
@@ -137,9 +136,7 @@ public final class Conversation implements AutoCloseable {
       } finally {
         end();
       }
-    } finally {
-      model.turns().leave();
-    }
+    });
   }
 
   private void begin() {

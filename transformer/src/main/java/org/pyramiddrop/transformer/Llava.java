@@ -50,9 +50,19 @@ public final class Llava implements AutoCloseable {
 
   /**
    * Loads a Hugging Face folder, or one in the layout of the original LLaVA repository. Weights are
-   * memory-mapped: the CPU reads them in place.
+   * memory-mapped unless {@link LoadOptions#withCopy} says otherwise: the CPU reads them in place.
    *
-   * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run
+   * <p>A folder whose weights the CPU reads in place must stay as it is until the model is closed.
+   * Before and after each question the size, the time of modification and the identity of its
+   * safetensors files are compared with what was loaded; once one differs or is gone, that question
+   * and all that follow end in a CheckpointException, also where the file is put back. A file that
+   * is cut short while a question reads it ends in one too where Java turns the fault into an
+   * error. Java doesn't for all compiled code of the Vector API, and then the process ends
+   * (SIGBUS); nothing in Java can catch that. Weights that were copied, into memory or to a GPU,
+   * don't need the folder once it is loaded.
+   *
+   * @throws CheckpointException if the folder is not a LLaVA checkpoint this library can run, if it
+   *     changes while it is loaded, or if there isn't memory enough for a copy
    * @throws IllegalArgumentException if the checkpoint needs a vision tower from another folder and
    *     the options name none, or the other way round
    * @throws DeviceException if the backend can't be had, for want of a flag of Java for instance;
@@ -84,7 +94,7 @@ public final class Llava implements AutoCloseable {
    *     for an answer, if the plan does not fit the model, or if a raw question comes with a system
    *     prompt
    * @throws CheckpointException if the chat template has no place for what is asked, a system
-   *     prompt for instance
+   *     prompt for instance, or if weights that are read in place have changed since loading
    * @throws CancellationException if the thread is interrupted, or the listener stops it, before
    *     the first token
    * @throws NanLogitsException if the model's output is not a number
@@ -92,17 +102,16 @@ public final class Llava implements AutoCloseable {
    *     of progress
    */
   public Answer ask(Question question, Options options, TokenListener listener) {
-    model.turns().enter();
-    try (Asked asked = new Asked(model, question, options, listener)) {
-      boolean more = asked.read();
-      long start = System.nanoTime();
-      while (more) {
-        more = asked.step();
+    return model.answering(() -> {
+      try (Asked asked = new Asked(model, question, options, listener)) {
+        boolean more = asked.read();
+        long start = System.nanoTime();
+        while (more) {
+          more = asked.step();
+        }
+        return asked.answer(Asked.millisSince(start));
       }
-      return asked.answer(Asked.millisSince(start));
-    } finally {
-      model.turns().leave();
-    }
+    });
   }
 
   /**
@@ -114,22 +123,22 @@ public final class Llava implements AutoCloseable {
    * @return the answers in that order; the decode time of each is until its own last token
    * @throws IllegalArgumentException as {@link #ask(Question, Options, TokenListener)}, before any
    *     work is begun
+   * @throws CheckpointException as {@link #ask(Question, Options, TokenListener)}
    * @throws CancellationException if the thread is interrupted before the last row's first token
    * @throws NanLogitsException if the model's output is not a number in any row
    * @throws IllegalStateException if the model is closed
    */
   public List<Answer> askAll(List<Request> batch) {
-    model.turns().enter();
-    Resources owned = new Resources();
-    try (owned) {
-      List<Asked> rows = new ArrayList<>();
-      for (Request row : batch) {
-        rows.add(owned.add(new Asked(model, row.question(), row.options(), (id, text) -> true)));
+    return model.answering(() -> {
+      Resources owned = new Resources();
+      try (owned) {
+        List<Asked> rows = new ArrayList<>();
+        for (Request row : batch) {
+          rows.add(owned.add(new Asked(model, row.question(), row.options(), (id, text) -> true)));
+        }
+        return decodeTogether(rows);
       }
-      return decodeTogether(rows);
-    } finally {
-      model.turns().leave();
-    }
+    });
   }
 
   private List<Answer> decodeTogether(List<Asked> rows) {
@@ -189,6 +198,7 @@ public final class Llava implements AutoCloseable {
    * @param layers decoder layers, from 0
    * @return a map for each of these layers, shallow ones first
    * @throws IllegalArgumentException if there is no such layer, or the question can't be asked
+   * @throws CheckpointException as {@link #ask(Question, Options, TokenListener)}
    * @throws CancellationException if the thread is interrupted
    * @throws IllegalStateException if the model is closed
    */
@@ -200,22 +210,19 @@ public final class Llava implements AutoCloseable {
             "there is no layer %d; the decoder has 0 to %d".formatted(layer, deepest));
       }
     }
-    model.turns().enter();
-    Resources images = new Resources();
-    try {
-      Prompt prompt = Asked.prompt(model, question, "");
-      List<Tensor> embeddings = model.turns().take(() -> model.allocate(prompt.images(), images));
-      model.encode(question.pictures(), (id, text) -> true, embeddings);
-      AttentionMaps maps = new AttentionMaps(model.kernels(), model.decoder(), prompt, layers);
-      Progress progress = Progress.unheard(TokenListener.Phase.PREFILL);
-      return model.turns().take(() -> maps.run(embeddings, progress));
-    } finally {
+    return model.answering(() -> {
+      Resources images = new Resources();
       try {
-        model.turns().giveBack(images::close);
+        Prompt prompt = Asked.prompt(model, question, "");
+        List<Tensor> embeddings = model.turns().take(() -> model.allocate(prompt.images(), images));
+        model.encode(question.pictures(), (id, text) -> true, embeddings);
+        AttentionMaps maps = new AttentionMaps(model.kernels(), model.decoder(), prompt, layers);
+        Progress progress = Progress.unheard(TokenListener.Phase.PREFILL);
+        return model.turns().take(() -> maps.run(embeddings, progress));
       } finally {
-        model.turns().leave();
+        model.turns().giveBack(images::close);
       }
-    }
+    });
   }
 
   /** What the model sees of a picture, and which of its tokens stands for what. */

@@ -11,15 +11,22 @@ import org.jspecify.annotations.Nullable;
  * @param threads threads of the CPU backend, at least 1
  * @param visionTower the folder of the CLIP model that a checkpoint in the layout of the original
  *     LLaVA repository names as its {@code mm_vision_tower}; null for all others
+ * @param copy whether weights are copied into memory instead of mapped, so that the folder may
+ *     change while the model is in use
  */
 public record LoadOptions(
-    Backend backend, WeightType dtype, int threads, @Nullable Path visionTower) {
+    Backend backend, WeightType dtype, int threads, @Nullable Path visionTower, boolean copy) {
 
   /** Refuses fewer than one thread. */
   public LoadOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, got " + threads);
     }
+  }
+
+  /** Options for a checkpoint whose weights are mapped. */
+  public LoadOptions(Backend backend, WeightType dtype, int threads, @Nullable Path visionTower) {
+    this(backend, dtype, threads, visionTower, false);
   }
 
   /** Options for a checkpoint that holds all it needs. */
@@ -35,17 +42,17 @@ public record LoadOptions(
 
   /** These options on another backend. */
   public LoadOptions withBackend(Backend newBackend) {
-    return new LoadOptions(newBackend, dtype, threads, visionTower);
+    return new LoadOptions(newBackend, dtype, threads, visionTower, copy);
   }
 
   /** These options with weights of another type. */
   public LoadOptions withDtype(WeightType newDtype) {
-    return new LoadOptions(backend, newDtype, threads, visionTower);
+    return new LoadOptions(backend, newDtype, threads, visionTower, copy);
   }
 
   /** These options with another number of threads. */
   public LoadOptions withThreads(int newThreads) {
-    return new LoadOptions(backend, dtype, newThreads, visionTower);
+    return new LoadOptions(backend, dtype, newThreads, visionTower, copy);
   }
 
   /**
@@ -55,6 +62,16 @@ public record LoadOptions(
    * original LLaVA repository.
    */
   public LoadOptions withVisionTower(Path newVisionTower) {
-    return new LoadOptions(backend, dtype, threads, newVisionTower);
+    return new LoadOptions(backend, dtype, threads, newVisionTower, copy);
+  }
+
+  /**
+   * These options with weights copied into memory or mapped. A copy takes as much memory of its own
+   * as the safetensors files are long, counted against Java's {@code -XX:MaxDirectMemorySize}, and
+   * the time to read them; the folder may then be changed or deleted while the model is in use.
+   * Mapped files must stay as they are: see {@link Llava#load(Path, LoadOptions)}.
+   */
+  public LoadOptions withCopy(boolean newCopy) {
+    return new LoadOptions(backend, dtype, threads, visionTower, newCopy);
   }
 }

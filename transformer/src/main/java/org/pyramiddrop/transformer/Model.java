@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
@@ -18,6 +19,7 @@ import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.OriginalLayout;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Reading;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
 import org.pyramiddrop.loader.Tokenizer;
@@ -39,6 +41,10 @@ final class Model implements AutoCloseable {
   private final ChatTemplate chatTemplate;
   private final Set<Integer> stopTokens;
   private final Resources resources;
+
+  /** What the device reads from in place while it works. */
+  private final List<Checkpoint> inPlace;
+
   private final DeviceTurns turns = new DeviceTurns();
 
   /** Conversations that keep something on the device. */
@@ -57,7 +63,7 @@ final class Model implements AutoCloseable {
     chatTemplate = ChatTemplate.read(folder);
     stopTokens = StopTokens.read(folder, config);
     backend = choose(options.backend());
-    Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
+    Checkpoint checkpoint = resources.add(Checkpoint.open(folder, reading(options)));
     Checkpoint tower = visionTower(checkpoint, options, resources);
     tokenizer = resources.add(Tokenizer.open(folder));
     config.checkImageToken(folder, IMAGE, tokenizer.id(IMAGE));
@@ -71,6 +77,8 @@ final class Model implements AutoCloseable {
     imageEncoder = resources.add(new ImageEncoder(kernels, config, towerWeights, weights));
     decoder = resources.add(new Decoder(kernels, config, weights));
     slots = resources.add(new Slots(kernels, decoder));
+    // A GPU has copied all it needs.
+    inPlace = backend.equals("cpu") ? List.of(checkpoint, tower) : List.of();
   }
 
   /** Where the vision tower's weights are: inside, or in a folder of their own. */
@@ -83,13 +91,17 @@ final class Model implements AutoCloseable {
     if (towerFolder == null) {
       throw original.missingTower(checkpoint.folder());
     }
-    return owner.add(Checkpoint.open(towerFolder));
+    return owner.add(Checkpoint.open(towerFolder, reading(options)));
+  }
+
+  private static Reading reading(LoadOptions options) {
+    return options.copy() ? Reading.COPIED : Reading.MAPPED;
   }
 
   static Model load(Path folder, LoadOptions options) {
     Resources resources = new Resources();
     try {
-      return new Model(folder, options, resources);
+      return WeightFault.named(folder, () -> new Model(folder, options, resources));
     } catch (RuntimeException | Error e) {
       resources.closeAfter(e);
       throw e;
@@ -250,6 +262,27 @@ final class Model implements AutoCloseable {
   /** Tokens that end an answer. */
   Set<Integer> stopTokens() {
     return stopTokens;
+  }
+
+  /**
+   * Does the work of one question, which the model waits for when it closes.
+   *
+   * @throws CheckpointException if the weights are read from files that have changed, or change
+   *     meanwhile
+   * @throws IllegalStateException if the model is closed, or a listener asks this in the middle of
+   *     a turn
+   */
+  <T> T answering(Supplier<T> work) {
+    turns.enter();
+    try {
+      inPlace.forEach(Checkpoint::refuseIfChanged);
+      T done = WeightFault.named(folder, work);
+      // What was read from a file that was written to meanwhile is nobody's answer.
+      inPlace.forEach(Checkpoint::refuseIfChanged);
+      return done;
+    } finally {
+      turns.leave();
+    }
   }
 
   /** Where the checkpoint is. */

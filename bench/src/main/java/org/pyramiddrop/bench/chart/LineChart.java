@@ -7,6 +7,7 @@ import java.awt.Shape;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -26,6 +27,7 @@ import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
+import org.pyramiddrop.bench.OutputFile;
 
 /** Lines over a number, drawn into a PNG file. */
 public final class LineChart {
@@ -145,9 +147,10 @@ public final class LineChart {
    */
   public void write(Path png) {
     try {
-      ChartUtils.saveChartAsPNG(png.toFile(), draw(), WIDTH, HEIGHT);
-    } catch (IOException e) {
-      throw new ChartException(png + " can't be written: " + e.getMessage(), e);
+      byte[] bytes = ChartUtils.encodeAsPNG(draw().createBufferedImage(WIDTH, HEIGHT));
+      OutputFile.write(png, out -> out.write(bytes));
+    } catch (IOException | UncheckedIOException e) {
+      throw new ChartException(String.valueOf(e.getMessage()), e);
     } catch (InternalError | NoClassDefFoundError e) {
       // What Java throws where the system has no fontconfig or no font at all.
       throw new ChartException(

@@ -1,6 +1,8 @@
 package org.pyramiddrop.bench.checkpoint;
 
 import java.nio.file.Path;
+import java.util.List;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
@@ -48,7 +50,7 @@ final class ConfigFiles {
   }
 
   static void write(Path folder, String name, JsonNode content) {
-    MAPPER.writeValue(folder.resolve(name), content);
+    OutputFile.write(folder.resolve(name), List.of(MAPPER.writeValueAsString(content)));
   }
 
   private static ObjectNode config(LlavaConfig config, DType dtype) {

@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.checkpoint;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -54,14 +54,20 @@ public final class RandomCheckpoint {
     }
     Path part = folder.resolveSibling(folder.getFileName() + PART);
     try {
+      // A run that was killed may have left shards that don't belong to this model.
+      OutputFile.deleteFolder(part);
       Files.createDirectories(part);
-      List<WeightPlan> plans = WeightPlan.of(config);
-      requireRoom(part, plans, dtype);
-      shards(part, plans, dtype, seed, shardBytes);
-      ConfigFiles.write(part, config, dtype);
-      Files.move(part, folder);
+      try {
+        List<WeightPlan> plans = WeightPlan.of(config);
+        requireRoom(part, plans, dtype);
+        shards(part, plans, dtype, seed, shardBytes);
+        ConfigFiles.write(part, config, dtype);
+        Files.move(part, folder);
+      } finally {
+        OutputFile.deleteFolder(part);
+      }
     } catch (IOException e) {
-      throw new UncheckedIOException(folder + " can't be written: " + e.getMessage(), e);
+      throw OutputFile.failed(folder, e);
     }
   }
 

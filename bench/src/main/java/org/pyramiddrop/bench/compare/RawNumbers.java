@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.kernels.DType;
 
 /** Little-endian numbers as they lie in files that two processes share. */
@@ -22,11 +23,7 @@ public final class RawNumbers {
   public static void write(Path file, float[] values) {
     byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
     MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
-    try {
-      Files.write(file, bytes);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
-    }
+    OutputFile.write(file, out -> out.write(bytes));
   }
 
   /** Reads float32 numbers, all that the file has. */

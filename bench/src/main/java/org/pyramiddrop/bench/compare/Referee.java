@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
+import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -42,7 +42,7 @@ record Referee(Path folder, List<PeerProcess> peers, int threads, Rounds rounds)
       }
       return result(contest, prepared, taking, verdicts, rounds.run(inRows(contest, sides)));
     } finally {
-      delete(scratch);
+      OutputFile.deleteFolder(scratch);
     }
   }
 
@@ -90,17 +90,6 @@ record Referee(Path folder, List<PeerProcess> peers, int threads, Rounds rounds)
       return Files.createTempDirectory(folder, "compare").toAbsolutePath();
     } catch (IOException e) {
       throw new UncheckedIOException(folder + " can't be written: " + e.getMessage(), e);
-    }
-  }
-
-  private static void delete(Path scratch) {
-    try (Stream<Path> files = Files.list(scratch)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
-      }
-      Files.delete(scratch);
-    } catch (IOException e) {
-      throw new UncheckedIOException(scratch + " can't be deleted: " + e.getMessage(), e);
     }
   }
 }

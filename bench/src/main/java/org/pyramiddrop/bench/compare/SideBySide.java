@@ -1,9 +1,6 @@
 package org.pyramiddrop.bench.compare;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -16,6 +13,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.ResultFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -90,6 +88,7 @@ public final class SideBySide implements Callable<Integer> {
     if (without.size() == PeerName.values().length) {
       throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
+    OutputFile.check("--markdown", markdown);
     List<Result> results = new ArrayList<>();
     List<String> versions = List.of();
     try (Peers peers = new Peers()) {
@@ -124,11 +123,7 @@ public final class SideBySide implements Callable<Integer> {
     report.text().forEach(out::println);
     ResultFile.write("compare.json", report::json);
     if (markdown != null) {
-      try {
-        Files.write(markdown, report.markdown());
-      } catch (IOException e) {
-        throw new UncheckedIOException(markdown + " can't be written: " + e.getMessage(), e);
-      }
+      OutputFile.write(markdown, report.markdown());
     }
   }
 

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.io.UncheckedIOException;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.type.TypeReference;
@@ -23,7 +23,9 @@ import tools.jackson.databind.json.JsonMapper;
  * saying what they belong to, each further one an {@link Entry}.
  *
  * <p>A line is in the file when {@link #add} returns. A last line that was only half written is
- * dropped when the file is opened again. One run at a time may hold the file.
+ * dropped when the file is opened again; so it is appended to, where other results take the place
+ * of a whole file: an answer that took minutes must not wait for the last one. One run at a time
+ * may hold the file.
  */
 final class Journal implements AutoCloseable {
   /** The round of answers whose times are not to be compared. */
@@ -104,7 +106,7 @@ final class Journal implements AutoCloseable {
         throw e;
       }
     } catch (IOException e) {
-      throw new UncheckedIOException(path + " can't be opened: " + e.getMessage(), e);
+      throw OutputFile.failed(path, e);
     }
   }
 
@@ -184,7 +186,7 @@ final class Journal implements AutoCloseable {
     try {
       write(MAPPER.writeValueAsString(entry));
     } catch (IOException e) {
-      throw new UncheckedIOException(path + " can't be written: " + e.getMessage(), e);
+      throw OutputFile.failed(path, e);
     }
   }
 
@@ -220,7 +222,7 @@ final class Journal implements AutoCloseable {
     try {
       file.close();
     } catch (IOException e) {
-      throw new UncheckedIOException(path + " can't be closed: " + e.getMessage(), e);
+      throw OutputFile.failed(path, e);
     }
   }
 }

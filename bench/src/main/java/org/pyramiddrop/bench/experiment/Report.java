@@ -7,10 +7,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import javax.imageio.ImageIO;
+import org.jfree.chart.ChartUtils;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.chart.ChartException;
 import org.pyramiddrop.bench.chart.LineChart;
@@ -39,7 +39,7 @@ final class Report {
       Files.createDirectories(file.toAbsolutePath().resolveSibling(""));
       return file;
     } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+      throw OutputFile.failed(file, e);
     }
   }
 
@@ -80,16 +80,7 @@ final class Report {
 
   /** Writes a PNG file; it is there whole or not at all. */
   void image(String file, BufferedImage image) {
-    Path png = file(file);
-    Path half = png.resolveSibling(png.getFileName() + ".half");
-    try {
-      if (!ImageIO.write(image, "png", half.toFile())) {
-        throw new IOException("this Java has no PNG writer");
-      }
-      Files.move(half, png, StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw new UncheckedIOException(png + " can't be written: " + e.getMessage(), e);
-    }
+    OutputFile.write(file(file), out -> out.write(ChartUtils.encodeAsPNG(image)));
   }
 
   /**
@@ -130,11 +121,6 @@ final class Report {
   }
 
   private void write(String name, List<String> lines) {
-    Path file = file(name);
-    try {
-      Files.write(file, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
-    }
+    OutputFile.write(file(name), lines);
   }
 }

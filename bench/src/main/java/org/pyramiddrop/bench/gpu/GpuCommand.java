@@ -14,6 +14,7 @@ import org.pyramiddrop.bench.Document;
 import org.pyramiddrop.bench.Document.Section;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.kernels.DType;
@@ -129,6 +130,7 @@ public final class GpuCommand implements Callable<Integer> {
     if (newTokens < 2 || textTokens < 2) {
       throw new IllegalArgumentException("--new-tokens and --text-tokens must be at least 2");
     }
+    OutputFile.check("--out", file);
     torch.check();
     new Ceilings(1, 1).or(tflops, bandwidth);
   }
@@ -191,7 +193,7 @@ public final class GpuCommand implements Callable<Integer> {
     sections.add(ModelTables.goals(List.of(result)));
     Document document = new Document(GpuFacts.lines(result.facts()), sections);
     if (file != null) {
-      ResultFiles.write(file, document.markdown());
+      OutputFile.write(file, document.markdown());
       ResultFiles.write(ResultFiles.json(file), result);
     }
     return document;
@@ -215,7 +217,7 @@ public final class GpuCommand implements Callable<Integer> {
                   OperationTables.reached(seen, seen.or(tflops, bandwidth))));
       document.lines().forEach(out::println);
       if (file != null) {
-        ResultFiles.write(file, document.markdown());
+        OutputFile.write(file, document.markdown());
       }
     }
   }

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -16,15 +16,6 @@ final class ResultFiles {
 
   private ResultFiles() {}
 
-  /** Writes Markdown. */
-  static void write(Path file, List<String> lines) {
-    try {
-      Files.write(file, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
-    }
-  }
-
   /** The file of the same name that JSON goes to. */
   static Path json(Path markdown) {
     String name = markdown.getFileName().toString();
@@ -33,7 +24,7 @@ final class ResultFiles {
 
   /** Writes a result. */
   static void write(Path file, ModelResult result) {
-    write(file, MAPPER.writeValueAsString(result).lines().toList());
+    OutputFile.write(file, MAPPER.writeValueAsString(result).lines().toList());
   }
 
   /**

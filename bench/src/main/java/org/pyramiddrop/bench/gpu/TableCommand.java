@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Document;
+import org.pyramiddrop.bench.OutputFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -34,6 +35,7 @@ public final class TableCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    OutputFile.check("--out", file);
     List<ModelResult> results = files.stream().map(ResultFiles::read).toList();
     Map<String, String> facts = facts(results);
     Document document =
@@ -41,7 +43,7 @@ public final class TableCommand implements Callable<Integer> {
             GpuFacts.lines(facts), List.of(ModelTables.table(results), ModelTables.goals(results)));
     document.lines().forEach(out::println);
     if (file != null) {
-      ResultFiles.write(file, document.markdown());
+      OutputFile.write(file, document.markdown());
     }
     return 0;
   }

@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.RawNumbers;
 import org.pyramiddrop.bench.compare.TorchSide;
@@ -53,7 +53,7 @@ record TorchAnswers(GpuModel ours, Path checkpoint, Supplier<TorchSide> start, D
     } catch (PeerProcess.Failure e) {
       return new ModelResult.Peer(name, versions + ": " + e.getMessage(), null, null);
     } finally {
-      delete(folder);
+      OutputFile.deleteFolder(folder);
     }
   }
 
@@ -156,17 +156,6 @@ record TorchAnswers(GpuModel ours, Path checkpoint, Supplier<TorchSide> start, D
       return Files.createTempDirectory("gpu-answers");
     } catch (IOException e) {
       throw new UncheckedIOException("no temporary folder: " + e.getMessage(), e);
-    }
-  }
-
-  private static void delete(Path folder) {
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
-      }
-      Files.delete(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException(folder + " can't be deleted: " + e.getMessage(), e);
     }
   }
 }

@@ -1,9 +1,6 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -19,6 +16,7 @@ import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelSize;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.DeviceStatus;
@@ -78,6 +76,7 @@ public final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     DeviceStatus device = device();
+    OutputFile.check("--markdown", markdown);
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("size", size);
     if (dtype != null) {
@@ -110,7 +109,7 @@ public final class RunCommand implements Callable<Integer> {
     out.println();
     Summary.lines(results).forEach(out::println);
     if (markdown != null) {
-      write(markdown, results);
+      OutputFile.write(markdown, Summary.markdown(results));
     }
     return 0;
   }
@@ -135,14 +134,6 @@ public final class RunCommand implements Callable<Integer> {
     } catch (PatternSyntaxException e) {
       throw new IllegalArgumentException(
           "--only takes a regular expression: " + e.getDescription() + " in " + only, e);
-    }
-  }
-
-  private static void write(Path to, Results results) {
-    try {
-      Files.write(to, Summary.markdown(results));
-    } catch (IOException e) {
-      throw new UncheckedIOException(to + " can't be written: " + e.getMessage(), e);
     }
   }
 }

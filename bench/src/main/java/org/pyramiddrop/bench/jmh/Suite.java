@@ -3,9 +3,7 @@ package org.pyramiddrop.bench.jmh;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,6 +20,7 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
+import org.pyramiddrop.bench.OutputFile;
 
 /**
  * Runs benchmarks class by class, the device's ceilings first, and keeps JMH's results after each.
@@ -155,11 +154,14 @@ record Suite(
   }
 
   private static void write(List<RunResult> results, Path json) {
-    try (PrintStream to =
-        new PrintStream(Files.newOutputStream(json), false, StandardCharsets.UTF_8)) {
-      ResultFormatFactory.getInstance(ResultFormatType.JSON, to).writeOut(results);
-    } catch (IOException e) {
-      throw new UncheckedIOException(json + " can't be written: " + e.getMessage(), e);
-    }
+    OutputFile.write(
+        json,
+        out -> {
+          PrintStream to = new PrintStream(out, false, StandardCharsets.UTF_8);
+          ResultFormatFactory.getInstance(ResultFormatType.JSON, to).writeOut(results);
+          if (to.checkError()) {
+            throw new IOException("the results could not all be written");
+          }
+        });
   }
 }

@@ -1,9 +1,6 @@
 package org.pyramiddrop.bench.load;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +8,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.transformer.StandaloneLoad;
@@ -53,6 +51,7 @@ public final class LoadCommand implements Callable<Integer> {
     if (runs < 1 || threads < 1) {
       throw new IllegalArgumentException("--runs and --threads must be at least 1");
     }
+    OutputFile.check("--markdown", markdown);
     try (StandaloneLoad load = StandaloneLoad.open(model, "cuda")) {
       LoadReport report = measure(load);
       List<String> facts =
@@ -69,7 +68,7 @@ public final class LoadCommand implements Callable<Integer> {
             report.json(file);
           });
       if (markdown != null) {
-        write(markdown, report.document(facts).markdown());
+        OutputFile.write(markdown, report.document(facts).markdown());
       }
     }
     return 0;
@@ -94,13 +93,5 @@ public final class LoadCommand implements Callable<Integer> {
         Spread.of(loads),
         Spread.of(reads),
         Spread.of(copies));
-  }
-
-  private static void write(Path file, List<String> lines) {
-    try {
-      Files.write(file, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
-    }
   }
 }

@@ -1,9 +1,6 @@
 package org.pyramiddrop.bench.profile;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.loader.ImageLayout;
@@ -91,6 +89,7 @@ public final class ProfileCommand implements Callable<Integer> {
     if (runs < 1 || textTokens < 2) {
       throw new IllegalArgumentException("--runs must be at least 1 and --text-tokens at least 2");
     }
+    OutputFile.check("--markdown", markdown);
     @Nullable Resolution size = imageSize == null ? null : resolution(imageSize);
     try (ProfiledModel open = ProfiledModel.open(model)) {
       report(open, open.layout(size));
@@ -130,7 +129,7 @@ public final class ProfileCommand implements Callable<Integer> {
           report.json(file);
         });
     if (markdown != null) {
-      write(markdown, report.document().markdown());
+      OutputFile.write(markdown, report.document().markdown());
     }
   }
 
@@ -161,13 +160,5 @@ public final class ProfileCommand implements Callable<Integer> {
               prompted.step(order, runs)));
     }
     return parts;
-  }
-
-  private static void write(Path file, List<String> lines) {
-    try {
-      Files.write(file, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
-    }
   }
 }

@@ -1,8 +1,6 @@
 package org.pyramiddrop.bench.pruning;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,6 +11,7 @@ import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
@@ -117,8 +116,8 @@ public final class PruningPay implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--layers and --small are for random weights; leave them out beside --model");
     }
-    inFolder("--chart", chart);
-    inFolder("--markdown", markdown);
+    OutputFile.check("--chart", chart);
+    OutputFile.check("--markdown", markdown);
     // What the device lacks is said before a checkpoint is written for it.
     Devices.open(backend, threads, DType.FLOAT32).close();
     LlavaConfig config = model == null ? shape().config() : LlavaConfig.read(model);
@@ -148,17 +147,6 @@ public final class PruningPay implements Callable<Integer> {
     }
     report(config, prompt, device, breakdowns, results, shares);
     return 0;
-  }
-
-  private static void inFolder(String option, @Nullable Path file) {
-    if (file == null) {
-      return;
-    }
-    @Nullable Path folder = file.toAbsolutePath().getParent();
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw new IllegalArgumentException(
-          "%s %s is in a folder that does not exist; make it first".formatted(option, file));
-    }
   }
 
   private static void atLeast(int least, String option, int value) {
@@ -255,15 +243,7 @@ public final class PruningPay implements Callable<Integer> {
       report.chart().write(chart);
     }
     if (markdown != null) {
-      write(markdown, report.markdown());
-    }
-  }
-
-  private static void write(Path file, List<String> lines) {
-    try {
-      Files.write(file, lines);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+      OutputFile.write(markdown, report.markdown());
     }
   }
 }

@@ -58,6 +58,15 @@ class RandomCheckpointTest {
   }
 
   @Test
+  void takesNothingOverFromARunThatWasKilled() throws IOException {
+    Path part = Files.createDirectory(temp.resolve("tiny.part"));
+    Files.writeString(part.resolve("model-00009-of-00009.safetensors"), "half");
+    RandomCheckpoint.write(temp.resolve("tiny"), TINY.config(), DType.BFLOAT16, 1);
+    assertThat(part).doesNotExist();
+    assertThat(temp.resolve("tiny")).isDirectoryNotContaining("glob:**00009.safetensors");
+  }
+
+  @Test
   void answersAQuestionAboutAPictureOfTiles() throws IOException {
     Path folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);

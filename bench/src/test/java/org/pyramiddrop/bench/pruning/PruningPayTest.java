@@ -178,7 +178,7 @@ class PruningPayTest {
     refuses("4 stages don't fit into the model's 3 decoder layers", "--layers=3");
     refuses("--image-tokens must be at least 1, not 0", "--image-tokens=0");
     refuses("don't fit into the model's 4096 positions", "--image-tokens=5000");
-    refuses("is in a folder that does not exist", "--chart=" + temp.resolve("no/chart.png"));
+    refuses("can't be written: no such folder as", "--chart=" + temp.resolve("no/chart.png"));
     refuses("leave them out beside --model", "--model=" + temp);
     assertThat(temp.resolve("results")).doesNotExist();
   }

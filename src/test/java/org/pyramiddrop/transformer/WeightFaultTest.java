@@ -1,0 +1,221 @@
+package org.pyramiddrop.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.pyramiddrop.loader.CheckpointException;
+
+/** Weights that change in the middle of a question, in processes that may die of it. */
+final class WeightFaultTest {
+  private static final Path DEMO = Path.of("..", "..", "models", "scenes", "model");
+  private static final String WEIGHTS = "model.safetensors";
+  private static final Question QUESTION =
+      Question.raw("USER: what number is on the gray triangle ?");
+
+  @TempDir private Path temporary;
+  private Path folder = Path.of("");
+
+  /** What the processes run. */
+  static final class Main {
+    private Main() {}
+
+    /**
+     * Asks some questions, cuts the weights short when the next one's second token is there, and
+     * prints what comes of that one and of one more.
+     */
+    public static void main(String[] arguments) {
+      Path folder = Path.of(arguments[0]);
+      int before = Integer.parseInt(arguments[1]);
+      int threads = Integer.parseInt(arguments[2]);
+      long left = Long.parseLong(arguments[3]);
+      LoadOptions options = LoadOptions.defaults().withBackend(Backend.CPU).withThreads(threads);
+      try (Llava model = Llava.load(folder, options)) {
+        for (int i = 0; i < before; i++) {
+          model.ask(QUESTION);
+        }
+        int[] tokens = {0};
+        print(
+            model,
+            (_, _) -> {
+              if (++tokens[0] == 2) {
+                cut(folder.resolve(WEIGHTS), left);
+              }
+              return true;
+            });
+        print(model, (_, _) -> true);
+      }
+      System.out.println("closed");
+    }
+
+    private static void print(Llava model, TokenListener listener) {
+      try {
+        System.out.println(model.ask(QUESTION, Options.defaults(), listener).text());
+      } catch (Throwable e) {
+        System.out.println(e);
+      }
+    }
+  }
+
+  private static void cut(Path file, long left) {
+    try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw")) {
+      open.setLength(left);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @BeforeEach
+  void copyTheModel() throws IOException {
+    folder = Files.createDirectory(temporary.resolve("model"));
+    try (var files = Files.list(DEMO)) {
+      for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+  }
+
+  /** Runs a process that may die, and returns what it printed; its exit code comes first. */
+  private List<String> cutShort(String flag, int before, int threads, long left) throws Exception {
+    Path printed = temporary.resolve("printed");
+    Process running =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "-XX:ErrorFile=" + temporary.resolve("hs_err"),
+                "-XX:-CreateCoredumpOnCrash",
+                flag,
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName(),
+                folder.toString(),
+                Integer.toString(before),
+                Integer.toString(threads),
+                Long.toString(left))
+            .redirectOutput(printed.toFile())
+            .redirectError(temporary.resolve("errors").toFile())
+            .start();
+    try {
+      assertThat(running.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    } finally {
+      running.destroyForcibly();
+    }
+    List<String> lines = new ArrayList<>(List.of("exit " + running.exitValue()));
+    lines.addAll(Files.readAllLines(printed, StandardCharsets.UTF_8));
+    return lines;
+  }
+
+  private void assertRefusedTwice(List<String> lines, long left) {
+    String said = CheckpointException.class.getName() + ": " + folder;
+    assertThat(lines).hasSize(4).startsWith("exit 0").endsWith("closed");
+    assertThat(lines.get(1))
+        .startsWith(said + ": a file changed while it was in use")
+        .endsWith("load the folder again");
+    assertThat(lines.get(2))
+        .startsWith(said.concat("/" + WEIGHTS + ": changed while it was in use"))
+        .contains("and has " + left)
+        .endsWith("load the folder again");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0", "2, 1000000"})
+  void whatJavaReadsWithoutCompiledCodeIsAnExceptionAndTheProcessLivesOn(int threads, long left)
+      throws Exception {
+    assertRefusedTwice(cutShort("-Xint", 0, threads, left), left);
+  }
+
+  /**
+   * Compiled code in which all reads are those of the Vector API isn't marked as one that may
+   * fault, so that Java ends with SIGBUS; what it does depends on what was compiled by then.
+   */
+  @ParameterizedTest
+  @CsvSource({"0, 2, 0", "60, 2, 3000000"})
+  void whatCompiledCodeReadsIsAnExceptionOrTheEndOfTheProcessButNoAnswer(
+      int before, int threads, long left) throws Exception {
+    List<String> lines = cutShort("-Xmixed", before, threads, left);
+    if (Files.exists(temporary.resolve("hs_err"))) {
+      assertThat(lines.getFirst()).isEqualTo("exit 134");
+      assertThat(String.join("\n", lines)).contains("SIGBUS").doesNotContain("closed");
+    } else {
+      assertRefusedTwice(lines, left);
+    }
+  }
+
+  @Test
+  void writtenOverInTheMiddleOfAQuestionTheyGiveNoAnswer() {
+    LoadOptions options = LoadOptions.defaults().withBackend(Backend.CPU);
+    TokenListener writer =
+        (_, _) -> {
+          try (RandomAccessFile open =
+              new RandomAccessFile(folder.resolve(WEIGHTS).toFile(), "rw")) {
+            open.seek(open.length() - 1);
+            open.write(1);
+            return true;
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    try (Llava model = Llava.load(folder, options)) {
+      assertThatThrownBy(() -> model.ask(QUESTION, Options.defaults(), writer))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("it was written to");
+    }
+    try (Llava model = Llava.load(folder, options.withCopy(true))) {
+      assertThat(model.ask(QUESTION, Options.defaults(), writer).tokenIds()).isNotEmpty();
+    }
+  }
+
+  @Test
+  void everyWayToAskRefusesAFolderThatHasChanged() {
+    try (Llava model = Llava.load(folder, LoadOptions.defaults().withBackend(Backend.CPU));
+        Conversation conversation = model.converse(Options.defaults())) {
+      Question question = Question.of("what is there ?");
+      cut(folder.resolve(WEIGHTS), 100);
+      List<Request> batch = List.of(new Request(question, Options.defaults()));
+      assertRefused(() -> model.ask(question));
+      assertRefused(() -> model.askAll(batch));
+      assertRefused(() -> model.attention(question, List.of(0)));
+      assertRefused(() -> conversation.ask(question));
+    }
+  }
+
+  private void assertRefused(ThrowingCallable asking) {
+    assertThatThrownBy(asking)
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith(folder.resolve(WEIGHTS) + ": changed while it was in use");
+  }
+
+  @Test
+  void otherErrorsOfJavaStayWhatTheyAre() {
+    InternalError error = new InternalError("something else");
+    assertThatThrownBy(() ->
+            WeightFault.named(
+                folder,
+                () -> {
+                  throw error;
+                }))
+        .isSameAs(error);
+    InternalError silent = new InternalError();
+    assertThatThrownBy(() ->
+            WeightFault.named(
+                folder,
+                () -> {
+                  throw silent;
+                }))
+        .isSameAs(silent);
+  }
+}
