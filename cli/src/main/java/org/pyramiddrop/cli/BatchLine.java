@@ -47,7 +47,8 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
       root = MAPPER.readTree(line);
     } catch (JacksonException e) {
       // Where a part began, Jackson can't say of a line that it wasn't to repeat.
-      String reason = e.getOriginalMessage().replaceAll(" \\(start marker at \\[Source: .*\\)$", "");
+      String reason =
+          e.getOriginalMessage().replaceAll(" \\(start marker at \\[Source: .*\\)$", "");
       throw new BadUse("not a JSON object: " + reason);
     }
     if (!root.isObject()) {

@@ -38,7 +38,11 @@ final class Failure {
 
   /** One line. */
   static String message(Throwable error) {
-    return words(error).replaceFirst("^Error: ", "").lines().map(String::strip).collect(Collectors.joining(" "));
+    return words(error)
+        .replaceFirst("^Error: ", "")
+        .lines()
+        .map(String::strip)
+        .collect(Collectors.joining(" "));
   }
 
   private static String words(Throwable error) {

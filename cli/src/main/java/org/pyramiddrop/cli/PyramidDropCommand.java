@@ -116,8 +116,7 @@ public final class PyramidDropCommand implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(
-        spec.commandLine(), CHOOSE);
+    throw new ParameterException(spec.commandLine(), CHOOSE);
   }
 
   /** Says which command isn't there, where picocli would speak of arguments. */

@@ -38,6 +38,8 @@ class DatasetTest {
   @Test
   void readsLinesThatAnEditorWroteWithByteOrderMarkAndCarriageReturns(@TempDir Path folder)
       throws IOException {
+    Files.createFile(folder.resolve("a.png"));
+    Files.createFile(folder.resolve("b.png"));
     Files.writeString(
         folder.resolve("questions.jsonl"),
         "\uFEFF{\"image\": \"a.png\", \"question\": \"what ?\", \"answers\": [\"x\"]}\r\n"
