@@ -78,7 +78,7 @@ class OriginalLayoutCommandTest {
     assertThat(answer.get("answer")).isEqualTo(expected.get("answer"));
     for (int drop = 0; drop < expected.get("drops").size(); drop++) {
       assertThat(answer.get("stages").get(drop + 1).get("kept"))
-          .isEqualTo(expected.get("drops").get(drop).get("kept").get(0));
+          .isEqualTo(expected.get("drops").get(drop).get("kept"));
     }
   }
 
