@@ -59,7 +59,7 @@ class LauncherTest {
   void chatReadsAFileWithAByteOrderMark() throws IOException, InterruptedException {
     Path questions = Files.writeString(own.resolve("questions"), "\uFEFF" + QUESTION + "\r\n");
     CommandRun run =
-        script("chat", "--model", MODEL, "--image", PICTURE.toString())
+        command("chat", "--model", MODEL, "--image", PICTURE.toString())
             .readingFile(questions)
             .run();
 
@@ -70,7 +70,7 @@ class LauncherTest {
 
   @Test
   void batchReadsPastAByteOrderMark() throws IOException, InterruptedException {
-    CommandRun run = script("batch", "--model", MODEL).reading("\uFEFF" + line()).run();
+    CommandRun run = command("batch", "--model", MODEL).reading("\uFEFF" + line()).run();
 
     assertThat(json(run).get("answer").stringValue()).isEqualTo(ANSWER);
   }
@@ -146,14 +146,14 @@ class LauncherTest {
 
   @Test
   void aCollectorFromTheEnvironmentIsNoConflict() throws IOException, InterruptedException {
-    CommandRun run = script("doctor").with("JAVA_TOOL_OPTIONS", "-XX:+UseG1GC").run();
+    CommandRun run = command("doctor").with("JAVA_TOOL_OPTIONS", "-XX:+UseG1GC").run();
 
     assertThat(run.code()).isZero();
   }
 
   @Test
   void wordsBehindTheCommandAreNotJavas() throws IOException, InterruptedException {
-    CommandRun run = script("flops", "-J-Xmx77m").run();
+    CommandRun run = command("flops", "-J-Xmx77m").run();
 
     assertThat(run.code()).isEqualTo(2);
     assertThat(run.ownErr()).singleElement().asString().contains("'-J-Xmx77m'");
@@ -161,37 +161,47 @@ class LauncherTest {
 
   @Test
   void aLocaleDoesntChangeWhatFilesAreNamed() throws IOException, InterruptedException {
-    Path picture = own.resolve("猫 фото.png");
-    Files.copy(PICTURE, picture);
-    Program program =
+    String lines =
+        """
+        cd "$1" && cp "$4" '猫 фото.png' || exit 9
+        sh "$2" generate --model "$3" --image '猫 фото.png' --overlay é.png --prompt "$5" || exit
+        test -s é.png
+        """;
+    CommandRun run =
         script(
-            "generate",
-            "--model",
-            MODEL,
-            "--image",
-            picture.toString(),
-            "--overlay",
-            own.resolve("é.png").toString(),
-            "--prompt",
-            QUESTION);
-    CommandRun run = program.with("LC_ALL", "C").run();
+                lines,
+                own.toString(),
+                Installation.CHECKOUT.command().toString(),
+                MODEL,
+                PICTURE.toString(),
+                QUESTION)
+            .with("LC_ALL", "C")
+            .run();
 
     assertThat(run.ownErr()).isEmpty();
+    assertThat(run.code()).isZero();
     assertThat(run.out().lines()).first().isEqualTo(ANSWER);
     assertThat(run.out()).contains("é.png");
-    assertThat(own.resolve("é.png")).exists();
   }
 
   @ParameterizedTest
   @MethodSource
   void aLocaleDoesntChangeWords(List<String> locale) throws IOException, InterruptedException {
-    Program program = script("generate", "--max-tokens", "中 🦙");
+    Program program =
+        script(
+            "sh \"$1\" generate --max-tokens '中 🦙'", Installation.CHECKOUT.command().toString());
     for (String variable : locale) {
       int name = variable.indexOf('=');
       program.with(variable.substring(0, name), variable.substring(name + 1));
     }
 
     assertThat(program.run().ownErr()).singleElement().asString().contains("'中 🦙' is not an int");
+  }
+
+  /** Lines for sh, whose words the locale of this test's own Java might not carry. */
+  private Program script(String lines, String... arguments) throws IOException {
+    Path file = Files.writeString(own.resolve("script"), lines);
+    return Program.script(own, "sh", file, arguments);
   }
 
   static Stream<List<String>> aLocaleDoesntChangeWords() {
@@ -207,7 +217,13 @@ class LauncherTest {
 
   @Test
   void aLocaleThatDamagesWordsOfTheJarIsNamed() throws IOException, InterruptedException {
-    CommandRun run = jar(List.of(), "flops", "--image-size", "é").with("LC_ALL", "C").run();
+    CommandRun run =
+        script(
+                "\"$1\" -jar \"$2\" flops --image-size é",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                Installation.root().resolve("cli/target/pyramiddrop.jar").toString())
+            .with("LC_ALL", "C")
+            .run();
 
     assertThat(run.code()).isEqualTo(2);
     assertThat(run.ownErr()).singleElement().asString().endsWith("set LC_ALL=C.UTF-8");
@@ -241,7 +257,7 @@ class LauncherTest {
   void anOutputThatCantBeWrittenIsAFailedRun(List<String> words)
       throws IOException, InterruptedException {
     CommandRun run =
-        script(words.toArray(new String[0])).reading(line()).outTo(Path.of("/dev/full")).run();
+        command(words.toArray(new String[0])).reading(line()).outTo(Path.of("/dev/full")).run();
 
     assertThat(run.code()).isEqualTo(1);
     assertThat(run.ownErr())
@@ -355,7 +371,7 @@ class LauncherTest {
   @Test
   void aPictureComesFromThePipe() throws IOException, InterruptedException {
     CommandRun run =
-        script("generate", "--model", MODEL, "--image", "-", "--prompt", QUESTION)
+        command("generate", "--model", MODEL, "--image", "-", "--prompt", QUESTION)
             .readingFile(PICTURE)
             .run();
 
@@ -371,7 +387,7 @@ class LauncherTest {
         new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", picture.toFile());
     String line = "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, picture);
     CommandRun run =
-        script("-J-Xmx120m", "batch", "--model", MODEL, "--max-tokens", "2")
+        command("-J-Xmx120m", "batch", "--model", MODEL, "--max-tokens", "2")
             .reading(Collections.nCopies(6, line).toArray(new String[0]))
             .run();
 
@@ -384,13 +400,13 @@ class LauncherTest {
   @Test
   void leavesNothingBehind() throws IOException, InterruptedException {
     Program program =
-        script("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
+        command("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
     program.run();
 
     assertThat(program.leftovers()).isEmpty();
   }
 
-  private Program script(String... words) throws IOException, InterruptedException {
+  private Program command(String... words) throws IOException, InterruptedException {
     return Program.script(own, "sh", Installation.CHECKOUT.command(), words);
   }
 
