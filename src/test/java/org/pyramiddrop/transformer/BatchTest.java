@@ -9,7 +9,9 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.engine.BatchDecoder;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -40,35 +42,35 @@ final class BatchTest {
   void everyStepOfARowHasTheLogitsItHasAlone(String name) {
     try (Fixture fixture = new Fixture(name);
         LoadedModel model = TestDevice.load(fixture.folder());
-        Batch batch = new Batch(model.kernels(), model.decoder())) {
-      List<Slot> together = new ArrayList<>();
-      List<Slot> alone = new ArrayList<>();
+        BatchDecoder batch = new BatchDecoder(model.kernels(), model.decoder())) {
+      List<SequenceRunner> together = new ArrayList<>();
+      List<SequenceRunner> alone = new ArrayList<>();
       Sampler sampler = new Sampler(Sampling.greedy());
       try {
         for (Request row : rows(fixture, STEPS)) {
-          for (List<Slot> slots : List.of(together, alone)) {
-            Slot slot = model.slot(row.question(), row.options().pruning(), STEPS);
-            slots.add(slot);
-            slot.prefill(model.prompt(row.question()), sampler);
+          for (List<SequenceRunner> runners : List.of(together, alone)) {
+            SequenceRunner runner = model.runner(row.question(), row.options().pruning(), STEPS);
+            runners.add(runner);
+            runner.prefill(model.prompt(row.question()), sampler);
           }
         }
         for (int step = 0; step < STEPS; step++) {
           // From the third step on the last row has left.
-          List<Slot> active = together.subList(0, step < 2 ? 6 : 5);
-          for (Slot slot : active) {
-            slot.prepare(step, sampler);
+          List<SequenceRunner> active = together.subList(0, step < 2 ? 6 : 5);
+          for (SequenceRunner runner : active) {
+            runner.prepareStep(step, sampler);
           }
           List<Integer> tokens = batch.step(active);
           for (int row = 0; row < active.size(); row++) {
-            assertThat(tokens.get(row)).isEqualTo(alone.get(row).step(step, sampler));
+            assertThat(tokens.get(row)).isEqualTo(alone.get(row).decodeStep(step, sampler));
             float[] reference = alone.get(row).logits();
             double tolerance = 1e-5 * Math.max(1, Fixture.deviation(reference));
             Fixture.assertClose("row " + row, active.get(row).logits(), reference, tolerance);
           }
         }
       } finally {
-        together.forEach(Slot::close);
-        alone.forEach(Slot::close);
+        together.forEach(SequenceRunner::close);
+        alone.forEach(SequenceRunner::close);
       }
     }
   }

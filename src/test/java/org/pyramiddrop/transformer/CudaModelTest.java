@@ -21,6 +21,9 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.cuda.TestGpu;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.RunnerPool;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -174,9 +177,9 @@ final class CudaModelTest {
                 "cuda",
                 DType.BFLOAT16,
                 UnaryOperator.identity());
-        Slot slot = model.slot(question, plan, 0)) {
-      model.tokens(slot, question, 0);
-      assertThat(slot.logits()).isEqualTo(model.logits(question, plan));
+        SequenceRunner runner = model.runner(question, plan, 0)) {
+      model.tokens(runner, question, 0);
+      assertThat(runner.logits()).isEqualTo(model.logits(question, plan));
     }
   }
 
@@ -187,28 +190,30 @@ final class CudaModelTest {
     try (LoadedModel model =
             new LoadedModel(
                 fixtureFolder("mha-float32"), "cuda", DType.BFLOAT16, UnaryOperator.identity());
-        Slots slots = new Slots(model.kernels(), model.decoder())) {
+        RunnerPool runners = new RunnerPool(model.kernels(), model.decoder())) {
       assertThat(model.kernels().replays()).isTrue();
       Prompt prompt = model.prompt(first);
-      Slot.Shape shape = new Slot.Shape(prompt.length(), prompt.images(), plan, 5);
-      Slot slot = slots.take(shape);
-      model.fill(slot, first);
-      List<Integer> tokens = model.tokens(slot, first, 5);
-      slots.giveBack(slot);
+      SequenceRunner.Shape shape =
+          new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, 5);
+      SequenceRunner runner = runners.acquire(shape);
+      model.fill(runner, first);
+      List<Integer> tokens = model.tokens(runner, first, 5);
+      runners.release(runner);
 
-      Slot other = slots.take(new Slot.Shape(prompt.length(), prompt.images(), plan, 6));
-      assertThat(other).isNotSameAs(slot);
-      slots.giveBack(other);
+      SequenceRunner other =
+          runners.acquire(new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, 6));
+      assertThat(other).isNotSameAs(runner);
+      runners.release(other);
 
       // Another picture has passed through it meanwhile.
-      Slot again = slots.take(shape);
-      assertThat(again).isSameAs(slot);
+      SequenceRunner again = runners.acquire(shape);
+      assertThat(again).isSameAs(runner);
       Question turned = new Question(first.prompt(), otherPicture(), true);
       model.fill(again, turned);
       model.tokens(again, turned, 5);
       model.fill(again, first);
       assertThat(model.tokens(again, first, 5)).isEqualTo(tokens);
-      slots.giveBack(again);
+      runners.release(again);
     }
   }
 
@@ -255,7 +260,7 @@ final class CudaModelTest {
     try (Llava model = Llava.load(fixtureFolder(name), load)) {
       long free = 0;
       long handles = 0;
-      // More shapes than wait recorded, so that slots come and go; all have come before the
+      // More shapes than wait recorded, so that runners come and go; all have come before the
       // count.
       int shapes = questions.size() * plans().size();
       for (int i = 0; i < 4 * shapes + requests; i++) {

@@ -10,7 +10,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.cuda.TestGpu;
-import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -44,11 +45,11 @@ final class DecodeStepTest {
             new LoadedModel(fixture.folder(), "cuda", DType.BFLOAT16, UnaryOperator.identity())) {
       Question question = fixture.question("oneImage");
       Sampler sampler = new Sampler(Sampling.greedy());
-      try (Slot slot = model.slot(question, PruningPlan.pyramid(3, 0.5), 2)) {
-        slot.prefill(model.prompt(question), sampler);
+      try (SequenceRunner runner = model.runner(question, PruningPlan.pyramid(3, 0.5), 2)) {
+        runner.prefill(model.prompt(question), sampler);
         long before = TestGpu.graphNodes();
-        slot.step(0, sampler);
-        slot.step(1, sampler);
+        runner.decodeStep(0, sampler);
+        runner.decodeStep(1, sampler);
         long step = (long) NODES_A_LAYER * model.decoder().layers() + NODES_AROUND;
         assertThat(TestGpu.graphNodes() - before).isEqualTo(2 * step);
       }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
@@ -15,8 +16,19 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.transformer.engine.Decoder;
+import org.pyramiddrop.transformer.engine.ImageEncoder;
+import org.pyramiddrop.transformer.engine.KeptRows;
+import org.pyramiddrop.transformer.engine.KeyValueCache;
+import org.pyramiddrop.transformer.engine.NextToken;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Sequence;
+import org.pyramiddrop.transformer.engine.VisionTower;
+import org.pyramiddrop.transformer.engine.WeightStore;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 import tools.jackson.databind.JsonNode;
@@ -38,10 +50,11 @@ final class FixtureParts implements AutoCloseable {
     config = LlavaConfig.read(fixture.folder());
     processor = ImageProcessor.read(fixture.folder(), config);
     checkpoint = Checkpoint.open(fixture.folder());
-    store = new WeightStore(checkpoint, kernels, WeightType.AUTO);
-    tower = new VisionTower(kernels, config, store);
-    encoder = new ImageEncoder(kernels, config, store);
-    decoder = new Decoder(kernels, config, store, plainOrder);
+    ModelDescription model = ModelDescription.of(config, checkpoint, checkpoint);
+    store = new WeightStore(checkpoint, kernels, Optional.empty());
+    tower = new VisionTower(kernels, model.visionTower(), store);
+    encoder = new ImageEncoder(kernels, model, store, store);
+    decoder = new Decoder(kernels, model.decoder(), store, plainOrder);
   }
 
   /** What the vision tower is given, by the reference, so that image decoding is not tested. */
@@ -81,7 +94,7 @@ final class FixtureParts implements AutoCloseable {
   /** What stands for a picture in the prompt; the caller closes it. */
   Tensor embeddings(String picture) {
     Tensor embeddings = kernels.allocate(layout(picture).tokens(), decoder.hiddenSize());
-    encode(picture, Progress.unheard(TokenListener.Phase.VISION), embeddings);
+    encode(picture, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), embeddings);
     return embeddings;
   }
 
@@ -118,7 +131,7 @@ final class FixtureParts implements AutoCloseable {
     Prompt expanded = prompt(prompt);
     assertThat(images).hasSize(expanded.images().size());
     try (Indices ids = kernels.indices(expanded.ids())) {
-      return decoder.merge(ids, expanded.images(), images);
+      return decoder.embedPrompt(ids, expanded.images(), images);
     } finally {
       images.forEach(Tensor::close);
     }
@@ -155,11 +168,15 @@ final class FixtureParts implements AutoCloseable {
       this.schedule = schedule;
       Prompt prompt = parts.prompt(promptName);
       kept = new KeptRows(parts.kernels, schedule, prompt);
-      cache = parts.decoder.cache(prompt, schedule, further);
+      cache = parts.decoder.allocateCache(prompt, schedule, further);
       sequence = new Sequence(parts.kernels, schedule, kept, parts.merged(promptName));
       int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
       next = new NextToken(parts.kernels, schedule, lengths);
       logits = parts.kernels.allocate(DType.FLOAT32, 1, parts.decoder.vocabulary());
+    }
+
+    List<Stage> stages() {
+      return Stage.of(schedule, kept.imageTokens());
     }
 
     float[] hidden() {
@@ -173,7 +190,7 @@ final class FixtureParts implements AutoCloseable {
 
     float[] decode(int token, int before) {
       parts.kernels.upload(new int[] {token}, next.id());
-      next.place(before);
+      next.moveTo(before);
       parts.decoder.decode(List.of(new Decoder.Step(next, schedule, cache, logits)));
       return parts.kernels.download(logits);
     }

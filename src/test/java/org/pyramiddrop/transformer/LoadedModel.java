@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
@@ -15,10 +16,21 @@ import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
-import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.engine.Decoder;
+import org.pyramiddrop.transformer.engine.ImageEncoder;
+import org.pyramiddrop.transformer.engine.KeptRows;
+import org.pyramiddrop.transformer.engine.KeyValueCache;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.Sequence;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
+import org.pyramiddrop.transformer.engine.WeightStore;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -45,10 +57,10 @@ final class LoadedModel implements AutoCloseable {
       Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
       Kernels opened = resources.add(Devices.open(device, 2, dtype));
       kernels = watched.apply(opened);
-      WeightType type = WeightType.valueOf(dtype.name());
-      WeightStore store = resources.add(new WeightStore(checkpoint, kernels, type));
-      encoder = resources.add(new ImageEncoder(kernels, config, store));
-      decoder = resources.add(new Decoder(kernels, config, store));
+      ModelDescription model = ModelDescription.of(config, checkpoint, checkpoint);
+      WeightStore store = resources.add(new WeightStore(checkpoint, kernels, Optional.of(dtype)));
+      encoder = resources.add(new ImageEncoder(kernels, model, store, store));
+      decoder = resources.add(new Decoder(kernels, model.decoder(), store));
     } catch (RuntimeException | Error e) {
       resources.closeAfter(e);
       throw e;
@@ -87,7 +99,7 @@ final class LoadedModel implements AutoCloseable {
     encoder.encode(
         processor().process(picture),
         processor().layout(picture),
-        Progress.unheard(TokenListener.Phase.VISION),
+        Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
         out);
   }
 
@@ -103,10 +115,11 @@ final class LoadedModel implements AutoCloseable {
     }
     try (Indices ids = kernels.indices(prompt.ids());
         KeptRows kept = new KeptRows(kernels, schedule, prompt);
-        KeyValueCache cache = decoder.cache(prompt, schedule, 0);
+        KeyValueCache cache = decoder.allocateCache(prompt, schedule, 0);
         Tensor logits = kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary());
         Sequence sequence =
-            new Sequence(kernels, schedule, kept, decoder.merge(ids, prompt.images(), images))) {
+            new Sequence(
+                kernels, schedule, kept, decoder.embedPrompt(ids, prompt.images(), images))) {
       decoder.prefill(sequence, 0, schedule, cache, _ -> {}, logits);
       return kernels.download(logits);
     } finally {
@@ -114,38 +127,41 @@ final class LoadedModel implements AutoCloseable {
     }
   }
 
-  /** A slot for a question, its pictures in it. */
-  Slot slot(Question question, PruningPlan plan, int further) {
+  /** A runner for a question, its pictures in it. */
+  SequenceRunner runner(Question question, PruningPlan plan, int further) {
     Prompt prompt = prompt(question);
-    Slot slot =
-        new Slot(kernels, decoder, new Slot.Shape(prompt.length(), prompt.images(), plan, further));
-    fill(slot, question);
-    return slot;
+    SequenceRunner runner =
+        new SequenceRunner(
+            kernels,
+            decoder,
+            new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, further));
+    fill(runner, question);
+    return runner;
   }
 
-  /** Puts a question's pictures into a slot. */
-  void fill(Slot slot, Question question) {
+  /** Puts a question's pictures into a runner. */
+  void fill(SequenceRunner runner, Question question) {
     IntStream.range(0, question.pictures().size())
-        .forEach(i -> embed(question.pictures().get(i), slot.images().get(i)));
+        .forEach(i -> embed(question.pictures().get(i), runner.imageEmbeddings().get(i)));
   }
 
   /** Reads the prompt, takes steps, and returns all tokens. */
-  List<Integer> tokens(Slot slot, Question question, int steps) {
+  List<Integer> tokens(SequenceRunner runner, Question question, int steps) {
     Sampler sampler = new Sampler(Sampling.greedy());
-    List<Integer> tokens = new ArrayList<>(List.of(slot.prefill(prompt(question), sampler)));
+    List<Integer> tokens = new ArrayList<>(List.of(runner.prefill(prompt(question), sampler)));
     for (int i = 0; i < steps; i++) {
-      tokens.add(slot.step(i, sampler));
+      tokens.add(runner.decodeStep(i, sampler));
     }
     return tokens;
   }
 
   /** Reads the prompt and takes steps on tokens that were chosen elsewhere. */
-  void tokens(Slot slot, Question question, int steps, List<Integer> given) {
+  void tokens(SequenceRunner runner, Question question, int steps, List<Integer> given) {
     Sampler sampler = new Sampler(Sampling.greedy());
-    slot.prefill(prompt(question), sampler);
+    runner.prefill(prompt(question), sampler);
     for (int i = 0; i < steps; i++) {
-      kernels.upload(new int[] {given.get(i)}, slot.part().token().id());
-      slot.step(i, sampler);
+      kernels.upload(new int[] {given.get(i)}, runner.decodeInputs().token().id());
+      runner.decodeStep(i, sampler);
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -27,9 +28,9 @@ final class LogProbabilityTest {
     for (int tokens = 1; tokens <= answer.tokenIds().size(); tokens++) {
       float[] logits = new float[all];
       try (LoadedModel parts = TestDevice.load(FIXTURE.folder());
-          Slot slot = parts.slot(question, PruningPlan.none(), 5)) {
-        parts.tokens(slot, question, tokens - 1, answer.tokenIds());
-        System.arraycopy(slot.logits(), 0, logits, 0, all);
+          SequenceRunner runner = parts.runner(question, PruningPlan.none(), 5)) {
+        parts.tokens(runner, question, tokens - 1, answer.tokenIds());
+        System.arraycopy(runner.logits(), 0, logits, 0, all);
       }
       expected.add(TokenProbability.of(logits, answer.tokenIds().get(tokens - 1), 4));
     }

@@ -21,6 +21,7 @@ import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
 

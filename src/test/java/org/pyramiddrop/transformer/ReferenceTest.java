@@ -19,6 +19,9 @@ import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
+import org.pyramiddrop.transformer.engine.AttentionProbe;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
 import tools.jackson.databind.JsonNode;
@@ -100,11 +103,13 @@ final class ReferenceTest {
           parts.kernels.allocate(parts.layout(picture).tokens(), parts.decoder.hiddenSize())) {
         Heard heard = new Heard((phase, done, total) -> done < total);
         Progress giveUpBehindTheLast =
-            new Progress(heard, TokenListener.Phase.VISION, parts.visionLayers(picture));
+            Progress.ofVision(
+                (done, total) -> heard.onProgress(TokenListener.Phase.VISION, done, total),
+                parts.visionLayers(picture));
         assertThatExceptionOfType(CancellationException.class)
             .isThrownBy(() -> parts.encode(picture, giveUpBehindTheLast, out));
         assertThat(heard.last(TokenListener.Phase.VISION)).isEqualTo(parts.visionLayers(picture));
-        parts.encode(picture, Progress.unheard(TokenListener.Phase.VISION), out);
+        parts.encode(picture, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), out);
         assertClose("encoded again", parts.kernels.download(out), expected, TOLERANCE);
       }
     }
@@ -204,13 +209,18 @@ final class ReferenceTest {
       String promptName = expected.get("prompt").asString();
       List<Tensor> images = parts.images(promptName);
       try {
-        AttentionMaps maps =
-            new AttentionMaps(
+        AttentionProbe probe =
+            new AttentionProbe(
                 parts.kernels,
                 parts.decoder,
                 parts.prompt(promptName),
                 List.of(parts.decoder.layers() - 1, layer));
-        List<AttentionMap> all = maps.run(images, Progress.unheard(TokenListener.Phase.PREFILL));
+        Progress unheard = Progress.ofPrefill(Progress.SILENT, parts.decoder.layers());
+        List<AttentionMap> all =
+            probe.run(images, unheard).entrySet().stream()
+                .map(e ->
+                    AttentionMap.of(e.getKey(), e.getValue(), parts.prompt(promptName).images()))
+                .toList();
         assertThat(all.getFirst().layer()).isEqualTo(layer);
         assertThat(all.getLast().layer()).isEqualTo(parts.decoder.layers() - 1);
         assertThat(all.getFirst().images()).hasSameSizeAs(images);
@@ -237,7 +247,7 @@ final class ReferenceTest {
         String promptName = parts.fixture.pruned(pruned).get("prompt").asString();
         try (FixtureParts.Run run = parts.run(promptName, parts.fixture.plan(pruned), 0)) {
           logits[order] = run.prefill(done -> {});
-          stages.add(run.kept.stages());
+          stages.add(run.stages());
         }
       }
     }
@@ -263,7 +273,7 @@ final class ReferenceTest {
       }
       assertThat(generated).isEqualTo(tokens);
       assertClose("last logits", logits, parts.fixture.floats(tensors + ".finalLogits"), tolerance);
-      return run.kept.stages();
+      return run.stages();
     }
   }
 

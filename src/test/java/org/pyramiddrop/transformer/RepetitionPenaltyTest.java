@@ -10,7 +10,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Role;
-import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -30,7 +32,7 @@ final class RepetitionPenaltyTest {
       Question question = fixture.question("twoImages");
       Prompt prompt = model.prompt(question);
       Sampler sampler = new Sampler(Sampling.greedy().withRepetitionPenalty(penalty));
-      try (Slot slot = model.slot(question, PruningPlan.pyramid(3, 0.5), STEPS)) {
+      try (SequenceRunner runner = model.runner(question, PruningPlan.pyramid(3, 0.5), STEPS)) {
         for (int round = 0; round < 2; round++) {
           boolean[] seen = new boolean[model.decoder().vocabulary()];
           for (int i = 0; i < prompt.length(); i++) {
@@ -38,16 +40,16 @@ final class RepetitionPenaltyTest {
               seen[prompt.ids()[i]] = true;
             }
           }
-          int token = slot.prefill(prompt, sampler);
+          int token = runner.prefill(prompt, sampler);
           for (int step = 0; step < STEPS; step++) {
-            assertThat(token).isEqualTo(highest(slot.logits(), seen, (float) penalty));
+            assertThat(token).isEqualTo(highest(runner.logits(), seen, (float) penalty));
             seen[token] = true;
-            token = slot.step(step, sampler);
+            token = runner.decodeStep(step, sampler);
           }
         }
         // What one answer has seen means nothing to the next.
-        try (Slot other = model.slot(question, PruningPlan.pyramid(3, 0.5), STEPS)) {
-          assertThat(model.tokens(slot, question, STEPS))
+        try (SequenceRunner other = model.runner(question, PruningPlan.pyramid(3, 0.5), STEPS)) {
+          assertThat(model.tokens(runner, question, STEPS))
               .isEqualTo(model.tokens(other, question, STEPS));
         }
       }

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.transformer.engine.WeightFault;
 
 /** Weights that change in the middle of a question, in processes that may die of it. */
 final class WeightFaultTest {

@@ -12,7 +12,13 @@ import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Role;
-import org.pyramiddrop.transformer.generation.Sampler;
+import org.pyramiddrop.transformer.engine.DeviceTurns;
+import org.pyramiddrop.transformer.engine.KeyValueCache;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -31,11 +37,11 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  */
 public final class Conversation implements AutoCloseable {
   private final Model model;
-  private Way way;
+  private Settings settings;
 
   private List<ChatTurn> said = List.of();
   private List<Picture> pictures = List.of();
-  private @Nullable Kept kept;
+  private @Nullable SharedLayers kept;
 
   /** These two are looked at and changed in the device's turns only. */
   private boolean asking;
@@ -47,10 +53,11 @@ public final class Conversation implements AutoCloseable {
    *
    * @param shared layers that no drop's choice reaches
    */
-  private record Way(Options options, Schedule schedule, int shared) {
-    static Way of(Model model, Options options) {
+  private record Settings(Options options, Schedule schedule, int shared) {
+    static Settings of(Model model, Options options) {
       Schedule schedule = options.pruning().schedule(model.config().text().layers());
-      return new Way(options, schedule, model.decoder().independentLayers(schedule));
+      return new Settings(
+          options, schedule, model.engine().decoder().layersBeforeRanking(schedule));
     }
   }
 
@@ -59,12 +66,13 @@ public final class Conversation implements AutoCloseable {
    *
    * @param layers how many
    */
-  private record Kept(Prompt prompt, int pictures, int layers, Slot slot, Tensor entering)
+  private record SharedLayers(
+      Prompt prompt, int pictures, int layers, SequenceRunner runner, Tensor entering)
       implements AutoCloseable {
     @Override
     public void close() {
       Resources both = new Resources();
-      both.add(slot);
+      both.add(runner);
       both.add(entering);
       both.close();
     }
@@ -72,7 +80,7 @@ public final class Conversation implements AutoCloseable {
 
   Conversation(Model model, Options options) {
     this.model = model;
-    way = Way.of(model, options);
+    settings = Settings.of(model, options);
   }
 
   /**
@@ -85,12 +93,12 @@ public final class Conversation implements AutoCloseable {
    * @throws IllegalStateException if the conversation is closed, or a question is being answered
    */
   public void setOptions(Options options) {
-    Way next = Way.of(model, options);
+    Settings next = Settings.of(model, options);
     model
         .turns()
-        .giveBack(() -> {
+        .release(() -> {
           refuseIfUsed();
-          way = next;
+          settings = next;
         });
   }
 
@@ -128,7 +136,7 @@ public final class Conversation implements AutoCloseable {
         List<Picture> shown = new ArrayList<>(pictures);
         shown.addAll(question.pictures());
         Answered answered = answer(turns, shown, listener);
-        keep(answered.kept());
+        retain(answered.kept());
         turns.add(new ChatTurn(Role.ASSISTANT, 0, answered.reply().answer().text()));
         said = List.copyOf(turns);
         pictures = List.copyOf(shown);
@@ -142,7 +150,7 @@ public final class Conversation implements AutoCloseable {
   private void begin() {
     model
         .turns()
-        .giveBack(() -> {
+        .release(() -> {
           refuseIfUsed();
           asking = true;
         });
@@ -161,22 +169,22 @@ public final class Conversation implements AutoCloseable {
   private void end() {
     model
         .turns()
-        .giveBack(() -> {
+        .release(() -> {
           asking = false;
           if (closed) {
-            keep(null);
+            retain(null);
           }
         });
   }
 
   /** An answer, and what to keep of it. */
-  private record Answered(Reply reply, Kept kept) {}
+  private record Answered(Reply reply, SharedLayers kept) {}
 
   private Answered answer(List<ChatTurn> turns, List<Picture> shown, TokenListener listener) {
     AnswerEvent event = AnswerEvent.begun();
-    Options options = way.options();
-    Schedule schedule = way.schedule();
-    final int shared = way.shared();
+    Options options = settings.options();
+    Schedule schedule = settings.schedule();
+    final int shared = settings.shared();
     Prompt prompt = model.prompt(model.rendered(options.systemPrompt(), turns), shown);
     prompt.images().forEach(image -> schedule.counts(image.count()));
     int most = Math.min(model.room(prompt), options.maxTokens());
@@ -184,40 +192,42 @@ public final class Conversation implements AutoCloseable {
     Sampler sampler = new Sampler(options.sampling());
     int reused = shared == 0 ? 0 : reusable(prompt, shared);
     int seen = kept == null || reused == 0 ? 0 : kept.pictures();
-    Slot.Shape shape =
-        new Slot.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
+    SequenceRunner.Shape shape =
+        new SequenceRunner.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
     Resources fresh = new Resources();
     Resources passing = new Resources();
     try {
       DeviceTurns.refuseIfInterrupted();
       long start = System.nanoTime();
       List<Prompt.Span> unseen = prompt.images().subList(seen, prompt.images().size());
-      List<Tensor> embeddings = model.turns().take(() -> model.allocate(unseen, passing));
+      List<Tensor> embeddings =
+          model.turns().run(() -> model.engine().allocateEmbeddings(unseen, passing));
       model.encode(shown.subList(seen, shown.size()), listener, embeddings);
-      final double visionMillis = Asked.millisSince(start);
+      final double visionMillis = ActiveRequest.millisSince(start);
       start = System.nanoTime();
-      Slot slot = model.turns().take(() -> fresh.add(model.slots().fresh(shape)));
-      Progress progress =
-          new Progress(listener, TokenListener.Phase.PREFILL, model.decoder().layers());
+      SequenceRunner runner =
+          model.turns().run(() -> fresh.add(model.engine().runners().create(shape)));
+      Progress progress = model.prefillProgress(listener);
       Part part = new Part(prompt, reused, shared, unseen, embeddings);
-      Tensor entering = model.turns().take(() -> enter(part, slot, progress, fresh));
+      Tensor entering = model.turns().run(() -> runSharedLayers(part, runner, progress, fresh));
       DeviceTurns.refuseIfInterrupted();
-      Generation.Chosen token =
+      Generation.SampledToken token =
           model
               .turns()
-              .take(() -> {
-                int first = slot.prefillFrom(shared, entering, prompt, sampler, progress);
-                return generation.chosen(first, slot);
+              .run(() -> {
+                int first = runner.prefillFrom(shared, entering, prompt, sampler, progress);
+                return generation.sampled(first, runner);
               });
       DeviceTurns.refuseIfInterrupted();
-      final List<Stage> stages = model.turns().take(slot::stages);
+      final List<Stage> stages = Stage.of(schedule, model.turns().run(runner::imageTokens));
       final List<TokenLogit> top =
-          model.turns().take(() -> Asked.highest(slot.logits(), options.topLogits()));
-      final double prefillMillis = Asked.millisSince(start);
+          model.turns().run(() -> ActiveRequest.highest(runner.logits(), options.topLogits()));
+      final double prefillMillis = ActiveRequest.millisSince(start);
       start = System.nanoTime();
-      while (generation.take(token)) {
-        int before = generation.before();
-        token = model.turns().take(() -> generation.chosen(slot.step(before, sampler), slot));
+      while (generation.accept(token)) {
+        int before = generation.tokensRun();
+        token =
+            model.turns().run(() -> generation.sampled(runner.decodeStep(before, sampler), runner));
       }
       FlopCounter counter = new FlopCounter(ModelShape.of(model.config()), schedule);
       Answer answer =
@@ -230,20 +240,20 @@ public final class Conversation implements AutoCloseable {
               stages,
               top,
               counter.count(prompt.shape()),
-              new Timings(visionMillis, prefillMillis, Asked.millisSince(start)),
-              slot.cacheBytes(),
+              new Timings(visionMillis, prefillMillis, ActiveRequest.millisSince(start)),
+              runner.cacheBytes(),
               generation.probabilities());
       event.answered(answer, model.backend());
       double flops =
           counter.vision(prompt.shape().crops() - (seen == 0 ? 0 : seenCrops()))
               + counter.followUp(prompt.shape(), reused, shared);
       Reply reply = new Reply(answer, reused, reused == 0 ? 0 : shared, flops);
-      return new Answered(reply, new Kept(prompt, shown.size(), shared, slot, entering));
+      return new Answered(reply, new SharedLayers(prompt, shown.size(), shared, runner, entering));
     } catch (RuntimeException | Error e) {
-      model.turns().giveBack(() -> fresh.closeAfter(e));
+      model.turns().release(() -> fresh.closeAfter(e));
       throw e;
     } finally {
-      model.turns().giveBack(passing::close);
+      model.turns().release(passing::close);
     }
   }
 
@@ -287,12 +297,13 @@ public final class Conversation implements AutoCloseable {
    * Runs the tokens that are new through the layers before the first ranking, and returns what all
    * tokens, old and new, enter it with.
    */
-  private Tensor enter(Part part, Slot slot, Progress progress, Resources fresh) {
-    Kernels kernels = model.kernels();
+  private Tensor runSharedLayers(
+      Part part, SequenceRunner runner, Progress progress, Resources fresh) {
+    Kernels kernels = model.engine().kernels();
     int length = part.prompt().length();
     int reused = part.reused();
     int[] ids = part.prompt().ids();
-    Tensor entering = fresh.add(kernels.allocate(length, model.decoder().hiddenSize()));
+    Tensor entering = fresh.add(kernels.allocate(length, model.engine().decoder().hiddenSize()));
     List<Prompt.Span> shifted =
         part.images().stream()
             .map(image -> new Prompt.Span(image.start() - reused, image.count()))
@@ -300,27 +311,30 @@ public final class Conversation implements AutoCloseable {
     try (Indices newIds =
             kernels.indices(IntStream.range(reused, length).map(i -> ids[i]).toArray());
         Indices rows = kernels.indices(IntStream.range(reused, length).toArray());
-        Tensor x = model.decoder().merge(newIds, shifted, part.embeddings())) {
+        Tensor x = model.engine().decoder().embedPrompt(newIds, shifted, part.embeddings())) {
       if (kept != null && reused > 0) {
         kernels.copy(kept.entering().rows(0, reused), entering.rows(0, reused));
         for (int layer = 0; layer < part.shared(); layer++) {
-          KeyValueCache.Layer from = kept.slot().cache().layer(layer);
-          KeyValueCache.Layer to = slot.cache().layer(layer);
+          KeyValueCache.Layer from = kept.runner().cache().layer(layer);
+          KeyValueCache.Layer to = runner.cache().layer(layer);
           kernels.copy(from.keys().rows(0, reused), to.keys().rows(0, reused));
           kernels.copy(from.values().rows(0, reused), to.values().rows(0, reused));
         }
       }
-      model.decoder().extend(x, rows, length, part.shared(), slot.cache(), progress::reach);
+      model
+          .engine()
+          .decoder()
+          .prefillFirstLayers(x, rows, length, part.shared(), runner.cache(), progress::reach);
       kernels.copy(x, entering.rows(reused, length - reused));
     }
     return entering;
   }
 
-  private void keep(@Nullable Kept now) {
+  private void retain(@Nullable SharedLayers now) {
     model
         .turns()
-        .giveBack(() -> {
-          Kept before = kept;
+        .release(() -> {
+          SharedLayers before = kept;
           kept = now;
           if (before != null) {
             before.close();
@@ -336,11 +350,11 @@ public final class Conversation implements AutoCloseable {
   public void close() {
     model
         .turns()
-        .giveBack(() -> {
+        .release(() -> {
           closed = true;
           model.ended(this);
           if (!asking) {
-            keep(null);
+            retain(null);
           }
         });
   }

@@ -2,8 +2,9 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.transformer.generation.StopStrings;
-import org.pyramiddrop.transformer.generation.TextStream;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
+import org.pyramiddrop.transformer.engine.StopStrings;
+import org.pyramiddrop.transformer.engine.TextStream;
 
 /** One answer as its tokens come, up to the reason it ends. */
 final class Generation {
@@ -32,29 +33,29 @@ final class Generation {
     stops = new StopStrings(options.stop());
   }
 
-  /** A token and, where the answer tells log-probabilities, the logits it was chosen by. */
-  static final class Chosen {
+  /** A token and, where the answer tells log-probabilities, the logits it was sampled from. */
+  static final class SampledToken {
     private final int token;
     private final float[] logits;
 
-    private Chosen(int token, float[] logits) {
+    private SampledToken(int token, float[] logits) {
       this.token = token;
       this.logits = logits;
     }
   }
 
   /**
-   * What a slot chose last, within the turn it chose in.
+   * What a runner sampled last, within the turn it did so in.
    *
    * @param token -1 if a logit is NaN
    */
-  Chosen chosen(int token, Slot slot) {
-    return new Chosen(token, likeliest >= 0 && token >= 0 ? slot.logits() : new float[0]);
+  SampledToken sampled(int token, SequenceRunner runner) {
+    return new SampledToken(token, likeliest >= 0 && token >= 0 ? runner.logits() : new float[0]);
   }
 
-  /** Takes the next token, and says whether another one is wanted. */
-  boolean take(Chosen chosen) {
-    int token = chosen.token;
+  /** Accepts the next token, and says whether another one is wanted. */
+  boolean accept(SampledToken sampled) {
+    int token = sampled.token;
     if (token < 0) {
       throw new NanLogitsException(model.folder(), model.dtype());
     }
@@ -63,7 +64,7 @@ final class Generation {
     }
     ids.add(token);
     if (likeliest >= 0) {
-      probabilities.add(TokenProbability.of(chosen.logits, token, likeliest));
+      probabilities.add(TokenProbability.of(sampled.logits, token, likeliest));
     }
     String piece = stops.add(stream.add(token));
     text.append(piece);
@@ -90,8 +91,8 @@ final class Generation {
     return false;
   }
 
-  /** Tokens that steps have run on when the one that was taken last is about to be. */
-  int before() {
+  /** How many tokens of the answer decode steps have run; the one accepted last is the next. */
+  int tokensRun() {
     return ids.size() - 1;
   }
 

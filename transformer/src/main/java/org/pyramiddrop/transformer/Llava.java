@@ -11,6 +11,11 @@ import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.transformer.engine.AttentionProbe;
+import org.pyramiddrop.transformer.engine.BatchDecoder;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Resources;
 
 /**
  * A LLaVA model that answers questions about pictures.
@@ -71,7 +76,7 @@ public final class Llava implements AutoCloseable {
   public static Llava load(Path folder, LoadOptions options) {
     long start = System.nanoTime();
     Model model = Model.load(folder, options);
-    return new Llava(model, Asked.millisSince(start));
+    return new Llava(model, ActiveRequest.millisSince(start));
   }
 
   /** Answers with {@link Options#defaults}: pruned as the paper has it, greedy. */
@@ -103,13 +108,13 @@ public final class Llava implements AutoCloseable {
    */
   public Answer ask(Question question, Options options, TokenListener listener) {
     return model.answering(() -> {
-      try (Asked asked = new Asked(model, question, options, listener)) {
-        boolean more = asked.read();
+      try (ActiveRequest request = new ActiveRequest(model, question, options, listener)) {
+        boolean more = request.prefill();
         long start = System.nanoTime();
         while (more) {
-          more = asked.step();
+          more = request.decodeStep();
         }
-        return asked.answer(Asked.millisSince(start));
+        return request.answer(ActiveRequest.millisSince(start));
       }
     });
   }
@@ -132,51 +137,53 @@ public final class Llava implements AutoCloseable {
     return model.answering(() -> {
       Resources owned = new Resources();
       try (owned) {
-        List<Asked> rows = new ArrayList<>();
+        List<ActiveRequest> rows = new ArrayList<>();
         for (Request row : batch) {
-          rows.add(owned.add(new Asked(model, row.question(), row.options(), (id, text) -> true)));
+          rows.add(
+              owned.add(
+                  new ActiveRequest(model, row.question(), row.options(), (id, text) -> true)));
         }
         return decodeTogether(rows);
       }
     });
   }
 
-  private List<Answer> decodeTogether(List<Asked> rows) {
+  private List<Answer> decodeTogether(List<ActiveRequest> rows) {
     Answer[] answers = new Answer[rows.size()];
-    List<Asked> active = new ArrayList<>();
-    for (Asked row : rows) {
-      if (row.read()) {
+    List<ActiveRequest> active = new ArrayList<>();
+    for (ActiveRequest row : rows) {
+      if (row.prefill()) {
         active.add(row);
       } else {
         answers[rows.indexOf(row)] = row.answer(0);
       }
     }
     long start = System.nanoTime();
-    Batch batch = new Batch(model.kernels(), model.decoder());
+    BatchDecoder batch = new BatchDecoder(model.engine().kernels(), model.engine().decoder());
     try {
       while (!active.isEmpty()) {
-        List<Generation.Chosen> tokens = model.turns().take(() -> step(batch, active));
-        List<Asked> ended = new ArrayList<>();
+        List<Generation.SampledToken> tokens = model.turns().run(() -> step(batch, active));
+        List<ActiveRequest> ended = new ArrayList<>();
         for (int i = 0; i < tokens.size(); i++) {
-          if (!active.get(i).take(tokens.get(i))) {
+          if (!active.get(i).accept(tokens.get(i))) {
             ended.add(active.get(i));
           }
         }
-        for (Asked row : ended) {
-          answers[rows.indexOf(row)] = row.answer(Asked.millisSince(start));
+        for (ActiveRequest row : ended) {
+          answers[rows.indexOf(row)] = row.answer(ActiveRequest.millisSince(start));
         }
         active.removeAll(ended);
       }
     } finally {
-      model.turns().giveBack(batch::close);
+      model.turns().release(batch::close);
     }
     return List.of(answers);
   }
 
-  private static List<Generation.Chosen> step(Batch batch, List<Asked> rows) {
-    List<Integer> tokens = batch.step(rows.stream().map(Asked::prepared).toList());
+  private static List<Generation.SampledToken> step(BatchDecoder batch, List<ActiveRequest> rows) {
+    List<Integer> tokens = batch.step(rows.stream().map(ActiveRequest::prepareStep).toList());
     return IntStream.range(0, rows.size())
-        .mapToObj(i -> rows.get(i).chosen(tokens.get(i)))
+        .mapToObj(i -> rows.get(i).sampled(tokens.get(i)))
         .toList();
   }
 
@@ -203,7 +210,7 @@ public final class Llava implements AutoCloseable {
    * @throws IllegalStateException if the model is closed
    */
   public List<AttentionMap> attention(Question question, List<Integer> layers) {
-    int deepest = model.decoder().layers() - 1;
+    int deepest = model.engine().decoder().layers() - 1;
     for (int layer : layers) {
       if (layer < 0 || layer > deepest) {
         throw new IllegalArgumentException(
@@ -213,14 +220,18 @@ public final class Llava implements AutoCloseable {
     return model.answering(() -> {
       Resources images = new Resources();
       try {
-        Prompt prompt = Asked.prompt(model, question, "");
-        List<Tensor> embeddings = model.turns().take(() -> model.allocate(prompt.images(), images));
+        Prompt prompt = ActiveRequest.prompt(model, question, "");
+        List<Tensor> embeddings =
+            model.turns().run(() -> model.engine().allocateEmbeddings(prompt.images(), images));
         model.encode(question.pictures(), (id, text) -> true, embeddings);
-        AttentionMaps maps = new AttentionMaps(model.kernels(), model.decoder(), prompt, layers);
-        Progress progress = Progress.unheard(TokenListener.Phase.PREFILL);
-        return model.turns().take(() -> maps.run(embeddings, progress));
+        AttentionProbe probe =
+            new AttentionProbe(model.engine().kernels(), model.engine().decoder(), prompt, layers);
+        Progress progress = model.prefillProgress((id, text) -> true);
+        return model.turns().run(() -> probe.run(embeddings, progress)).entrySet().stream()
+            .map(layer -> AttentionMap.of(layer.getKey(), layer.getValue(), prompt.images()))
+            .toList();
       } finally {
-        model.turns().giveBack(images::close);
+        model.turns().release(images::close);
       }
     });
   }
@@ -242,7 +253,7 @@ public final class Llava implements AutoCloseable {
 
   /** The device in words. */
   public String device() {
-    return model.kernels().description();
+    return model.engine().kernels().description();
   }
 
   /**

@@ -5,9 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
-import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
@@ -16,6 +14,7 @@ import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.OriginalLayout;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
@@ -23,7 +22,13 @@ import org.pyramiddrop.loader.Reading;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
 import org.pyramiddrop.loader.Tokenizer;
-import org.pyramiddrop.transformer.generation.TextStream;
+import org.pyramiddrop.transformer.engine.DeviceTurns;
+import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.TextStream;
+import org.pyramiddrop.transformer.engine.WeightFault;
 
 /** A checkpoint on a device: all that questions need of it, and who may use it. */
 final class Model implements AutoCloseable {
@@ -32,10 +37,7 @@ final class Model implements AutoCloseable {
   private final Path folder;
   private final LlavaConfig config;
   private final String backend;
-  private final Kernels kernels;
-  private final ImageEncoder imageEncoder;
-  private final Decoder decoder;
-  private final Slots slots;
+  private final Engine engine;
   private final ImageProcessor imageProcessor;
   private final Tokenizer tokenizer;
   private final ChatTemplate chatTemplate;
@@ -67,16 +69,14 @@ final class Model implements AutoCloseable {
     Checkpoint tower = visionTower(checkpoint, options, resources);
     tokenizer = resources.add(Tokenizer.open(folder));
     config.checkImageToken(folder, IMAGE, tokenizer.id(IMAGE));
-    DType activations = WeightStore.activations(checkpoint, options.dtype());
-    kernels = resources.add(Devices.open(backend, options.threads(), activations));
-    // A GPU converts what it is handed; the CPU computes with weights as it gets them.
-    WeightType handed = backend.equals("cpu") ? options.dtype() : WeightType.AUTO;
-    WeightStore weights = resources.add(new WeightStore(checkpoint, kernels, handed));
-    WeightStore towerWeights =
-        tower.equals(checkpoint) ? weights : resources.add(new WeightStore(tower, kernels, handed));
-    imageEncoder = resources.add(new ImageEncoder(kernels, config, towerWeights, weights));
-    decoder = resources.add(new Decoder(kernels, config, weights));
-    slots = resources.add(new Slots(kernels, decoder));
+    engine =
+        resources.add(
+            Engine.load(
+                ModelDescription.of(config, checkpoint, tower),
+                checkpoint,
+                tower,
+                options.dtype().converted(),
+                activations -> Devices.open(backend, options.threads(), activations)));
     // A GPU has copied all it needs.
     inPlace = backend.equals("cpu") ? List.of(checkpoint, tower) : List.of();
   }
@@ -128,16 +128,8 @@ final class Model implements AutoCloseable {
     return backend;
   }
 
-  Kernels kernels() {
-    return kernels;
-  }
-
-  Decoder decoder() {
-    return decoder;
-  }
-
-  Slots slots() {
-    return slots;
+  Engine engine() {
+    return engine;
   }
 
   DeviceTurns turns() {
@@ -149,7 +141,7 @@ final class Model implements AutoCloseable {
   }
 
   String dtype() {
-    return decoder.dtype().label();
+    return engine.decoder().dtype().label();
   }
 
   /**
@@ -230,27 +222,28 @@ final class Model implements AutoCloseable {
    */
   void encode(List<Picture> pictures, TokenListener listener, List<Tensor> embeddings) {
     int crops = pictures.stream().map(imageProcessor::layout).mapToInt(ImageLayout::crops).sum();
-    int layers = Math.multiplyExact(crops, imageEncoder.cropLayers());
-    Progress progress = new Progress(listener, TokenListener.Phase.VISION, layers);
+    int layers = Math.multiplyExact(crops, engine.imageEncoder().cropLayers());
+    Progress progress = Progress.ofVision(heard(listener, TokenListener.Phase.VISION), layers);
     for (int i = 0; i < pictures.size(); i++) {
       Tensor to = embeddings.get(i);
       ImageLayout layout = imageProcessor.layout(pictures.get(i));
       List<Pixels> cropped = imageProcessor.process(pictures.get(i));
       DeviceTurns.refuseIfInterrupted();
-      turns.take(() -> {
-        imageEncoder.encode(cropped, layout, progress, to);
+      turns.run(() -> {
+        engine.imageEncoder().encode(cropped, layout, progress, to);
         return to;
       });
     }
   }
 
-  /** Room for images' embeddings. */
-  List<Tensor> allocate(List<Prompt.Span> images, Resources owner) {
-    List<Tensor> embeddings = new ArrayList<>();
-    for (Prompt.Span image : images) {
-      embeddings.add(owner.add(kernels.allocate(image.count(), decoder.hiddenSize())));
-    }
-    return embeddings;
+  /** A prefill that a listener hears of. */
+  Progress prefillProgress(TokenListener listener) {
+    return Progress.ofPrefill(
+        heard(listener, TokenListener.Phase.PREFILL), engine.decoder().layers());
+  }
+
+  private static Progress.Listener heard(TokenListener listener, TokenListener.Phase phase) {
+    return (done, total) -> listener.onProgress(phase, done, total);
   }
 
   /** An answer of at most some tokens. */
@@ -292,7 +285,7 @@ final class Model implements AutoCloseable {
 
   /** Begins a conversation, which ends with the model at the latest. */
   Conversation converse(Options options) {
-    return turns.take(() -> {
+    return turns.run(() -> {
       Conversation conversation = new Conversation(this, options);
       conversations.add(conversation);
       return conversation;

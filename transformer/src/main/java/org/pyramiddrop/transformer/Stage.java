@@ -1,6 +1,8 @@
 package org.pyramiddrop.transformer;
 
 import java.util.List;
+import java.util.stream.IntStream;
+import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * One stage of the pyramid as it was run.
@@ -15,6 +17,20 @@ public record Stage(int firstLayer, int imageTokens, List<List<Integer>> kept) {
   /** Keeps its own copy of the indices. */
   public Stage {
     kept = kept.stream().map(List::copyOf).toList();
+  }
+
+  /**
+   * The stages of a schedule.
+   *
+   * @param kept for each stage, for each image, the tokens that were there
+   */
+  static List<Stage> of(Schedule schedule, List<List<List<Integer>>> kept) {
+    return IntStream.range(0, kept.size())
+        .mapToObj(stage -> {
+          int tokens = kept.get(stage).stream().mapToInt(List::size).sum();
+          return new Stage(schedule.firstLayer(stage), tokens, kept.get(stage));
+        })
+        .toList();
   }
 
   /**

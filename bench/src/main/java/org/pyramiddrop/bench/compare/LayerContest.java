@@ -2,9 +2,10 @@ package org.pyramiddrop.bench.compare;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
@@ -47,22 +48,22 @@ record LayerContest(Path model, int tokens, DType dtype) implements Contest {
   @Override
   public Prepared prepare(Path scratch, int threads) {
     return new Side(
-        StandaloneDecoder.open(model, WeightType.valueOf(dtype.name()), threads),
+        DecoderOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads)),
         scratch.resolve("hidden.raw"));
   }
 
   /** This library's side. */
   private final class Side implements Prepared {
-    private final StandaloneDecoder decoder;
-    private final StandaloneDecoder.RandomPrompt prompt;
+    private final DecoderOnDevice decoder;
+    private final DecoderOnDevice.RandomPrompt prompt;
     private final Path input;
     private final float[] output;
 
-    Side(StandaloneDecoder decoder, Path input) {
+    Side(DecoderOnDevice decoder, Path input) {
       this.decoder = decoder;
       this.input = input;
       prompt = decoder.prompt(new PromptShape(List.of(tokens), List.of(), 0), 8);
-      try (StandaloneDecoder.Prefill prefill = prompt.start(PruningPlan.none())) {
+      try (DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
         RawNumbers.write(input, prefill.hidden());
         prefill.run(1);
         output = prefill.hidden();
@@ -79,7 +80,7 @@ record LayerContest(Path model, int tokens, DType dtype) implements Contest {
 
     @Override
     public List<Double> run() {
-      try (StandaloneDecoder.Prefill prefill = prompt.start(PruningPlan.none())) {
+      try (DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
         long start = System.nanoTime();
         prefill.run(1);
         return List.of(Contest.millisSince(start));

@@ -3,9 +3,11 @@ package org.pyramiddrop.bench.compare;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.StandaloneAnswers;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -68,30 +70,31 @@ record ModelContest(String title, Path model, ModelInput input, int tokens, DTyp
   public Prepared prepare(Path scratch, int threads) {
     Path pixels = scratch.resolve("pixels.raw");
     RawNumbers.write(pixels, input.pixels().values());
-    StandaloneAnswers answers =
-        StandaloneAnswers.open(model, WeightType.valueOf(dtype.name()), threads);
+    ModelOnDevice answers =
+        ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
     return new Side(answers, pixels);
   }
 
   /** This library's side. */
   private final class Side implements Prepared {
-    private final StandaloneAnswers answers;
-    private final StandaloneAnswers.Answering plain;
-    private final StandaloneAnswers.Answering pruned;
+    private final ModelOnDevice answers;
+    private final RepeatedAnswer plain;
+    private final RepeatedAnswer pruned;
     private final Path pixels;
     private final float[] logits;
     private final List<Integer> answer = new ArrayList<>();
 
-    Side(StandaloneAnswers answers, Path pixels) {
+    Side(ModelOnDevice answers, Path pixels) {
       this.answers = answers;
       this.pixels = pixels;
-      plain = answers.answering(input.ids(), input.pixels(), PruningPlan.none(), tokens);
+      TowerInput picture = TowerInput.of(answers.config(), input.pixels());
+      plain = answers.answer(input.ids(), picture, PruningPlan.none(), tokens - 1);
       PruningPlan pyramid = PruningPlan.pyramid(STAGES, LAMBDA);
-      pruned = answers.answering(input.ids(), input.pixels(), pyramid, tokens);
+      pruned = answers.answer(input.ids(), picture, pyramid, tokens - 1);
       answer.add(plain.first());
       logits = plain.logits();
       while (answer.size() < tokens) {
-        answer.add(plain.next());
+        answer.add(plain.decodeStep());
       }
     }
 
@@ -127,13 +130,13 @@ record ModelContest(String title, Path model, ModelInput input, int tokens, DTyp
               () -> time(pruned)));
     }
 
-    private List<Double> time(StandaloneAnswers.Answering answering) {
+    private List<Double> time(RepeatedAnswer answering) {
       long start = System.nanoTime();
       answering.first();
       final double first = Contest.millisSince(start);
       start = System.nanoTime();
       for (int i = 1; i < tokens; i++) {
-        answering.next();
+        answering.decodeStep();
       }
       return List.of(first, Contest.millisSince(start));
     }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -17,13 +18,13 @@ import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.transformer.StandaloneModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -144,7 +145,8 @@ public final class GpuCommand implements Callable<Integer> {
       seen = reached(new GpuTimes(kernels, null, repeats, runs));
     }
     say("the model");
-    try (StandaloneModel open = StandaloneModel.open(folder, "cuda");
+    try (ModelOnDevice open =
+            ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
         GpuModel ours = new GpuModel(open, setting)) {
       facts.put(
           "model",

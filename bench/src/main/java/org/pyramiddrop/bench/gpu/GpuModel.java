@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.pruning.Saving;
 import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.transformer.StandaloneModel;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -18,10 +20,10 @@ final class GpuModel implements AutoCloseable {
   private static final double NANOS_PER_MILLI = 1e6;
   private static final long SEED = 11;
 
-  private final StandaloneModel model;
+  private final ModelOnDevice model;
   private final Setting setting;
-  private final StandaloneModel.RandomPicture picture;
-  private final List<StandaloneModel.Conversation> conversations = new ArrayList<>();
+  private final TowerInput picture;
+  private final List<RepeatedAnswer> conversations = new ArrayList<>();
 
   /** A way of pruning and what it is called. */
   record Named(String name, PruningPlan plan) {}
@@ -44,10 +46,10 @@ final class GpuModel implements AutoCloseable {
   record Setting(Resolution picture, int textTokens, int newTokens, int runs) {}
 
   /** Draws the prompt and takes the memory. */
-  GpuModel(StandaloneModel model, Setting setting) {
+  GpuModel(ModelOnDevice model, Setting setting) {
     this.model = model;
     this.setting = setting;
-    picture = model.picture(setting.picture(), SEED);
+    picture = TowerInput.random(model.config(), setting.picture(), SEED);
     int tokens = picture.layout().tokens() + setting.textTokens() + setting.newTokens();
     int positions = model.config().text().maxPositions();
     if (tokens > positions) {
@@ -57,10 +59,9 @@ final class GpuModel implements AutoCloseable {
                   picture.layout().tokens(), setting.textTokens(), setting.newTokens(), positions));
     }
     try {
+      List<Integer> ids = ModelOnDevice.randomIds(model.config(), setting.textTokens(), SEED);
       for (Named named : PLANS) {
-        conversations.add(
-            model.conversation(
-                picture, setting.textTokens(), named.plan(), setting.newTokens() - 1, SEED));
+        conversations.add(model.answer(ids, picture, named.plan(), setting.newTokens() - 1));
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -68,7 +69,7 @@ final class GpuModel implements AutoCloseable {
     }
   }
 
-  StandaloneModel model() {
+  ModelOnDevice model() {
     return model;
   }
 
@@ -76,12 +77,12 @@ final class GpuModel implements AutoCloseable {
     return setting;
   }
 
-  StandaloneModel.RandomPicture picture() {
+  TowerInput picture() {
     return picture;
   }
 
   /** The prompt without drops. */
-  StandaloneModel.Conversation plain() {
+  RepeatedAnswer plain() {
     return conversations.getFirst();
   }
 
@@ -119,15 +120,15 @@ final class GpuModel implements AutoCloseable {
     return time(plain());
   }
 
-  private Phases.Run time(StandaloneModel.Conversation conversation) {
+  private Phases.Run time(RepeatedAnswer conversation) {
     int steps = setting.newTokens() - 1;
     long start = System.nanoTime();
-    conversation.see();
+    conversation.encode();
     long seen = System.nanoTime();
     conversation.prefill();
     long first = System.nanoTime();
     for (int i = 0; i < steps; i++) {
-      conversation.step();
+      conversation.decodeStep();
     }
     long last = System.nanoTime();
     conversation.answer(setting.newTokens());
@@ -165,6 +166,6 @@ final class GpuModel implements AutoCloseable {
 
   @Override
   public void close() {
-    conversations.forEach(StandaloneModel.Conversation::close);
+    conversations.forEach(RepeatedAnswer::close);
   }
 }

@@ -12,9 +12,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.RepeatedStep;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.RepeatableStep;
-import org.pyramiddrop.transformer.StandaloneDecoder;
 
 /**
  * One decode step, head included, through {@value BenchFolder#LAYERS} decoder layers behind a
@@ -40,15 +40,15 @@ public class DecodeStepBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder decoder;
+  private DecoderOnDevice decoder;
 
   @SuppressWarnings("NullAway.Init")
-  RepeatableStep step;
+  RepeatedStep step;
 
   @Setup
   public void setUp() {
     decoder = decoder(dtype);
-    step = new RepeatableStep(decoder, ModelWork.prompt(imageTokens), plan.plan(), /* seed= */ 5);
+    step = new RepeatedStep(decoder, ModelWork.prompt(imageTokens), plan.plan(), /* seed= */ 5);
     prepare(decoder.kernels(), (kernels, scratch) -> step::run);
   }
 

@@ -11,9 +11,9 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.RepeatablePrefill;
-import org.pyramiddrop.transformer.StandaloneDecoder;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
@@ -43,10 +43,10 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder decoder;
+  private DecoderOnDevice decoder;
 
   @SuppressWarnings("NullAway.Init")
-  RepeatablePrefill layer;
+  RepeatedPrefill layer;
 
   /** The image tokens that a layer begins with. */
   static int imageTokens(String stage) {
@@ -64,8 +64,7 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
     decoder = decoder(dtype);
     PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
     layer =
-        new RepeatablePrefill(
-            decoder, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
+        new RepeatedPrefill(decoder, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
     prepare(decoder.kernels(), (kernels, scratch) -> layer::run);
   }
 

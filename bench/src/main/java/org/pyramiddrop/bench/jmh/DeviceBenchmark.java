@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.jmh;
 
+import java.util.Optional;
 import java.util.function.BiFunction;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -10,11 +11,10 @@ import org.pyramiddrop.bench.DeviceScratch;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.RepeatedRun;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
 
 /**
  * What benchmarks of a device's operations share. On the CPU one invocation is one operation. Where
@@ -52,9 +52,8 @@ public abstract class DeviceBenchmark {
     return Devices.open(backend, threads, activations);
   }
 
-  StandaloneDecoder decoder(DType dtype) {
-    return StandaloneDecoder.open(
-        BenchFolder.model(modelSize()), WeightType.valueOf(dtype.name()), this::open);
+  DecoderOnDevice decoder(DType dtype) {
+    return DecoderOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
   }
 
   void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {

@@ -12,9 +12,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.transformer.RepeatablePrefill;
-import org.pyramiddrop.transformer.StandaloneDecoder;
 
 /**
  * A prompt's whole way from token ids and image embeddings to logits, through a decoder of {@value
@@ -39,16 +39,16 @@ public class PrefillBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  private StandaloneDecoder decoder;
+  private DecoderOnDevice decoder;
 
   @SuppressWarnings("NullAway.Init")
-  RepeatablePrefill prefill;
+  RepeatedPrefill prefill;
 
   @Setup
   public void setUp() {
     decoder = decoder(dtype);
     prefill =
-        new RepeatablePrefill(
+        new RepeatedPrefill(
             decoder, ModelWork.prompt(imageTokens), plan.plan(), BenchFolder.LAYERS, /* seed= */ 6);
     prepare(decoder.kernels(), (kernels, scratch) -> prefill::run);
   }

@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.jmh;
 
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -12,10 +13,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.DeviceScratch;
+import org.pyramiddrop.bench.model.VisionOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.transformer.StandaloneVision;
-import org.pyramiddrop.transformer.WeightType;
 
 /**
  * A picture's way to the decoder: one layer of CLIP's tower over its 577 tokens, with the patch
@@ -44,13 +44,11 @@ public class VisionBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  StandaloneVision vision;
+  VisionOnDevice vision;
 
   @Setup
   public void setUp() {
-    vision =
-        StandaloneVision.open(
-            BenchFolder.model(modelSize()), WeightType.valueOf(dtype.name()), this::open);
+    vision = VisionOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
     prepare(vision.kernels(), this::work);
   }
 

@@ -11,7 +11,7 @@ import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.transformer.StandaloneLoad;
+import org.pyramiddrop.bench.model.RepeatedLoad;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -52,7 +52,7 @@ public final class LoadCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--runs and --threads must be at least 1");
     }
     OutputFile.check("--markdown", markdown);
-    try (StandaloneLoad load = StandaloneLoad.open(model, "cuda")) {
+    try (RepeatedLoad load = RepeatedLoad.open(model, "cuda")) {
       LoadReport report = measure(load);
       List<String> facts =
           List.of(
@@ -74,9 +74,9 @@ public final class LoadCommand implements Callable<Integer> {
     return 0;
   }
 
-  private LoadReport measure(StandaloneLoad load) throws InterruptedException {
+  private LoadReport measure(RepeatedLoad load) throws InterruptedException {
     double resident = new HostRead(load.stored()).resident();
-    StandaloneLoad.Loaded first = load.load();
+    RepeatedLoad.Loaded first = load.load();
     HostRead read = new HostRead(first.mapped());
     List<Double> loads = new ArrayList<>();
     List<Double> reads = new ArrayList<>();

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -13,10 +14,12 @@ import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.ResultFile;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.transformer.ProfiledModel;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -33,6 +36,8 @@ import picocli.CommandLine.Spec;
     showDefaultValues = true)
 public final class ProfileCommand implements Callable<Integer> {
   private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
+
+  private static final long SEED = 11;
 
   private final PrintWriter out;
 
@@ -91,8 +96,11 @@ public final class ProfileCommand implements Callable<Integer> {
     }
     OutputFile.check("--markdown", markdown);
     @Nullable Resolution size = imageSize == null ? null : resolution(imageSize);
-    try (ProfiledModel open = ProfiledModel.open(model)) {
-      report(open, open.layout(size));
+    try (ModelOnDevice open =
+        ModelOnDevice.open(model, Optional.empty(), ModelOnDevice.device("cuda"))) {
+      int side = open.config().vision().imageSize();
+      Resolution picture = size == null ? new Resolution(side, side) : size;
+      report(open, TowerInput.random(open.config(), picture, SEED));
     }
     return 0;
   }
@@ -105,7 +113,8 @@ public final class ProfileCommand implements Callable<Integer> {
     return new Resolution(Integer.parseInt(size.group(2)), Integer.parseInt(size.group(1)));
   }
 
-  private void report(ProfiledModel open, ImageLayout picture) {
+  private void report(ModelOnDevice open, TowerInput input) {
+    ImageLayout picture = input.layout();
     List<String> facts =
         List.of(
             "machine: " + Machine.here(),
@@ -120,7 +129,7 @@ public final class ProfileCommand implements Callable<Integer> {
                     textTokens),
             "a launch's time is from the event before it to the event behind it, the median of %d runs"
                 .formatted(runs));
-    ProfileReport report = new ProfileReport(facts, parts(open, picture), open.dtype());
+    ProfileReport report = new ProfileReport(facts, parts(open, input), open.dtype());
     report.document().lines().forEach(out::println);
     ResultFile.write(
         "profile.json",
@@ -133,7 +142,8 @@ public final class ProfileCommand implements Callable<Integer> {
     }
   }
 
-  private List<PartProfile> parts(ProfiledModel open, ImageLayout picture) {
+  private List<PartProfile> parts(ModelOnDevice open, TowerInput input) {
+    ImageLayout picture = input.layout();
     ModelShape shape = ModelShape.of(open.config());
     PromptShape prompt =
         PromptShape.of(textTokens / 2, picture.tokens(), 1, textTokens - textTokens / 2);
@@ -143,21 +153,24 @@ public final class ProfileCommand implements Callable<Integer> {
         new PartProfile(
             "one crop through vision tower and projector",
             new PartProfile.Work.Flops(counter.vision(1)),
-            open.crop(order, runs)));
-    try (ProfiledModel.Prompted prompted = open.prompted(picture, textTokens, plan.plan())) {
+            open.profileCrop(order, runs)));
+    List<Integer> ids = ModelOnDevice.randomIds(open.config(), textTokens, SEED);
+    try (RepeatedAnswer prompted = open.answer(ids, input, plan.plan(), 1)) {
+      // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
+      prompted.answer(2);
       parts.add(
           new PartProfile(
               "prefill, %d tokens, plan %s".formatted(textTokens + picture.tokens(), plan),
               new PartProfile.Work.Flops(
                   ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
-              prompted.prefill(order, runs)));
+              prompted.profilePrefill(order, runs)));
       parts.add(
           new PartProfile(
               "decode step behind it",
               new PartProfile.Work.Bytes(
                   ModelWork.decodeStepBytes(
                       shape, plan.plan(), prompt, open.dtype(), open.dtype())),
-              prompted.step(order, runs)));
+              prompted.profileDecodeStep(order, runs)));
     }
     return parts;
   }

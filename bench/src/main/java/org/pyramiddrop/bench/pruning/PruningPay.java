@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -16,12 +17,11 @@ import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import picocli.CommandLine.Command;
@@ -133,13 +133,13 @@ public final class PruningPay implements Callable<Integer> {
       // First, because a device may refuse it.
       if (breakdowns > 0) {
         CallTimer timer = new CallTimer();
-        try (StandaloneDecoder decoder = open(folder, timer::before)) {
+        try (DecoderOnDevice decoder = open(folder, timer::before)) {
           shares =
               new PruningRounds(decoder, prompt, plans, progress::step)
                   .breakdowns(timer, breakdowns);
         }
       }
-      try (StandaloneDecoder decoder = open(folder, UnaryOperator.identity())) {
+      try (DecoderOnDevice decoder = open(folder, UnaryOperator.identity())) {
         device = decoder.kernels().description();
         results =
             new PruningRounds(decoder, prompt, plans, progress::step).answers(newTokens, rounds);
@@ -156,9 +156,9 @@ public final class PruningPay implements Callable<Integer> {
     }
   }
 
-  private StandaloneDecoder open(Path folder, UnaryOperator<Kernels> before) {
-    return StandaloneDecoder.open(
-        folder, WeightType.AUTO, dtype -> before.apply(Devices.open(backend, threads, dtype)));
+  private DecoderOnDevice open(Path folder, UnaryOperator<Kernels> before) {
+    return DecoderOnDevice.open(
+        folder, Optional.empty(), dtype -> before.apply(Devices.open(backend, threads, dtype)));
   }
 
   private int depth() {

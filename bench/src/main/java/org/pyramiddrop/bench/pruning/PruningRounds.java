@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
-import org.pyramiddrop.transformer.StandaloneDecoder;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 
@@ -16,7 +17,7 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
 final class PruningRounds {
   private static final long SEED = 6;
 
-  private final StandaloneDecoder decoder;
+  private final DecoderOnDevice decoder;
   private final PromptShape shape;
   private final List<NamedPlan> plans;
   private final Runnable done;
@@ -27,8 +28,7 @@ final class PruningRounds {
    * @param plans the one without drops first
    * @param done runs behind each answer or prefill
    */
-  PruningRounds(
-      StandaloneDecoder decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
+  PruningRounds(DecoderOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
     this.decoder = decoder;
     this.shape = shape;
     this.plans = List.copyOf(plans);
@@ -44,12 +44,11 @@ final class PruningRounds {
   List<PlanResult> answers(int newTokens, int rounds) {
     ModelShape model = ModelShape.of(decoder.config());
     List<List<Run>> runs = emptyLists();
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
+    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
       inTurn(
           rounds,
           (plan, counts) -> {
-            try (StandaloneDecoder.Answering answer =
-                prompt.answering(plans.get(plan).plan(), newTokens - 1)) {
+            try (RepeatedAnswer answer = prompt.answer(plans.get(plan).plan(), newTokens - 1)) {
               Run run = Run.time(answer, decoder.kernels().replays(), newTokens);
               if (counts) {
                 runs.get(plan).add(run);
@@ -76,11 +75,11 @@ final class PruningRounds {
    */
   List<PlanShares> breakdowns(CallTimer timer, int rounds) {
     List<List<Breakdown>> found = emptyLists();
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
+    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
       inTurn(
           rounds,
           (plan, counts) -> {
-            try (StandaloneDecoder.Answering answer = prompt.answering(plans.get(plan).plan(), 0)) {
+            try (RepeatedAnswer answer = prompt.answer(plans.get(plan).plan(), 0)) {
               timer.take();
               long start = System.nanoTime();
               answer.prefill();

@@ -1,6 +1,6 @@
 package org.pyramiddrop.bench.pruning;
 
-import org.pyramiddrop.transformer.StandaloneDecoder;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 
 /**
  * One answer, timed as it went on: all three times are of the same run.
@@ -19,17 +19,17 @@ record Run(double prefillMillis, double stepMillis, double answerMillis, long ke
    * @param warm whether to go through both once before, for a device that records its work
    * @param newTokens at least 2: the prefill gives the first, a step each of the others
    */
-  static Run time(StandaloneDecoder.Answering answer, boolean warm, int newTokens) {
+  static Run time(RepeatedAnswer answer, boolean warm, int newTokens) {
     if (warm) {
       answer.prefill();
-      answer.step();
+      answer.decodeStep();
     }
     int steps = newTokens - 1;
     long start = System.nanoTime();
     answer.prefill();
     long first = System.nanoTime();
     for (int i = 0; i < steps; i++) {
-      answer.step();
+      answer.decodeStep();
     }
     long last = System.nanoTime();
     return new Run(

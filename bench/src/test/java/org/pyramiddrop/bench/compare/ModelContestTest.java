@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,11 +17,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.VisionConfig;
-import org.pyramiddrop.transformer.StandaloneAnswers;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 class ModelContestTest {
@@ -56,15 +58,24 @@ class ModelContestTest {
   }
 
   private Own own(DType dtype) {
-    try (StandaloneAnswers answers =
-            StandaloneAnswers.open(model, WeightType.valueOf(dtype.name()), 2);
-        StandaloneAnswers.Answering answering =
-            answers.answering(input.ids(), input.pixels(), PruningPlan.none(), 5)) {
+    try (ModelOnDevice answers =
+            ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", 2));
+        RepeatedAnswer answering =
+            answers.answer(
+                input.ids(),
+                TowerInput.of(answers.config(), input.pixels()),
+                PruningPlan.none(),
+                4)) {
       int first = answering.first();
       float[] logits = answering.logits();
       return new Own(
           IntStream.range(0, logits.length).mapToObj(i -> logits[i]).toList(),
-          List.of(first, answering.next(), answering.next(), answering.next(), answering.next()));
+          List.of(
+              first,
+              answering.decodeStep(),
+              answering.decodeStep(),
+              answering.decodeStep(),
+              answering.decodeStep()));
     }
   }
 

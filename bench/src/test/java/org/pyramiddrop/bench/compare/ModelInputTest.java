@@ -5,13 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.Question;
-import org.pyramiddrop.transformer.StandaloneAnswers;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 class ModelInputTest {
@@ -30,9 +32,11 @@ class ModelInputTest {
       int tokens = answer.tokenIds().size();
       assertThat(tokens).isPositive();
       ModelInput input = ModelInput.of(MODEL, PICTURE, QUESTION);
-      try (StandaloneAnswers answers = StandaloneAnswers.open(MODEL, WeightType.AUTO, 2);
-          StandaloneAnswers.Answering answering =
-              answers.answering(input.ids(), input.pixels(), plan, tokens)) {
+      try (ModelOnDevice answers =
+              ModelOnDevice.open(MODEL, Optional.empty(), ModelOnDevice.device("cpu", 2));
+          RepeatedAnswer answering =
+              answers.answer(
+                  input.ids(), TowerInput.of(answers.config(), input.pixels()), plan, tokens - 1)) {
         assertThat(answering.ids()).hasSize(answer.promptTokens());
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());
@@ -40,10 +44,10 @@ class ModelInputTest {
     }
   }
 
-  private static List<Integer> answer(StandaloneAnswers.Answering answering, int tokens) {
+  private static List<Integer> answer(RepeatedAnswer answering, int tokens) {
     List<Integer> ids = new ArrayList<>(List.of(answering.first()));
     while (ids.size() < tokens) {
-      ids.add(answering.next());
+      ids.add(answering.decodeStep());
     }
     return ids;
   }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.assertj.core.api.InstanceOfAssertFactories;
@@ -21,10 +22,10 @@ import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.compare.RawNumbers;
 import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
-import org.pyramiddrop.transformer.StandaloneModel;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -38,14 +39,14 @@ class TorchAnswersTest {
 
   @TempDir private Path temp;
   private Path folder;
-  private StandaloneModel model;
+  private ModelOnDevice model;
   private GpuModel ours;
 
   @BeforeEach
   void open() {
     folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
-    model = StandaloneModel.open(folder, "cpu");
+    model = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cpu"));
     ours = new GpuModel(model, new GpuModel.Setting(new Resolution(60, 100), 9, NEW_TOKENS, 3));
   }
 
@@ -57,7 +58,7 @@ class TorchAnswersTest {
 
   /** Our first token's logits and all tokens. */
   private float[] logits() {
-    ours.plain().see();
+    ours.plain().encode();
     ours.plain().prefill();
     return ours.plain().logits();
   }

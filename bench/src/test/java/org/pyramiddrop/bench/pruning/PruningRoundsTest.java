@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -18,12 +19,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.pruning.CallTimer.Call;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.loader.VisionConfig;
-import org.pyramiddrop.transformer.StandaloneDecoder;
-import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -37,17 +39,17 @@ class PruningRoundsTest {
 
   @TempDir private static Path folder;
   private static final CallTimer TIMER = new CallTimer();
-  private static StandaloneDecoder decoder;
-  private static StandaloneDecoder timed;
+  private static DecoderOnDevice decoder;
+  private static DecoderOnDevice timed;
 
   @BeforeAll
   static void open() {
     Path checkpoint = folder.resolve("tiny");
     RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
-    decoder = StandaloneDecoder.open(checkpoint, WeightType.AUTO, 2);
+    decoder = DecoderOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
     timed =
-        StandaloneDecoder.open(
-            checkpoint, WeightType.AUTO, dtype -> TIMER.before(Devices.open("cpu", 2, dtype)));
+        DecoderOnDevice.open(
+            checkpoint, Optional.empty(), dtype -> TIMER.before(Devices.open("cpu", 2, dtype)));
   }
 
   @AfterAll
@@ -101,8 +103,8 @@ class PruningRoundsTest {
 
   @Test
   void timesOneRunAsAWhole() {
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        StandaloneDecoder.Answering answer = prompt.answering(plans().get(3).plan(), 4)) {
+    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 4)) {
       Run run = Run.time(answer, false, 5);
       assertThat(run.prefillMillis()).isPositive();
       assertThat(run.answerMillis())
@@ -136,8 +138,8 @@ class PruningRoundsTest {
   @Test
   void aDropsCallsAreThoseThatTheBreakdownExpects() {
     List<Call> calls;
-    try (StandaloneDecoder.RandomPrompt prompt = timed.prompt(PROMPT, 3);
-        StandaloneDecoder.Answering answer = prompt.answering(plans().get(3).plan(), 0)) {
+    try (DecoderOnDevice.RandomPrompt prompt = timed.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 0)) {
       TIMER.take();
       answer.prefill();
       calls = TIMER.take().stream().map(call -> new Call(call.operation(), 1)).toList();
@@ -169,33 +171,33 @@ class PruningRoundsTest {
   @MethodSource("plans")
   void anAnswerBeginsAsThePlainPrefillDoes(NamedPlan named) {
     float[] first = logits(decoder, named).getFirst();
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        StandaloneDecoder.Prefill prefill = prompt.start(named.plan())) {
+    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        DecoderOnDevice.Prefill prefill = prompt.start(named.plan())) {
       assertThat(first).containsExactly(prefill.run());
     }
   }
 
   @Test
   void anAnswerThatBeginsAgainIsTheSame() {
-    try (StandaloneDecoder.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        StandaloneDecoder.Answering answer = prompt.answering(plans().getLast().plan(), 2)) {
-      List<Integer> once = List.of(answer.prefill(), answer.step(), answer.step());
+    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().getLast().plan(), 2)) {
+      List<Integer> once = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
       float[] last = answer.logits();
-      List<Integer> again = List.of(answer.prefill(), answer.step(), answer.step());
+      List<Integer> again = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
       assertThat(again).isEqualTo(once);
       assertThat(answer.logits()).containsExactly(last);
     }
   }
 
   /** Those of a first token and of two steps after it. */
-  private static List<float[]> logits(StandaloneDecoder on, NamedPlan named) {
+  private static List<float[]> logits(DecoderOnDevice on, NamedPlan named) {
     List<float[]> all = new ArrayList<>();
-    try (StandaloneDecoder.RandomPrompt prompt = on.prompt(PROMPT, 3);
-        StandaloneDecoder.Answering answer = prompt.answering(named.plan(), 2)) {
+    try (DecoderOnDevice.RandomPrompt prompt = on.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(named.plan(), 2)) {
       answer.prefill();
       all.add(answer.logits());
       for (int i = 0; i < 2; i++) {
-        answer.step();
+        answer.decodeStep();
         all.add(answer.logits());
       }
     }

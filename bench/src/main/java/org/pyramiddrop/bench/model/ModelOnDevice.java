@@ -1,0 +1,146 @@
+package org.pyramiddrop.bench.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Profile;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.ModelDescription;
+import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/**
+ * A checkpoint on a device without tokenizer and preprocessing: vision tower, prefill and decode as
+ * users run them, on given pixels and token ids.
+ */
+public final class ModelOnDevice implements AutoCloseable {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final LlavaConfig config;
+  private final Engine engine;
+  private final Resources owned;
+  private final double loadMillis;
+
+  private ModelOnDevice(Path folder, Optional<DType> dtype, Engine.Device device, Resources owned) {
+    this.owned = owned;
+    long start = System.nanoTime();
+    config = LlavaConfig.read(folder);
+    Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
+    ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
+    engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
+    waitFor(engine.kernels());
+    loadMillis = (System.nanoTime() - start) / NANOS_PER_MILLI;
+  }
+
+  /**
+   * Loads a model folder.
+   *
+   * @param dtype the type of the weights; empty for that in which they are stored
+   */
+  public static ModelOnDevice open(Path folder, Optional<DType> dtype, Engine.Device device) {
+    Resources owned = new Resources();
+    try {
+      return new ModelOnDevice(folder, dtype, device, owned);
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /** Opens a device by its name, as {@link Devices#open} takes it, with all processors' threads. */
+  public static Engine.Device device(String name) {
+    return device(name, Runtime.getRuntime().availableProcessors());
+  }
+
+  /** Opens a device by its name, as {@link Devices#open} takes it. */
+  public static Engine.Device device(String name, int threads) {
+    return dtype -> Devices.open(name, threads, dtype);
+  }
+
+  /** Waits for all that a device was given before: what comes last on it ends last. */
+  static void waitFor(Kernels kernels) {
+    try (Tensor last = kernels.allocate(1, 1)) {
+      kernels.upload(new float[1], last);
+      kernels.download(last);
+    }
+  }
+
+  /** The checkpoint's configuration. */
+  public LlavaConfig config() {
+    return config;
+  }
+
+  /** The device in words. */
+  public String device() {
+    return engine.kernels().description();
+  }
+
+  /** What activations, keys and values are stored as. */
+  public DType dtype() {
+    return engine.kernels().dtype();
+  }
+
+  /** How long loading took, until the device had all weights, in milliseconds. */
+  public double loadMillis() {
+    return loadMillis;
+  }
+
+  /** Profiles of one crop's way through vision tower and projector. */
+  public List<Profile> profileCrop(Profile.Order order, int runs) {
+    return engine.imageEncoder().profile(order, runs);
+  }
+
+  /**
+   * A prompt about one picture.
+   *
+   * @param ids the prompt, the image token once
+   * @param furtherTokens that there is room for behind the first one
+   */
+  public RepeatedAnswer answer(
+      List<Integer> ids, TowerInput picture, PruningPlan plan, int furtherTokens) {
+    Prompt prompt =
+        Prompt.of(
+            ids.stream().mapToInt(Integer::intValue).toArray(),
+            config.imageTokenId(),
+            List.of(picture.layout()));
+    return new RepeatedAnswer(
+        engine.kernels(),
+        engine.decoder(),
+        prompt,
+        plan,
+        furtherTokens,
+        embeddings ->
+            engine
+                .imageEncoder()
+                .encode(
+                    picture.crops(),
+                    picture.layout(),
+                    Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
+                    embeddings.getFirst()));
+  }
+
+  /** Random words with the image token in their middle. */
+  public static List<Integer> randomIds(LlavaConfig config, int textTokens, long seed) {
+    // Ids from the image token on are no text.
+    List<Integer> ids =
+        new ArrayList<>(
+            new Random(seed).ints(textTokens, 0, config.imageTokenId()).boxed().toList());
+    ids.add(textTokens / 2, config.imageTokenId());
+    return ids;
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

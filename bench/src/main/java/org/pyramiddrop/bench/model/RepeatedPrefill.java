@@ -1,0 +1,104 @@
+package org.pyramiddrop.bench.model;
+
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.transformer.engine.Decoder;
+import org.pyramiddrop.transformer.engine.KeptRows;
+import org.pyramiddrop.transformer.engine.KeyValueCache;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.Sequence;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * A random prompt's way through a decoder's first layers, or through all of them, that can be run
+ * again and again and recorded. Each run embeds the prompt anew, since layers work in place.
+ */
+public final class RepeatedPrefill implements AutoCloseable {
+  private final Resources owned = new Resources();
+  private final Kernels kernels;
+  private final Decoder decoder;
+  private final Schedule schedule;
+  private final int layers;
+  private final DecoderOnDevice.RandomPrompt prompt;
+  private final Indices ids;
+  private final KeptRows kept;
+  private final KeyValueCache cache;
+  private final Tensor logits;
+  private final Tensor output;
+
+  /**
+   * Draws the prompt and takes the memory.
+   *
+   * @param layers how many layers run; if all do, the output head does as well
+   */
+  public RepeatedPrefill(
+      DecoderOnDevice standalone, PromptShape shape, PruningPlan plan, int layers, long seed) {
+    kernels = standalone.kernels();
+    decoder = standalone.decoder();
+    this.layers = layers;
+    if (layers < 1 || layers > decoder.layers()) {
+      throw new IllegalArgumentException(
+          "of %d layers %d can't be run".formatted(decoder.layers(), layers));
+    }
+    schedule = plan.schedule(decoder.layers());
+    try {
+      prompt = owned.add(standalone.prompt(shape, seed));
+      ids = owned.add(kernels.indices(prompt.prompt().ids()));
+      kept = owned.add(new KeptRows(kernels, schedule, prompt.prompt()));
+      cache = owned.add(decoder.allocateCache(prompt.prompt(), schedule, 0));
+      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
+      output =
+          whole()
+              ? logits
+              : owned.add(
+                  kernels.allocate(kept.length(schedule.stageOf(layers)), decoder.hiddenSize()));
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  private boolean whole() {
+    return layers == decoder.layers();
+  }
+
+  /** Runs the layers once, without waiting for the device. */
+  public void run() {
+    try (Sequence sequence = new Sequence(kernels, schedule, kept, prompt.embed(ids))) {
+      decoder.prefill(sequence, 0, schedule, cache, done -> stop(sequence, done), logits);
+    } catch (DecoderOnDevice.StopHere _) {
+      return;
+    }
+  }
+
+  private void stop(Sequence sequence, int done) {
+    if (done == layers && !whole()) {
+      kernels.copy(sequence.hidden(), output);
+      throw new DecoderOnDevice.StopHere();
+    }
+  }
+
+  /** The embedded prompt, tokens × hidden. */
+  public float[] input() {
+    try (Tensor embedded = prompt.embed(ids)) {
+      return kernels.download(embedded);
+    }
+  }
+
+  /**
+   * What the last run came to: the last token's logits if all layers run, otherwise the hidden
+   * states of the tokens that are left, row by row.
+   */
+  public float[] output() {
+    return kernels.download(output);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

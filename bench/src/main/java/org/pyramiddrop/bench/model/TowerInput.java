@@ -1,0 +1,59 @@
+package org.pyramiddrop.bench.model;
+
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Resolution;
+import org.pyramiddrop.loader.VisionConfig;
+
+/**
+ * A picture as the vision tower takes it.
+ *
+ * @param size of the picture, which decides its tiles
+ * @param layout which tokens it becomes
+ * @param crops the whole picture, then its tiles
+ */
+public record TowerInput(Resolution size, ImageLayout layout, List<Pixels> crops) {
+
+  /** Keeps its own copy of the list. */
+  public TowerInput {
+    crops = List.copyOf(crops);
+  }
+
+  /**
+   * A picture of one crop.
+   *
+   * @throws IllegalArgumentException if the model cuts pictures into tiles
+   */
+  public static TowerInput of(LlavaConfig config, Pixels pixels) {
+    Resolution size = new Resolution(pixels.height(), pixels.width());
+    ImageLayout layout = ImageLayout.of(config, size);
+    if (layout.crops() != 1) {
+      throw new IllegalArgumentException(
+          "a model that cuts pictures into tiles can't be given one crop");
+    }
+    return new TowerInput(size, layout, List.of(pixels));
+  }
+
+  /** A picture of random pixels, normally distributed. */
+  public static TowerInput random(LlavaConfig config, Resolution size, long seed) {
+    ImageLayout layout = ImageLayout.of(config, size);
+    Random random = new Random(seed);
+    return new TowerInput(
+        size,
+        layout,
+        Stream.generate(() -> pixels(config.vision(), random)).limit(layout.crops()).toList());
+  }
+
+  private static Pixels pixels(VisionConfig vision, Random random) {
+    int side = vision.imageSize();
+    float[] values = new float[vision.channels() * side * side];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return new Pixels(vision.channels(), side, side, values);
+  }
+}

@@ -1,0 +1,45 @@
+package org.pyramiddrop.transformer.engine;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Recording;
+
+/**
+ * Runs the decode steps of several sequences together, so that each weight is read once for all of
+ * them. A step is recorded anew when one of them has ended.
+ */
+public final class BatchDecoder implements AutoCloseable {
+  private final Kernels kernels;
+  private final Decoder decoder;
+  private List<SequenceRunner> recorded = List.of();
+  private @Nullable Recording step;
+
+  public BatchDecoder(Kernels kernels, Decoder decoder) {
+    this.kernels = kernels;
+    this.decoder = decoder;
+  }
+
+  /** Takes a step with sequences whose steps are prepared, and returns their tokens, -1 for NaN. */
+  public List<Integer> step(List<SequenceRunner> sequences) {
+    if (step == null || !recorded.equals(sequences)) {
+      close();
+      recorded = List.copyOf(sequences);
+      step =
+          kernels.record(() -> {
+            decoder.decode(sequences.stream().map(SequenceRunner::decodeInputs).toList());
+            sequences.forEach(SequenceRunner::sample);
+          });
+    }
+    step.run();
+    return sequences.stream().map(SequenceRunner::sampledToken).toList();
+  }
+
+  @Override
+  public void close() {
+    if (step != null) {
+      step.close();
+      step = null;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package org.pyramiddrop.transformer.engine;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Profile;
+import org.pyramiddrop.kernels.Recording;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.ModelDescription;
+import org.pyramiddrop.loader.Pixels;
+
+/**
+ * From a picture to the decoder's embeddings: vision tower and projector, recorded as one and run
+ * crop by crop, so that many tiles need no more scratch memory than one.
+ */
+public final class ImageEncoder implements AutoCloseable {
+  private final Kernels kernels;
+  private final Resources owned = new Resources();
+  private final VisionTower tower;
+  private final Tensor patches;
+  private final Tensor embeddings;
+  private final Recording work;
+
+  /** What the run that is going on tells of its layers. */
+  private Runnable behindLayer = () -> {};
+
+  /** What ends each row of a finer grid; null where there are no tiles. */
+  private final @Nullable Weight newline;
+
+  /**
+   * Loads vision tower and projector.
+   *
+   * @param towerStore what has the vision tower's weights
+   * @param store what has the others
+   */
+  public ImageEncoder(
+      Kernels kernels, ModelDescription config, WeightStore towerStore, WeightStore store) {
+    this.kernels = kernels;
+    try {
+      tower = owned.add(new VisionTower(kernels, config.visionTower(), towerStore));
+      int hidden = config.projector().hiddenSize();
+      newline =
+          config.imageNewline().map(name -> store.reshaped(name, 1, hidden, hidden)).orElse(null);
+      Projector projector = new Projector(kernels, config.projector(), store);
+      patches = owned.add(tower.allocatePatches());
+      embeddings = owned.add(kernels.allocate(tower.tokens(), hidden));
+      work =
+          owned.add(
+              kernels.record(() -> {
+                try (Tensor features = kernels.allocate(tower.tokens(), tower.columns())) {
+                  tower.encode(patches, () -> behindLayer.run(), features);
+                  projector.project(features, embeddings);
+                }
+              }));
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /**
+   * Writes a picture's embeddings.
+   *
+   * @param crops as {@link org.pyramiddrop.loader.ImageProcessor#process} gives them
+   * @param layout of the same picture
+   * @param progress hears each layer of the tower, and may throw to give up
+   * @param out the layout's tokens × the decoder's hidden size
+   */
+  public void encode(List<Pixels> crops, ImageLayout layout, Progress progress, Tensor out) {
+    if (crops.size() != layout.crops()) {
+      throw new IllegalArgumentException(
+          "%d crops for a layout of %d".formatted(crops.size(), layout.crops()));
+    }
+    if (newline == null) {
+      encode(crops.getFirst(), progress, out);
+      return;
+    }
+    int tokens = tower.tokens();
+    int rows = crops.size() * tokens;
+    try (Tensor all = kernels.allocate(rows + 1, out.columns());
+        Indices sources = kernels.indices(layout.sources());
+        Indices first = kernels.indices(new int[1])) {
+      for (int i = 0; i < crops.size(); i++) {
+        encode(crops.get(i), progress, all.rows(i * tokens, tokens));
+      }
+      kernels.embed(newline, first, all.rows(rows, 1));
+      kernels.gatherRows(all, sources, out);
+    }
+  }
+
+  /** Tokens that a crop becomes. */
+  public int cropTokens() {
+    return tower.tokens();
+  }
+
+  /** Layers of the tower that a crop goes through. */
+  public int cropLayers() {
+    return tower.layers();
+  }
+
+  /** Writes a crop's embeddings, {@link #cropTokens} × the decoder's hidden size. */
+  public void encode(Pixels crop, Progress progress, Tensor out) {
+    int end = progress.done() + tower.layers();
+    kernels.upload(tower.patches(crop), patches);
+    behindLayer = progress::layer;
+    try {
+      work.run();
+    } finally {
+      behindLayer = () -> {};
+    }
+    kernels.copy(embeddings, out);
+    progress.reach(end);
+  }
+
+  /** How long each launch takes on a crop's way from patches to embeddings. */
+  public List<Profile> profile(Profile.Order order, int runs) {
+    return work.profile(order, runs);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

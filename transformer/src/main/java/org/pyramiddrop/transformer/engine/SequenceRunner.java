@@ -1,0 +1,238 @@
+package org.pyramiddrop.transformer.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Recording;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * Runs one sequence at a time, of prompts of one shape: holds on the device where its inputs go,
+ * its caches, and its prefill and decode step, recorded when they are first run.
+ */
+public final class SequenceRunner implements AutoCloseable {
+  /**
+   * The prompts that a runner is made for.
+   *
+   * @param tokens of the prompt
+   * @param images where they lie in it
+   * @param further tokens that decode steps will add
+   */
+  public record Shape(int tokens, List<Prompt.Span> images, PruningPlan plan, int further) {}
+
+  private final Shape shape;
+  private final Kernels kernels;
+  private final Resources owned = new Resources();
+  private final Indices ids;
+  private final List<Tensor> images = new ArrayList<>();
+  private final Tensor controls;
+
+  /** One number a token of the vocabulary, read where repetitions are penalised. */
+  private final Indices seen;
+
+  private final Tensor logits;
+  private final NextToken next;
+  private final KeptRows kept;
+  private final KeyValueCache cache;
+  private final Decoder decoder;
+  private final Schedule schedule;
+
+  /** What the run that is going on tells of its layers. */
+  private IntConsumer behindLayer = done -> {};
+
+  /** Recorded when they are first wanted. */
+  private @Nullable Recording prefill;
+
+  private @Nullable Recording step;
+
+  /** Takes the memory. */
+  public SequenceRunner(Kernels kernels, Decoder decoder, Shape shape) {
+    this.kernels = kernels;
+    this.decoder = decoder;
+    this.shape = shape;
+    Prompt prompt = new Prompt(new int[shape.tokens()], shape.images());
+    schedule = shape.plan().schedule(decoder.layers());
+    try {
+      ids = owned.add(kernels.indices(new int[shape.tokens()]));
+      controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 5));
+      seen = owned.add(kernels.indices(new int[decoder.vocabulary()]));
+      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
+      kept = owned.add(new KeptRows(kernels, schedule, prompt));
+      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
+      next = owned.add(new NextToken(kernels, schedule, lengths));
+      cache = owned.add(decoder.allocateCache(prompt, schedule, shape.further()));
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  public Shape shape() {
+    return shape;
+  }
+
+  /** Where the images' embeddings go before a prefill. */
+  public List<Tensor> imageEmbeddings() {
+    if (images.isEmpty()) {
+      for (Prompt.Span image : shape.images()) {
+        images.add(owned.add(kernels.allocate(image.count(), decoder.hiddenSize())));
+      }
+    }
+    return List.copyOf(images);
+  }
+
+  /**
+   * Reads a prompt of this shape as {@link #prefill(Prompt, Sampler, Progress)}, with nobody to
+   * hear of it.
+   */
+  public int prefill(Prompt prompt, Sampler sampler) {
+    return prefill(prompt, sampler, Progress.ofPrefill(Progress.SILENT, decoder.layers()));
+  }
+
+  /**
+   * Reads a prompt of this shape and returns the first token, or -1 if a logit is NaN.
+   *
+   * @param progress hears each layer, and may throw to give up
+   */
+  public int prefill(Prompt prompt, Sampler sampler, Progress progress) {
+    kernels.upload(prompt.ids(), ids);
+    setSampling(prompt, sampler);
+    if (prefill == null) {
+      prefill = owned.add(recordPrefill());
+    }
+    telling(progress, prefill::run);
+    int token = sampledToken();
+    progress.reach(decoder.layers());
+    return token;
+  }
+
+  /** A recording of the way from ids and embeddings to the first token, the caller's to close. */
+  public Recording recordPrefill() {
+    List<Tensor> embeddings = imageEmbeddings();
+    return kernels.record(
+        () -> runPrefill(decoder.embedPrompt(ids, shape.images(), embeddings), 0));
+  }
+
+  /**
+   * Goes on with a prompt whose first layers are done, their keys and values in the cache.
+   *
+   * @param entering what enters layer {@code from}; it stays as it is
+   * @param prompt the whole of it
+   * @param progress hears each layer, and may throw to give up
+   * @return the first token, or -1 if a logit is NaN
+   */
+  public int prefillFrom(
+      int from, Tensor entering, Prompt prompt, Sampler sampler, Progress progress) {
+    setSampling(prompt, sampler);
+    Tensor hidden = kernels.allocate(entering.rows(), entering.columns());
+    try {
+      kernels.copy(entering, hidden);
+    } catch (RuntimeException | Error e) {
+      hidden.close();
+      throw e;
+    }
+    telling(progress, () -> runPrefill(hidden, from));
+    return sampledToken();
+  }
+
+  private void telling(Progress progress, Runnable work) {
+    behindLayer = progress::reach;
+    try {
+      work.run();
+    } finally {
+      behindLayer = done -> {};
+    }
+  }
+
+  /** Says how the first token is chosen. */
+  private void setSampling(Prompt prompt, Sampler sampler) {
+    kernels.upload(sampler.next(), controls);
+    if (sampler.penalises()) {
+      kernels.upload(prompt.seen(decoder.vocabulary()), seen);
+    }
+  }
+
+  private void runPrefill(Tensor hidden, int from) {
+    try (Sequence sequence = new Sequence(kernels, schedule, kept, hidden)) {
+      decoder.prefill(sequence, from, schedule, cache, done -> behindLayer.accept(done), logits);
+      kernels.sample(logits, seen, controls, next.id());
+    }
+  }
+
+  /**
+   * Runs the token that was chosen last and returns the one after it, or -1 if a logit is NaN.
+   *
+   * @param before how many tokens have been run since the prefill
+   */
+  public int decodeStep(int before, Sampler sampler) {
+    prepareStep(before, sampler);
+    if (step == null) {
+      step = owned.add(recordDecodeStep());
+    }
+    step.run();
+    return sampledToken();
+  }
+
+  /** A recording of the way from one token to the next, the caller's to close. */
+  public Recording recordDecodeStep() {
+    return kernels.record(() -> {
+      decoder.decode(List.of(decodeInputs()));
+      sample();
+    });
+  }
+
+  /** Says where the token that was chosen last belongs, and how the one after it is chosen. */
+  public void prepareStep(int before, Sampler sampler) {
+    next.moveTo(before);
+    if (sampler.draws()) {
+      kernels.upload(sampler.next(), controls);
+    }
+  }
+
+  /** What a decode step needs to know of this sequence. */
+  public Decoder.Step decodeInputs() {
+    return new Decoder.Step(next, schedule, cache, logits);
+  }
+
+  /** Chooses a token from the logits, on the device. */
+  public void sample() {
+    kernels.sample(logits, seen, controls, next.id());
+  }
+
+  /** Waits for the token that was chosen last; -1 if a logit is NaN. */
+  public int sampledToken() {
+    return kernels.download(next.id())[0];
+  }
+
+  /** Keys and values of the prompt and the answer. */
+  public KeyValueCache cache() {
+    return cache;
+  }
+
+  /** The logits that the last token was chosen by. */
+  public float[] logits() {
+    return kernels.download(logits);
+  }
+
+  /** Which image tokens each stage of the last prefill saw, as {@link KeptRows#imageTokens}. */
+  public List<List<List<Integer>>> imageTokens() {
+    return kept.imageTokens();
+  }
+
+  /** Bytes of keys and values. */
+  public long cacheBytes() {
+    return cache.bytes();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
