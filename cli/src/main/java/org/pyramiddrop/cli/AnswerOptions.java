@@ -77,27 +77,27 @@ final class AnswerOptions {
    * What the flags describe.
    *
    * @param format of the answers
-   * @throws BadUse if two of them contradict each other
+   * @throws UsageException if two of them contradict each other
    * @throws IllegalArgumentException if one is out of its range
    */
   Options options(Format format) {
     if (topP != null && temperature == 0) {
-      throw new BadUse("--top-p needs a --temperature above 0");
+      throw new UsageException("--top-p needs a --temperature above 0");
     }
     if (topK != null && temperature == 0) {
-      throw new BadUse("--top-k needs a --temperature above 0");
+      throw new UsageException("--top-k needs a --temperature above 0");
     }
     if (topK != null && topK < 1) {
-      throw new BadUse("--top-k must be at least 1, got " + topK);
+      throw new UsageException("--top-k must be at least 1, got " + topK);
     }
     if (logProbabilities != null && format != Format.JSON) {
-      throw new BadUse("--log-probabilities needs --format json");
+      throw new UsageException("--log-probabilities needs --format json");
     }
     if (logProbabilities != null && logProbabilities < 0) {
-      throw new BadUse("--log-probabilities must not be negative, got " + logProbabilities);
+      throw new UsageException("--log-probabilities must not be negative, got " + logProbabilities);
     }
     if (logits > 0 && format != Format.JSON) {
-      throw new BadUse("--logits needs --format json");
+      throw new UsageException("--logits needs --format json");
     }
     Sampling sampling =
         Sampling.of(temperature, topP == null ? 1 : topP, seed)

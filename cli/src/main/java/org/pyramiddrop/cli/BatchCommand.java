@@ -67,7 +67,7 @@ final class BatchCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (batchSize < 1) {
-      throw new BadUse("--batch-size must be at least 1, got " + batchSize);
+      throw new UsageException("--batch-size must be at least 1, got " + batchSize);
     }
     Options options = answering.options(Format.JSON);
     pictures.limits();
@@ -97,7 +97,7 @@ final class BatchCommand implements Callable<Integer> {
     }
     if (failed > 0) {
       err.println("pyramiddrop: %d of %d lines couldn't be asked".formatted(failed, lines));
-      return Failure.FAILED;
+      return ExitReason.FAILED;
     }
     return 0;
   }
@@ -120,13 +120,13 @@ final class BatchCommand implements Callable<Integer> {
     try {
       String words = line.words();
       if (words.isBlank()) {
-        throw new BadUse("the line is blank");
+        throw new UsageException("the line is blank");
       }
       JsonNode root = BatchLine.object(words);
       id = BatchLine.id(root);
       return new Line(line.number(), id, BatchLine.of(root), "");
-    } catch (BadUse | IllegalArgumentException e) {
-      return new Line(line.number(), id, null, Failure.message(e));
+    } catch (UsageException | IllegalArgumentException e) {
+      return new Line(line.number(), id, null, ExitReason.message(e));
     }
   }
 
@@ -165,11 +165,11 @@ final class BatchCommand implements Callable<Integer> {
           .map(answer -> new Answered(GenerateJson.of(answer, llava), ""))
           .toList();
     } catch (RuntimeException | OutOfMemoryError e) {
-      if (!Failure.isOfOneQuestion(e)) {
+      if (!ExitReason.isOfOneQuestion(e)) {
         throw e;
       }
       if (rows.size() == 1) {
-        return List.of(new Answered(null, Failure.message(e)));
+        return List.of(new Answered(null, ExitReason.message(e)));
       }
     }
     // One that can't be asked stops them all before any work, and memory may not hold all of them

@@ -39,7 +39,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
   /**
    * Reads a line's JSON.
    *
-   * @throws BadUse if it isn't an object
+   * @throws UsageException if it isn't an object
    */
   static JsonNode object(String line) {
     JsonNode root;
@@ -49,10 +49,10 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
       // Where a part began, Jackson can't say of a line that it wasn't to repeat.
       String reason =
           e.getOriginalMessage().replaceAll(" \\(start marker at \\[Source: .*\\)$", "");
-      throw new BadUse("not a JSON object: " + reason);
+      throw new UsageException("not a JSON object: " + reason);
     }
     if (!root.isObject()) {
-      throw new BadUse("not a JSON object: " + shortened(line));
+      throw new UsageException("not a JSON object: " + shortened(line));
     }
     return root;
   }
@@ -60,7 +60,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
   /**
    * What the line's writer calls it, or null.
    *
-   * @throws BadUse if that is neither text nor a number
+   * @throws UsageException if that is neither text nor a number
    */
   static @Nullable JsonNode id(JsonNode root) {
     JsonNode id = root.get("id");
@@ -68,7 +68,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
       return null;
     }
     if (!id.isString() && !id.isNumber()) {
-      throw new BadUse("\"id\" must be text or a number");
+      throw new UsageException("\"id\" must be text or a number");
     }
     return id;
   }
@@ -76,23 +76,23 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
   /**
    * Reads what a line asks.
    *
-   * @throws BadUse if that is no question
+   * @throws UsageException if that is no question
    */
   static BatchLine of(JsonNode root) {
     for (String key : root.propertyNames()) {
       if (!KEYS.contains(key)) {
-        throw new BadUse(
+        throw new UsageException(
             "unknown key \"" + shortened(key) + "\"; known are prompt, rawPrompt, images and id");
       }
     }
     if (root.has("prompt") == root.has("rawPrompt")) {
-      throw new BadUse("a question needs either \"prompt\" or \"rawPrompt\"");
+      throw new UsageException("a question needs either \"prompt\" or \"rawPrompt\"");
     }
     boolean raw = root.has("rawPrompt");
     String prompt = text(root.get(raw ? "rawPrompt" : "prompt"), raw ? "rawPrompt" : "prompt");
     JsonNode images = root.path("images");
     if (!images.isMissingNode() && !images.isArray()) {
-      throw new BadUse("\"images\" must be a list of file names");
+      throw new UsageException("\"images\" must be a list of file names");
     }
     List<Path> files = images.valueStream().map(image -> Path.of(text(image, "images"))).toList();
     return new BatchLine(prompt, raw, files);
@@ -104,7 +104,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
 
   private static String text(JsonNode value, String key) {
     if (!value.isString()) {
-      throw new BadUse(
+      throw new UsageException(
           "\"" + key + "\" must be " + (key.equals("images") ? "a list of file names" : "text"));
     }
     return value.stringValue();

@@ -48,7 +48,7 @@ final class ChatCommand implements Callable<Integer> {
   @Option(
       names = "--format",
       paramLabel = "text|json",
-      converter = Choice.OfFormat.class,
+      converter = EnumOption.OfFormat.class,
       description =
           "text streams the answers, and says on stderr what each was spared; json prints one"
               + " object a line.")
@@ -76,7 +76,7 @@ final class ChatCommand implements Callable<Integer> {
     Options options = answering.options(format);
     pictureOptions.limits();
     if (images.contains(Path.of("-"))) {
-      throw new BadUse("--image - doesn't go with chat, which reads questions from there");
+      throw new UsageException("--image - doesn't go with chat, which reads questions from there");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
@@ -88,9 +88,9 @@ final class ChatCommand implements Callable<Integer> {
         ChatSession session = new ChatSession(llava, options, pictures)) {
       progress.close();
       if (!Terminal.isThere()) {
-        return answerAll(session, Questions.of(in));
+        return answerAll(session, QuestionSource.of(in));
       }
-      try (Questions questions = TypedQuestions.atTheTerminal()) {
+      try (QuestionSource questions = TypedQuestions.atTheTerminal()) {
         answerAll(session, questions);
         // Whoever types saw what couldn't be asked, and went on.
         return 0;
@@ -99,7 +99,7 @@ final class ChatCommand implements Callable<Integer> {
   }
 
   /** Answers one question after another; the others go on where one fails. */
-  int answerAll(ChatSession session, Questions questions) throws IOException {
+  int answerAll(ChatSession session, QuestionSource questions) throws IOException {
     int code = 0;
     InputLine line = questions.next();
     while (line != null && !out.checkError()) {
@@ -112,22 +112,22 @@ final class ChatCommand implements Callable<Integer> {
           answer(session, words.startsWith("/") ? words.substring(1) : words, questions);
         }
       } catch (RuntimeException | OutOfMemoryError e) {
-        if (!Failure.isOfOneQuestion(e)) {
+        if (!ExitReason.isOfOneQuestion(e)) {
           throw e;
         }
-        fail(words, Failure.message(e));
-        code = Failure.FAILED;
+        fail(words, ExitReason.message(e));
+        code = ExitReason.FAILED;
       }
       line = questions.next();
     }
     return code;
   }
 
-  private void answer(ChatSession session, String words, Questions questions) {
+  private void answer(ChatSession session, String words, QuestionSource questions) {
     questions.answerBegins();
     Progress progress = new Progress("reading the prompt");
     try (progress) {
-      Reply reply = session.ask(words, new Streamed(out, format, progress, questions::stopped));
+      Reply reply = session.ask(words, new AnswerPrinter(out, format, progress, questions::stopped));
       progress.close();
       if (format == Format.JSON) {
         out.println(

@@ -41,10 +41,10 @@ final class DoctorCommand implements Callable<Integer> {
     out.println(
         "memory  %s, of them up to %s for Java's heap; weights are mapped outside it"
             .formatted(
-                Sizes.bytes(
+                NumberText.bytes(
                     ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                         .getTotalMemorySize()),
-                Sizes.bytes(Runtime.getRuntime().maxMemory())));
+                NumberText.bytes(Runtime.getRuntime().maxMemory())));
     if (damagesArrays(Runtime.version())) {
       out.println(
           "warning Java before 25.0.3 can damage arrays that native code holds while its G1"

@@ -54,7 +54,7 @@ final class FlopsCommand implements Callable<Integer> {
   @Option(
       names = "--format",
       paramLabel = "text|json",
-      converter = Choice.OfFormat.class,
+      converter = EnumOption.OfFormat.class,
       description = "text prints a table, json one object.")
   private Format format = Format.TEXT;
 
@@ -65,7 +65,7 @@ final class FlopsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (textTokens < 1) {
-      throw new BadUse("--text-tokens must be at least 1, got " + textTokens);
+      throw new UsageException("--text-tokens must be at least 1, got " + textTokens);
     }
     LlavaConfig config = config();
     ModelShape shape = config == null ? ModelShape.LLAVA_7B : ModelShape.of(config);
@@ -85,7 +85,7 @@ final class FlopsCommand implements Callable<Integer> {
       return ModelFolder.config(model, visionTower.folder());
     }
     if (visionTower.folder() != null) {
-      throw new BadUse("--vision-tower needs a --model");
+      throw new UsageException("--vision-tower needs a --model");
     }
     return null;
   }
@@ -96,7 +96,7 @@ final class FlopsCommand implements Callable<Integer> {
     List<Integer> counts = imageTokens == null ? List.of(each, 5 * each, 9 * each) : imageTokens;
     for (int count : counts) {
       if (count < 0) {
-        throw new BadUse("--image-tokens must not be negative, got " + count);
+        throw new UsageException("--image-tokens must not be negative, got " + count);
       }
     }
     return counts.stream()
@@ -106,14 +106,14 @@ final class FlopsCommand implements Callable<Integer> {
 
   private List<FlopsTable.Images> sized(@Nullable LlavaConfig config, List<String> sizes) {
     if (config == null) {
-      throw new BadUse("--image-size needs a --model, which says what it makes of pictures");
+      throw new UsageException("--image-size needs a --model, which says what it makes of pictures");
     }
     if (imageTokens != null) {
-      throw new BadUse("--image-size doesn't go with --image-tokens");
+      throw new UsageException("--image-size doesn't go with --image-tokens");
     }
     return sizes.stream()
         .map(size -> {
-          ImageLayout layout = ImageLayout.of(config, Sizes.resolution("--image-size", size));
+          ImageLayout layout = ImageLayout.of(config, NumberText.resolution("--image-size", size));
           return new FlopsTable.Images(layout.tokens(), layout.crops());
         })
         .toList();

@@ -53,7 +53,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--format",
       paramLabel = "text|json",
-      converter = Choice.OfFormat.class,
+      converter = EnumOption.OfFormat.class,
       description = "text streams the answer; json prints one object.")
   private Format format = Format.TEXT;
 
@@ -81,7 +81,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Question about(List<Picture> pictures) {
       String text = raw != null ? raw : words;
       if (text == null) {
-        throw new BadUse("give --prompt or --raw-prompt");
+        throw new UsageException("give --prompt or --raw-prompt");
       }
       return new Question(text, pictures, raw != null);
     }
@@ -97,7 +97,7 @@ final class GenerateCommand implements Callable<Integer> {
     Options options = answering.options(format);
     pictureOptions.limits();
     if (Collections.frequency(images, STANDARD_INPUT) > 1) {
-      throw new BadUse("--image - can be given once only; the standard input holds one picture");
+      throw new UsageException("--image - can be given once only; the standard input holds one picture");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
@@ -111,7 +111,7 @@ final class GenerateCommand implements Callable<Integer> {
     try (progress;
         Llava llava = model.load()) {
       Answer answer =
-          llava.ask(question, options, new Streamed(out, format, progress, () -> false));
+          llava.ask(question, options, new AnswerPrinter(out, format, progress, () -> false));
       progress.close();
       if (overlay != null) {
         List<PictureView> views = pictures.stream().map(llava::view).toList();
@@ -140,13 +140,13 @@ final class GenerateCommand implements Callable<Integer> {
     out.println();
     if (answer.imageTokens() > 0) {
       out.println();
-      Pyramid.table(answer.stages(), llava.config().text().layers()).forEach(out::println);
+      StageText.table(answer.stages(), llava.config().text().layers()).forEach(out::println);
     }
     if (overlay != null) {
       out.println();
       out.println("overlay: " + overlay);
     }
     out.println();
-    out.println(Speed.of(answer));
+    out.println(SpeedText.of(answer));
   }
 }

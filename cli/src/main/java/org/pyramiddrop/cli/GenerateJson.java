@@ -52,7 +52,7 @@ record GenerateJson(
             .toList();
     return new GenerateJson(
         answer.text(),
-        Choice.spelling(answer.finish()),
+        EnumOption.spelling(answer.finish()),
         answer.tokenIds(),
         answer.promptTokens(),
         answer.imageTokens(),

@@ -13,11 +13,11 @@ record InputLine(long number, @Nullable String text) {
   /**
    * The text.
    *
-   * @throws BadUse if there is none
+   * @throws UsageException if there is none
    */
   String words() {
     if (text == null) {
-      throw new BadUse("line " + number + " is not UTF-8 text");
+      throw new UsageException("line " + number + " is not UTF-8 text");
     }
     return text;
   }

@@ -33,7 +33,7 @@ final class InspectCommand implements Callable<Integer> {
   @Option(
       names = "--format",
       paramLabel = "text|json",
-      converter = Choice.OfFormat.class,
+      converter = EnumOption.OfFormat.class,
       description = "text is for people, json is one object.")
   private Format format = Format.TEXT;
 

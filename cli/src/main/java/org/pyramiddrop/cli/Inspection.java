@@ -146,8 +146,8 @@ record Inspection(
                 tensors,
                 files,
                 files == 1 ? "file" : "files",
-                Sizes.count(parameters),
-                Sizes.bytes(bytes),
+                NumberText.count(parameters),
+                NumberText.bytes(bytes),
                 types));
     if (visionTower != null) {
       lines.add("layout    of the original LLaVA; vision tower " + visionTower);

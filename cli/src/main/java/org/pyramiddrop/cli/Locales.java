@@ -22,7 +22,7 @@ final class Locales {
    * @param encoding of the locale, as {@code sun.jnu.encoding} names it
    * @param raw holds them as they were given, ended by zeros, where the system tells: Linux does in
    *     {@code /proc/self/cmdline}
-   * @throws BadUse saying what to set
+   * @throws UsageException saying what to set
    */
   static void check(String encoding, Path raw, String... words) {
     if (Arrays.stream(words).noneMatch(word -> word.contains(LOST))) {
@@ -31,10 +31,10 @@ final class Locales {
     if (encoding.equalsIgnoreCase("UTF-8")) {
       // Somebody may mean that very character.
       if (!isUtf8(raw)) {
-        throw new BadUse("this command's words are not UTF-8 text");
+        throw new UsageException("this command's words are not UTF-8 text");
       }
     } else {
-      throw new BadUse(
+      throw new UsageException(
           "the locale's encoding, "
               + encoding
               + ", can't carry this command's words; set LC_ALL=C.UTF-8");

@@ -16,9 +16,9 @@ public final class Main {
     try {
       Locales.check(
           System.getProperty("sun.jnu.encoding", "UTF-8"), Path.of("/proc/self/cmdline"), args);
-    } catch (BadUse e) {
+    } catch (UsageException e) {
       err.println("pyramiddrop: " + e.getMessage());
-      System.exit(Failure.BAD_USE);
+      System.exit(ExitReason.BAD_USE);
     }
     // A jar's manifest can't ask for an incubator module, so `java -jar` arrives here without it.
     if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {

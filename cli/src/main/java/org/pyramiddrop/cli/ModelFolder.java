@@ -14,7 +14,7 @@ final class ModelFolder {
    * Reads the configuration of the model in a folder.
    *
    * @param visionTower the folder of its vision tower, if that is another
-   * @throws BadUse if it is no folder, or not one with a model
+   * @throws UsageException if it is no folder, or not one with a model
    * @throws org.pyramiddrop.loader.CheckpointException if the configuration is damaged or not
    *     supported
    */
@@ -28,12 +28,12 @@ final class ModelFolder {
 
   private static void check(Path folder, String takes) {
     if (!Files.isDirectory(folder)) {
-      throw new BadUse(
+      throw new UsageException(
           folder + (Files.exists(folder) ? " is no folder" : ": no such folder") + "; " + takes);
     }
     if (!Files.exists(folder.resolve("config.json"))) {
       String why = HubCache.hint(folder).orElse("has no config.json; " + takes);
-      throw new BadUse(folder + " " + why);
+      throw new UsageException(folder + " " + why);
     }
   }
 }

@@ -25,14 +25,14 @@ final class ModelOptions {
   @Option(
       names = "--backend",
       paramLabel = "auto|cpu|cuda",
-      converter = Choice.OfBackend.class,
+      converter = EnumOption.OfBackend.class,
       description = "What runs the model; auto takes the fastest there is.")
   private Backend backend = Backend.AUTO;
 
   @Option(
       names = "--dtype",
       paramLabel = "auto|float32|bfloat16|float16",
-      converter = Choice.OfWeightType.class,
+      converter = EnumOption.OfWeightType.class,
       description = "The type of the weights; auto leaves them as they are in the checkpoint.")
   private WeightType dtype = WeightType.AUTO;
 
@@ -46,7 +46,7 @@ final class ModelOptions {
   /**
    * Reads the model's configuration.
    *
-   * @throws BadUse if the folder is none with a model
+   * @throws UsageException if the folder is none with a model
    */
   LlavaConfig config() {
     return ModelFolder.config(model, visionTower.folder());
@@ -55,13 +55,13 @@ final class ModelOptions {
   /**
    * Refuses a backend that isn't there.
    *
-   * @throws BadUse saying why not
+   * @throws UsageException saying why not
    */
   void checkBackend() {
-    String name = Choice.spelling(backend);
+    String name = EnumOption.spelling(backend);
     for (DeviceStatus device : Devices.all()) {
       if (device.name().equals(name) && !device.available()) {
-        throw new BadUse("--backend " + name + " can't be used: " + device.detail());
+        throw new UsageException("--backend " + name + " can't be used: " + device.detail());
       }
     }
   }

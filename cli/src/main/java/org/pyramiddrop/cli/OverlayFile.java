@@ -19,30 +19,30 @@ final class OverlayFile {
   /**
    * Refuses what could only fail after the work is done.
    *
-   * @throws BadUse if the file can't be written there or there is no image
+   * @throws UsageException if the file can't be written there or there is no image
    * @throws IllegalArgumentException if an image token of the model stands for no place
    */
   static void check(Path file, LlavaConfig config, List<Path> images) {
     if (images.isEmpty()) {
-      throw new BadUse("--overlay needs an --image");
+      throw new UsageException("--overlay needs an --image");
     }
     Overlay.check(config);
     try {
       for (Path image : images) {
         if (Files.exists(file) && Files.exists(image) && Files.isSameFile(file, image)) {
-          throw new BadUse("--overlay " + file + ": would replace the picture");
+          throw new UsageException("--overlay " + file + ": would replace the picture");
         }
       }
       WholeFile.check(file);
     } catch (IOException e) {
-      throw new BadUse(cantBeWritten(file, e));
+      throw new UsageException(cantBeWritten(file, e));
     }
   }
 
   /**
    * Writes a drawing.
    *
-   * @throws RunFailed if it can't be written
+   * @throws RunFailedException if it can't be written
    */
   static void write(Path file, BufferedImage drawing) {
     try {
@@ -58,7 +58,7 @@ final class OverlayFile {
             }
           });
     } catch (IOException e) {
-      throw new RunFailed(cantBeWritten(file, e), e);
+      throw new RunFailedException(cantBeWritten(file, e), e);
     }
   }
 

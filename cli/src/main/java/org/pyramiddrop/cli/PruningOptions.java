@@ -31,7 +31,7 @@ final class PruningOptions {
   @Option(
       names = "--pruning",
       paramLabel = "pyramid|fastv|none",
-      converter = Choice.OfStrategy.class,
+      converter = EnumOption.OfStrategy.class,
       description = "Where image tokens are dropped; pyramid if nothing else is said.")
   private Strategy strategy = Strategy.PYRAMID;
 
@@ -73,21 +73,21 @@ final class PruningOptions {
   @Option(
       names = "--ranking",
       paramLabel = "stage-end|next-stage",
-      converter = Choice.OfRanking.class,
+      converter = EnumOption.OfRanking.class,
       description = "Which layer's attention ranks; stage-end.")
   private @Nullable Ranking ranking;
 
   @Option(
       names = "--positions",
       paramLabel = "renumber|keep",
-      converter = Choice.OfPositions.class,
+      converter = EnumOption.OfPositions.class,
       description = "Positions after a drop; renumber, or keep with FastV.")
   private @Nullable Positions positions;
 
   @Option(
       names = "--profile",
       paramLabel = "paper|released",
-      converter = Choice.OfProfile.class,
+      converter = EnumOption.OfProfile.class,
       description =
           "released: next-stage ranking, renumbered positions and counts as the authors' code has"
               + " them; paper is the default.")
@@ -96,7 +96,7 @@ final class PruningOptions {
   /**
    * The plan that the flags describe.
    *
-   * @throws BadUse if two of them contradict each other
+   * @throws UsageException if two of them contradict each other
    * @throws IllegalArgumentException if one is out of its range
    */
   PruningPlan plan() {
@@ -134,23 +134,23 @@ final class PruningOptions {
     List<Double> ratios = keepRatios;
     if (layers == null) {
       if (ratios != null) {
-        throw new BadUse("--keep-ratios needs --drop-layers");
+        throw new UsageException("--keep-ratios needs --drop-layers");
       }
       int count = stages == null ? STAGES : stages;
       double share = lambda == null ? LAMBDA : lambda;
       return released ? PruningPlan.released(count, share) : PruningPlan.pyramid(count, share);
     }
     if (stages != null) {
-      throw new BadUse("--stages doesn't go with --drop-layers");
+      throw new UsageException("--stages doesn't go with --drop-layers");
     }
     if (ratios == null) {
       if (released) {
-        throw new BadUse("--profile released with --drop-layers needs --keep-ratios");
+        throw new UsageException("--profile released with --drop-layers needs --keep-ratios");
       }
       return PruningPlan.pyramid(layers, lambda == null ? LAMBDA : lambda);
     }
     if (lambda != null) {
-      throw new BadUse("--lambda doesn't go with --keep-ratios");
+      throw new UsageException("--lambda doesn't go with --keep-ratios");
     }
     return released ? PruningPlan.released(layers, ratios) : PruningPlan.explicit(layers, ratios);
   }
@@ -187,7 +187,7 @@ final class PruningOptions {
 
   private static void refuse(String flag, List<String> others) {
     if (!others.isEmpty()) {
-      throw new BadUse(others.getFirst() + " doesn't go with " + flag);
+      throw new UsageException(others.getFirst() + " doesn't go with " + flag);
     }
   }
 }

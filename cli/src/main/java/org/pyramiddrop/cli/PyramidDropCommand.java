@@ -59,7 +59,7 @@ public final class PyramidDropCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
-      names = Failure.VERBOSE,
+      names = ExitReason.VERBOSE,
       scope = ScopeType.INHERIT,
       description = "Print the stack trace of an error.")
   private boolean verbose;
@@ -82,7 +82,7 @@ public final class PyramidDropCommand implements Runnable {
     }
     String reason = failure.getMessage();
     return root.report(
-        err, new RunFailed("the standard output can't be written: " + reason, failure));
+        err, new RunFailedException("the standard output can't be written: " + reason, failure));
   }
 
   private static @Nullable IOException failure(PrintWriter out) {
@@ -126,18 +126,18 @@ public final class PyramidDropCommand implements Runnable {
         && !unmatched.getUnmatched().getFirst().startsWith("-")) {
       return report(
           err,
-          new BadUse(
+          new UsageException(
               "there is no command '" + unmatched.getUnmatched().getFirst() + "'; " + CHOOSE));
     }
     return report(err, error);
   }
 
   private int report(PrintWriter err, Throwable error) {
-    err.println("pyramiddrop: " + Failure.message(error));
+    err.println("pyramiddrop: " + ExitReason.message(error));
     if (verbose) {
       error.printStackTrace(err);
     }
     err.flush();
-    return Failure.code(error);
+    return ExitReason.code(error);
   }
 }

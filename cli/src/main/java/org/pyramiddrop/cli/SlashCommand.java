@@ -39,7 +39,7 @@ final class SlashCommand {
    * @param line begins with a slash
    * @param pictures how they are read
    * @return what to tell whoever wrote it, line by line
-   * @throws BadUse if there is no such command
+   * @throws UsageException if there is no such command
    * @throws IllegalArgumentException if the plan doesn't fit the model
    */
   static List<String> run(String line, ChatSession session, PictureOptions pictures) {
@@ -57,14 +57,14 @@ final class SlashCommand {
         refuseWords("/help", rest);
         yield HELP;
       }
-      default -> throw new BadUse("there is no " + words[0] + "; /help lists what there is");
+      default -> throw new UsageException("there is no " + words[0] + "; /help lists what there is");
     };
   }
 
   private static List<String> image(String name, ChatSession session, PictureOptions pictures) {
     String file = unquoted(name);
     if (file.isEmpty()) {
-      throw new BadUse("/image needs a FILE");
+      throw new UsageException("/image needs a FILE");
     }
     Picture picture = pictures.read(Path.of(file));
     session.show(picture);
@@ -89,7 +89,7 @@ final class SlashCommand {
       try {
         new CommandLine(given).parseArgs(flags.split("\\s+"));
       } catch (ParameterException e) {
-        throw new BadUse("/plan: " + e.getMessage());
+        throw new UsageException("/plan: " + e.getMessage());
       }
       session.setPlan(given.pruning.plan());
     }
@@ -110,7 +110,7 @@ final class SlashCommand {
 
   private static void refuseWords(String command, String rest) {
     if (!rest.isEmpty()) {
-      throw new BadUse(command + " takes nothing, got " + rest);
+      throw new UsageException(command + " takes nothing, got " + rest);
     }
   }
 }

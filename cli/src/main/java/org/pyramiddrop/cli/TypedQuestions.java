@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * arrow keys for as long as the chat lasts, and Ctrl-C ends an answer that is being given or, at
  * the prompt, the chat.
  */
-final class TypedQuestions implements Questions {
+final class TypedQuestions implements QuestionSource {
   private final org.jline.terminal.Terminal terminal;
   private final LineReader reader;
   private long number;

@@ -36,7 +36,7 @@ class BatchLineTest {
     assertThat(BatchLine.id(BatchLine.object("{\"prompt\": \"x\"}"))).isNull();
     for (String other : List.of("[1]", "{}", "true")) {
       assertThatThrownBy(() -> id(other))
-          .isInstanceOf(BadUse.class)
+          .isInstanceOf(UsageException.class)
           .hasMessage("\"id\" must be text or a number");
     }
   }
@@ -49,7 +49,7 @@ class BatchLineTest {
   void aLongLineIsNotRepeatedWhole() {
     String line = "[" + "1,".repeat(5000) + "1]";
     assertThatThrownBy(() -> parse(line))
-        .isInstanceOf(BadUse.class)
+        .isInstanceOf(UsageException.class)
         .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(200).endsWith("…"));
   }
 
@@ -72,6 +72,6 @@ class BatchLineTest {
         "{\"prompt\": \"x\", \"images\": [5]} | \"images\" must be a list of file names",
       })
   void refusesWhatIsNone(String line, String message) {
-    assertThatThrownBy(() -> parse(line)).isInstanceOf(BadUse.class).hasMessageContaining(message);
+    assertThatThrownBy(() -> parse(line)).isInstanceOf(UsageException.class).hasMessageContaining(message);
   }
 }

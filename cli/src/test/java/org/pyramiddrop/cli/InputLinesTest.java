@@ -39,7 +39,7 @@ class InputLinesTest {
     assertThat(all(lines))
         .containsExactly(new InputLine(1, "a"), new InputLine(2, null), new InputLine(3, "b"));
     assertThatThrownBy(() -> new InputLine(2, null).words())
-        .isInstanceOf(BadUse.class)
+        .isInstanceOf(UsageException.class)
         .hasMessage("line 2 is not UTF-8 text");
   }
 

@@ -119,11 +119,11 @@ class InspectCommandTest {
 
   @Test
   void sizesHaveFewDigits() {
-    assertThat(Sizes.bytes(1023)).isEqualTo("1023 B");
-    assertThat(Sizes.bytes(1024)).isEqualTo("1.0 KiB");
-    assertThat(Sizes.bytes(14_126_851_072L)).isEqualTo("13.2 GiB");
-    assertThat(Sizes.count(999_999)).isEqualTo("999999");
-    assertThat(Sizes.count(2_400_000)).isEqualTo("2.4 million");
-    assertThat(Sizes.count(7_063_427_072L)).isEqualTo("7.1 billion");
+    assertThat(NumberText.bytes(1023)).isEqualTo("1023 B");
+    assertThat(NumberText.bytes(1024)).isEqualTo("1.0 KiB");
+    assertThat(NumberText.bytes(14_126_851_072L)).isEqualTo("13.2 GiB");
+    assertThat(NumberText.count(999_999)).isEqualTo("999999");
+    assertThat(NumberText.count(2_400_000)).isEqualTo("2.4 million");
+    assertThat(NumberText.count(7_063_427_072L)).isEqualTo("7.1 billion");
   }
 }

@@ -15,7 +15,7 @@ class LocalesTest {
   @Test
   void wordsThatTheLocaleDamagedAreRefused() {
     assertThatThrownBy(() -> check("ANSI_X3.4-1968", "", "--prompt", "what is \uFFFD\uFFFD ?"))
-        .isInstanceOf(BadUse.class)
+        .isInstanceOf(UsageException.class)
         .hasMessage(
             "the locale's encoding, ANSI_X3.4-1968, can't carry this command's words; set"
                 + " LC_ALL=C.UTF-8");
@@ -35,7 +35,7 @@ class LocalesTest {
     Path raw = Files.write(folder.resolve("raw"), new byte[] {'a', (byte) 0xFF, 'b', 0});
 
     assertThatThrownBy(() -> Locales.check("UTF-8", raw, "a\uFFFDb"))
-        .isInstanceOf(BadUse.class)
+        .isInstanceOf(UsageException.class)
         .hasMessage("this command's words are not UTF-8 text");
   }
 

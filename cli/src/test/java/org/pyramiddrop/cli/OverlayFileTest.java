@@ -26,7 +26,7 @@ class OverlayFileTest {
   void thatCantBeWrittenIsAFailedRun() {
     Path file = folder.resolve("gone").resolve("overlay.png");
     assertThatThrownBy(() -> OverlayFile.write(file, noise()))
-        .isInstanceOf(RunFailed.class)
+        .isInstanceOf(RunFailedException.class)
         .hasMessage("--overlay " + file + ": no such file");
   }
 

@@ -72,7 +72,7 @@ class PruningOptionsTest {
     "--drop-layers 8 --profile released, --profile released with --drop-layers needs --keep-ratios",
   })
   void refusesFlagsThatContradict(String flags, String message) {
-    assertThatThrownBy(() -> plan(flags)).isInstanceOf(BadUse.class).hasMessage(message);
+    assertThatThrownBy(() -> plan(flags)).isInstanceOf(UsageException.class).hasMessage(message);
   }
 
   @Test

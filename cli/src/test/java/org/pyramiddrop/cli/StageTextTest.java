@@ -6,7 +6,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.transformer.Stage;
 
-class PyramidTest {
+class StageTextTest {
 
   @Test
   void theTableNamesLayersTokensAndShareOfEveryStage() {
@@ -14,7 +14,7 @@ class PyramidTest {
         List.of(
             new Stage(0, 64, List.of()), new Stage(2, 21, List.of()), new Stage(7, 8, List.of()));
 
-    assertThat(Pyramid.table(stages, 8))
+    assertThat(StageText.table(stages, 8))
         .containsExactly(
             "stage  layers  image tokens   share",
             "    0     0-1            64  100.0%",

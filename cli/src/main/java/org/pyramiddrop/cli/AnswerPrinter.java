@@ -8,7 +8,7 @@ import org.pyramiddrop.transformer.TokenListener;
  * Moves a progress bar until an answer's first token, and prints the text of each where people
  * read. Ends the answer when it is stopped, or when nobody can read it any more.
  */
-record Streamed(PrintWriter out, Format format, Progress progress, BooleanSupplier stopped)
+record AnswerPrinter(PrintWriter out, Format format, Progress progress, BooleanSupplier stopped)
     implements TokenListener {
   @Override
   public boolean onProgress(Phase phase, int done, int total) {

@@ -11,10 +11,10 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Reads an enum as it is written on a command line: {@code STAGE_END} is {@code stage-end}. */
-abstract class Choice<E extends Enum<E>> implements ITypeConverter<E>, Iterable<String> {
+abstract class EnumOption<E extends Enum<E>> implements ITypeConverter<E>, Iterable<String> {
   private final E[] values;
 
-  private Choice(E[] values) {
+  private EnumOption(E[] values) {
     this.values = values;
   }
 
@@ -30,50 +30,50 @@ abstract class Choice<E extends Enum<E>> implements ITypeConverter<E>, Iterable<
 
   @Override
   public Iterator<String> iterator() {
-    return Arrays.stream(values).map(Choice::spelling).iterator();
+    return Arrays.stream(values).map(EnumOption::spelling).iterator();
   }
 
   static String spelling(Enum<?> value) {
     return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  static final class OfRanking extends Choice<Ranking> {
+  static final class OfRanking extends EnumOption<Ranking> {
     OfRanking() {
       super(Ranking.values());
     }
   }
 
-  static final class OfPositions extends Choice<Positions> {
+  static final class OfPositions extends EnumOption<Positions> {
     OfPositions() {
       super(Positions.values());
     }
   }
 
-  static final class OfBackend extends Choice<Backend> {
+  static final class OfBackend extends EnumOption<Backend> {
     OfBackend() {
       super(Backend.values());
     }
   }
 
-  static final class OfWeightType extends Choice<WeightType> {
+  static final class OfWeightType extends EnumOption<WeightType> {
     OfWeightType() {
       super(WeightType.values());
     }
   }
 
-  static final class OfStrategy extends Choice<PruningOptions.Strategy> {
+  static final class OfStrategy extends EnumOption<PruningOptions.Strategy> {
     OfStrategy() {
       super(PruningOptions.Strategy.values());
     }
   }
 
-  static final class OfProfile extends Choice<PruningOptions.Profile> {
+  static final class OfProfile extends EnumOption<PruningOptions.Profile> {
     OfProfile() {
       super(PruningOptions.Profile.values());
     }
   }
 
-  static final class OfFormat extends Choice<Format> {
+  static final class OfFormat extends EnumOption<Format> {
     OfFormat() {
       super(Format.values());
     }

@@ -6,11 +6,11 @@ import java.util.regex.Pattern;
 import org.pyramiddrop.loader.Resolution;
 
 /** Large numbers in few digits. */
-final class Sizes {
+final class NumberText {
   /** Sides of up to five digits. */
   private static final Pattern RESOLUTION = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
 
-  private Sizes() {}
+  private NumberText() {}
 
   /** A number of bytes: {@code 13.2 GiB}. */
   static String bytes(long bytes) {
@@ -36,12 +36,12 @@ final class Sizes {
   /**
    * A picture's size, read from {@code WxH}.
    *
-   * @throws BadUse naming the flag, if it is none
+   * @throws UsageException naming the flag, if it is none
    */
   static Resolution resolution(String flag, String size) {
     Matcher sides = RESOLUTION.matcher(size);
     if (!sides.matches()) {
-      throw new BadUse(flag + " takes a width and a height as in 640x480, got " + size);
+      throw new UsageException(flag + " takes a width and a height as in 640x480, got " + size);
     }
     return new Resolution(Integer.parseInt(sides.group(2)), Integer.parseInt(sides.group(1)));
   }

@@ -10,17 +10,17 @@ import org.pyramiddrop.transformer.NanLogitsException;
 import picocli.CommandLine.ParameterException;
 
 /** What a command says of an error, and the exit code that it ends with. */
-final class Failure {
+final class ExitReason {
   static final int FAILED = 1;
   static final int BAD_USE = 2;
   static final String VERBOSE = "--verbose";
 
-  private Failure() {}
+  private ExitReason() {}
 
   static int code(Throwable error) {
     return switch (error) {
       case ParameterException _ -> BAD_USE;
-      case BadUse _ -> BAD_USE;
+      case UsageException _ -> BAD_USE;
       case IllegalArgumentException _ -> BAD_USE;
       case PictureException _ -> BAD_USE;
       case DeviceException _ -> BAD_USE;
@@ -55,7 +55,7 @@ final class Failure {
             || error instanceof CheckpointException
             || error instanceof NanLogitsException
             || error instanceof CancellationException
-            || error instanceof RunFailed;
+            || error instanceof RunFailedException;
     if (told && message != null) {
       return message;
     }

@@ -4,7 +4,7 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /** Where a chat's questions come from. */
-interface Questions extends AutoCloseable {
+interface QuestionSource extends AutoCloseable {
   /** The next line, or null after the last. */
   @Nullable InputLine next() throws IOException;
 
@@ -15,8 +15,8 @@ interface Questions extends AutoCloseable {
   boolean stopped();
 
   /** Questions that a program or a file holds; its answers aren't stopped. */
-  static Questions of(InputLines lines) {
-    return new Questions() {
+  static QuestionSource of(InputLines lines) {
+    return new QuestionSource() {
       @Override
       public @Nullable InputLine next() throws IOException {
         return lines.next();

@@ -4,10 +4,10 @@ import java.util.Locale;
 import org.pyramiddrop.transformer.Answer;
 
 /** Words for how fast an answer came. */
-final class Speed {
+final class SpeedText {
   private static final double MILLIS = 1000;
 
-  private Speed() {}
+  private SpeedText() {}
 
   /** {@code 12 tokens, the first after 0.53 s, then 23.1 tokens/s}. */
   static String of(Answer answer) {

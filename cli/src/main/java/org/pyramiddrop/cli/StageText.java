@@ -5,8 +5,8 @@ import java.util.Locale;
 import org.pyramiddrop.transformer.Stage;
 
 /** Words for the stages of an answer. */
-final class Pyramid {
-  private Pyramid() {}
+final class StageText {
+  private StageText() {}
 
   /** A table of stage, layers, image tokens and their share of the first stage's. */
   static List<String> table(List<Stage> stages, int layers) {
