@@ -33,7 +33,7 @@ SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder format clean tools
+.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +117,12 @@ command-folder:
 	cp bin/pyramiddrop '$(DIST)/bin/'
 	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models '$(DIST)/'
 	$(call keep-classes,'$(DIST)/bin/pyramiddrop','$(DIST)/pyramiddrop.jsa')
+
+javadoc: $(JAR) ## Write the Javadoc of what users import to target/javadoc
+	'$(JAVA_HOME)/bin/javadoc' -quiet -Xdoclint:all,-missing -d target/javadoc \
+	  $(foreach module,transformer loader kernels,--module-source-path org.pyramiddrop.$(module)=$(module)/src/main/java) \
+	  --module-source-path org.pyramiddrop.cuda=native-bindings/src/main/java -p cli/target/lib \
+	  --module org.pyramiddrop.transformer,org.pyramiddrop.loader,org.pyramiddrop.kernels
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply

@@ -2,13 +2,22 @@ package org.pyramiddrop;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.transformer.Llava;
 
 /** Imports run one way: the table in ARCHITECTURE.md. */
 final class ArchitectureTest {
@@ -22,6 +31,7 @@ final class ArchitectureTest {
   private static final String KERNELS = "org.pyramiddrop.kernels..";
   private static final String LOADER = "org.pyramiddrop.loader..";
   private static final String TRANSFORMER = "org.pyramiddrop.transformer..";
+  private static final String ENGINE = "org.pyramiddrop.transformer.engine..";
   private static final String CLI = "org.pyramiddrop.cli..";
   private static final String BENCH = "org.pyramiddrop.bench..";
 
@@ -73,6 +83,59 @@ final class ArchitectureTest {
         .dependOnClassesThat()
         .resideInAnyPackage(
             CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.check..", CLI, BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void theEngineServesOnlyWhatIsWrittenOverIt() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(ENGINE, "org.pyramiddrop.transformer", BENCH)
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(ENGINE)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideInAPackage(ENGINE)
+        .should()
+        .dependOnClassesThat()
+        .haveNameMatching(".*\\.LlavaConfig|.*\\.TextConfig|.*\\.VisionConfig")
+        .because("the engine is built from descriptions, whatever family they came from")
+        .check(CLASSES);
+  }
+
+  @Test
+  void usersOfTheModuleDontSeeTheEngine() throws URISyntaxException {
+    Path classes =
+        Path.of(Llava.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    ModuleDescriptor module =
+        ModuleFinder.of(classes).findAll().iterator().next().descriptor();
+    Map<String, Set<String>> exports =
+        module.exports().stream()
+            .collect(
+                Collectors.toMap(
+                    ModuleDescriptor.Exports::source, ModuleDescriptor.Exports::targets));
+    assertThat(exports)
+        .containsEntry("org.pyramiddrop.transformer", Set.of())
+        .containsEntry(
+            "org.pyramiddrop.transformer.engine",
+            Set.of("org.pyramiddrop.training", "org.pyramiddrop.bench"));
+  }
+
+  @Test
+  void noPackagesImportEachOther() {
+    slices().matching("org.pyramiddrop.(**)").should().beFreeOfCycles().check(CLASSES);
+  }
+
+  @Test
+  void oneClassDrawsWithTheChartLibrary() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.pyramiddrop.bench.chart")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.jfree..")
         .check(CLASSES);
   }
 
