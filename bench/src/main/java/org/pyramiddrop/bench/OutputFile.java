@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.WholeFile;
+import org.pyramiddrop.loader.AtomicFile;
 
 /** Files that measurements end in, there whole or not at all. */
 public final class OutputFile {
@@ -24,11 +24,11 @@ public final class OutputFile {
   public static void check(String option, @Nullable Path file) {
     try {
       if (file != null) {
-        WholeFile.check(file);
+        AtomicFile.check(file);
       }
     } catch (IOException e) {
       throw new IllegalArgumentException(
-          option + " " + file + " can't be written: " + WholeFile.reason(e), e);
+          option + " " + file + " can't be written: " + AtomicFile.reason(e), e);
     }
   }
 
@@ -43,9 +43,9 @@ public final class OutputFile {
    *
    * @throws UncheckedIOException with the system's reason
    */
-  public static void write(Path file, WholeFile.Content content) {
+  public static void write(Path file, AtomicFile.Content content) {
     try {
-      WholeFile.write(file, content);
+      AtomicFile.write(file, content);
     } catch (IOException e) {
       throw failed(file, e);
     }
@@ -62,12 +62,12 @@ public final class OutputFile {
       }
       Files.delete(folder);
     } catch (IOException e) {
-      throw new UncheckedIOException(folder + " can't be deleted: " + WholeFile.reason(e), e);
+      throw new UncheckedIOException(folder + " can't be deleted: " + AtomicFile.reason(e), e);
     }
   }
 
   /** That a file can't be written, and why. */
   public static UncheckedIOException failed(Path file, IOException e) {
-    return new UncheckedIOException(file + " can't be written: " + WholeFile.reason(e), e);
+    return new UncheckedIOException(file + " can't be written: " + AtomicFile.reason(e), e);
   }
 }

@@ -9,7 +9,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.WholeFile;
+import org.pyramiddrop.loader.AtomicFile;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /** The PNG file that {@code --overlay} asks for. */
@@ -33,7 +33,7 @@ final class OverlayFile {
           throw new UsageException("--overlay " + file + ": would replace the picture");
         }
       }
-      WholeFile.check(file);
+      AtomicFile.check(file);
     } catch (IOException e) {
       throw new UsageException(cantBeWritten(file, e));
     }
@@ -46,7 +46,7 @@ final class OverlayFile {
    */
   static void write(Path file, BufferedImage drawing) {
     try {
-      WholeFile.write(
+      AtomicFile.write(
           file,
           out -> {
             // Given any other stream, ImageIO wants a temporary file, and there may be no place for
@@ -63,6 +63,6 @@ final class OverlayFile {
   }
 
   private static String cantBeWritten(Path file, IOException e) {
-    return "--overlay " + file + ": " + WholeFile.reason(e);
+    return "--overlay " + file + ": " + AtomicFile.reason(e);
   }
 }

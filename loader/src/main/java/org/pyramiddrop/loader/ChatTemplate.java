@@ -43,7 +43,7 @@ public final class ChatTemplate {
         List.of("chat_template.json", "processor_config.json", "tokenizer_config.json")) {
       Path file = folder.resolve(name);
       if (Files.exists(file)) {
-        Optional<String> template = template(Fields.read(file));
+        Optional<String> template = template(ConfigFields.read(file));
         if (template.isPresent()) {
           return of(file, template.get());
         }
@@ -59,7 +59,7 @@ public final class ChatTemplate {
   }
 
   // Either one text, or several with names.
-  private static Optional<String> template(Fields fields) {
+  private static Optional<String> template(ConfigFields fields) {
     if (!fields.isList(KEY)) {
       return fields.text(KEY);
     }

@@ -50,7 +50,7 @@ public final class Checkpoint implements AutoCloseable {
    * @throws CheckpointException if the folder has no safetensors checkpoint, or a broken one
    */
   public static Checkpoint open(Path folder) {
-    return open(folder, Reading.MAPPED);
+    return open(folder, FileAccess.MAPPED);
   }
 
   /**
@@ -59,7 +59,7 @@ public final class Checkpoint implements AutoCloseable {
    * @throws CheckpointException if the folder has no safetensors checkpoint, or a broken one, or if
    *     there isn't memory enough for a copy
    */
-  public static Checkpoint open(Path folder, Reading reading) {
+  public static Checkpoint open(Path folder, FileAccess reading) {
     if (!Files.isDirectory(folder)) {
       throw new CheckpointException(
           folder, Files.exists(folder) ? "not a folder" : "no such folder");
@@ -93,7 +93,7 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private static Checkpoint openAll(
-      Path folder, List<Path> paths, @Nullable ShardIndex index, Reading reading) {
+      Path folder, List<Path> paths, @Nullable ShardIndex index, FileAccess reading) {
     List<SafetensorsFile> files = new ArrayList<>();
     Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
     Set<String> twice = new LinkedHashSet<>();

@@ -31,7 +31,7 @@ final class DataUri {
     try {
       return Base64.getDecoder().decode(withoutSpaces(uri.substring(comma + 1)));
     } catch (IllegalArgumentException e) {
-      throw new PictureException(NAME, "isn't valid base64: " + Reason.of(e), e);
+      throw new PictureException(NAME, "isn't valid base64: " + FailureReason.of(e), e);
     }
   }
 

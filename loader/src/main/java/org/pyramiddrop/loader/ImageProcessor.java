@@ -39,7 +39,7 @@ public final class ImageProcessor {
       LlavaConfig config,
       Resizing resizing,
       boolean crops,
-      Fields settings,
+      ConfigFields settings,
       @Nullable AnyResolution anyResolution) {
     this.config = config;
     this.resizing = resizing;
@@ -73,7 +73,7 @@ public final class ImageProcessor {
    *     another size than the vision tower takes
    */
   public static ImageProcessor read(Path folder, LlavaConfig config) {
-    Fields settings = settings(folder, config);
+    ConfigFields settings = settings(folder, config);
     VisionConfig vision = config.vision();
     boolean tilingType = config.anyResolution() && config.original() == null;
     checkSupported(settings, tilingType ? TILING_TYPES : SUPPORTED_TYPES);
@@ -98,7 +98,7 @@ public final class ImageProcessor {
 
   // The whole picture is squeezed into the square; cutting and resizing its tiles, which are
   // squares already, changes nothing.
-  private static ImageProcessor tiling(Fields settings, LlavaConfig config, Resizing resizing) {
+  private static ImageProcessor tiling(ConfigFields settings, LlavaConfig config, Resizing resizing) {
     int side = config.vision().imageSize();
     Resampler given =
         switch (resizing) {
@@ -132,10 +132,10 @@ public final class ImageProcessor {
         AnyResolution.of(config));
   }
 
-  private static Fields settings(Path folder, LlavaConfig config) {
+  private static ConfigFields settings(Path folder, LlavaConfig config) {
     Path nested = folder.resolve("processor_config.json");
     if (Files.exists(nested)) {
-      Fields fields = Fields.read(nested);
+      ConfigFields fields = ConfigFields.read(nested);
       if (fields.has("image_processor")) {
         return fields.object("image_processor");
       }
@@ -144,12 +144,12 @@ public final class ImageProcessor {
     OriginalLayout original = config.original();
     if (original != null && original.isWellKnown() && !Files.exists(file)) {
       JsonValue side = new JsonValue.Whole(config.vision().imageSize());
-      return Fields.of(file, Map.of("size", side, "crop_size", side));
+      return ConfigFields.of(file, Map.of("size", side, "crop_size", side));
     }
-    return Fields.read(file);
+    return ConfigFields.read(file);
   }
 
-  private static void checkSupported(Fields settings, Set<String> types) {
+  private static void checkSupported(ConfigFields settings, Set<String> types) {
     for (String key : List.of("image_processor_type", "feature_extractor_type")) {
       Optional<String> type = settings.text(key);
       if (type.isPresent() && !types.contains(type.get().replaceFirst("(Fast|Pil)$", ""))) {
@@ -159,7 +159,7 @@ public final class ImageProcessor {
     }
   }
 
-  private static Resizing resizing(Fields settings) {
+  private static Resizing resizing(ConfigFields settings) {
     if (!settings.flag("do_resize", true)) {
       return new Resizing.None();
     }
@@ -174,7 +174,7 @@ public final class ImageProcessor {
     if (!settings.isObject("size")) {
       return new Resizing.ShortestEdge(resampler, settings.positive("size", 224));
     }
-    Fields size = settings.object("size");
+    ConfigFields size = settings.object("size");
     if (size.has("shortest_edge") && !size.has("longest_edge")) {
       return new Resizing.ShortestEdge(resampler, size.positive("shortest_edge", 0));
     }
@@ -184,16 +184,16 @@ public final class ImageProcessor {
     throw settings.wrong("size", "isn't supported; give shortest_edge alone, or height and width");
   }
 
-  private static int[] cropSize(Fields settings) {
+  private static int[] cropSize(ConfigFields settings) {
     if (!settings.isObject("crop_size")) {
       int side = settings.positive("crop_size", 224);
       return new int[] {side, side};
     }
-    Fields size = settings.object("crop_size");
+    ConfigFields size = settings.object("crop_size");
     return new int[] {size.positive("height", 0), size.positive("width", 0)};
   }
 
-  private static int[] resizedTo(Fields settings, Resizing resizing) {
+  private static int[] resizedTo(ConfigFields settings, Resizing resizing) {
     if (resizing instanceof Resizing.Exact exact) {
       return new int[] {exact.height, exact.width};
     }
@@ -204,7 +204,7 @@ public final class ImageProcessor {
   // A sample has 256 values, so its normalised value is looked up. Scaling is done in double and
   // rounded to float,
   // normalising in float: as in the reference.
-  private static float[][] levels(Fields settings) {
+  private static float[][] levels(ConfigFields settings) {
     boolean rescales = settings.flag("do_rescale", true);
     boolean normalises = settings.flag("do_normalize", true);
     double factor = settings.positive("rescale_factor", 1 / 255.0);
@@ -229,7 +229,7 @@ public final class ImageProcessor {
     return levels;
   }
 
-  private static int background(Fields settings) {
+  private static int background(ConfigFields settings) {
     int colour = 0;
     for (double mean : settings.channels("image_mean", CLIP_MEAN)) {
       colour = colour << 8 | Math.clamp((int) (mean * 255), 0, 255);

@@ -26,7 +26,7 @@ final class JpegFile {
 
   private final String name;
   private final byte[] bytes;
-  private final KeptBytes kept;
+  private final FileParts kept;
   private @Nullable Frame frame;
   private boolean jfif;
   private int adobeTransform = -1;
@@ -41,7 +41,7 @@ final class JpegFile {
   private JpegFile(String name, byte[] bytes) {
     this.name = name;
     this.bytes = bytes;
-    this.kept = new KeptBytes(bytes);
+    this.kept = new FileParts(bytes);
   }
 
   static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {

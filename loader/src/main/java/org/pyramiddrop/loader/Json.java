@@ -138,7 +138,7 @@ final class Json {
     } catch (NoSuchFileException e) {
       throw new CheckpointException(file, "no such file", e);
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
+      throw new CheckpointException(file, "can't be read: " + FailureReason.of(e), e);
     }
     if (bytes.length > LONGEST_FILE) {
       throw new CheckpointException(

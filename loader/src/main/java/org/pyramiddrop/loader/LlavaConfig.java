@@ -116,7 +116,7 @@ public record LlavaConfig(
         .ifPresent(hint -> {
           throw new CheckpointException(folder, hint);
         });
-    Fields config = Fields.read(folder.resolve(FILE));
+    ConfigFields config = ConfigFields.read(folder.resolve(FILE));
     refuseQuantised(config);
     if (!config.has("model_type")) {
       throw config.wrong("model_type", "must say which model this is");
@@ -156,7 +156,7 @@ public record LlavaConfig(
         next ? pinpoints(config, vision) : List.of());
   }
 
-  private static List<Resolution> pinpoints(Fields config, VisionConfig vision) {
+  private static List<Resolution> pinpoints(ConfigFields config, VisionConfig vision) {
     String key = "image_grid_pinpoints";
     if (!config.has(key)) {
       return NEXT_PINPOINTS;
@@ -165,7 +165,7 @@ public record LlavaConfig(
   }
 
   static List<Resolution> checkedPinpoints(
-      Fields config, String key, List<Resolution> pinpoints, VisionConfig vision) {
+      ConfigFields config, String key, List<Resolution> pinpoints, VisionConfig vision) {
     int side = vision.imageSize();
     if (pinpoints.isEmpty()
         || pinpoints.stream().anyMatch(p -> p.height() % side != 0 || p.width() % side != 0)) {
@@ -183,10 +183,10 @@ public record LlavaConfig(
   }
 
   // Its weights are packed integers under other names; no shape or name in here says so.
-  static void refuseQuantised(Fields config) {
+  static void refuseQuantised(ConfigFields config) {
     String key = "quantization_config";
     for (String part : List.of("", "text_config", "vision_config")) {
-      Fields fields = part.isEmpty() || !config.isObject(part) ? config : config.object(part);
+      ConfigFields fields = part.isEmpty() || !config.isObject(part) ? config : config.object(part);
       if (!fields.has(key)) {
         continue;
       }
@@ -214,7 +214,7 @@ public record LlavaConfig(
     if (original != null || (tokenizerId.isPresent() && tokenizerId.getAsInt() == imageTokenId)) {
       return;
     }
-    Fields config = Fields.read(folder.resolve(FILE));
+    ConfigFields config = ConfigFields.read(folder.resolve(FILE));
     String known =
         tokenizerId.isPresent()
             ? "for tokenizer.json '%s' is %d".formatted(token, tokenizerId.getAsInt())
@@ -225,11 +225,11 @@ public record LlavaConfig(
             .formatted(imageTokenId, known));
   }
 
-  private static String imageTokenKey(Fields config) {
+  private static String imageTokenKey(ConfigFields config) {
     return config.has("image_token_index") ? "image_token_index" : "image_token_id";
   }
 
-  private static int imageTokenId(Fields config) {
+  private static int imageTokenId(ConfigFields config) {
     String key = imageTokenKey(config);
     int id = config.integer(key, 32000);
     if (id < 0) {
@@ -238,7 +238,7 @@ public record LlavaConfig(
     return id;
   }
 
-  static List<Integer> visionFeatureLayers(Fields config, String key, VisionConfig vision) {
+  static List<Integer> visionFeatureLayers(ConfigFields config, String key, VisionConfig vision) {
     List<Integer> layers = config.integers(key);
     int states = vision.layers() + 1;
     if (layers.isEmpty() || layers.stream().anyMatch(layer -> layer < -states || layer >= states)) {

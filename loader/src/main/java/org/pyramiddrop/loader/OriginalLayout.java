@@ -44,7 +44,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
                 + " that CLIP model (--vision-tower DIR, LoadOptions.withVisionTower)"));
   }
 
-  static LlavaConfig config(Path folder, Fields config, @Nullable Path towerFolder) {
+  static LlavaConfig config(Path folder, ConfigFields config, @Nullable Path towerFolder) {
     String modelType =
         config.oneOf("model_type", "", List.of("llava", "llava_llama", "llava_mistral"));
     String tower = config.text(TOLD_BY, "");
@@ -89,7 +89,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
         new OriginalLayout(tower, aspect.equals("pad")));
   }
 
-  private static void refuse(Fields config, String key, String what) {
+  private static void refuse(ConfigFields config, String key, String what) {
     if (config.flag(key, false)) {
       throw config.wrong(key, what + ", which isn't supported");
     }
@@ -102,7 +102,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
           .ifPresent(hint -> {
             throw new CheckpointException(towerFolder, hint);
           });
-      Fields tower = Fields.read(towerFolder.resolve("config.json"));
+      ConfigFields tower = ConfigFields.read(towerFolder.resolve("config.json"));
       LlavaConfig.refuseQuantised(tower);
       return VisionConfig.ofClip(tower);
     }
@@ -110,7 +110,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
     return known.orElseThrow(() -> missingTower(folder, name));
   }
 
-  private static List<Integer> featureLayer(Fields config, VisionConfig vision) {
+  private static List<Integer> featureLayer(ConfigFields config, VisionConfig vision) {
     String key = "mm_vision_select_layer";
     if (config.isList(key)) {
       throw config.wrong(key, "must be one layer");
@@ -118,7 +118,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
     return LlavaConfig.visionFeatureLayers(config, key, vision);
   }
 
-  private static List<Resolution> pinpoints(Fields config, VisionConfig vision) {
+  private static List<Resolution> pinpoints(ConfigFields config, VisionConfig vision) {
     String key = "image_grid_pinpoints";
     return LlavaConfig.checkedPinpoints(config, key, config.resolutionsWidthFirst(key), vision);
   }

@@ -74,7 +74,7 @@ public final class Picture {
 
   /** A picture in memory; transparency is dropped, not blended. */
   public static Picture of(BufferedImage image) {
-    return Samples.picture(image);
+    return PixelColours.picture(image);
   }
 
   /** Columns. */

@@ -48,7 +48,7 @@ final class PictureReader {
       throw new PictureException(name, "there isn't enough memory to read its file", e);
     }
     try {
-      Picture stored = Samples.picture(decode(encoded, name, limits));
+      Picture stored = PixelColours.picture(decode(encoded, name, limits));
       return Orientation.upright(stored, encoded.orientation());
     } catch (OutOfMemoryError e) {
       throw notEnoughMemory(encoded, name, e);
@@ -56,7 +56,7 @@ final class PictureReader {
   }
 
   private static String cannotBeRead(IOException e) {
-    String reason = Reason.of(e);
+    String reason = FailureReason.of(e);
     return reason.equals("no such file") ? reason : "can't be read: " + reason;
   }
 
@@ -114,7 +114,7 @@ final class PictureReader {
       for (Throwable cause = e; cause != null; cause = cause.getCause()) {
         switch (cause) {
           case OutOfMemoryError _ -> throw notEnoughMemory(encoded, name, e);
-          case BytesStream.TimeUp late -> throw new PictureException(name, Reason.of(late), e);
+          case BytesStream.TimeUp late -> throw new PictureException(name, FailureReason.of(late), e);
           default -> {
             // Something about the file.
           }
@@ -135,7 +135,7 @@ final class PictureReader {
   }
 
   private static PictureException damaged(String name, Exception e) {
-    return new PictureException(name, "is damaged: " + Reason.of(e), e);
+    return new PictureException(name, "is damaged: " + FailureReason.of(e), e);
   }
 
   private static PictureException notEnoughMemory(

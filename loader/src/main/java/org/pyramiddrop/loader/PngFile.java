@@ -21,7 +21,7 @@ final class PngFile {
 
   static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
     ByteBuffer file = ByteBuffer.wrap(bytes);
-    KeptBytes kept = new KeptBytes(bytes);
+    FileParts kept = new FileParts(bytes);
     kept.keep(0, SIGNATURE);
     Orientation orientation = Orientation.UPRIGHT;
     String before = "";

@@ -17,7 +17,7 @@ import java.util.Set;
  */
 public final class SafetensorsFile implements AutoCloseable {
   private final Path file;
-  private final Reading reading;
+  private final FileAccess reading;
   private final FileState opened;
   private final SafetensorsHeader header;
   private final Arena arena;
@@ -28,7 +28,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private SafetensorsFile(
       Path file,
-      Reading reading,
+      FileAccess reading,
       FileState opened,
       SafetensorsHeader header,
       Arena arena,
@@ -47,7 +47,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws CheckpointException if the file can't be read or breaks a rule of the format
    */
   public static SafetensorsFile open(Path file) {
-    return open(file, Reading.MAPPED);
+    return open(file, FileAccess.MAPPED);
   }
 
   /**
@@ -56,7 +56,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws CheckpointException if the file can't be read, breaks a rule of the format or changes
    *     while it is copied, or if there isn't memory enough for a copy
    */
-  public static SafetensorsFile open(Path file, Reading reading) {
+  public static SafetensorsFile open(Path file, FileAccess reading) {
     if (!Files.isRegularFile(file)) {
       throw new CheckpointException(
           file, Files.exists(file) ? "not a regular file" : "no such file");
@@ -65,11 +65,11 @@ public final class SafetensorsFile implements AutoCloseable {
       // Before it is opened: a change after that is found.
       return open(file, reading, FileState.of(file));
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + Reason.of(e), e);
+      throw new CheckpointException(file, "can't be read: " + FailureReason.of(e), e);
     }
   }
 
-  private static SafetensorsFile open(Path file, Reading reading, FileState state)
+  private static SafetensorsFile open(Path file, FileAccess reading, FileState state)
       throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       SafetensorsHeader header = SafetensorsHeader.read(file, channel);
@@ -99,7 +99,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws CheckpointException if the file has changed or is gone
    */
   public void refuseIfChanged() {
-    if (reading == Reading.MAPPED) {
+    if (reading == FileAccess.MAPPED) {
       String difference = changed ? "it isn't what was loaded" : difference();
       if (!difference.isEmpty()) {
         changed = true;
@@ -112,7 +112,7 @@ public final class SafetensorsFile implements AutoCloseable {
     try {
       return opened.difference(FileState.of(file));
     } catch (IOException e) {
-      return Reason.of(e);
+      return FailureReason.of(e);
     }
   }
 

@@ -21,7 +21,7 @@ public final class StopTokens {
   public static Set<Integer> read(Path folder, LlavaConfig config) {
     Path file = folder.resolve(FILE);
     if (Files.exists(file)) {
-      Fields fields = Fields.read(file);
+      ConfigFields fields = ConfigFields.read(file);
       if (fields.has(KEY)) {
         return ids(fields);
       }
@@ -29,7 +29,7 @@ public final class StopTokens {
     return config.text().endTokenIds();
   }
 
-  static Set<Integer> ids(Fields fields) {
+  static Set<Integer> ids(ConfigFields fields) {
     List<Integer> ids = fields.integers(KEY);
     if (ids.isEmpty() || ids.stream().anyMatch(id -> id < 0)) {
       throw fields.wrong(KEY, "must be a token id or a list of them");

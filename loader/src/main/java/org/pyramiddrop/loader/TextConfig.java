@@ -58,8 +58,8 @@ public record TextConfig(
   }
 
   // Absent fields mean the family's defaults: those of the original LLaMA 7B and Mistral 7B.
-  static TextConfig of(Fields config) {
-    Fields text = config.object("text_config");
+  static TextConfig of(ConfigFields config) {
+    ConfigFields text = config.object("text_config");
     return of(text, text.oneOf("model_type", "llama", List.of("llama", "mistral")), config);
   }
 
@@ -68,7 +68,7 @@ public record TextConfig(
    *
    * @param config where the end tokens are if {@code text} doesn't have them
    */
-  static TextConfig of(Fields text, String modelType, Fields config) {
+  static TextConfig of(ConfigFields text, String modelType, ConfigFields config) {
     boolean mistral = modelType.equals("mistral");
     int hiddenSize = text.positive("hidden_size", 4096, MOST_WIDTH);
     int heads = text.positive("num_attention_heads", 32, MOST_WIDTH);
@@ -115,7 +115,7 @@ public record TextConfig(
         endTokenIds(text, config));
   }
 
-  private static void checkSlidingWindow(Fields text, int maxPositions) {
+  private static void checkSlidingWindow(ConfigFields text, int maxPositions) {
     if (text.isNull("sliding_window")) {
       return;
     }
@@ -132,13 +132,13 @@ public record TextConfig(
   }
 
   // The base moved from a field of its own into rope_parameters; the newer place wins.
-  private static double ropeTheta(Fields text) {
+  private static double ropeTheta(ConfigFields text) {
     double theta = base(text, 10000.0);
     for (String key : List.of("rope_scaling", "rope_parameters")) {
       if (!text.has(key)) {
         continue;
       }
-      Fields rope = text.object(key);
+      ConfigFields rope = text.object(key);
       String type = rope.text("rope_type").or(() -> rope.text("type")).orElse("default");
       if (!type.equals("default") && !scalesByOne(type, rope)) {
         throw text.wrong(
@@ -157,13 +157,13 @@ public record TextConfig(
 
   // Each of these divides wavelengths, or those above some length, by the factor and does nothing
   // else with it.
-  private static boolean scalesByOne(String type, Fields rope) {
+  private static boolean scalesByOne(String type, ConfigFields rope) {
     return List.of("linear", "dynamic", "llama3").contains(type)
         && rope.has("factor")
         && rope.positive("factor", 0.0) == 1.0;
   }
 
-  private static double base(Fields fields, double absent) {
+  private static double base(ConfigFields fields, double absent) {
     double theta = fields.positive("rope_theta", absent);
     if (theta < 1 || theta > Float.MAX_VALUE) {
       throw fields.wrong("rope_theta", "must be from 1 to " + Float.MAX_VALUE);
@@ -171,8 +171,8 @@ public record TextConfig(
     return theta;
   }
 
-  private static Set<Integer> endTokenIds(Fields text, Fields config) {
-    Fields source = text.has("eos_token_id") || !config.has("eos_token_id") ? text : config;
+  private static Set<Integer> endTokenIds(ConfigFields text, ConfigFields config) {
+    ConfigFields source = text.has("eos_token_id") || !config.has("eos_token_id") ? text : config;
     return source.has("eos_token_id") ? StopTokens.ids(source) : new LinkedHashSet<>(List.of(2));
   }
 }

@@ -38,12 +38,12 @@ public record VisionConfig(
   // A LLaVA config without any vision_config means CLIP ViT-L/14 at 336 pixels; a vision_config
   // that leaves fields
   // out means CLIP's own defaults, which are ViT-B/32's.
-  static VisionConfig of(Fields config) {
+  static VisionConfig of(ConfigFields config) {
     return config.has("vision_config") ? clip(config.object("vision_config")) : large(336);
   }
 
   /** Reads the {@code config.json} of a CLIP model, or of its vision tower alone. */
-  static VisionConfig ofClip(Fields config) {
+  static VisionConfig ofClip(ConfigFields config) {
     return clip(config.has("vision_config") ? config.object("vision_config") : config);
   }
 
@@ -60,7 +60,7 @@ public record VisionConfig(
     return new VisionConfig(1024, 4096, 24, 16, imageSize, 14, 3, 1e-5f, "quick_gelu");
   }
 
-  private static VisionConfig clip(Fields vision) {
+  private static VisionConfig clip(ConfigFields vision) {
     vision.oneOf("model_type", "clip_vision_model", List.of("clip_vision_model"));
     VisionConfig tower =
         new VisionConfig(

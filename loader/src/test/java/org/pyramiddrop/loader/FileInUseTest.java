@@ -99,7 +99,7 @@ class FileInUseTest {
 
   @Test
   void thatStaysAsItIsMayBeUsed() {
-    for (Reading reading : Reading.values()) {
+    for (FileAccess reading : FileAccess.values()) {
       try (Checkpoint checkpoint = Checkpoint.open(folder, reading)) {
         checkpoint.refuseIfChanged();
         assertThat(checkpoint.tensor("a").data().toArray(JAVA_BYTE)).isEqualTo(data);
@@ -144,7 +144,7 @@ class FileInUseTest {
   @ParameterizedTest
   @EnumSource
   void thatIsCopiedKeepsItsDataWhateverHappens(Change change) throws IOException {
-    try (Checkpoint checkpoint = Checkpoint.open(folder, Reading.COPIED)) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder, FileAccess.COPIED)) {
       MemorySegment tensor = checkpoint.tensor("a").data();
       change.make(path);
       checkpoint.refuseIfChanged();
@@ -155,7 +155,7 @@ class FileInUseTest {
 
   @Test
   void freesItsCopyWhenItIsClosed() {
-    SafetensorsFile file = SafetensorsFile.open(path, Reading.COPIED);
+    SafetensorsFile file = SafetensorsFile.open(path, FileAccess.COPIED);
     MemorySegment tensor = file.tensor("a").data();
     file.close();
     assertThat(tensor.scope().isAlive()).isFalse();
@@ -164,7 +164,7 @@ class FileInUseTest {
   @Test
   void copiesAFileWithoutTensors() {
     SafetensorsBytes.write(path, SafetensorsBytes.of("{}      "));
-    try (SafetensorsFile file = SafetensorsFile.open(path, Reading.COPIED)) {
+    try (SafetensorsFile file = SafetensorsFile.open(path, FileAccess.COPIED)) {
       assertThat(file.names()).isEmpty();
     }
   }
@@ -205,7 +205,7 @@ class FileInUseTest {
     } catch (IOException e) {
       Assumptions.abort("no file of 4 TiB here: " + e.getMessage());
     }
-    assertThatThrownBy(() -> SafetensorsFile.open(path, Reading.COPIED))
+    assertThatThrownBy(() -> SafetensorsFile.open(path, FileAccess.COPIED))
         .isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith(path + ": not enough memory for a copy of its " + bytes + " bytes")
         .hasMessageContaining("-XX:MaxDirectMemorySize")

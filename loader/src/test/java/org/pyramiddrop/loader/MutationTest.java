@@ -69,7 +69,7 @@ class MutationTest {
   @TempDir Path folder;
 
   /** Reads something; may throw. */
-  private interface Reading {
+  private interface FileAccess {
     void of(byte[] input) throws IOException;
   }
 
@@ -120,7 +120,7 @@ class MutationTest {
     return made.toByteArray();
   }
 
-  private static void assertHolds(byte[] original, long firstSeed, Reading reading) {
+  private static void assertHolds(byte[] original, long firstSeed, FileAccess reading) {
     int refused = 0;
     for (int i = 0; i < INPUTS; i++) {
       byte[] input = mutated(original, new SplittableRandom(firstSeed + i));

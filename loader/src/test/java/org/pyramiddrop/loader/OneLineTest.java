@@ -31,17 +31,17 @@ class OneLineTest {
 
   @Test
   void saysWhyInWordsAndNeverNull() {
-    assertThat(Reason.of(new AccessDeniedException("/a/b"))).isEqualTo("permission denied");
-    assertThat(Reason.of(new FileSystemException("/a/b", null, "Is a directory")))
+    assertThat(FailureReason.of(new AccessDeniedException("/a/b"))).isEqualTo("permission denied");
+    assertThat(FailureReason.of(new FileSystemException("/a/b", null, "Is a directory")))
         .isEqualTo("Is a directory");
-    assertThat(Reason.of(new FileSystemException("/a/b")))
+    assertThat(FailureReason.of(new FileSystemException("/a/b")))
         .isEqualTo("the file system gives no reason");
-    assertThat(Reason.of(new ClosedByInterruptException())).isEqualTo("the thread was interrupted");
-    assertThat(Reason.of(new EOFException())).isEqualTo("it ends too early");
-    assertThat(Reason.of(new IllegalArgumentException("null")))
+    assertThat(FailureReason.of(new ClosedByInterruptException())).isEqualTo("the thread was interrupted");
+    assertThat(FailureReason.of(new EOFException())).isEqualTo("it ends too early");
+    assertThat(FailureReason.of(new IllegalArgumentException("null")))
         .isEqualTo("it holds numbers that don't fit together");
-    assertThat(Reason.of(new IOException("broken", new IOException("row 3"))))
+    assertThat(FailureReason.of(new IOException("broken", new IOException("row 3"))))
         .isEqualTo("broken: row 3");
-    assertThat(Reason.of(new IOException(new EOFException()))).isEqualTo("it ends too early");
+    assertThat(FailureReason.of(new IOException(new EOFException()))).isEqualTo("it ends too early");
   }
 }

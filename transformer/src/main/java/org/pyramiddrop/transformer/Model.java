@@ -18,7 +18,7 @@ import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.OriginalLayout;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.Pixels;
-import org.pyramiddrop.loader.Reading;
+import org.pyramiddrop.loader.FileAccess;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
 import org.pyramiddrop.loader.Tokenizer;
@@ -94,8 +94,8 @@ final class Model implements AutoCloseable {
     return owner.add(Checkpoint.open(towerFolder, reading(options)));
   }
 
-  private static Reading reading(LoadOptions options) {
-    return options.copy() ? Reading.COPIED : Reading.MAPPED;
+  private static FileAccess reading(LoadOptions options) {
+    return options.copy() ? FileAccess.COPIED : FileAccess.MAPPED;
   }
 
   static Model load(Path folder, LoadOptions options) {

@@ -17,8 +17,8 @@ record AddedToken(
     boolean rstrip,
     boolean normalized,
     boolean special) {
-  static AddedToken read(Place place) {
-    Place content = place.member("content");
+  static AddedToken read(JsonPlace place) {
+    JsonPlace content = place.member("content");
     if (content.text().isEmpty()) {
       throw content.wrong("is empty");
     }

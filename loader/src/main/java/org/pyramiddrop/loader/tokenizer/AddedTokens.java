@@ -22,17 +22,17 @@ final class AddedTokens {
     this.inNormalizedText = inNormalizedText;
   }
 
-  static AddedTokens read(Place place, Vocabulary vocabulary, Normalizer normalizer) {
-    List<Place> places = place.isAbsent() ? List.of() : place.elements();
+  static AddedTokens read(JsonPlace place, Vocabulary vocabulary, Normalizer normalizer) {
+    List<JsonPlace> places = place.isAbsent() ? List.of() : place.elements();
     Map<Integer, AddedToken> byId = new HashMap<>();
     Set<String> contents = new HashSet<>();
     // Those that look the same once normalised are told apart by their order: special ones first.
     List<AddedToken> ordinary = new ArrayList<>();
     List<AddedToken> special = new ArrayList<>();
     long nextId = vocabulary.size();
-    for (Place each : places) {
+    for (JsonPlace each : places) {
       AddedToken token = AddedToken.read(each);
-      Place id = each.member("id");
+      JsonPlace id = each.member("id");
       if (!contents.add(token.content())) {
         throw each.member("content").wrong("is there twice");
       }
@@ -51,7 +51,7 @@ final class AddedTokens {
       }
       String other = vocabulary.token(token.id());
       if (known == null && other != null) {
-        throw id.wrong("is also the id of '" + Place.shorten(other) + "'");
+        throw id.wrong("is also the id of '" + JsonPlace.shorten(other) + "'");
       }
       nextId = Math.max(nextId, token.id() + 1L);
       if (token.normalized() && look(token, normalizer).isEmpty()) {

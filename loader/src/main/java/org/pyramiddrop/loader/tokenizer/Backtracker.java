@@ -28,8 +28,8 @@ final class Backtracker {
   /**
    * Where the match that begins at an index ends, or {@link #NO_MATCH} or {@link #OUT_OF_STEPS}.
    */
-  int run(Program program, int start, Failures failures) {
-    List<Program.Instruction> instructions = program.instructions();
+  int run(PatternProgram program, int start, FailedBranches failures) {
+    List<PatternProgram.Instruction> instructions = program.instructions();
     int bottom = size;
     int instruction = 0;
     int at = start;
@@ -40,26 +40,26 @@ final class Backtracker {
       }
       boolean fits = true;
       switch (instructions.get(instruction++)) {
-        case Program.Take(CharSet set) -> {
+        case PatternProgram.Take(CharSet set) -> {
           fits = hasNext(set, at);
           if (fits) {
             at = after(at);
           }
         }
-        case Program.Run run -> {
+        case PatternProgram.Run run -> {
           at = takeRun(run, at, instruction);
           fits = at >= 0;
         }
-        case Program.Fork(int first, int second, int number) -> {
+        case PatternProgram.Fork(int first, int second, int number) -> {
           fits = failures.isNew(number, at);
           if (fits) {
             push(second, at, at);
             instruction = first;
           }
         }
-        case Program.Jump(int target) -> instruction = target;
-        case Program.NotNext(CharSet set) -> fits = !hasNext(set, at);
-        case Program.Look look -> {
+        case PatternProgram.Jump(int target) -> instruction = target;
+        case PatternProgram.NotNext(CharSet set) -> fits = !hasNext(set, at);
+        case PatternProgram.Look look -> {
           int seen = look(look, at);
           if (seen == OUT_OF_STEPS) {
             size = bottom;
@@ -67,7 +67,7 @@ final class Backtracker {
           }
           fits = seen >= 0 != look.negated();
         }
-        case Program.Done done -> {
+        case PatternProgram.Done done -> {
           size = bottom;
           return at;
         }
@@ -90,7 +90,7 @@ final class Backtracker {
   }
 
   /** The index behind a run that begins at an index, or {@link #NO_MATCH}. */
-  private int takeRun(Program.Run run, int start, int next) {
+  private int takeRun(PatternProgram.Run run, int start, int next) {
     int at = start;
     int shortest = run.least() == 0 ? start : NO_MATCH;
     for (int taken = 1; taken <= run.most() && hasNext(run.set(), at); taken++) {
@@ -100,10 +100,10 @@ final class Backtracker {
       }
     }
     steps -= at - start;
-    if (shortest == NO_MATCH || shortest == at || run.greed() == Syntax.Greed.ONLY_MOST) {
+    if (shortest == NO_MATCH || shortest == at || run.greed() == PatternSyntax.Greed.ONLY_MOST) {
       return shortest == NO_MATCH ? NO_MATCH : at;
     }
-    if (run.greed() == Syntax.Greed.FEWEST_FIRST) {
+    if (run.greed() == PatternSyntax.Greed.FEWEST_FIRST) {
       push(next, after(shortest), at);
       return shortest;
     }
@@ -111,7 +111,7 @@ final class Backtracker {
     return at;
   }
 
-  private int look(Program.Look look, int at) {
+  private int look(PatternProgram.Look look, int at) {
     int start = at;
     for (int i = 0; i < look.back(); i++) {
       if (start == 0) {
@@ -120,11 +120,11 @@ final class Backtracker {
       start = before(start);
     }
     int farthest = Math.min(text.length(), start + 2 * look.reach());
-    Program program = look.program();
+    PatternProgram program = look.program();
     return run(
         program,
         start,
-        program.forks() == 0 ? Failures.FORGOTTEN : new Failures(program.forks(), start, farthest));
+        program.forks() == 0 ? FailedBranches.FORGOTTEN : new FailedBranches(program.forks(), start, farthest));
   }
 
   private boolean hasNext(CharSet set, int at) {

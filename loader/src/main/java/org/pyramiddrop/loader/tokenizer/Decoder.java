@@ -15,11 +15,11 @@ interface Decoder {
   List<String> decode(List<String> tokens);
 
   /** Reads the file's {@code decoder}; without one there are spaces between tokens. */
-  static Decoder read(Place place) {
+  static Decoder read(JsonPlace place) {
     return place.isAbsent() ? tokens -> List.of(String.join(" ", tokens)) : step(place);
   }
 
-  private static Decoder step(Place place) {
+  private static Decoder step(JsonPlace place) {
     return switch (place.kind()) {
       case "Sequence" -> {
         List<Decoder> steps =
@@ -58,7 +58,7 @@ interface Decoder {
     return List.of(LossyUtf8.decode(bytes.toByteArray()));
   }
 
-  private static Decoder metaspace(Place place) {
+  private static Decoder metaspace(JsonPlace place) {
     String mark = Character.toString(place.member("replacement").character());
     place.member("split").flag(true);
     boolean prefixed = Metaspace.prefix(place) != Metaspace.Prefix.NEVER;
@@ -71,7 +71,7 @@ interface Decoder {
     };
   }
 
-  private static Decoder wordEnds(Place suffix) {
+  private static Decoder wordEnds(JsonPlace suffix) {
     String end = suffix.text();
     if (end.isEmpty()) {
       throw suffix.wrong("is empty");

@@ -12,17 +12,17 @@ final class Merges {
     this.products = products;
   }
 
-  static Merges read(Place place, Vocabulary vocabulary) {
-    List<Tree> pairs = place.trees();
+  static Merges read(JsonPlace place, Vocabulary vocabulary) {
+    List<JsonTree> pairs = place.trees();
     PairTable ranks = new PairTable(pairs.size());
     int[] products = new int[pairs.size()];
     // Either all are "a b", of which comments are none, or all are ["a", "b"].
-    boolean written = !pairs.isEmpty() && pairs.getFirst() instanceof Tree.Text;
+    boolean written = !pairs.isEmpty() && pairs.getFirst() instanceof JsonTree.Text;
     int rank = 0;
     for (int i = 0; i < pairs.size(); i++) {
       String left;
       String right;
-      if (written && pairs.get(i) instanceof Tree.Text(String pair)) {
+      if (written && pairs.get(i) instanceof JsonTree.Text(String pair)) {
         if (pair.startsWith("#version")) {
           continue;
         }
@@ -33,10 +33,10 @@ final class Merges {
         left = pair.substring(0, space);
         right = pair.substring(space + 1);
       } else if (!written
-          && pairs.get(i) instanceof Tree.Elements(List<Tree> two)
+          && pairs.get(i) instanceof JsonTree.Elements(List<JsonTree> two)
           && two.size() == 2
-          && two.get(0) instanceof Tree.Text(String first)
-          && two.get(1) instanceof Tree.Text(String second)) {
+          && two.get(0) instanceof JsonTree.Text(String first)
+          && two.get(1) instanceof JsonTree.Text(String second)) {
         left = first;
         right = second;
       } else {
@@ -49,12 +49,12 @@ final class Merges {
     return new Merges(ranks, products);
   }
 
-  private static int known(String token, Vocabulary vocabulary, Place place, int index) {
+  private static int known(String token, Vocabulary vocabulary, JsonPlace place, int index) {
     Integer id = vocabulary.id(token);
     if (id == null) {
       throw place
           .element(index)
-          .wrong("needs '" + Place.shorten(token) + "', which is not in the vocabulary");
+          .wrong("needs '" + JsonPlace.shorten(token) + "', which is not in the vocabulary");
     }
     return id;
   }

@@ -23,7 +23,7 @@ final class Metaspace implements PreTokenizer {
     this.cutter = cutter;
   }
 
-  static Metaspace read(Place place) {
+  static Metaspace read(JsonPlace place) {
     int mark = place.member("replacement").character();
     return new Metaspace(
         Character.toString(mark),
@@ -31,12 +31,12 @@ final class Metaspace implements PreTokenizer {
         Replacement.of(place, ' ', Character.toString(mark)),
         place.member("split").flag(true)
             ? PreTokenizer.cutting(
-                Finder.of(character -> character == mark), Cut.MERGED_WITH_NEXT, false)
+                TextFinder.of(character -> character == mark), DelimiterBehavior.MERGED_WITH_NEXT, false)
             : (slice, words) -> words.add(slice));
   }
 
-  static Prefix prefix(Place place) {
-    Place scheme = place.member("prepend_scheme");
+  static Prefix prefix(JsonPlace place) {
+    JsonPlace scheme = place.member("prepend_scheme");
     Prefix prefix =
         scheme.isAbsent()
             ? Prefix.ALWAYS
@@ -47,7 +47,7 @@ final class Metaspace implements PreTokenizer {
               default -> throw scheme.wrong("isn't supported; supported: first, never, always");
             };
     // Older files have this instead.
-    Place older = place.member("add_prefix_space");
+    JsonPlace older = place.member("add_prefix_space");
     if (older.flag(true)) {
       return prefix;
     }

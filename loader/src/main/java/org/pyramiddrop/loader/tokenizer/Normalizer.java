@@ -10,7 +10,7 @@ interface Normalizer {
   Slice normalize(Slice slice);
 
   /** Reads the file's {@code normalizer}. */
-  static Normalizer read(Place place) {
+  static Normalizer read(JsonPlace place) {
     if (place.isAbsent()) {
       return slice -> slice;
     }

@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.tokenizer.Syntax.Greed;
+import org.pyramiddrop.loader.tokenizer.PatternSyntax.Greed;
 
 /**
  * Reads a pattern in the syntax of Oniguruma as Ruby uses it, as far as tokenizers need it. What
@@ -18,38 +18,38 @@ final class PatternReader {
   private static final int END = -1;
   private static final List<String> FOLDED_TOGETHER = List.of("ss", "ff", "fi", "fl", "st");
 
-  private final Place place;
+  private final JsonPlace place;
   private final int[] pattern;
   private int at;
   private int depth;
 
-  private PatternReader(Place place, String pattern) {
+  private PatternReader(JsonPlace place, String pattern) {
     this.place = place;
     this.pattern = pattern.codePoints().toArray();
   }
 
   /** Reads a pattern that messages show at a place of the file. */
-  static Syntax read(Place place, String pattern) {
+  static PatternSyntax read(JsonPlace place, String pattern) {
     PatternReader reader = new PatternReader(place, pattern);
-    Syntax whole = reader.choice(false);
+    PatternSyntax whole = reader.choice(false);
     if (reader.at < reader.pattern.length) {
       throw reader.refuse("has a ) without (");
     }
     return whole;
   }
 
-  private Syntax choice(boolean anyCase) {
-    List<Syntax> parts = new ArrayList<>();
+  private PatternSyntax choice(boolean anyCase) {
+    List<PatternSyntax> parts = new ArrayList<>();
     parts.add(sequence(anyCase));
     while (peek() == '|') {
       at++;
       parts.add(sequence(anyCase));
     }
-    return parts.size() == 1 ? parts.getFirst() : new Syntax.Choice(parts);
+    return parts.size() == 1 ? parts.getFirst() : new PatternSyntax.Choice(parts);
   }
 
-  private Syntax sequence(boolean anyCase) {
-    List<Syntax> parts = new ArrayList<>();
+  private PatternSyntax sequence(boolean anyCase) {
+    List<PatternSyntax> parts = new ArrayList<>();
     int start = at;
     while (peek() != END && peek() != '|' && peek() != ')') {
       parts.add(repeated(part(anyCase)));
@@ -57,7 +57,7 @@ final class PatternReader {
     if (anyCase) {
       refuseLettersFoldedTogether(start);
     }
-    return parts.size() == 1 ? parts.getFirst() : new Syntax.Sequence(parts);
+    return parts.size() == 1 ? parts.getFirst() : new PatternSyntax.Sequence(parts);
   }
 
   private void refuseLettersFoldedTogether(int start) {
@@ -73,40 +73,40 @@ final class PatternReader {
     }
   }
 
-  private Syntax part(boolean anyCase) {
+  private PatternSyntax part(boolean anyCase) {
     int character = next();
     return switch (character) {
       case '(' -> group(anyCase);
-      case '[' -> new Syntax.One(set(anyCase));
-      case '.' -> new Syntax.One(CharSet.of(c -> c != '\n'));
+      case '[' -> new PatternSyntax.One(set(anyCase));
+      case '.' -> new PatternSyntax.One(CharSet.of(c -> c != '\n'));
       case '\\' ->
-          new Syntax.One(
+          new PatternSyntax.One(
               CharSet.of(
                   escapedSet(anyCase)
                       .orElseGet(() -> CharSet.one(literal(escaped(), anyCase), anyCase))));
       case '^', '$' -> throw refuse("has an edge of a line, which isn't read");
       case '*', '+', '?', '{' -> throw refuse("repeats nothing, or what is repeated already");
-      default -> new Syntax.One(CharSet.of(CharSet.one(literal(character, anyCase), anyCase)));
+      default -> new PatternSyntax.One(CharSet.of(CharSet.one(literal(character, anyCase), anyCase)));
     };
   }
 
-  private Syntax group(boolean anyCase) {
+  private PatternSyntax group(boolean anyCase) {
     if (++depth > DEEPEST) {
       throw refuse("nests deeper than " + DEEPEST);
     }
-    Syntax group;
+    PatternSyntax group;
     if (skip("?:")) {
       group = choice(anyCase);
     } else if (skip("?i:")) {
       group = choice(true);
     } else if (skip("?=")) {
-      group = new Syntax.Look(choice(anyCase), false, false);
+      group = new PatternSyntax.Look(choice(anyCase), false, false);
     } else if (skip("?!")) {
-      group = new Syntax.Look(choice(anyCase), false, true);
+      group = new PatternSyntax.Look(choice(anyCase), false, true);
     } else if (skip("?<=")) {
-      group = new Syntax.Look(choice(anyCase), true, false);
+      group = new PatternSyntax.Look(choice(anyCase), true, false);
     } else if (skip("?<!")) {
-      group = new Syntax.Look(choice(anyCase), true, true);
+      group = new PatternSyntax.Look(choice(anyCase), true, true);
     } else if (peek() == '?') {
       throw refuse("has a kind of group that isn't read; read: ( (?: (?i: (?= (?! (?<= (?<!");
     } else {
@@ -120,18 +120,18 @@ final class PatternReader {
     return group;
   }
 
-  private Syntax repeated(Syntax part) {
+  private PatternSyntax repeated(PatternSyntax part) {
     int least;
     int most;
     boolean counted = false;
     switch (peek()) {
       case '*' -> {
         least = 0;
-        most = Syntax.UNBOUNDED;
+        most = PatternSyntax.UNBOUNDED;
       }
       case '+' -> {
         least = 1;
-        most = Syntax.UNBOUNDED;
+        most = PatternSyntax.UNBOUNDED;
       }
       case '?' -> {
         least = 0;
@@ -144,7 +144,7 @@ final class PatternReader {
         least = open ? 0 : number();
         if (peek() == ',') {
           at++;
-          most = peek() == '}' && !open ? Syntax.UNBOUNDED : number();
+          most = peek() == '}' && !open ? PatternSyntax.UNBOUNDED : number();
         } else {
           most = least;
         }
@@ -161,16 +161,16 @@ final class PatternReader {
     if (peek() == '*' || peek() == '+' || peek() == '?' || peek() == '{') {
       throw refuse("repeats what is repeated already");
     }
-    if (part instanceof Syntax.Look) {
+    if (part instanceof PatternSyntax.Look) {
       throw refuse("repeats a look ahead or behind");
     }
     if (most > 1 && part.shortest() == 0) {
       throw refuse("repeats what may be empty");
     }
-    if (greed == Greed.ONLY_MOST && !(part instanceof Syntax.One)) {
+    if (greed == Greed.ONLY_MOST && !(part instanceof PatternSyntax.One)) {
       throw refuse("repeats a group without going back, which is read for single characters only");
     }
-    return new Syntax.Repeat(part, least, most, greed);
+    return new PatternSyntax.Repeat(part, least, most, greed);
   }
 
   private Greed greed(boolean counted, boolean fixed) {
@@ -322,7 +322,7 @@ final class PatternReader {
           default ->
               throw refuse(
                   "has \\p{"
-                      + Place.shorten(name)
+                      + JsonPlace.shorten(name)
                       + "}, which isn't read; read: general categories such as L or Nd, Han,"
                       + " Hiragana, Katakana, Hangul");
         };

@@ -13,7 +13,7 @@ interface PreTokenizer {
   void cut(Slice slice, List<Slice> words);
 
   /** Reads the file's {@code pre_tokenizer}. */
-  static PreTokenizer read(Place place) {
+  static PreTokenizer read(JsonPlace place) {
     if (place.isAbsent()) {
       return (slice, words) -> words.add(slice);
     }
@@ -23,32 +23,32 @@ interface PreTokenizer {
       case "Metaspace" -> Metaspace.read(place);
       case "Split" ->
           cutting(
-              Finder.read(place.member("pattern")),
-              Cut.read(place.member("behavior")),
+              TextFinder.read(place.member("pattern")),
+              DelimiterBehavior.read(place.member("behavior")),
               place.member("invert").flag());
-      case "Whitespace" -> cutting(new WordRuns(), Cut.REMOVED, true);
-      case "WhitespaceSplit" -> cutting(Finder.of(Whitespace::is), Cut.REMOVED, false);
+      case "Whitespace" -> cutting(new WordRuns(), DelimiterBehavior.REMOVED, true);
+      case "WhitespaceSplit" -> cutting(TextFinder.of(Whitespace::is), DelimiterBehavior.REMOVED, false);
       case "Digits" ->
           cutting(
-              Finder.of(RustCharacters::isNumber),
-              place.member("individual_digits").flag() ? Cut.ISOLATED : Cut.CONTIGUOUS,
+              TextFinder.of(RustCharacters::isNumber),
+              place.member("individual_digits").flag() ? DelimiterBehavior.ISOLATED : DelimiterBehavior.CONTIGUOUS,
               false);
       case "Punctuation" -> {
-        Place behavior = place.member("behavior");
+        JsonPlace behavior = place.member("behavior");
         yield cutting(
-            Finder.of(RustCharacters::isPunctuation),
-            behavior.isAbsent() ? Cut.ISOLATED : Cut.read(behavior),
+            TextFinder.of(RustCharacters::isPunctuation),
+            behavior.isAbsent() ? DelimiterBehavior.ISOLATED : DelimiterBehavior.read(behavior),
             false);
       }
       default -> throw place.unsupported(SUPPORTED);
     };
   }
 
-  static PreTokenizer cutting(Finder finder, Cut cut, boolean invert) {
+  static PreTokenizer cutting(TextFinder finder, DelimiterBehavior cut, boolean invert) {
     return (slice, words) -> cut.apply(slice, finder.find(slice.text()), invert, words);
   }
 
-  private static PreTokenizer sequence(List<Place> places) {
+  private static PreTokenizer sequence(List<JsonPlace> places) {
     List<PreTokenizer> steps = places.stream().map(PreTokenizer::read).toList();
     return (slice, words) -> {
       List<Slice> slices = List.of(slice);
@@ -61,11 +61,11 @@ interface PreTokenizer {
     };
   }
 
-  private static PreTokenizer byteLevel(Place place) {
+  private static PreTokenizer byteLevel(JsonPlace place) {
     boolean prefix = place.member("add_prefix_space").flag();
     PreTokenizer cutter =
         place.member("use_regex").flag(true)
-            ? cutting(Regex.compile(place, ByteLevel.WORDS), Cut.ISOLATED, false)
+            ? cutting(Regex.compile(place, ByteLevel.WORDS), DelimiterBehavior.ISOLATED, false)
             : (slice, words) -> words.add(slice);
     return (slice, words) -> {
       List<Slice> cut = new ArrayList<>();

@@ -4,11 +4,11 @@ package org.pyramiddrop.loader.tokenizer;
  * A pattern's matches in a text: the leftmost one, by the first ways that fit, then on from its
  * end. Time grows with the text's length whatever the pattern, and nothing recurses with the text.
  */
-final class Regex implements Finder {
-  private final Program fast;
-  private final Program careful;
+final class Regex implements TextFinder {
+  private final PatternProgram fast;
+  private final PatternProgram careful;
 
-  private Regex(Program fast, Program careful) {
+  private Regex(PatternProgram fast, PatternProgram careful) {
     this.fast = fast;
     this.careful = careful;
   }
@@ -18,20 +18,20 @@ final class Regex implements Finder {
    *
    * @throws org.pyramiddrop.loader.CheckpointException if it isn't a pattern that is read
    */
-  static Regex compile(Place place) {
+  static Regex compile(JsonPlace place) {
     return compile(place, place.text());
   }
 
   /** Compiles a pattern that messages show at a place of the file. */
-  static Regex compile(Place place, String pattern) {
-    Syntax syntax = PatternReader.read(place, pattern);
-    return new Regex(Program.of(place, syntax, true), Program.of(place, syntax, false));
+  static Regex compile(JsonPlace place, String pattern) {
+    PatternSyntax syntax = PatternReader.read(place, pattern);
+    return new Regex(PatternProgram.of(place, syntax, true), PatternProgram.of(place, syntax, false));
   }
 
   @Override
   public int[] find(String text) {
     Search search = new Search(text);
-    Ids bounds = new Ids(text.length() / 2);
+    TokenIds bounds = new TokenIds(text.length() / 2);
     int lastEnd = -1;
     int start = 0;
     while (start <= text.length()) {
@@ -58,7 +58,7 @@ final class Regex implements Finder {
 
     private final int length;
     private final Backtracker backtracker;
-    private Failures failures = Failures.FORGOTTEN;
+    private FailedBranches failures = FailedBranches.FORGOTTEN;
 
     Search(String text) {
       this.length = text.length();
@@ -67,12 +67,12 @@ final class Regex implements Finder {
     }
 
     int endOfMatch(int start) {
-      if (failures == Failures.FORGOTTEN) {
+      if (failures == FailedBranches.FORGOTTEN) {
         int end = backtracker.run(fast, start, failures);
         if (end != Backtracker.OUT_OF_STEPS) {
           return end;
         }
-        failures = new Failures(careful.forks(), start, length);
+        failures = new FailedBranches(careful.forks(), start, length);
         backtracker.stepWithoutLimit();
       }
       int end = backtracker.run(careful, start, failures);

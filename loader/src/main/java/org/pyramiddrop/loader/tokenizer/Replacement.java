@@ -6,23 +6,23 @@ final class Replacement {
   private static final int MOST_GROWTH = 64;
   private static final int ALWAYS_FINE = 1 << 20;
 
-  private final Place place;
-  private final Finder finder;
+  private final JsonPlace place;
+  private final TextFinder finder;
   private final String content;
 
-  private Replacement(Place place, Finder finder, String content) {
+  private Replacement(JsonPlace place, TextFinder finder, String content) {
     this.place = place;
     this.finder = finder;
     this.content = content;
   }
 
-  static Replacement read(Place place) {
+  static Replacement read(JsonPlace place) {
     return new Replacement(
-        place, Finder.read(place.member("pattern")), place.member("content").text());
+        place, TextFinder.read(place.member("pattern")), place.member("content").text());
   }
 
-  static Replacement of(Place place, int sought, String content) {
-    return new Replacement(place, Finder.of(Character.toString(sought)), content);
+  static Replacement of(JsonPlace place, int sought, String content) {
+    return new Replacement(place, TextFinder.of(Character.toString(sought)), content);
   }
 
   String in(String text) {

@@ -2,7 +2,7 @@ package org.pyramiddrop.loader.tokenizer;
 
 /** Takes a number of equal characters off a token's ends. */
 record Strip(int character, int atStart, int atEnd) {
-  static Strip read(Place place) {
+  static Strip read(JsonPlace place) {
     return new Strip(
         place.member("content").character(),
         place.member("start").count(),

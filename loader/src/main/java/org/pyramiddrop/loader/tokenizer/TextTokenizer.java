@@ -15,20 +15,20 @@ public final class TextTokenizer {
   private final Normalizer normalizer;
   private final AddedTokens addedTokens;
   private final PreTokenizer preTokenizer;
-  private final Model model;
-  private final Frame frame;
+  private final TokenModel model;
+  private final PostProcessor frame;
   private final Decoder decoder;
 
-  private TextTokenizer(Place file) {
-    Place version = file.member("version");
+  private TextTokenizer(JsonPlace file) {
+    JsonPlace version = file.member("version");
     if (!version.isAbsent() && !version.text().equals("1.0")) {
       throw version.wrong("isn't supported; supported: \"1.0\"");
     }
-    model = Model.read(file.member("model"));
+    model = TokenModel.read(file.member("model"));
     normalizer = Normalizer.read(file.member("normalizer"));
     addedTokens = AddedTokens.read(file.member("added_tokens"), model.vocabulary(), normalizer);
     preTokenizer = PreTokenizer.read(file.member("pre_tokenizer"));
-    frame = Frame.read(file.member("post_processor"), id -> token(id) != null);
+    frame = PostProcessor.read(file.member("post_processor"), id -> token(id) != null);
     decoder = Decoder.read(file.member("decoder"));
   }
 
@@ -40,7 +40,7 @@ public final class TextTokenizer {
    *     names the place in the file
    */
   public static TextTokenizer read(Path file) {
-    return new TextTokenizer(TreeReader.read(file));
+    return new TextTokenizer(JsonTreeReader.read(file));
   }
 
   /**
@@ -49,7 +49,7 @@ public final class TextTokenizer {
    * @param addSpecialTokens whether to add what the model starts (and ends) sequences with
    */
   public int[] encode(String text, boolean addSpecialTokens) {
-    Ids ids = new Ids(text.length() / 2);
+    TokenIds ids = new TokenIds(text.length() / 2);
     if (addSpecialTokens) {
       frame.begin(ids);
     }
@@ -86,7 +86,7 @@ public final class TextTokenizer {
       return OptionalInt.empty();
     }
     Slice only = parts.getFirst();
-    Ids ids = new Ids(1);
+    TokenIds ids = new TokenIds(1);
     encode(only, ids);
     if (ids.size() != 1) {
       return OptionalInt.empty();
@@ -99,7 +99,7 @@ public final class TextTokenizer {
     return addedTokens.cut(WellFormed.of(text), normalizer);
   }
 
-  private void encode(Slice part, Ids ids) {
+  private void encode(Slice part, TokenIds ids) {
     if (part.isToken()) {
       ids.add(part.token());
       return;

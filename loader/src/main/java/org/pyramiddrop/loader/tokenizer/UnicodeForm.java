@@ -29,7 +29,7 @@ final class UnicodeForm {
   private UnicodeForm() {}
 
   static String of(String text, Normalizer.Form form) {
-    String ordered = MarkOrder.of(text, form);
+    String ordered = CombiningMarkOrder.of(text, form);
     if (Normalizer.isNormalized(ordered, form)) {
       return ordered;
     }
@@ -49,6 +49,6 @@ final class UnicodeForm {
   }
 
   static boolean isLater(int character) {
-    return character >= FIRST_LATER && Ranges.have(LATER, character);
+    return character >= FIRST_LATER && CharRanges.have(LATER, character);
   }
 }

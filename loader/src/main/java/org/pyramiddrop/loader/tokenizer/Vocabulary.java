@@ -14,18 +14,18 @@ final class Vocabulary {
     this.tokens = tokens;
   }
 
-  static Vocabulary read(Place place) {
-    Map<String, Tree> members = place.members();
+  static Vocabulary read(JsonPlace place) {
+    Map<String, JsonTree> members = place.members();
     Map<String, Integer> ids = HashMap.newHashMap(members.size());
     Map<Integer, String> tokens = HashMap.newHashMap(members.size());
     members.forEach((token, value) -> {
       Integer id =
-          value instanceof Tree.Whole(long whole) && whole >= 0 && whole <= Integer.MAX_VALUE
+          value instanceof JsonTree.Whole(long whole) && whole >= 0 && whole <= Integer.MAX_VALUE
               ? (Integer) (int) whole
               : (Integer) place.member(token).count();
       String other = tokens.put(id, token);
       if (other != null) {
-        throw place.member(token).wrong("is also the id of '" + Place.shorten(other) + "'");
+        throw place.member(token).wrong("is also the id of '" + JsonPlace.shorten(other) + "'");
       }
       ids.put(token, id);
     });

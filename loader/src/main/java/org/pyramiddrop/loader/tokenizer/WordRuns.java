@@ -1,14 +1,14 @@
 package org.pyramiddrop.loader.tokenizer;
 
 /** Finds runs of word characters, and runs of what is neither such nor whitespace. */
-final class WordRuns implements Finder {
+final class WordRuns implements TextFinder {
   private static final int NEITHER = 0;
   private static final int WORD = 1;
   private static final int SIGN = 2;
 
   @Override
   public int[] find(String text) {
-    Ids bounds = new Ids(text.length() / 2);
+    TokenIds bounds = new TokenIds(text.length() / 2);
     int kind = NEITHER;
     for (int at = 0; at < text.length(); ) {
       int character = text.codePointAt(at);

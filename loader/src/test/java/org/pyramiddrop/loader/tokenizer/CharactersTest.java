@@ -142,7 +142,7 @@ class CharactersTest {
   private static void cutsTheSame(String preTokenizer, Path folder) throws IOException {
     Path file =
         Files.writeString(folder.resolve("tokenizer.json"), TokenizerFiles.words(preTokenizer));
-    PreTokenizer own = PreTokenizer.read(TreeReader.read(file).member("pre_tokenizer"));
+    PreTokenizer own = PreTokenizer.read(JsonTreeReader.read(file).member("pre_tokenizer"));
     try (Oracle oracle = new Oracle(file)) {
       for (int block : blocks()) {
         StringBuilder text = new StringBuilder("a ");

@@ -88,7 +88,7 @@ class RegexTest {
                   {"type": "Split", "pattern": {"Regex": %s}, "behavior": "%s", "invert": %s}\
                   """
                       .formatted(TokenizerFiles.quoted(pattern), behavior, random.nextBoolean())));
-      PreTokenizer own = PreTokenizer.read(TreeReader.read(file).member("pre_tokenizer"));
+      PreTokenizer own = PreTokenizer.read(JsonTreeReader.read(file).member("pre_tokenizer"));
       try (Oracle oracle = new Oracle(file)) {
         for (int i = 0; i < TEXTS; i++) {
           String text = texts.next();
@@ -207,7 +207,7 @@ class RegexTest {
         .withMessageContaining("nests deeper");
   }
 
-  private static Place place(String pattern) {
-    return new Place(Path.of("tokenizer.json"), "pattern", new Tree.Text(pattern));
+  private static JsonPlace place(String pattern) {
+    return new JsonPlace(Path.of("tokenizer.json"), "pattern", new JsonTree.Text(pattern));
   }
 }

@@ -3,13 +3,13 @@ package org.pyramiddrop.loader;
 import java.util.Arrays;
 
 /** Parts of a file that are kept, copied once, when all are known. */
-final class KeptBytes {
+final class FileParts {
   private final byte[] file;
   private int[] ends = new int[16];
   private int count;
   private int length;
 
-  KeptBytes(byte[] file) {
+  FileParts(byte[] file) {
     this.file = file;
   }
 

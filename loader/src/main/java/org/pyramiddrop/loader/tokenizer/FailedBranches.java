@@ -4,16 +4,16 @@ package org.pyramiddrop.loader.tokenizer;
  * Which choices of a pattern were already taken where in a text. Met again in the search for a
  * match, they fail again; so none is tried twice.
  */
-final class Failures {
+final class FailedBranches {
   /** Remembers nothing. */
-  static final Failures FORGOTTEN = new Failures(0, 0, 0);
+  static final FailedBranches FORGOTTEN = new FailedBranches(0, 0, 0);
 
   private final int forks;
   private final int from;
   private final long[] bits;
 
   /** For indices of a text from {@code from} to its end. */
-  Failures(int forks, int from, int end) {
+  FailedBranches(int forks, int from, int end) {
     this.forks = forks;
     this.from = from;
     this.bits = new long[Math.toIntExact((long) forks * (end - from + 1) / Long.SIZE + 1)];

@@ -14,7 +14,7 @@ import java.nio.file.StandardCopyOption;
  * Files that are there whole or not at all: written under a temporary name beside the target, which
  * then takes their place. A target that was there before stays as it was if writing fails.
  */
-public final class WholeFile {
+public final class AtomicFile {
   /** Writes a file's bytes. */
   @FunctionalInterface
   public interface Content {
@@ -25,7 +25,7 @@ public final class WholeFile {
   /** As many as Linux follows. */
   private static final int MOST_LINKS = 40;
 
-  private WholeFile() {}
+  private AtomicFile() {}
 
   /**
    * Writes a file. What is there and no regular file, such as a device or a pipe, is written into.
@@ -79,7 +79,7 @@ public final class WholeFile {
 
   /** Why a file couldn't be written, in the system's words and without its name. */
   public static String reason(IOException e) {
-    return Reason.of(e);
+    return FailureReason.of(e);
   }
 
   // Not by createTempFile, whose files nobody but their owner may read.

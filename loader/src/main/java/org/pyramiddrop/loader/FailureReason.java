@@ -9,8 +9,8 @@ import java.nio.file.NoSuchFileException;
 import org.jspecify.annotations.Nullable;
 
 /** Why something failed, in words for a message; exceptions often carry a path or nothing. */
-final class Reason {
-  private Reason() {}
+final class FailureReason {
+  private FailureReason() {}
 
   static String of(Throwable failure) {
     String known = said(failure);

@@ -11,22 +11,22 @@ import org.pyramiddrop.loader.CheckpointException;
  * A value in {@code tokenizer.json} together with where it stands, read with checks. Messages name
  * the file, the place and the value.
  */
-record Place(Path file, String name, Tree value) {
+record JsonPlace(Path file, String name, JsonTree value) {
   static final String COMPLAINT = "is not a tokenizer: ";
   private static final int LONGEST_SHOWN = 80;
 
-  /** The member of an object; {@link Tree#NOTHING} if there is none. */
-  Place member(String key) {
-    if (!(value instanceof Tree.Members(Map<String, Tree> byName))) {
+  /** The member of an object; {@link JsonTree#NOTHING} if there is none. */
+  JsonPlace member(String key) {
+    if (!(value instanceof JsonTree.Members(Map<String, JsonTree> byName))) {
       throw wrong("must be an object");
     }
     String place = name.isEmpty() ? key : name + '.' + shorten(key);
-    return new Place(file, place, byName.getOrDefault(key, Tree.NOTHING));
+    return new JsonPlace(file, place, byName.getOrDefault(key, JsonTree.NOTHING));
   }
 
   /** Whether nothing is here, or an explicit null. */
   boolean isAbsent() {
-    return value instanceof Tree.Nothing;
+    return value instanceof JsonTree.Nothing;
   }
 
   /** What kind of thing an object says it is. */
@@ -40,7 +40,7 @@ record Place(Path file, String name, Tree value) {
   }
 
   String text() {
-    if (value instanceof Tree.Text(String text)) {
+    if (value instanceof JsonTree.Text(String text)) {
       return text;
     }
     throw wrong("must be a string");
@@ -56,7 +56,7 @@ record Place(Path file, String name, Tree value) {
   }
 
   boolean flag() {
-    if (value instanceof Tree.Flag(boolean flag)) {
+    if (value instanceof JsonTree.Flag(boolean flag)) {
       return flag;
     }
     throw wrong("must be true or false");
@@ -68,32 +68,32 @@ record Place(Path file, String name, Tree value) {
 
   /** A whole number from 0 to 2³¹ − 1, such as a token id. */
   int count() {
-    if (value instanceof Tree.Whole(long whole) && whole >= 0 && whole <= Integer.MAX_VALUE) {
+    if (value instanceof JsonTree.Whole(long whole) && whole >= 0 && whole <= Integer.MAX_VALUE) {
       return (int) whole;
     }
     throw wrong("must be a whole number from 0 to 2147483647");
   }
 
-  List<Place> elements() {
-    List<Tree> values = trees();
+  List<JsonPlace> elements() {
+    List<JsonTree> values = trees();
     return IntStream.range(0, values.size()).mapToObj(this::element).toList();
   }
 
   /** The elements of a list of any length, without their places. */
-  List<Tree> trees() {
-    if (value instanceof Tree.Elements(List<Tree> values)) {
+  List<JsonTree> trees() {
+    if (value instanceof JsonTree.Elements(List<JsonTree> values)) {
       return values;
     }
     throw wrong("must be a list");
   }
 
-  Place element(int index) {
-    return new Place(file, name + '[' + index + ']', trees().get(index));
+  JsonPlace element(int index) {
+    return new JsonPlace(file, name + '[' + index + ']', trees().get(index));
   }
 
   /** The members of an object of any size, without their places. */
-  Map<String, Tree> members() {
-    if (value instanceof Tree.Members(Map<String, Tree> byName)) {
+  Map<String, JsonTree> members() {
+    if (value instanceof JsonTree.Members(Map<String, JsonTree> byName)) {
       return byName;
     }
     throw wrong("must be an object");

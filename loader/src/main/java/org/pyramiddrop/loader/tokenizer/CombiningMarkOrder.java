@@ -10,7 +10,7 @@ import java.util.Map;
  * Brings long runs of combining marks into canonical order. Java's normalizer does that by
  * insertion, which takes hours for a million marks.
  */
-final class MarkOrder {
+final class CombiningMarkOrder {
   private static final int SHORT_RUN = 64;
   // Marks of the lowest and of the highest combining class that there are.
   private static final int LOWEST = 0x334;
@@ -21,7 +21,7 @@ final class MarkOrder {
   private final int[] marks;
   private final Map<Integer, Integer> ranks;
 
-  private MarkOrder(String run, Normalizer.Form form) {
+  private CombiningMarkOrder(String run, Normalizer.Form form) {
     Map<Integer, int[]> parts = new HashMap<>();
     this.marks =
         run.codePoints()
@@ -39,7 +39,7 @@ final class MarkOrder {
       int end = endOfMarks(text, at);
       if (end - at > SHORT_RUN) {
         ordered.append(text, copied, at);
-        new MarkOrder(text.substring(at, end), form).appendTo(ordered);
+        new CombiningMarkOrder(text.substring(at, end), form).appendTo(ordered);
         copied = end;
       }
       at = end == at ? at + Character.charCount(text.codePointAt(at)) : end;

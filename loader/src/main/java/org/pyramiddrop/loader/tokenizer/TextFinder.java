@@ -4,14 +4,14 @@ import java.util.function.IntPredicate;
 
 /** Finds all places of something in a text; safe for several threads. */
 @FunctionalInterface
-interface Finder {
+interface TextFinder {
   /** Start and end of each match, one behind the other, in order and not overlapping. */
   int[] find(String text);
 
   /** Finds a text that is not empty. */
-  static Finder of(String sought) {
+  static TextFinder of(String sought) {
     return text -> {
-      Ids bounds = new Ids(8);
+      TokenIds bounds = new TokenIds(8);
       for (int at = text.indexOf(sought); at >= 0; ) {
         int end = at + sought.length();
         bounds.add(at);
@@ -23,9 +23,9 @@ interface Finder {
   }
 
   /** Finds every character of a kind. */
-  static Finder of(IntPredicate kind) {
+  static TextFinder of(IntPredicate kind) {
     return text -> {
-      Ids bounds = new Ids(8);
+      TokenIds bounds = new TokenIds(8);
       for (int at = 0; at < text.length(); ) {
         int character = text.codePointAt(at);
         int end = at + Character.charCount(character);
@@ -40,9 +40,9 @@ interface Finder {
   }
 
   /** Reads a pattern as files write it: {@code {"String": …}} or {@code {"Regex": …}}. */
-  static Finder read(Place pattern) {
-    Place string = pattern.member("String");
-    Place regex = pattern.member("Regex");
+  static TextFinder read(JsonPlace pattern) {
+    JsonPlace string = pattern.member("String");
+    JsonPlace regex = pattern.member("Regex");
     if (string.isAbsent() == regex.isAbsent()) {
       throw pattern.wrong("must have either a String or a Regex");
     }

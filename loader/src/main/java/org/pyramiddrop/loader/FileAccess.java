@@ -1,7 +1,7 @@
 package org.pyramiddrop.loader;
 
 /** How the data of safetensors files gets into memory. */
-public enum Reading {
+public enum FileAccess {
   /**
    * Mapped: opening takes no longer for a large file, and data is read from disk when it is first
    * touched. The files must stay as they are until they are closed: reading data of one that was

@@ -7,21 +7,21 @@ import java.util.Map;
 import java.util.function.IntPredicate;
 
 /** The ids that go before and behind a text's own if special tokens are asked for. */
-final class Frame {
-  private static final Frame NONE = new Frame(new int[0], new int[0]);
+final class PostProcessor {
+  private static final PostProcessor NONE = new PostProcessor(new int[0], new int[0]);
   private static final String SUPPORTED =
       "Sequence, TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing";
 
   private final int[] before;
   private final int[] behind;
 
-  private Frame(int[] before, int[] behind) {
+  private PostProcessor(int[] before, int[] behind) {
     this.before = before;
     this.behind = behind;
   }
 
   /** Reads the file's {@code post_processor}; {@code known} says whether an id is a token's. */
-  static Frame read(Place place, IntPredicate known) {
+  static PostProcessor read(JsonPlace place, IntPredicate known) {
     if (place.isAbsent()) {
       return NONE;
     }
@@ -29,7 +29,7 @@ final class Frame {
       case "Sequence" -> onlyOne(place.member("processors"), known);
       case "TemplateProcessing" -> template(place, known);
       case "BertProcessing", "RobertaProcessing" ->
-          new Frame(
+          new PostProcessor(
               new int[] {token(place.member("cls"), known)},
               new int[] {token(place.member("sep"), known)});
       // Moves the bounds of tokens in the text, which nobody asks for.
@@ -38,18 +38,18 @@ final class Frame {
     };
   }
 
-  void begin(Ids ids) {
+  void begin(TokenIds ids) {
     ids.addAll(before);
   }
 
-  void end(Ids ids) {
+  void end(TokenIds ids) {
     ids.addAll(behind);
   }
 
-  private static Frame onlyOne(Place steps, IntPredicate known) {
-    Frame only = NONE;
-    for (Place step : steps.elements()) {
-      Frame frame = read(step, known);
+  private static PostProcessor onlyOne(JsonPlace steps, IntPredicate known) {
+    PostProcessor only = NONE;
+    for (JsonPlace step : steps.elements()) {
+      PostProcessor frame = read(step, known);
       if (frame.isEmpty()) {
         continue;
       }
@@ -65,7 +65,7 @@ final class Frame {
     return before.length == 0 && behind.length == 0;
   }
 
-  private static int token(Place pair, IntPredicate known) {
+  private static int token(JsonPlace pair, IntPredicate known) {
     if (pair.elements().size() != 2) {
       throw pair.wrong("must be a token and its id");
     }
@@ -73,12 +73,12 @@ final class Frame {
     int id = pair.element(1).count();
     if (!known.test(id)) {
       throw pair.element(1)
-          .wrong("is the id of no token, but is given for " + Place.shorten(token));
+          .wrong("is the id of no token, but is given for " + JsonPlace.shorten(token));
     }
     return id;
   }
 
-  private static Frame template(Place place, IntPredicate known) {
+  private static PostProcessor template(JsonPlace place, IntPredicate known) {
     Map<String, int[]> tokens = specialTokens(place.member("special_tokens"), known);
     List<int[]> pair = new ArrayList<>();
     sequence(place.member("pair"), tokens, pair);
@@ -95,37 +95,37 @@ final class Frame {
       throw place.member("single").wrong("must have the sequence A once and B not at all");
     }
     int at = sequences.getFirst();
-    return new Frame(joined(pieces.subList(0, at)), joined(pieces.subList(at + 1, pieces.size())));
+    return new PostProcessor(joined(pieces.subList(0, at)), joined(pieces.subList(at + 1, pieces.size())));
   }
 
-  private static Map<String, int[]> specialTokens(Place place, IntPredicate known) {
+  private static Map<String, int[]> specialTokens(JsonPlace place, IntPredicate known) {
     Map<String, int[]> tokens = new HashMap<>();
     for (String name : place.members().keySet()) {
-      Place token = place.member(name);
+      JsonPlace token = place.member(name);
       token.member("id").text();
-      token.member("tokens").elements().forEach(Place::text);
-      List<Place> ids = token.member("ids").elements();
-      for (Place id : ids) {
+      token.member("tokens").elements().forEach(JsonPlace::text);
+      List<JsonPlace> ids = token.member("ids").elements();
+      for (JsonPlace id : ids) {
         if (!known.test(id.count())) {
           throw id.wrong("is the id of no token");
         }
       }
-      tokens.put(name, ids.stream().mapToInt(Place::count).toArray());
+      tokens.put(name, ids.stream().mapToInt(JsonPlace::count).toArray());
     }
     return tokens;
   }
 
   /** Adds the ids of each piece, none for a sequence, and returns where the sequences are. */
   private static List<Integer> sequence(
-      Place template, Map<String, int[]> tokens, List<int[]> pieces) {
+      JsonPlace template, Map<String, int[]> tokens, List<int[]> pieces) {
     List<Integer> sequences = new ArrayList<>();
-    for (Place piece : template.elements()) {
-      Place sequence = piece.member("Sequence");
-      Place special = piece.member("SpecialToken");
+    for (JsonPlace piece : template.elements()) {
+      JsonPlace sequence = piece.member("Sequence");
+      JsonPlace special = piece.member("SpecialToken");
       if (sequence.isAbsent() == special.isAbsent()) {
         throw piece.wrong("must be either a Sequence or a SpecialToken");
       }
-      Place named = sequence.isAbsent() ? special : sequence;
+      JsonPlace named = sequence.isAbsent() ? special : sequence;
       named.member("type_id").count();
       String id = named.member("id").text();
       if (sequence.isAbsent()) {
@@ -146,7 +146,7 @@ final class Frame {
   }
 
   private static int[] joined(List<int[]> pieces) {
-    Ids ids = new Ids(8);
+    TokenIds ids = new TokenIds(8);
     pieces.forEach(ids::addAll);
     return ids.toArray();
   }

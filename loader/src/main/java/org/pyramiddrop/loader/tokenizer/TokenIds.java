@@ -3,11 +3,11 @@ package org.pyramiddrop.loader.tokenizer;
 import java.util.Arrays;
 
 /** A growing list of token ids. */
-final class Ids {
+final class TokenIds {
   private int[] values;
   private int size;
 
-  Ids(int capacity) {
+  TokenIds(int capacity) {
     values = new int[Math.max(capacity, 8)];
   }
 

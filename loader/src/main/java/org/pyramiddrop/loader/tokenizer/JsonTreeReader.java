@@ -24,7 +24,7 @@ import tools.jackson.core.json.JsonFactory;
  * Strict JSON for files of hundreds of thousands of names: well-formed UTF-8 and UTF-16, one object
  * and nothing after it, no name twice.
  */
-final class TreeReader {
+final class JsonTreeReader {
   // The largest vocabularies in use take 35 MB.
   private static final long LARGEST_FILE = 256L << 20;
   private static final int LONGEST_TEXT = 10_000_000;
@@ -43,7 +43,7 @@ final class TreeReader {
 
   private final Path file;
 
-  private TreeReader(Path file) {
+  private JsonTreeReader(Path file) {
     this.file = file;
   }
 
@@ -52,73 +52,73 @@ final class TreeReader {
    *
    * @throws CheckpointException if the file can't be read or is not strict JSON
    */
-  static Place read(Path file) {
-    return new Place(file, "", new TreeReader(file).parse(text(file)));
+  static JsonPlace read(Path file) {
+    return new JsonPlace(file, "", new JsonTreeReader(file).parse(text(file)));
   }
 
-  private Tree.Members parse(String text) {
+  private JsonTree.Members parse(String text) {
     try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw broken("must hold a JSON object");
       }
-      Tree.Members object = members(parser);
+      JsonTree.Members object = members(parser);
       if (parser.nextToken() != null) {
         throw broken("is not valid JSON: something follows the object");
       }
       return object;
     } catch (JacksonException e) {
       throw new CheckpointException(
-          file, Place.COMPLAINT + "the file is not valid JSON: " + e.getOriginalMessage(), e);
+          file, JsonPlace.COMPLAINT + "the file is not valid JSON: " + e.getOriginalMessage(), e);
     }
   }
 
   // The parser limits how deep values nest, so the recursion is limited too.
-  private Tree value(JsonParser parser, JsonToken token) {
+  private JsonTree value(JsonParser parser, JsonToken token) {
     return switch (token) {
       case START_OBJECT -> members(parser);
       case START_ARRAY -> {
-        List<Tree> values = new ArrayList<>(2);
+        List<JsonTree> values = new ArrayList<>(2);
         for (JsonToken next = parser.nextToken();
             next != JsonToken.END_ARRAY;
             next = parser.nextToken()) {
           values.add(value(parser, next));
         }
-        yield new Tree.Elements(values);
+        yield new JsonTree.Elements(values);
       }
-      case VALUE_STRING -> new Tree.Text(wellFormed(parser.getString()));
+      case VALUE_STRING -> new JsonTree.Text(wellFormed(parser.getString()));
       case VALUE_NUMBER_INT ->
           parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
-              ? new Tree.Real(parser.getString())
-              : new Tree.Whole(parser.getLongValue());
-      case VALUE_NUMBER_FLOAT -> new Tree.Real(parser.getString());
-      case VALUE_TRUE -> new Tree.Flag(true);
-      case VALUE_FALSE -> new Tree.Flag(false);
-      case VALUE_NULL -> Tree.NOTHING;
+              ? new JsonTree.Real(parser.getString())
+              : new JsonTree.Whole(parser.getLongValue());
+      case VALUE_NUMBER_FLOAT -> new JsonTree.Real(parser.getString());
+      case VALUE_TRUE -> new JsonTree.Flag(true);
+      case VALUE_FALSE -> new JsonTree.Flag(false);
+      case VALUE_NULL -> JsonTree.NOTHING;
       default -> throw new IllegalStateException("unexpected " + token);
     };
   }
 
-  private Tree.Members members(JsonParser parser) {
-    Map<String, Tree> byName = new LinkedHashMap<>();
+  private JsonTree.Members members(JsonParser parser) {
+    Map<String, JsonTree> byName = new LinkedHashMap<>();
     for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-      Tree value = value(parser, parser.nextToken());
+      JsonTree value = value(parser, parser.nextToken());
       if (byName.put(wellFormed(name), value) != null) {
-        throw broken("has '" + Place.shorten(name) + "' twice in one object");
+        throw broken("has '" + JsonPlace.shorten(name) + "' twice in one object");
       }
     }
-    return new Tree.Members(byName);
+    return new JsonTree.Members(byName);
   }
 
   // An escape can write half of a surrogate pair, which is no text.
   private String wellFormed(String text) {
     if (!WellFormed.is(text)) {
-      throw broken("has a string with half of a surrogate pair: " + Place.shorten(text));
+      throw broken("has a string with half of a surrogate pair: " + JsonPlace.shorten(text));
     }
     return text;
   }
 
   private CheckpointException broken(String rule) {
-    return new CheckpointException(file, Place.COMPLAINT + "the file " + rule);
+    return new CheckpointException(file, JsonPlace.COMPLAINT + "the file " + rule);
   }
 
   private static String text(Path file) {
@@ -126,7 +126,7 @@ final class TreeReader {
     try {
       if (Files.size(file) > LARGEST_FILE) {
         throw new CheckpointException(
-            file, Place.COMPLAINT + "is larger than " + (LARGEST_FILE >> 20) + " MB");
+            file, JsonPlace.COMPLAINT + "is larger than " + (LARGEST_FILE >> 20) + " MB");
       }
       bytes = ByteBuffer.wrap(Files.readAllBytes(file));
     } catch (IOException e) {
@@ -142,7 +142,7 @@ final class TreeReader {
               .decode(bytes)
               .toString();
     } catch (CharacterCodingException e) {
-      throw new CheckpointException(file, Place.COMPLAINT + "the file is not valid UTF-8", e);
+      throw new CheckpointException(file, JsonPlace.COMPLAINT + "the file is not valid UTF-8", e);
     }
     if (text.startsWith(LFS_POINTER)) {
       throw new CheckpointException(

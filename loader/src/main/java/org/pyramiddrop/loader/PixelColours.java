@@ -11,8 +11,8 @@ import java.awt.image.Raster;
  * convert grey values and pictures with a colour profile into sRGB, which the reference processor
  * does not.
  */
-final class Samples {
-  private Samples() {}
+final class PixelColours {
+  private PixelColours() {}
 
   static Picture picture(BufferedImage image) {
     int width = image.getWidth();

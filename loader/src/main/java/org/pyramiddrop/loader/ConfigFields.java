@@ -10,24 +10,24 @@ import java.util.Optional;
  * A JSON object of a configuration file, read field by field with checks; a field that is null
  * counts as absent. Messages name the file and the field.
  */
-final class Fields {
+final class ConfigFields {
   private final Path file;
   private final String prefix;
   private final JsonValue.Obj object;
 
-  private Fields(Path file, String prefix, JsonValue.Obj object) {
+  private ConfigFields(Path file, String prefix, JsonValue.Obj object) {
     this.file = file;
     this.prefix = prefix;
     this.object = object;
   }
 
-  static Fields read(Path file) {
-    return new Fields(file, "", Json.readObject(file));
+  static ConfigFields read(Path file) {
+    return new ConfigFields(file, "", Json.readObject(file));
   }
 
   /** Fields with values that the program knows, as if a file had them. */
-  static Fields of(Path file, Map<String, JsonValue> values) {
-    return new Fields(file, "", new JsonValue.Obj(values));
+  static ConfigFields of(Path file, Map<String, JsonValue> values) {
+    return new ConfigFields(file, "", new JsonValue.Obj(values));
   }
 
   /** Whether the field is there and not null. */
@@ -52,20 +52,20 @@ final class Fields {
   }
 
   /** The object in a field; one without fields if it is absent. */
-  Fields object(String key) {
+  ConfigFields object(String key) {
     return switch (object.get(key)) {
-      case JsonValue.Obj nested -> new Fields(file, prefix + key + ".", nested);
-      case JsonValue.Null none -> new Fields(file, prefix + key + ".", new JsonValue.Obj(Map.of()));
+      case JsonValue.Obj nested -> new ConfigFields(file, prefix + key + ".", nested);
+      case JsonValue.Null none -> new ConfigFields(file, prefix + key + ".", new JsonValue.Obj(Map.of()));
       default -> throw wrong(key, "must be an object");
     };
   }
 
   /** The objects in a list; what is none is left out. */
-  List<Fields> objects(String key) {
-    List<Fields> objects = new ArrayList<>();
+  List<ConfigFields> objects(String key) {
+    List<ConfigFields> objects = new ArrayList<>();
     for (JsonValue value : list(key)) {
       if (value instanceof JsonValue.Obj nested) {
-        objects.add(new Fields(file, prefix + key + ".", nested));
+        objects.add(new ConfigFields(file, prefix + key + ".", nested));
       }
     }
     return objects;

@@ -3,7 +3,7 @@ package org.pyramiddrop.loader.tokenizer;
 import java.util.List;
 
 /** What becomes of the separators when a text is cut at them. */
-enum Cut {
+enum DelimiterBehavior {
   REMOVED("Removed"),
   ISOLATED("Isolated"),
   MERGED_WITH_PREVIOUS("MergedWithPrevious"),
@@ -12,13 +12,13 @@ enum Cut {
 
   private final String written;
 
-  Cut(String written) {
+  DelimiterBehavior(String written) {
     this.written = written;
   }
 
-  static Cut read(Place place) {
+  static DelimiterBehavior read(JsonPlace place) {
     String written = place.text();
-    for (Cut cut : values()) {
+    for (DelimiterBehavior cut : values()) {
       if (cut.written.equals(written)) {
         return cut;
       }

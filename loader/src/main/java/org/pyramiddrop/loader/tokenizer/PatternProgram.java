@@ -8,7 +8,7 @@ import java.util.List;
  *
  * @param forks how many choices there are
  */
-record Program(List<Instruction> instructions, int forks) {
+record PatternProgram(List<Instruction> instructions, int forks) {
   private static final int MOST_INSTRUCTIONS = 5_000;
 
   /** One step; behind all but {@link Fork} and {@link Jump} the next one follows. */
@@ -18,7 +18,7 @@ record Program(List<Instruction> instructions, int forks) {
   record Take(CharSet set) implements Instruction {}
 
   /** Takes several characters of a set at once, as many as there are and less on the way back. */
-  record Run(CharSet set, int least, int most, Syntax.Greed greed) implements Instruction {}
+  record Run(CharSet set, int least, int most, PatternSyntax.Greed greed) implements Instruction {}
 
   /** Goes on at the first place, then at the second one; {@code number} counts choices. */
   record Fork(int first, int second, int number) implements Instruction {}
@@ -35,7 +35,7 @@ record Program(List<Instruction> instructions, int forks) {
    * @param back how many characters before this place it begins
    * @param reach the most characters that it takes
    */
-  record Look(Program program, int back, int reach, boolean negated) implements Instruction {}
+  record Look(PatternProgram program, int back, int reach, boolean negated) implements Instruction {}
 
   /** The whole pattern fits. */
   record Done() implements Instruction {}
@@ -46,11 +46,11 @@ record Program(List<Instruction> instructions, int forks) {
    * @param runs whether repeated characters are taken at once, which is fast, or one by one, so
    *     that each choice has a number
    */
-  static Program of(Place place, Syntax pattern, boolean runs) {
+  static PatternProgram of(JsonPlace place, PatternSyntax pattern, boolean runs) {
     Compiler compiler = new Compiler(place, runs);
     compiler.emit(pattern);
     compiler.add(new Done());
-    return new Program(List.copyOf(compiler.instructions), compiler.forks);
+    return new PatternProgram(List.copyOf(compiler.instructions), compiler.forks);
   }
 
   private static final class Compiler {
@@ -58,11 +58,11 @@ record Program(List<Instruction> instructions, int forks) {
     private static final int FARTHEST_LOOK = 64;
 
     final List<Instruction> instructions = new ArrayList<>();
-    private final Place place;
+    private final JsonPlace place;
     private final boolean runs;
     int forks;
 
-    Compiler(Place place, boolean runs) {
+    Compiler(JsonPlace place, boolean runs) {
       this.place = place;
       this.runs = runs;
     }
@@ -75,17 +75,17 @@ record Program(List<Instruction> instructions, int forks) {
       return instructions.size() - 1;
     }
 
-    void emit(Syntax syntax) {
+    void emit(PatternSyntax syntax) {
       switch (syntax) {
-        case Syntax.One(CharSet set) -> add(new Take(set));
-        case Syntax.Sequence(List<Syntax> parts) -> parts.forEach(this::emit);
-        case Syntax.Choice(List<Syntax> parts) -> choice(parts);
-        case Syntax.Repeat repeat -> repeat(repeat);
-        case Syntax.Look look -> look(look);
+        case PatternSyntax.One(CharSet set) -> add(new Take(set));
+        case PatternSyntax.Sequence(List<PatternSyntax> parts) -> parts.forEach(this::emit);
+        case PatternSyntax.Choice(List<PatternSyntax> parts) -> choice(parts);
+        case PatternSyntax.Repeat repeat -> repeat(repeat);
+        case PatternSyntax.Look look -> look(look);
       }
     }
 
-    private void choice(List<Syntax> parts) {
+    private void choice(List<PatternSyntax> parts) {
       List<Integer> exits = new ArrayList<>();
       for (int i = 0; i < parts.size(); i++) {
         boolean isLast = i == parts.size() - 1;
@@ -93,14 +93,14 @@ record Program(List<Instruction> instructions, int forks) {
         emit(parts.get(i));
         if (!isLast) {
           exits.add(add(new Jump(-1)));
-          fork(fork, fork + 1, instructions.size(), Syntax.Greed.MOST_FIRST);
+          fork(fork, fork + 1, instructions.size(), PatternSyntax.Greed.MOST_FIRST);
         }
       }
       exits.forEach(exit -> instructions.set(exit, new Jump(instructions.size())));
     }
 
-    private void repeat(Syntax.Repeat repeat) {
-      if (repeat.part() instanceof Syntax.One(CharSet set)) {
+    private void repeat(PatternSyntax.Repeat repeat) {
+      if (repeat.part() instanceof PatternSyntax.One(CharSet set)) {
         if (runs) {
           add(new Run(set, repeat.least(), repeat.most(), repeat.greed()));
           return;
@@ -109,7 +109,7 @@ record Program(List<Instruction> instructions, int forks) {
       for (int i = 0; i < repeat.least(); i++) {
         emit(repeat.part());
       }
-      if (repeat.most() == Syntax.UNBOUNDED) {
+      if (repeat.most() == PatternSyntax.UNBOUNDED) {
         int fork = add(new Jump(-1));
         emit(repeat.part());
         add(new Jump(fork));
@@ -122,16 +122,16 @@ record Program(List<Instruction> instructions, int forks) {
         }
         forks.forEach(fork -> fork(fork, fork + 1, instructions.size(), repeat.greed()));
       }
-      if (repeat.greed() == Syntax.Greed.ONLY_MOST
-          && repeat.part() instanceof Syntax.One(CharSet set)) {
+      if (repeat.greed() == PatternSyntax.Greed.ONLY_MOST
+          && repeat.part() instanceof PatternSyntax.One(CharSet set)) {
         onlyMost(repeat, set);
       }
     }
 
     // Less than the most was taken if another one follows: of any number always, of one or none if
     // it was none.
-    private void onlyMost(Syntax.Repeat repeat, CharSet set) {
-      if (repeat.most() == Syntax.UNBOUNDED) {
+    private void onlyMost(PatternSyntax.Repeat repeat, CharSet set) {
+      if (repeat.most() == PatternSyntax.UNBOUNDED) {
         add(new NotNext(set));
       } else {
         int taken = add(new Jump(-1));
@@ -141,16 +141,16 @@ record Program(List<Instruction> instructions, int forks) {
       }
     }
 
-    private void fork(int at, int body, int behind, Syntax.Greed greed) {
+    private void fork(int at, int body, int behind, PatternSyntax.Greed greed) {
       int number = forks++;
       instructions.set(
           at,
-          greed == Syntax.Greed.FEWEST_FIRST
+          greed == PatternSyntax.Greed.FEWEST_FIRST
               ? new Fork(behind, body, number)
               : new Fork(body, behind, number));
     }
 
-    private void look(Syntax.Look look) {
+    private void look(PatternSyntax.Look look) {
       int reach = look.part().longest();
       if (reach > FARTHEST_LOOK) {
         throw place.wrong("looks more than " + FARTHEST_LOOK + " characters ahead or behind");
@@ -160,7 +160,7 @@ record Program(List<Instruction> instructions, int forks) {
       }
       add(
           new Look(
-              Program.of(place, look.part(), false),
+              PatternProgram.of(place, look.part(), false),
               look.behind() ? reach : 0,
               reach,
               look.negated()));

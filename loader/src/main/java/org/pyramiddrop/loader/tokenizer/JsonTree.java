@@ -4,12 +4,12 @@ import java.util.List;
 import java.util.Map;
 
 /** A JSON value; {@code toString} shows it in messages. */
-sealed interface Tree {
+sealed interface JsonTree {
   /** What is not there, or an explicit null. */
-  Tree NOTHING = new Nothing();
+  JsonTree NOTHING = new Nothing();
 
   /** An object; its members keep the file's order. */
-  record Members(Map<String, Tree> byName) implements Tree {
+  record Members(Map<String, JsonTree> byName) implements JsonTree {
     @Override
     public String toString() {
       return "{…}";
@@ -17,7 +17,7 @@ sealed interface Tree {
   }
 
   /** A list. */
-  record Elements(List<Tree> values) implements Tree {
+  record Elements(List<JsonTree> values) implements JsonTree {
     @Override
     public String toString() {
       return "[…]";
@@ -25,7 +25,7 @@ sealed interface Tree {
   }
 
   /** A string. */
-  record Text(String value) implements Tree {
+  record Text(String value) implements JsonTree {
     @Override
     public String toString() {
       return '"' + value + '"';
@@ -33,7 +33,7 @@ sealed interface Tree {
   }
 
   /** A number written without point and exponent that fits a long. */
-  record Whole(long value) implements Tree {
+  record Whole(long value) implements JsonTree {
     @Override
     public String toString() {
       return Long.toString(value);
@@ -41,7 +41,7 @@ sealed interface Tree {
   }
 
   /** Any other number, as it is written. */
-  record Real(String written) implements Tree {
+  record Real(String written) implements JsonTree {
     @Override
     public String toString() {
       return written;
@@ -49,7 +49,7 @@ sealed interface Tree {
   }
 
   /** True or false. */
-  record Flag(boolean value) implements Tree {
+  record Flag(boolean value) implements JsonTree {
     @Override
     public String toString() {
       return Boolean.toString(value);
@@ -57,7 +57,7 @@ sealed interface Tree {
   }
 
   /** Null. */
-  record Nothing() implements Tree {
+  record Nothing() implements JsonTree {
     @Override
     public String toString() {
       return "null";

@@ -17,13 +17,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class WholeFileTest {
+class AtomicFileTest {
   @TempDir private Path folder;
 
   @Test
   void takesTheOldFilesPlaceOnceItIsWhole() throws IOException {
     Path file = Files.writeString(folder.resolve("f"), "before");
-    WholeFile.write(
+    AtomicFile.write(
         file,
         out -> {
           out.write("after".getBytes(UTF_8));
@@ -38,9 +38,9 @@ class WholeFileTest {
   @Test
   void doesNotTakeTheFolderOfItsName() throws IOException {
     Path file = Files.createDirectory(folder.resolve("f"));
-    assertThatThrownBy(() -> WholeFile.write(file, out -> out.write(1)))
+    assertThatThrownBy(() -> AtomicFile.write(file, out -> out.write(1)))
         .isInstanceOfSatisfying(
-            IOException.class, e -> assertThat(WholeFile.reason(e)).isEqualTo("Is a directory"));
+            IOException.class, e -> assertThat(AtomicFile.reason(e)).isEqualTo("Is a directory"));
     assertThat(file).isEmptyDirectory();
     assertThat(names()).containsExactly("f");
   }
@@ -50,7 +50,7 @@ class WholeFileTest {
     Path old = Files.writeString(folder.resolve("old"), "before");
     for (Path file : new Path[] {old, folder.resolve("new")}) {
       assertThatThrownBy(() ->
-              WholeFile.write(
+              AtomicFile.write(
                   file,
                   out -> {
                     out.write(new byte[100_000]);
@@ -68,7 +68,7 @@ class WholeFileTest {
   void aLinkStaysALink() throws IOException {
     Path file = Files.writeString(folder.resolve("f"), "before");
     Path link = Files.createSymbolicLink(folder.resolve("link"), file);
-    WholeFile.write(link, out -> out.write('x'));
+    AtomicFile.write(link, out -> out.write('x'));
 
     assertThat(link).isSymbolicLink();
     assertThat(file).hasContent("x");
@@ -77,7 +77,7 @@ class WholeFileTest {
   @Test
   void aLinkToNothingGetsItsFile() throws IOException {
     Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("f"));
-    WholeFile.write(link, out -> out.write('x'));
+    AtomicFile.write(link, out -> out.write('x'));
 
     assertThat(link).isSymbolicLink();
     assertThat(folder.resolve("f")).hasContent("x");
@@ -87,7 +87,7 @@ class WholeFileTest {
   void keepsWhatTheOldFileAllowed() throws IOException {
     Path file = Files.writeString(folder.resolve("f"), "before");
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-    WholeFile.write(file, out -> out.write('x'));
+    AtomicFile.write(file, out -> out.write('x'));
 
     assertThat(Files.getPosixFilePermissions(file))
         .isEqualTo(PosixFilePermissions.fromString("rw-------"));
@@ -105,8 +105,8 @@ class WholeFileTest {
             throw new UncheckedIOException(e);
           }
         });
-    WholeFile.check(pipe);
-    WholeFile.write(pipe, out -> out.write('x'));
+    AtomicFile.check(pipe);
+    AtomicFile.write(pipe, out -> out.write('x'));
 
     assertThat(read).succeedsWithin(Duration.ofSeconds(20)).isEqualTo("x");
     assertThat(Files.readAttributes(pipe, BasicFileAttributes.class).isOther()).isTrue();
@@ -115,23 +115,23 @@ class WholeFileTest {
 
   @Test
   void isCheckedBeforeAnyWork() throws IOException {
-    WholeFile.check(folder.resolve("f"));
+    AtomicFile.check(folder.resolve("f"));
     assertThat(names()).isEmpty();
     Path nowhere = folder.resolve("no").resolve("f");
-    assertThatThrownBy(() -> WholeFile.check(nowhere))
+    assertThatThrownBy(() -> AtomicFile.check(nowhere))
         .satisfies(e ->
-            assertThat(WholeFile.reason((IOException) e))
+            assertThat(AtomicFile.reason((IOException) e))
                 .isEqualTo("no such folder as " + nowhere.getParent()));
-    assertThatThrownBy(() -> WholeFile.check(folder))
-        .satisfies(e -> assertThat(WholeFile.reason((IOException) e)).isEqualTo("is a folder"));
+    assertThatThrownBy(() -> AtomicFile.check(folder))
+        .satisfies(e -> assertThat(AtomicFile.reason((IOException) e)).isEqualTo("is a folder"));
   }
 
   @Test
   void theReasonIsTheSystems() {
     Path nowhere = folder.resolve("no").resolve("f");
-    assertThatThrownBy(() -> WholeFile.write(nowhere, out -> out.write('x')))
-        .satisfies(e -> assertThat(WholeFile.reason((IOException) e)).isEqualTo("no such file"));
-    assertThat(WholeFile.reason(new IOException("No space left on device")))
+    assertThatThrownBy(() -> AtomicFile.write(nowhere, out -> out.write('x')))
+        .satisfies(e -> assertThat(AtomicFile.reason((IOException) e)).isEqualTo("no such file"));
+    assertThat(AtomicFile.reason(new IOException("No space left on device")))
         .isEqualTo("No space left on device");
   }
 

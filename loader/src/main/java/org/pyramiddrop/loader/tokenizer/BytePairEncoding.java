@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
  * Byte-pair encoding: a word's characters, or where one is unknown the bytes of it, merged pair by
  * pair.
  */
-final class BytePairs implements Model {
+final class BytePairEncoding implements TokenModel {
   private static final int NONE = -1;
 
   private final Vocabulary vocabulary;
@@ -17,7 +17,7 @@ final class BytePairs implements Model {
   private final boolean wholeWordsFirst;
   private final WordCache cache = new WordCache();
 
-  private BytePairs(
+  private BytePairEncoding(
       Vocabulary vocabulary,
       Merges merges,
       int unknown,
@@ -32,33 +32,33 @@ final class BytePairs implements Model {
     this.wholeWordsFirst = wholeWordsFirst;
   }
 
-  static BytePairs read(Place place) {
+  static BytePairEncoding read(JsonPlace place) {
     refuseUnlessEmpty(place.member("continuing_subword_prefix"));
     refuseUnlessEmpty(place.member("end_of_word_suffix"));
     refuseUnlessZero(place.member("dropout"));
     Vocabulary vocabulary = Vocabulary.read(place.member("vocab"));
-    Place unknown = place.member("unk_token");
-    return new BytePairs(
+    JsonPlace unknown = place.member("unk_token");
+    return new BytePairEncoding(
         vocabulary,
         Merges.read(place.member("merges"), vocabulary),
-        unknown.isAbsent() ? NONE : Model.idOf(unknown, vocabulary),
+        unknown.isAbsent() ? NONE : TokenModel.idOf(unknown, vocabulary),
         place.member("fuse_unk").flag(false),
         place.member("byte_fallback").flag(false) ? byteTokens(vocabulary) : new int[0],
         place.member("ignore_merges").flag(false));
   }
 
-  private static void refuseUnlessEmpty(Place mark) {
+  private static void refuseUnlessEmpty(JsonPlace mark) {
     if (!mark.isAbsent() && !mark.text().isEmpty()) {
       throw mark.wrong("isn't supported; only null and \"\" are");
     }
   }
 
-  private static void refuseUnlessZero(Place dropout) {
+  private static void refuseUnlessZero(JsonPlace dropout) {
     boolean zero =
         switch (dropout.value()) {
-          case Tree.Nothing none -> true;
-          case Tree.Whole(long whole) -> whole == 0;
-          case Tree.Real(String written) -> Double.parseDouble(written) == 0;
+          case JsonTree.Nothing none -> true;
+          case JsonTree.Whole(long whole) -> whole == 0;
+          case JsonTree.Real(String written) -> Double.parseDouble(written) == 0;
           default -> false;
         };
     if (!zero) {
@@ -81,7 +81,7 @@ final class BytePairs implements Model {
   }
 
   @Override
-  public void encode(String word, Ids ids) {
+  public void encode(String word, TokenIds ids) {
     if (wholeWordsFirst) {
       Integer whole = vocabulary.id(word);
       if (whole != null) {
@@ -98,7 +98,7 @@ final class BytePairs implements Model {
   }
 
   private int[] characters(String word) {
-    Ids ids = new Ids(word.length());
+    TokenIds ids = new TokenIds(word.length());
     int pending = 0;
     for (int at = 0; at < word.length(); ) {
       int end = at + Character.charCount(word.codePointAt(at));
@@ -119,14 +119,14 @@ final class BytePairs implements Model {
   }
 
   /** Adds the pending unknown token if there is one, and returns how many are pending then. */
-  private int addUnknown(int pending, Ids ids) {
+  private int addUnknown(int pending, TokenIds ids) {
     if (pending > 0) {
       ids.add(unknown);
     }
     return 0;
   }
 
-  private boolean addBytes(String character, Ids ids) {
+  private boolean addBytes(String character, TokenIds ids) {
     if (bytes.length == 0) {
       return false;
     }

@@ -3,8 +3,8 @@ package org.pyramiddrop.loader.tokenizer;
 import java.util.Arrays;
 
 /** Ranges of characters as a sorted list of each one's first and last. */
-final class Ranges {
-  private Ranges() {}
+final class CharRanges {
+  private CharRanges() {}
 
   static boolean have(int[] bounds, int character) {
     int found = Arrays.binarySearch(bounds, character);

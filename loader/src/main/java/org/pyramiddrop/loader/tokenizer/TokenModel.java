@@ -1,26 +1,26 @@
 package org.pyramiddrop.loader.tokenizer;
 
 /** Makes token ids of words; safe for several threads. */
-sealed interface Model permits BytePairs, WholeWords {
+sealed interface TokenModel permits BytePairEncoding, WordLevel {
   /** Adds the ids of a word that is not empty. */
-  void encode(String word, Ids ids);
+  void encode(String word, TokenIds ids);
 
   Vocabulary vocabulary();
 
   /** Reads the file's {@code model}. */
-  static Model read(Place place) {
+  static TokenModel read(JsonPlace place) {
     if (place.isAbsent()) {
       throw place.wrong("is missing");
     }
     return switch (place.kind()) {
-      case "BPE" -> BytePairs.read(place);
-      case "WordLevel" -> WholeWords.read(place);
+      case "BPE" -> BytePairEncoding.read(place);
+      case "WordLevel" -> WordLevel.read(place);
       default -> throw place.unsupported("BPE, WordLevel");
     };
   }
 
   /** The id of the token that a field names. */
-  static int idOf(Place named, Vocabulary vocabulary) {
+  static int idOf(JsonPlace named, Vocabulary vocabulary) {
     Integer id = vocabulary.id(named.text());
     if (id == null) {
       throw named.wrong("is not in the vocabulary");
