@@ -115,7 +115,7 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
    *
    * @throws org.pyramiddrop.loader.PictureException if one can't be
    */
-  Question question(PictureOptions pictures) {
-    return new Question(prompt, images.stream().map(pictures::read).toList(), raw);
+  Question question(PictureOptions pictureOptions) {
+    return new Question(prompt, images.stream().map(pictureOptions::read).toList(), raw);
   }
 }

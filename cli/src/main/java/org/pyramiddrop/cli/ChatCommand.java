@@ -39,7 +39,7 @@ final class ChatCommand implements Callable<Integer> {
       names = "--image",
       paramLabel = "FILE",
       description = "A picture that the questions are about. Give one flag for each.")
-  private List<Path> images = new ArrayList<>();
+  private List<Path> imageFiles = new ArrayList<>();
 
   @Mixin private PictureOptions pictureOptions = new PictureOptions();
 
@@ -75,13 +75,13 @@ final class ChatCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Options options = answering.options(format);
     pictureOptions.limits();
-    if (images.contains(Path.of("-"))) {
+    if (imageFiles.contains(Path.of("-"))) {
       throw new UsageException("--image - doesn't go with chat, which reads questions from there");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
-    List<Picture> pictures = images.stream().map(pictureOptions::read).toList();
+    List<Picture> pictures = imageFiles.stream().map(pictureOptions::read).toList();
     Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load();

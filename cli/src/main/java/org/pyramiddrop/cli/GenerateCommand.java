@@ -41,7 +41,7 @@ final class GenerateCommand implements Callable<Integer> {
       description =
           "A picture: PNG, JPEG or WebP; - reads it from the standard input. Give one flag for"
               + " each.")
-  private List<Path> images = new ArrayList<>();
+  private List<Path> imageFiles = new ArrayList<>();
 
   @Mixin private PictureOptions pictureOptions = new PictureOptions();
 
@@ -96,13 +96,13 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() {
     Options options = answering.options(format);
     pictureOptions.limits();
-    if (Collections.frequency(images, STANDARD_INPUT) > 1) {
+    if (Collections.frequency(imageFiles, STANDARD_INPUT) > 1) {
       throw new UsageException("--image - can be given once only; the standard input holds one picture");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     if (overlay != null) {
-      OverlayFile.check(overlay, config, images);
+      OverlayFile.check(overlay, config, imageFiles);
     }
     model.checkBackend();
     List<Picture> pictures = pictures();
@@ -126,7 +126,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private List<Picture> pictures() {
-    return images.stream()
+    return imageFiles.stream()
         .map(file ->
             file.equals(STANDARD_INPUT) ? pictureOptions.read(in) : pictureOptions.read(file))
         .toList();
