@@ -3,8 +3,8 @@ package org.pyramiddrop.bench.compare;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -48,26 +48,25 @@ record LayerContest(Path model, int tokens, DType dtype) implements Contest {
   @Override
   public Prepared prepare(Path scratch, int threads) {
     return new Side(
-        DecoderOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads)),
+        ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads)),
         scratch.resolve("hidden.raw"));
   }
 
   /** This library's side. */
   private final class Side implements Prepared {
-    private final DecoderOnDevice decoder;
-    private final DecoderOnDevice.RandomPrompt prompt;
+    private final ModelOnDevice decoder;
+    private final RepeatedPrefill layer;
     private final Path input;
     private final float[] output;
 
-    Side(DecoderOnDevice decoder, Path input) {
+    Side(ModelOnDevice decoder, Path input) {
       this.decoder = decoder;
       this.input = input;
-      prompt = decoder.prompt(new PromptShape(List.of(tokens), List.of(), 0), 8);
-      try (DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
-        RawNumbers.write(input, prefill.hidden());
-        prefill.run(1);
-        output = prefill.hidden();
-      }
+      PromptShape shape = new PromptShape(List.of(tokens), List.of(), 0);
+      layer = new RepeatedPrefill(decoder, shape, PruningPlan.none(), 1, 8);
+      RawNumbers.write(input, layer.input());
+      layer.run();
+      output = layer.output();
     }
 
     @Override
@@ -80,11 +79,7 @@ record LayerContest(Path model, int tokens, DType dtype) implements Contest {
 
     @Override
     public List<Double> run() {
-      try (DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
-        long start = System.nanoTime();
-        prefill.run(1);
-        return List.of(Contest.millisSince(start));
-      }
+      return List.of(layer.millis());
     }
 
     @Override
@@ -94,7 +89,7 @@ record LayerContest(Path model, int tokens, DType dtype) implements Contest {
 
     @Override
     public void close() {
-      prompt.close();
+      layer.close();
       decoder.close();
     }
   }

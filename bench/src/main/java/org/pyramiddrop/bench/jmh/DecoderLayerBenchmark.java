@@ -11,7 +11,7 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.ModelWork;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -43,7 +43,7 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  private DecoderOnDevice decoder;
+  private ModelOnDevice decoder;
 
   @SuppressWarnings("NullAway.Init")
   RepeatedPrefill layer;

@@ -11,7 +11,7 @@ import org.pyramiddrop.bench.DeviceScratch;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.RepeatedRun;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
@@ -52,8 +52,8 @@ public abstract class DeviceBenchmark {
     return Devices.open(backend, threads, activations);
   }
 
-  DecoderOnDevice decoder(DType dtype) {
-    return DecoderOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
+  ModelOnDevice decoder(DType dtype) {
+    return ModelOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
   }
 
   void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {

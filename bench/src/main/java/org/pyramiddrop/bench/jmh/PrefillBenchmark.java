@@ -12,7 +12,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
 
@@ -39,7 +39,7 @@ public class PrefillBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   @SuppressWarnings("NullAway.Init")
-  private DecoderOnDevice decoder;
+  private ModelOnDevice decoder;
 
   @SuppressWarnings("NullAway.Init")
   RepeatedPrefill prefill;

@@ -13,6 +13,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.DeviceScratch;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.VisionOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
@@ -48,7 +49,10 @@ public class VisionBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    vision = VisionOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
+    vision =
+        new VisionOnDevice(
+            ModelOnDevice.open(
+                BenchFolder.model(modelSize()), Optional.of(dtype), this::open));
     prepare(vision.kernels(), this::work);
   }
 

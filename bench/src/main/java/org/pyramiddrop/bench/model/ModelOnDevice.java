@@ -17,6 +17,7 @@ import org.pyramiddrop.transformer.engine.Engine;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
@@ -80,6 +81,20 @@ public final class ModelOnDevice implements AutoCloseable {
     return config;
   }
 
+  /** The device that it runs on. */
+  public Kernels kernels() {
+    return engine.kernels();
+  }
+
+  Engine engine() {
+    return engine;
+  }
+
+  /** A prompt of this shape with random token ids and random image embeddings. */
+  public RandomPrompt prompt(PromptShape shape, long seed) {
+    return new RandomPrompt(engine, shape, seed);
+  }
+
   /** The device in words. */
   public String device() {
     return engine.kernels().description();
@@ -114,8 +129,7 @@ public final class ModelOnDevice implements AutoCloseable {
             config.imageTokenId(),
             List.of(picture.layout()));
     return new RepeatedAnswer(
-        engine.kernels(),
-        engine.decoder(),
+        engine,
         prompt,
         plan,
         furtherTokens,

@@ -5,7 +5,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.transformer.engine.Decoder;
+import org.pyramiddrop.transformer.engine.Engine;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
@@ -37,19 +37,14 @@ public final class RepeatedAnswer implements AutoCloseable {
    * @param furtherTokens that there is room for behind the first one
    */
   RepeatedAnswer(
-      Kernels kernels,
-      Decoder decoder,
-      Prompt prompt,
-      PruningPlan plan,
-      int furtherTokens,
-      Encoder encoder) {
-    this.kernels = kernels;
+      Engine engine, Prompt prompt, PruningPlan plan, int furtherTokens, Encoder encoder) {
+    kernels = engine.kernels();
     this.prompt = prompt;
     this.encoder = encoder;
     runner =
         new SequenceRunner(
             kernels,
-            decoder,
+            engine.decoder(),
             new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, furtherTokens));
   }
 

@@ -18,12 +18,14 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * again and again and recorded. Each run embeds the prompt anew, since layers work in place.
  */
 public final class RepeatedPrefill implements AutoCloseable {
+  private static final double NANOS_PER_MILLI = 1e6;
+
   private final Resources owned = new Resources();
   private final Kernels kernels;
   private final Decoder decoder;
   private final Schedule schedule;
   private final int layers;
-  private final DecoderOnDevice.RandomPrompt prompt;
+  private final RandomPrompt prompt;
   private final Indices ids;
   private final KeptRows kept;
   private final KeyValueCache cache;
@@ -36,9 +38,9 @@ public final class RepeatedPrefill implements AutoCloseable {
    * @param layers how many layers run; if all do, the output head does as well
    */
   public RepeatedPrefill(
-      DecoderOnDevice standalone, PromptShape shape, PruningPlan plan, int layers, long seed) {
-    kernels = standalone.kernels();
-    decoder = standalone.decoder();
+      ModelOnDevice model, PromptShape shape, PruningPlan plan, int layers, long seed) {
+    kernels = model.kernels();
+    decoder = model.engine().decoder();
     this.layers = layers;
     if (layers < 1 || layers > decoder.layers()) {
       throw new IllegalArgumentException(
@@ -46,7 +48,7 @@ public final class RepeatedPrefill implements AutoCloseable {
     }
     schedule = plan.schedule(decoder.layers());
     try {
-      prompt = owned.add(standalone.prompt(shape, seed));
+      prompt = owned.add(model.prompt(shape, seed));
       ids = owned.add(kernels.indices(prompt.prompt().ids()));
       kept = owned.add(new KeptRows(kernels, schedule, prompt.prompt()));
       cache = owned.add(decoder.allocateCache(prompt.prompt(), schedule, 0));
@@ -68,9 +70,28 @@ public final class RepeatedPrefill implements AutoCloseable {
 
   /** Runs the layers once, without waiting for the device. */
   public void run() {
-    try (Sequence sequence = new Sequence(kernels, schedule, kept, prompt.embed(ids))) {
+    try (Sequence sequence = embedded()) {
+      run(sequence);
+    }
+  }
+
+  /** Runs the layers once on the CPU, and returns the milliseconds that they took. */
+  public double millis() {
+    try (Sequence sequence = embedded()) {
+      long start = System.nanoTime();
+      run(sequence);
+      return (System.nanoTime() - start) / NANOS_PER_MILLI;
+    }
+  }
+
+  private Sequence embedded() {
+    return new Sequence(kernels, schedule, kept, prompt.embed(ids));
+  }
+
+  private void run(Sequence sequence) {
+    try {
       decoder.prefill(sequence, 0, schedule, cache, done -> stop(sequence, done), logits);
-    } catch (DecoderOnDevice.StopHere _) {
+    } catch (LastLayer _) {
       return;
     }
   }
@@ -78,7 +99,16 @@ public final class RepeatedPrefill implements AutoCloseable {
   private void stop(Sequence sequence, int done) {
     if (done == layers && !whole()) {
       kernels.copy(sequence.hidden(), output);
-      throw new DecoderOnDevice.StopHere();
+      throw new LastLayer();
+    }
+  }
+
+  /** Ends a prefill early. */
+  private static final class LastLayer extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    LastLayer() {
+      super(null, null, false, false);
     }
   }
 

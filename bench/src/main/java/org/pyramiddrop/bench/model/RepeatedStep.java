@@ -3,6 +3,7 @@ package org.pyramiddrop.bench.model;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.pyramiddrop.bench.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Kernels;
@@ -34,10 +35,10 @@ public final class RepeatedStep implements AutoCloseable {
   private final Tensor logits;
 
   /** Fills the caches to the lengths that the plan leaves in each stage. */
-  public RepeatedStep(DecoderOnDevice standalone, PromptShape shape, PruningPlan plan, long seed) {
-    kernels = standalone.kernels();
-    decoder = standalone.decoder();
-    TextConfig text = standalone.config().text();
+  public RepeatedStep(ModelOnDevice model, PromptShape shape, PruningPlan plan, long seed) {
+    kernels = model.kernels();
+    decoder = model.engine().decoder();
+    TextConfig text = model.config().text();
     Heads heads = new Heads(text.heads(), text.keyValueHeads(), text.headSize());
     schedule = plan.schedule(text.layers());
     lengths = new int[schedule.stages()];
@@ -47,8 +48,8 @@ public final class RepeatedStep implements AutoCloseable {
       Arrays.setAll(lengths, stage -> lengths[stage] + counts[stage]);
     }
     id = Math.floorMod(seed, decoder.vocabulary());
-    keys = DecoderOnDevice.uniform(lengths[0] * heads.keyValueColumns(), seed);
-    values = DecoderOnDevice.uniform(keys.length, seed + 1);
+    keys = RandomNumbers.floats(lengths[0] * heads.keyValueColumns(), seed);
+    values = RandomNumbers.floats(keys.length, seed + 1);
     int[] capacities =
         IntStream.range(0, text.layers()).map(b -> lengths[schedule.stageOf(b)] + 1).toArray();
     try {

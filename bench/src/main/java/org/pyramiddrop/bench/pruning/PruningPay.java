@@ -17,7 +17,7 @@ import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
@@ -133,13 +133,13 @@ public final class PruningPay implements Callable<Integer> {
       // First, because a device may refuse it.
       if (breakdowns > 0) {
         CallTimer timer = new CallTimer();
-        try (DecoderOnDevice decoder = open(folder, timer::before)) {
+        try (ModelOnDevice decoder = open(folder, timer::before)) {
           shares =
               new PruningRounds(decoder, prompt, plans, progress::step)
                   .breakdowns(timer, breakdowns);
         }
       }
-      try (DecoderOnDevice decoder = open(folder, UnaryOperator.identity())) {
+      try (ModelOnDevice decoder = open(folder, UnaryOperator.identity())) {
         device = decoder.kernels().description();
         results =
             new PruningRounds(decoder, prompt, plans, progress::step).answers(newTokens, rounds);
@@ -156,8 +156,8 @@ public final class PruningPay implements Callable<Integer> {
     }
   }
 
-  private DecoderOnDevice open(Path folder, UnaryOperator<Kernels> before) {
-    return DecoderOnDevice.open(
+  private ModelOnDevice open(Path folder, UnaryOperator<Kernels> before) {
+    return ModelOnDevice.open(
         folder, Optional.empty(), dtype -> before.apply(Devices.open(backend, threads, dtype)));
   }
 

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -17,7 +18,7 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
 final class PruningRounds {
   private static final long SEED = 6;
 
-  private final DecoderOnDevice decoder;
+  private final ModelOnDevice decoder;
   private final PromptShape shape;
   private final List<NamedPlan> plans;
   private final Runnable done;
@@ -28,7 +29,7 @@ final class PruningRounds {
    * @param plans the one without drops first
    * @param done runs behind each answer or prefill
    */
-  PruningRounds(DecoderOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
+  PruningRounds(ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
     this.decoder = decoder;
     this.shape = shape;
     this.plans = List.copyOf(plans);
@@ -44,7 +45,7 @@ final class PruningRounds {
   List<PlanResult> answers(int newTokens, int rounds) {
     ModelShape model = ModelShape.of(decoder.config());
     List<List<Run>> runs = emptyLists();
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
+    try (RandomPrompt prompt = decoder.prompt(shape, SEED)) {
       inTurn(
           rounds,
           (plan, counts) -> {
@@ -75,7 +76,7 @@ final class PruningRounds {
    */
   List<PlanShares> breakdowns(CallTimer timer, int rounds) {
     List<List<Breakdown>> found = emptyLists();
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(shape, SEED)) {
+    try (RandomPrompt prompt = decoder.prompt(shape, SEED)) {
       inTurn(
           rounds,
           (plan, counts) -> {

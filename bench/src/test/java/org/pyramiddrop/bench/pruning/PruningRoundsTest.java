@@ -19,9 +19,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.pruning.CallTimer.Call;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
@@ -39,16 +40,16 @@ class PruningRoundsTest {
 
   @TempDir private static Path folder;
   private static final CallTimer TIMER = new CallTimer();
-  private static DecoderOnDevice decoder;
-  private static DecoderOnDevice timed;
+  private static ModelOnDevice decoder;
+  private static ModelOnDevice timed;
 
   @BeforeAll
   static void open() {
     Path checkpoint = folder.resolve("tiny");
     RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
-    decoder = DecoderOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
+    decoder = ModelOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
     timed =
-        DecoderOnDevice.open(
+        ModelOnDevice.open(
             checkpoint, Optional.empty(), dtype -> TIMER.before(Devices.open("cpu", 2, dtype)));
   }
 
@@ -103,7 +104,7 @@ class PruningRoundsTest {
 
   @Test
   void timesOneRunAsAWhole() {
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
         RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 4)) {
       Run run = Run.time(answer, false, 5);
       assertThat(run.prefillMillis()).isPositive();
@@ -138,7 +139,7 @@ class PruningRoundsTest {
   @Test
   void aDropsCallsAreThoseThatTheBreakdownExpects() {
     List<Call> calls;
-    try (DecoderOnDevice.RandomPrompt prompt = timed.prompt(PROMPT, 3);
+    try (RandomPrompt prompt = timed.prompt(PROMPT, 3);
         RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 0)) {
       TIMER.take();
       answer.prefill();
@@ -171,15 +172,17 @@ class PruningRoundsTest {
   @MethodSource("plans")
   void anAnswerBeginsAsThePlainPrefillDoes(NamedPlan named) {
     float[] first = logits(decoder, named).getFirst();
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        DecoderOnDevice.Prefill prefill = prompt.start(named.plan())) {
-      assertThat(first).containsExactly(prefill.run());
+    int layers = decoder.config().text().layers();
+    try (RepeatedPrefill prefill =
+        new RepeatedPrefill(decoder, PROMPT, named.plan(), layers, 3)) {
+      prefill.run();
+      assertThat(first).containsExactly(prefill.output());
     }
   }
 
   @Test
   void anAnswerThatBeginsAgainIsTheSame() {
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
         RepeatedAnswer answer = prompt.answer(plans().getLast().plan(), 2)) {
       List<Integer> once = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
       float[] last = answer.logits();
@@ -190,9 +193,9 @@ class PruningRoundsTest {
   }
 
   /** Those of a first token and of two steps after it. */
-  private static List<float[]> logits(DecoderOnDevice on, NamedPlan named) {
+  private static List<float[]> logits(ModelOnDevice on, NamedPlan named) {
     List<float[]> all = new ArrayList<>();
-    try (DecoderOnDevice.RandomPrompt prompt = on.prompt(PROMPT, 3);
+    try (RandomPrompt prompt = on.prompt(PROMPT, 3);
         RepeatedAnswer answer = prompt.answer(named.plan(), 2)) {
       answer.prefill();
       all.add(answer.logits());

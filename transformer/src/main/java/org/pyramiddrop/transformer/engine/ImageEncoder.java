@@ -20,6 +20,7 @@ public final class ImageEncoder implements AutoCloseable {
   private final Kernels kernels;
   private final Resources owned = new Resources();
   private final VisionTower tower;
+  private final Projector projector;
   private final Tensor patches;
   private final Tensor embeddings;
   private final Recording work;
@@ -44,7 +45,7 @@ public final class ImageEncoder implements AutoCloseable {
       int hidden = config.projector().hiddenSize();
       newline =
           config.imageNewline().map(name -> store.reshaped(name, 1, hidden, hidden)).orElse(null);
-      Projector projector = new Projector(kernels, config.projector(), store);
+      projector = new Projector(kernels, config.projector(), store);
       patches = owned.add(tower.allocatePatches());
       embeddings = owned.add(kernels.allocate(tower.tokens(), hidden));
       work =
@@ -89,6 +90,16 @@ public final class ImageEncoder implements AutoCloseable {
       kernels.embed(newline, first, all.rows(rows, 1));
       kernels.gatherRows(all, sources, out);
     }
+  }
+
+  /** From patches to features. */
+  public VisionTower tower() {
+    return tower;
+  }
+
+  /** From features to embeddings. */
+  public Projector projector() {
+    return projector;
   }
 
   /** Tokens that a crop becomes. */

@@ -15,45 +15,43 @@ import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.model.DecoderOnDevice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
-class DecoderOnDeviceTest {
+class RepeatedPrefillTest {
   private static final CheckpointShape TINY =
       new CheckpointShape(
           3, 64, 96, 4, 2, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
   private static final PromptShape PROMPT = PromptShape.of(4, 16, 1, 5);
 
   @TempDir private static Path folder;
-  private static DecoderOnDevice decoder;
+  private static ModelOnDevice model;
 
   @BeforeAll
   static void open() {
     Path checkpoint = folder.resolve("tiny");
     RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
-    decoder = DecoderOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
+    model = ModelOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
   }
 
   @AfterAll
   static void close() {
-    decoder.close();
+    model.close();
   }
 
   @Test
   void oneLayerAloneIsTheReferencesLayer() {
     float[] before;
     float[] after;
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 1)) {
-      try (DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
-        before = prefill.hidden();
-        prefill.run(1);
-        after = prefill.hidden();
-        assertThat(prefill.layerMillis()).hasSize(1);
-      }
+    try (RepeatedPrefill prefill =
+        new RepeatedPrefill(model, PROMPT, PruningPlan.none(), 1, 1)) {
+      before = prefill.input();
+      assertThat(prefill.millis()).isPositive();
+      after = prefill.output();
     }
     double[] expected =
         new DecoderReference(folder.resolve("tiny"), TINY)
@@ -66,8 +64,8 @@ class DecoderOnDeviceTest {
 
   @Test
   void aLayerThatEndsAStageKeepsHalfOfThePicture() {
-    float[] whole = hidden(PruningPlan.none(), 1);
-    float[] halved = hidden(ModelWork.HALVE, 1);
+    float[] whole = output(PruningPlan.none(), 1);
+    float[] halved = output(ModelWork.HALVE, 1);
     List<List<Float>> rows = rows(whole);
     List<List<Float>> kept = rows(halved);
     assertThat(kept).hasSize(17);
@@ -86,20 +84,15 @@ class DecoderOnDeviceTest {
 
   @Test
   void aWholePrefillIsItsLayersOneAfterTheOther() {
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 1);
-        DecoderOnDevice.Prefill prefill = prompt.start(PruningPlan.none())) {
-      float[] logits = prefill.run();
-      assertThat(logits).hasSize(512);
-      assertFinite(logits);
-      assertThat(prefill.layerMillis()).hasSize(3);
-    }
+    float[] logits = output(PruningPlan.none(), 3);
+    assertThat(logits).hasSize(512);
+    assertFinite(logits);
   }
 
-  private static float[] hidden(PruningPlan plan, int layers) {
-    try (DecoderOnDevice.RandomPrompt prompt = decoder.prompt(PROMPT, 1);
-        DecoderOnDevice.Prefill prefill = prompt.start(plan)) {
-      prefill.run(layers);
-      return prefill.hidden();
+  private static float[] output(PruningPlan plan, int layers) {
+    try (RepeatedPrefill prefill = new RepeatedPrefill(model, PROMPT, plan, layers, 1)) {
+      prefill.run();
+      return prefill.output();
     }
   }
 
