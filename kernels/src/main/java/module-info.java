@@ -5,4 +5,11 @@ module org.pyramiddrop.kernels {
   requires org.pyramiddrop.cuda;
 
   exports org.pyramiddrop.kernels;
+
+  uses org.pyramiddrop.kernels.DeviceProvider;
+
+  // The class path has the same list in META-INF/services, in the same order.
+  provides org.pyramiddrop.kernels.DeviceProvider with
+      org.pyramiddrop.kernels.cpu.CpuProvider,
+      org.pyramiddrop.kernels.cuda.CudaProvider;
 }

@@ -1,42 +1,40 @@
 package org.pyramiddrop.kernels;
 
 import java.util.List;
-import java.util.Optional;
-import java.util.function.Supplier;
-import org.pyramiddrop.kernels.cpu.CpuKernels;
-import org.pyramiddrop.kernels.cuda.CudaBackend;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
 
 /** The devices there are, and why others can't be had. */
 public final class Devices {
-  private static final String VECTOR_API = "jdk.incubator.vector";
+  private static final String CPU = "cpu";
 
   private Devices() {}
 
+  /** The providers in their order, slower devices first. */
+  private static List<DeviceProvider> providers() {
+    // Not the thread's class loader: in an application server or a Spark task it sees less.
+    List<DeviceProvider> providers =
+        ServiceLoader.load(DeviceProvider.class, DeviceProvider.class.getClassLoader()).stream()
+            .map(ServiceLoader.Provider::get)
+            .toList();
+    if (providers.isEmpty()) {
+      throw new DeviceException(
+          "no device is named in META-INF/services/%s: put that file back into the repacked jar"
+              .formatted(DeviceProvider.class.getName()));
+    }
+    return providers;
+  }
+
   /** The state of every device this library knows, those that are missing included. */
   public static List<DeviceStatus> all() {
-    return List.of(
-        status("cpu", cpuMissing(), Devices::describeCpu),
-        status("cuda", CudaBackend.missing(), CudaBackend::describe));
+    return providers().stream().map(Devices::status).toList();
   }
 
-  private static DeviceStatus status(
-      String name, Optional<String> missing, Supplier<String> description) {
-    return new DeviceStatus(name, missing.isEmpty(), missing.orElseGet(description));
-  }
-
-  private static String describeCpu() {
-    int cores = Runtime.getRuntime().availableProcessors();
-    return "%d-bit vectors, %d core%s"
-        .formatted(CpuKernels.vectorBits(), cores, cores == 1 ? "" : "s");
-  }
-
-  /** Why the CPU can't be used. No class that needs the Vector API loads before. */
-  private static Optional<String> cpuMissing() {
-    return ModuleLayer.boot().findModule(VECTOR_API).isPresent()
-        ? Optional.empty()
-        : Optional.of(
-            "Java leaves the Vector API out unless asked: start it with --add-modules "
-                + VECTOR_API);
+  private static DeviceStatus status(DeviceProvider provider) {
+    return provider
+        .missing()
+        .map(reason -> new DeviceStatus(provider.name(), false, reason))
+        .orElseGet(() -> new DeviceStatus(provider.name(), true, provider.description()));
   }
 
   /**
@@ -46,12 +44,16 @@ public final class Devices {
    *     would pass over a GPU in silence
    */
   public static String fastest() {
-    CudaBackend.forbidden()
-        .ifPresent(reason -> {
-          throw new DeviceException(
-              "an NVIDIA driver is there, but " + reason + ", or ask for the cpu by name");
-        });
-    return CudaBackend.missing().isEmpty() ? "cuda" : "cpu";
+    String fastest = CPU;
+    for (DeviceProvider provider : providers()) {
+      provider
+          .forbidden()
+          .ifPresent(reason -> {
+            throw new DeviceException("%s, or ask for the %s by name".formatted(reason, CPU));
+          });
+      fastest = provider.missing().isEmpty() ? provider.name() : fastest;
+    }
+    return fastest;
   }
 
   /**
@@ -61,23 +63,27 @@ public final class Devices {
    * @throws DeviceException with the reason
    */
   public static void require(String name) {
-    switch (name) {
-      case "cpu" ->
-          cpuMissing()
-              .ifPresent(reason -> {
-                throw new DeviceException("the CPU can't be used: " + reason);
-              });
-      case "cuda" ->
-          CudaBackend.missing()
-              .ifPresent(reason -> {
-                throw new DeviceException("the CUDA backend can't be used: " + reason);
-              });
-      default -> throw new DeviceException("there is no device " + name + "; use cpu or cuda");
+    provider(name);
+  }
+
+  private static DeviceProvider provider(String name) {
+    List<DeviceProvider> providers = providers();
+    for (DeviceProvider provider : providers) {
+      if (provider.name().equals(name)) {
+        provider
+            .missing()
+            .ifPresent(reason -> {
+              throw new DeviceException(provider.title() + " can't be used: " + reason);
+            });
+        return provider;
+      }
     }
+    String names = providers.stream().map(DeviceProvider::name).collect(Collectors.joining(" or "));
+    throw new DeviceException("there is no device %s; use %s".formatted(name, names));
   }
 
   /**
-   * Opens a device.
+   * Opens a device that refuses shapes and types which don't fit an operation.
    *
    * @param name {@code cpu} or {@code cuda}
    * @param threads how many threads the CPU uses, 0 for one a core
@@ -85,9 +91,7 @@ public final class Devices {
    * @throws DeviceException with the reason, if the device can't be had
    */
   public static Kernels open(String name, int threads, DType dtype) {
-    require(name);
-    return name.equals("cuda")
-        ? CudaBackend.open(dtype)
-        : new CpuKernels(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+    int used = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    return new CheckedKernels(provider(name).open(used, dtype));
   }
 }

@@ -2,7 +2,6 @@ package org.pyramiddrop.kernels;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.kernels.check.Shapes;
 
 /**
  * The operations the model is written in, on one device.
@@ -10,7 +9,8 @@ import org.pyramiddrop.kernels.check.Shapes;
  * <p>An operation is a function of its inputs alone and writes every element of its output. It may
  * run after the call returns; {@link #download(Tensor)} and its twin wait. Inputs and outputs must
  * not overlap unless an operation says that it works in place. Shapes that don't fit are refused
- * with an {@link IllegalArgumentException} before anything runs. Activations are stored as {@link
+ * with an {@link IllegalArgumentException} before anything runs: {@link Devices} puts that check
+ * before every device, and an implementation only computes. Activations are stored as {@link
  * #dtype} says; sums are always float32. Row numbers, positions and ids that lie on the device and
  * point outside are refused where the device can look at them without waiting (the CPU), and give
  * rows of NaN elsewhere.
@@ -137,7 +137,6 @@ public interface Kernels extends AutoCloseable {
    */
   default void normLinear(
       Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
-    Shapes.normLinear(x, norm, w, bias, out);
     try (Tensor normed = allocate(x.rows(), x.columns())) {
       rmsNorm(x, norm, epsilon, normed);
       linear(normed, w, bias, Activation.NONE, out);
@@ -154,7 +153,6 @@ public interface Kernels extends AutoCloseable {
    * @param out tokens × hidden
    */
   default void normSwiGlu(Tensor x, Weight norm, float epsilon, Weight gateUp, Tensor out) {
-    Shapes.normSwiGlu(x, norm, gateUp, out);
     try (Tensor normed = allocate(x.rows(), x.columns())) {
       rmsNorm(x, norm, epsilon, normed);
       swiGlu(normed, gateUp, out);
@@ -213,7 +211,6 @@ public interface Kernels extends AutoCloseable {
       Indices rows,
       Tensor keys,
       Tensor values) {
-    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
     rotate(qkv, heads.query(), rotary, positions);
     storeKeyValues(qkv, heads.queryColumns(), rotary, positions, rows, keys, values);
   }

@@ -6,7 +6,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#attention}. */
-interface AttentionContract extends Subject {
+interface AttentionContract extends ContractPart {
   List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 80, 128);
   List<Integer> LENGTHS = List.of(1, 2, 7, 127, 128, 129, 300);
 
@@ -39,16 +39,16 @@ interface AttentionContract extends Subject {
     for (int size : SIZES) {
       for (int keys : LENGTHS) {
         for (Kind kind : Kind.values()) {
-          int queries = draw().oneOf(QUERIES);
+          int queries = random().oneOf(QUERIES);
           if (kind == Kind.CAUSAL) {
             queries = Math.min(queries, keys);
           }
-          all.add(new Case(draw().oneOf(GROUPS).of(size), queries, keys, kind));
+          all.add(new Case(random().oneOf(GROUPS).of(size), queries, keys, kind));
         }
       }
     }
-    for (Case sizes : draw().cases(all)) {
-      attends(sizes, draw().oneOf(0.1, 1, 6, 60), draw().oneOf(0, 0, 0, 90, -90, 400, -400));
+    for (Case sizes : random().cases(all)) {
+      attends(sizes, random().oneOf(0.1, 1, 6, 60), random().oneOf(0, 0, 0, 90, -90, 400, -400));
     }
   }
 
@@ -58,10 +58,10 @@ interface AttentionContract extends Subject {
     for (int size : new int[] {64, 128}) {
       for (Kind kind : Kind.values()) {
         for (int queries : new int[] {9, 64, 65, 130}) {
-          int keys = queries + draw().oneOf(0, 1, 63, 70);
-          Case sizes = new Case(draw().oneOf(GROUPS).of(size), queries, keys, kind);
-          attends(sizes, sizes.heads.queryColumns() + draw().oneOf(0, 8, 64), 1, 0);
-          if (!Draw.large()) {
+          int keys = queries + random().oneOf(0, 1, 63, 70);
+          Case sizes = new Case(random().oneOf(GROUPS).of(size), queries, keys, kind);
+          attends(sizes, sizes.heads.queryColumns() + random().oneOf(0, 8, 64), 1, 0);
+          if (!RandomData.large()) {
             return;
           }
         }
@@ -71,7 +71,7 @@ interface AttentionContract extends Subject {
 
   @Test
   default void takesThousandsOfKeys() {
-    int keys = Draw.large() ? 2100 : 300;
+    int keys = RandomData.large() ? 2100 : 300;
     for (int queries : new int[] {1, 90}) {
       attends(new Case(new Heads(2, 1, 16), queries, keys, Kind.CAUSAL), 3, 0);
     }
@@ -81,8 +81,8 @@ interface AttentionContract extends Subject {
   @Test
   default void attendsToManyTilesOfKeys() {
     for (Kind kind : List.of(Kind.FULL, Kind.CAUSAL)) {
-      int queries = draw().between(130, 200);
-      int keys = Draw.large() ? queries + draw().between(300, 500) : queries + 70;
+      int queries = random().between(130, 200);
+      int keys = RandomData.large() ? queries + random().between(300, 500) : queries + 70;
       attends(new Case(new Heads(2, 1, 128), queries, keys, kind), 256 + 8, 6, 0);
     }
   }
@@ -92,14 +92,14 @@ interface AttentionContract extends Subject {
    * and far below it vanishes.
    */
   private void attends(Case sizes, double deviation, double shift) {
-    attends(sizes, sizes.heads.queryColumns() + draw().between(0, 9), deviation, shift);
+    attends(sizes, sizes.heads.queryColumns() + random().between(0, 9), deviation, shift);
   }
 
   private void attends(Case sizes, int columns, double deviation, double shift) {
     Heads heads = sizes.heads;
     float[] q = queries(sizes, columns, deviation);
-    float[] keys = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
-    float[] values = draw().normal(sizes.keys * heads.keyValueColumns(), 1);
+    float[] keys = random().normal(sizes.keys * heads.keyValueColumns(), 1);
+    float[] values = random().normal(sizes.keys * heads.keyValueColumns(), 1);
     if (shift != 0) {
       shift(q, columns, keys, heads, shift);
     }
@@ -123,7 +123,7 @@ interface AttentionContract extends Subject {
 
   /** Queries whose further columns must not be read. */
   private float[] queries(Case sizes, int columns, double deviation) {
-    float[] q = draw().normal(sizes.queries * columns, deviation);
+    float[] q = random().normal(sizes.queries * columns, deviation);
     for (int row = 0; row < sizes.queries; row++) {
       int end = (row + 1) * columns;
       Arrays.fill(q, row * columns + sizes.heads.queryColumns(), end, Float.NaN);
@@ -134,7 +134,7 @@ interface AttentionContract extends Subject {
   /** Makes channel 0 of every head add the same to every score. */
   private void shift(float[] q, int columns, float[] keys, Heads heads, double shift) {
     for (int i = 0; i < keys.length; i += heads.size()) {
-      keys[i] = draw().round(shift * Math.sqrt(heads.size()) / 8);
+      keys[i] = random().round(shift * Math.sqrt(heads.size()) / 8);
     }
     for (int row = 0; row < q.length; row += columns) {
       for (int head = 0; head < heads.query(); head++) {
@@ -148,8 +148,8 @@ interface AttentionContract extends Subject {
     int[] visible =
         switch (sizes.kind) {
           case FULL, CAUSAL -> new int[sizes.queries];
-          case ASCENDING -> draw().ascendingBelow(sizes.keys, sizes.queries);
-          case ANY_ORDER -> draw().below(sizes.keys, sizes.queries);
+          case ASCENDING -> random().ascendingBelow(sizes.keys, sizes.queries);
+          case ANY_ORDER -> random().below(sizes.keys, sizes.queries);
         };
     Arrays.setAll(
         visible,
@@ -188,16 +188,16 @@ interface AttentionContract extends Subject {
     int columns = heads.queryColumns();
     int stride = heads.keyValueColumns();
     float[] q = queries(sizes, columns, 1);
-    float[] keys = draw().normal(sizes.keys * stride, 1);
-    float[] values = draw().normal(sizes.keys * stride, 1);
+    float[] keys = random().normal(sizes.keys * stride, 1);
+    float[] values = random().normal(sizes.keys * stride, 1);
     int[] visible = visible(sizes);
     int[] sorted = visible.clone();
     Arrays.sort(sorted);
     int cut = sorted[(sorted.length - 1) / 2];
     for (int i = cut * stride; i < keys.length; i++) {
       boolean narrow = kernels().dtype() == DType.FLOAT16;
-      keys[i] = draw().round(draw().flip() ? (narrow ? 6e4 : 1e30) : (narrow ? -6e4 : -1e30));
-      values[i] = draw().round(draw().flip() ? (narrow ? 6e4 : 1e38) : (narrow ? -6e4 : -1e38));
+      keys[i] = random().round(random().flip() ? (narrow ? 6e4 : 1e30) : (narrow ? -6e4 : -1e30));
+      values[i] = random().round(random().flip() ? (narrow ? 6e4 : 1e38) : (narrow ? -6e4 : -1e38));
     }
     Output out = device().output(sizes.queries, columns);
     kernels()

@@ -7,10 +7,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** A device that is opened for each test; what it has to hold stands in {@link Subject}s. */
+/** A device that is opened for each test; what it has to hold stands in {@link ContractPart}s. */
 @ExtendWith(SeedInMessage.class)
-abstract class DeviceContract implements Subject {
-  private @Nullable Device device;
+abstract class DeviceContract implements ContractPart {
+  private @Nullable DeviceUnderTest device;
 
   /** Opens the kernels under test, anew for each test. */
   protected abstract Kernels open();
@@ -31,8 +31,8 @@ abstract class DeviceContract implements Subject {
   @BeforeEach
   void openDevice(TestInfo test) {
     Kernels kernels = open();
-    Draw draw = new Draw(test.getDisplayName(), kernels.dtype(), share());
-    device = new Device(kernels, draw, tolerance());
+    RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
+    device = new DeviceUnderTest(kernels, random, tolerance());
   }
 
   @AfterEach
@@ -41,7 +41,7 @@ abstract class DeviceContract implements Subject {
   }
 
   @Override
-  public Device device() {
+  public DeviceUnderTest device() {
     return Objects.requireNonNull(device);
   }
 }

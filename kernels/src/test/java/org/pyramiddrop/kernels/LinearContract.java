@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#linear}. */
-interface LinearContract extends Subject {
+interface LinearContract extends ContractPart {
   /** Row counts around the tiles of every device, and on both sides of decode and prefill. */
   List<Integer> ROWS = List.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 31, 37, 61, 127);
 
@@ -28,16 +28,16 @@ interface LinearContract extends Subject {
     for (DType dtype : DType.values()) {
       for (int inputs : INPUTS) {
         for (int outputs : OUTPUTS) {
-          all.add(new Sizes(dtype, draw().oneOf(ROWS), inputs, outputs));
+          all.add(new Sizes(dtype, random().oneOf(ROWS), inputs, outputs));
         }
       }
       for (int rows : ROWS) {
-        all.add(new Sizes(dtype, rows, draw().oneOf(INPUTS), draw().oneOf(OUTPUTS)));
+        all.add(new Sizes(dtype, rows, random().oneOf(INPUTS), random().oneOf(OUTPUTS)));
       }
     }
     Activation[] activations = Activation.values();
-    int i = draw().between(0, 7);
-    for (Sizes sizes : draw().cases(all)) {
+    int i = random().between(0, 7);
+    for (Sizes sizes : random().cases(all)) {
       // Every activation, with and without bias, in turn.
       multiplies(sizes, activations[i % activations.length], i / activations.length % 2 == 0);
       i++;
@@ -47,25 +47,25 @@ interface LinearContract extends Subject {
   @Test
   default void multipliesSizesOfManyBlocks() {
     List<Sizes> all = new ArrayList<>();
-    for (DType dtype : Draw.large() ? DType.values() : new DType[] {DType.BFLOAT16}) {
+    for (DType dtype : RandomData.large() ? DType.values() : new DType[] {DType.BFLOAT16}) {
       all.add(new Sizes(dtype, 2, 515, 1050));
       all.add(new Sizes(dtype, 3, 2901, 130));
-      if (Draw.large()) {
+      if (RandomData.large()) {
         all.add(new Sizes(dtype, 251, 300, 1050));
       }
     }
     for (Sizes sizes : all) {
-      multiplies(sizes, draw().oneOf(List.of(Activation.values())), true);
+      multiplies(sizes, random().oneOf(List.of(Activation.values())), true);
     }
   }
 
   private void multiplies(Sizes sizes, Activation activation, boolean biased) {
     int inputs = sizes.inputs;
-    float[] x = draw().normal(sizes.rows * inputs, 1);
-    float[] w = draw().weights(sizes.dtype, sizes.outputs * inputs, 2 / Math.sqrt(inputs));
-    DType biasType = draw().oneOf(List.of(DType.values()));
-    float @Nullable [] bias = biased ? draw().weights(biasType, sizes.outputs, 1) : null;
-    float[] before = draw().normal(sizes.rows * sizes.outputs, 1);
+    float[] x = random().normal(sizes.rows * inputs, 1);
+    float[] w = random().weights(sizes.dtype, sizes.outputs * inputs, 2 / Math.sqrt(inputs));
+    DType biasType = random().oneOf(List.of(DType.values()));
+    float @Nullable [] bias = biased ? random().weights(biasType, sizes.outputs, 1) : null;
+    float[] before = random().normal(sizes.rows * sizes.outputs, 1);
     // Only a sum may read what the output holds.
     Output out =
         activation == Activation.ADD
@@ -87,9 +87,9 @@ interface LinearContract extends Subject {
   default void writesFloat32WhereTheOutputIs() {
     for (int rows : new int[] {1, 3, 37}) {
       for (int inputs : new int[] {17, 64, 136}) {
-        int outputs = draw().oneOf(OUTPUTS);
-        float[] x = draw().normal(rows * inputs, 1);
-        float[] w = draw().weights(kernels().dtype(), outputs * inputs, 2 / Math.sqrt(inputs));
+        int outputs = random().oneOf(OUTPUTS);
+        float[] x = random().normal(rows * inputs, 1);
+        float[] w = random().weights(kernels().dtype(), outputs * inputs, 2 / Math.sqrt(inputs));
         Output out = device().output(DType.FLOAT32, rows, outputs);
         Weight weight = device().weight(kernels().dtype(), w, inputs);
         kernels().linear(device().input(x, inputs), weight, null, Activation.NONE, out.view());
@@ -106,8 +106,8 @@ interface LinearContract extends Subject {
   default void readsEveryWeightExactlyWhereItStands() {
     for (DType dtype : DType.values()) {
       for (int inputs : new int[] {1, 9, 90}) {
-        int outputs = draw().between(1, 70);
-        float[] w = draw().weights(dtype, outputs * inputs, 1);
+        int outputs = random().between(1, 70);
+        float[] w = random().weights(dtype, outputs * inputs, 1);
         float[] transposed = new float[w.length];
         float[] identity = new float[inputs * inputs];
         for (int i = 0; i < inputs; i++) {
@@ -138,13 +138,13 @@ interface LinearContract extends Subject {
       for (int rows : new int[] {2, 4, 7, 13}) {
         int inputs = 67;
         int outputs = 41;
-        float[] x = draw().normal(rows * inputs, 1);
-        float[] w = draw().weights(dtype, outputs * inputs, 1);
+        float[] x = random().normal(rows * inputs, 1);
+        float[] w = random().weights(dtype, outputs * inputs, 1);
         float[] clean = new float[rows * outputs];
-        int place = draw().between(0, inputs - 1);
+        int place = random().between(0, inputs - 1);
         w[7 * inputs + place] = Float.NaN;
         w[9 * inputs + place] = Float.POSITIVE_INFINITY;
-        x[inputs + draw().between(0, inputs - 1)] = Float.NaN;
+        x[inputs + random().between(0, inputs - 1)] = Float.NaN;
         Output out = device().output(rows, outputs);
         kernels()
             .linear(

@@ -9,10 +9,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Tensors, weights and indices as memory. */
-interface MemoryContract extends Subject {
+interface MemoryContract extends ContractPart {
   @Test
   default void uploadsAndDownloadsEveryNumber() {
-    float[] values = draw().weights(DType.BFLOAT16, 7 * 33, 1);
+    float[] values = random().weights(DType.BFLOAT16, 7 * 33, 1);
     values[0] = Float.NaN;
     values[1] = Float.NEGATIVE_INFINITY;
     values[2] = -0f;
@@ -29,7 +29,7 @@ interface MemoryContract extends Subject {
     Tensor view = whole.rows(2, 6).rows(1, 2);
     assertThat(view.rows()).isEqualTo(2);
     assertThat(view.columns()).isEqualTo(5);
-    float[] values = draw().weights(DType.BFLOAT16, 10, 1);
+    float[] values = random().weights(DType.BFLOAT16, 10, 1);
     kernels().upload(values, view);
     float[] expected = new float[45];
     System.arraycopy(values, 0, expected, 15, 10);

@@ -4,7 +4,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#rmsNorm} and {@link Kernels#layerNorm}. */
-interface NormContract extends Subject {
+interface NormContract extends ContractPart {
   List<Integer> COLUMNS = List.of(1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 127, 257, 515, 1024, 4096);
 
   @Test
@@ -13,9 +13,9 @@ interface NormContract extends Subject {
       for (double deviation : new double[] {1e-3, 1, 300}) {
         int rows = rows();
         DType dtype = dtype();
-        float[] x = draw().normal(rows * columns, deviation);
-        float[] w = draw().weights(dtype, columns, 1);
-        float epsilon = (float) draw().oneOf(1e-5, 1e-6, 0.1);
+        float[] x = random().normal(rows * columns, deviation);
+        float[] w = random().weights(dtype, columns, 1);
+        float epsilon = (float) random().oneOf(1e-5, 1e-6, 0.1);
         Output out = device().output(rows, columns);
         Weight weight = device().weight(dtype, w, 1);
         kernels().rmsNorm(device().input(x, columns), weight, epsilon, out.view());
@@ -33,13 +33,13 @@ interface NormContract extends Subject {
         int rows = rows();
         DType dtype = dtype();
         DType biasType = dtype();
-        float[] x = draw().normal(rows * columns, draw().oneOf(0.01, 1, 30));
+        float[] x = random().normal(rows * columns, random().oneOf(0.01, 1, 30));
         for (int i = 0; i < x.length; i++) {
-          x[i] = draw().round(x[i] + mean);
+          x[i] = random().round(x[i] + mean);
         }
-        float[] w = draw().weights(dtype, columns, 1);
-        float[] bias = draw().weights(biasType, columns, 1);
-        float epsilon = (float) draw().oneOf(1e-5, 1e-6, 0.1);
+        float[] w = random().weights(dtype, columns, 1);
+        float[] bias = random().weights(biasType, columns, 1);
+        float epsilon = (float) random().oneOf(1e-5, 1e-6, 0.1);
         Output out = device().output(rows, columns);
         kernels()
             .layerNorm(
@@ -71,10 +71,10 @@ interface NormContract extends Subject {
 
   /** A few rows, or so many that they are shared out. */
   private int rows() {
-    return draw().oneOf(1, 2, 3, 5, 61, 127);
+    return random().oneOf(1, 2, 3, 5, 61, 127);
   }
 
   private DType dtype() {
-    return draw().oneOf(List.of(DType.values()));
+    return random().oneOf(List.of(DType.values()));
   }
 }

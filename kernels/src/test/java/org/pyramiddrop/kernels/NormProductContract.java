@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
  * {@link Kernels#normLinear} and {@link Kernels#normSwiGlu}: held to products, in double, of what
  * {@link Kernels#rmsNorm} gives on the same device, and to the bits of both operations in a row.
  */
-interface NormProductContract extends Subject {
+interface NormProductContract extends ContractPart {
   /** Rows that a warp normalises and rows that more do, in whole accesses and not. */
   List<Integer> INPUTS = List.of(1, 3, 7, 8, 16, 33, 60, 64, 128, 257, 264, 512, 520, 776, 1032);
 
@@ -21,7 +21,7 @@ interface NormProductContract extends Subject {
   @Test
   default void multipliesTheNorm() {
     for (LinearContract.Sizes sizes : sizes()) {
-      multiplies(sizes, 1, draw().flip(), kernels().dtype());
+      multiplies(sizes, 1, random().flip(), kernels().dtype());
     }
   }
 
@@ -37,13 +37,13 @@ interface NormProductContract extends Subject {
     List<LinearContract.Sizes> all = new ArrayList<>();
     for (DType dtype : DType.values()) {
       for (int inputs : INPUTS) {
-        for (int rows : new int[] {draw().between(1, 4), draw().oneOf(ROWS)}) {
-          int outputs = draw().oneOf(LinearContract.OUTPUTS);
+        for (int rows : new int[] {random().between(1, 4), random().oneOf(ROWS)}) {
+          int outputs = random().oneOf(LinearContract.OUTPUTS);
           all.add(new LinearContract.Sizes(dtype, rows, inputs, outputs));
         }
       }
     }
-    List<LinearContract.Sizes> some = new ArrayList<>(draw().cases(all));
+    List<LinearContract.Sizes> some = new ArrayList<>(random().cases(all));
     some.add(new LinearContract.Sizes(DType.BFLOAT16, 4, 4104, 9));
     some.add(new LinearContract.Sizes(DType.BFLOAT16, 1, 8208, 9));
     some.add(new LinearContract.Sizes(DType.FLOAT32, 3, 6001, 5));
@@ -78,8 +78,8 @@ interface NormProductContract extends Subject {
     int inputs = sizes.inputs();
     int outputs = sizes.outputs();
     Normed x = new Normed(device(), sizes, deviation);
-    float[] w = draw().weights(sizes.dtype(), outputs * inputs, 2 / Math.sqrt(inputs));
-    float @Nullable [] bias = biased ? draw().weights(sizes.dtype(), outputs, 1) : null;
+    float[] w = random().weights(sizes.dtype(), outputs * inputs, 2 / Math.sqrt(inputs));
+    float @Nullable [] bias = biased ? random().weights(sizes.dtype(), outputs, 1) : null;
     Weight weight = device().weight(sizes.dtype(), w, inputs);
     Weight added = bias == null ? null : device().weight(sizes.dtype(), bias, 1);
     Output out = device().output(outType, sizes.rows(), outputs);
@@ -94,7 +94,8 @@ interface NormProductContract extends Subject {
   private void gates(LinearContract.Sizes sizes) {
     int inputs = sizes.inputs();
     Normed x = new Normed(device(), sizes, 1);
-    float[] w = draw().weights(sizes.dtype(), 2 * sizes.outputs() * inputs, 4 / Math.sqrt(inputs));
+    float[] w =
+        random().weights(sizes.dtype(), 2 * sizes.outputs() * inputs, 4 / Math.sqrt(inputs));
     Weight gateUp = device().weight(sizes.dtype(), w, inputs);
     Output out = device().output(sizes.rows(), sizes.outputs());
     kernels().normSwiGlu(x.tensor, x.norm, x.epsilon, gateUp, out.view());
@@ -117,12 +118,12 @@ interface NormProductContract extends Subject {
     private final float epsilon;
     private final Output normed;
 
-    private Normed(Device device, LinearContract.Sizes sizes, double deviation) {
-      Draw draw = device.draw();
+    private Normed(DeviceUnderTest device, LinearContract.Sizes sizes, double deviation) {
+      RandomData random = device.random();
       int inputs = sizes.inputs();
-      tensor = device.input(draw.normal(sizes.rows() * inputs, deviation), inputs);
-      norm = device.weight(sizes.dtype(), draw.weights(sizes.dtype(), inputs, 1), 1);
-      epsilon = (float) draw.oneOf(1e-5, 1e-6, 0.1);
+      tensor = device.input(random.normal(sizes.rows() * inputs, deviation), inputs);
+      norm = device.weight(sizes.dtype(), random.weights(sizes.dtype(), inputs, 1), 1);
+      epsilon = (float) random.oneOf(1e-5, 1e-6, 0.1);
       normed = device.output(sizes.rows(), inputs);
       device.kernels().rmsNorm(tensor, norm, epsilon, normed.view());
     }
@@ -132,10 +133,10 @@ interface NormProductContract extends Subject {
   default void keepsWhatIsNotFiniteInItsRowOfTheNorm() {
     for (int rows : new int[] {2, 4, 7}) {
       int inputs = 128;
-      float[] x = draw().normal(rows * inputs, 1);
-      x[inputs + draw().between(0, inputs - 1)] = Float.NaN;
-      float[] w = draw().weights(DType.BFLOAT16, 20 * inputs, 1);
-      Weight norm = device().weight(DType.BFLOAT16, draw().weights(DType.BFLOAT16, inputs, 1), 1);
+      float[] x = random().normal(rows * inputs, 1);
+      x[inputs + random().between(0, inputs - 1)] = Float.NaN;
+      float[] w = random().weights(DType.BFLOAT16, 20 * inputs, 1);
+      Weight norm = device().weight(DType.BFLOAT16, random().weights(DType.BFLOAT16, inputs, 1), 1);
       Weight weight = device().weight(DType.BFLOAT16, w, inputs);
       Output out = device().output(rows, 20);
       kernels().normLinear(device().input(x, inputs), norm, 1e-5f, weight, null, out.view());

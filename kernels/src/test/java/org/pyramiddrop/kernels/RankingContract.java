@@ -7,17 +7,17 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#scoreTokens} and {@link Kernels#selectTopK}. */
-interface RankingContract extends Subject {
+interface RankingContract extends ContractPart {
   @Test
   default void scoresTokensAsAttentionWeighsThem() {
     for (int size : AttentionContract.SIZES) {
       for (AttentionContract.Group group : AttentionContract.GROUPS) {
         Heads heads = group.of(size);
-        int count = draw().oneOf(AttentionContract.LENGTHS);
-        int columns = heads.queryColumns() + draw().between(0, 9);
-        float[] query = draw().normal(columns, draw().oneOf(0.1, 1, 6, 60));
+        int count = random().oneOf(AttentionContract.LENGTHS);
+        int columns = heads.queryColumns() + random().between(0, 9);
+        float[] query = random().normal(columns, random().oneOf(0.1, 1, 6, 60));
         Arrays.fill(query, heads.queryColumns(), columns, Float.NaN);
-        float[] keys = draw().normal(count * heads.keyValueColumns(), 1);
+        float[] keys = random().normal(count * heads.keyValueColumns(), 1);
         Output out = device().output(DType.FLOAT32, 1, count);
         kernels()
             .scoreTokens(
@@ -41,9 +41,9 @@ interface RankingContract extends Subject {
   @Test
   default void selectsTheHighestInTheirOrder() {
     for (int round = 0; round < 200; round++) {
-      int tokens = draw().between(1, draw().flip() ? 10 : 700);
-      float[] scores = draw().normal(tokens, 1e-3);
-      if (draw().flip()) {
+      int tokens = random().between(1, random().flip() ? 10 : 700);
+      float[] scores = random().normal(tokens, 1e-3);
+      if (random().flip()) {
         spread(scores);
       }
       selects(scores);
@@ -53,13 +53,13 @@ interface RankingContract extends Subject {
   @Test
   default void selectsAmongTheTokensOfManyTiles() {
     for (int tokens : new int[] {576, 1024, 1025, 2880, 5184, 6144, 6145, 8000}) {
-      float[] scores = draw().normal(tokens, 1e-3);
+      float[] scores = random().normal(tokens, 1e-3);
       // So few different values that most ties are cut.
       for (int i = 0; i < tokens / 2; i++) {
-        scores[draw().between(0, tokens - 1)] = draw().between(0, 3) * 1e-3f;
+        scores[random().between(0, tokens - 1)] = random().between(0, 3) * 1e-3f;
       }
       selects(scores);
-      int keep = draw().between(1, tokens - 1);
+      int keep = random().between(1, tokens - 1);
       assertThat(selected(scores, keep))
           .as("%d of all %d", keep, tokens)
           .isEqualTo(Reference.topK(scores, 0, tokens, keep));
@@ -71,7 +71,7 @@ interface RankingContract extends Subject {
   private void spread(float[] scores) {
     for (int i = 0; i < scores.length; i++) {
       double special =
-          draw()
+          random()
               .oneOf(
                   0,
                   -0.0,
@@ -87,11 +87,11 @@ interface RankingContract extends Subject {
   }
 
   private void selects(float[] scores) {
-    int first = draw().between(0, scores.length - 1);
-    int count = draw().between(0, scores.length - first);
-    int keep = draw().oneOf(0, count, draw().between(0, count));
-    int at = draw().between(0, 3);
-    int[] before = draw().below(1 << 30, at + keep + draw().between(0, 3));
+    int first = random().between(0, scores.length - 1);
+    int count = random().between(0, scores.length - first);
+    int keep = random().oneOf(0, count, random().between(0, count));
+    int at = random().between(0, 3);
+    int[] before = random().below(1 << 30, at + keep + random().between(0, 3));
     Indices out = device().indices(before);
     kernels().selectTopK(scores(scores), first, count, keep, out, at);
     int[] expected = before.clone();

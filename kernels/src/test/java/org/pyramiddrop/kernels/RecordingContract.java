@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#record}. */
-interface RecordingContract extends Subject {
+interface RecordingContract extends ContractPart {
   @Test
   default void repeatsWorkOnWhatItsTensorsHoldNow() {
     Kernels kernels = kernels();
@@ -24,7 +24,7 @@ interface RecordingContract extends Subject {
           }
         })) {
       for (int[] choice : new int[][] {{2, 0}, {1, 1}, {0, 2}}) {
-        float[] values = draw().normal(12, 1);
+        float[] values = random().normal(12, 1);
         kernels.upload(values, x);
         kernels.upload(choice, rows);
         kernels.upload(new float[8], out);
@@ -43,8 +43,8 @@ interface RecordingContract extends Subject {
   default void repeatsAttentionOfOneRowOverWhatItSeesNow() {
     Heads heads = new Heads(4, 2, 16);
     int room = 300;
-    float[] keys = draw().normal(room * 32, 1);
-    float[] values = draw().normal(room * 32, 1);
+    float[] keys = random().normal(room * 32, 1);
+    float[] values = random().normal(room * 32, 1);
     Tensor k = device().input(keys, 32);
     Tensor v = device().input(values, 32);
     Tensor q = device().owned(kernels().allocate(1, 64));
@@ -59,7 +59,7 @@ interface RecordingContract extends Subject {
               kernels().scoreTokens(q, heads, k, scores);
             })) {
       for (int visible : new int[] {300, 1, 170, 40, 299}) {
-        float[] query = draw().normal(64, 1);
+        float[] query = random().normal(64, 1);
         kernels().upload(query, q);
         kernels().upload(new int[] {visible - 1}, last);
         recording.run();
@@ -79,7 +79,7 @@ interface RecordingContract extends Subject {
   @Test
   default void recordingsDoNotDisturbEachOther() {
     Kernels kernels = kernels();
-    float[] values = draw().normal(64, 1);
+    float[] values = random().normal(64, 1);
     Tensor x = device().input(values, 8);
     Tensor first = device().owned(kernels.allocate(8, 8));
     Tensor second = device().owned(kernels.allocate(8, 8));

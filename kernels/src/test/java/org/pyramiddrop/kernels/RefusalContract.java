@@ -9,7 +9,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** Shapes that don't fit are refused before anything is written. */
-interface RefusalContract extends Subject {
+interface RefusalContract extends ContractPart {
   private void refuses(String what, Output out, ThrowingCallable operation) {
     assertThatIllegalArgumentException().as(what).isThrownBy(operation);
     out.untouched(what);

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#rotate}, {@link Kernels#storeKeyValues} and both in one. */
-interface RotaryContract extends Subject {
+interface RotaryContract extends ContractPart {
   int POSITIONS = 4096;
 
   @Test
@@ -25,7 +25,7 @@ interface RotaryContract extends Subject {
     Rotary rotary = device().owned(kernels().rotary(size, 10_000, most));
     int first = rotary.tabulated();
     assertThat(first).isBetween(4096, 100_000);
-    float[] x = draw().normal(3 * size, 1);
+    float[] x = random().normal(3 * size, 1);
     Indices at = device().indices(0, first / 2, first - 1);
     Output out = device().output(x, size);
     Output recorded = device().output(x, size);
@@ -57,10 +57,10 @@ interface RotaryContract extends Subject {
     for (int size : AttentionContract.SIZES) {
       for (double theta : new double[] {10_000, 1e6}) {
         Rotary rotary = device().owned(kernels().rotary(size, theta, POSITIONS));
-        int heads = draw().between(1, 5);
-        int columns = heads * size + draw().between(0, 9);
-        int[] positions = positions(draw().oneOf(1, 3, 13, 61));
-        float[] x = draw().normal(positions.length * columns, 1);
+        int heads = random().between(1, 5);
+        int columns = heads * size + random().between(0, 9);
+        int[] positions = positions(random().oneOf(1, 3, 13, 61));
+        float[] x = random().normal(positions.length * columns, 1);
         Output out = device().output(x, columns);
         kernels().rotate(out.view(), heads, rotary, device().indices(positions));
         device()
@@ -77,14 +77,14 @@ interface RotaryContract extends Subject {
   default void storesKeysAndValuesApart() {
     for (int size : AttentionContract.SIZES) {
       for (boolean rotated : new boolean[] {true, false}) {
-        int heads = draw().between(1, 5);
+        int heads = random().between(1, 5);
         int columns = heads * size;
-        int first = draw().oneOf(0, draw().between(1, 40));
-        int[] positions = positions(draw().oneOf(1, 3, 13, 61));
+        int first = random().oneOf(0, random().between(1, 40));
+        int[] positions = positions(random().oneOf(1, 3, 13, 61));
         int rows = positions.length;
-        float[] x = draw().normal(rows * (first + 2 * columns), 1);
-        int room = rows + draw().between(0, 5);
-        int[] to = draw().distinctBelow(room, rows);
+        float[] x = random().normal(rows * (first + 2 * columns), 1);
+        int room = rows + random().between(0, 5);
+        int[] to = random().distinctBelow(room, rows);
         Output keys = device().output(room, columns);
         Output values = device().output(room, columns);
         kernels()
@@ -117,11 +117,11 @@ interface RotaryContract extends Subject {
         Heads heads = group.of(size);
         int q = heads.queryColumns();
         int kv = heads.keyValueColumns();
-        int[] positions = positions(draw().oneOf(1, 2, 3, 13, 61));
+        int[] positions = positions(random().oneOf(1, 2, 3, 13, 61));
         int rows = positions.length;
-        float[] x = draw().normal(rows * (q + 2 * kv), 1);
-        int room = rows + draw().between(0, 5);
-        int[] to = draw().distinctBelow(room, rows);
+        float[] x = random().normal(rows * (q + 2 * kv), 1);
+        int room = rows + random().between(0, 5);
+        int[] to = random().distinctBelow(room, rows);
         Output qkv = device().output(x, q + 2 * kv);
         Output keys = device().output(room, kv);
         Output values = device().output(room, kv);
@@ -156,7 +156,7 @@ interface RotaryContract extends Subject {
 
   /** In no order, the ends of the table among them. */
   private int[] positions(int count) {
-    int[] positions = draw().below(POSITIONS, count);
+    int[] positions = random().below(POSITIONS, count);
     positions[0] = POSITIONS - 1;
     Arrays.fill(positions, count / 2, count / 2 + count / 3, 0);
     return positions;

@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Operations that move rows. */
-interface RowsContract extends Subject {
+interface RowsContract extends ContractPart {
   @Test
   default void embedsEveryTwoByteNumberExactly() {
     for (DType dtype : List.of(DType.FLOAT16, DType.BFLOAT16)) {
@@ -17,7 +17,7 @@ interface RowsContract extends Subject {
       int[] bits = new int[1 << 16];
       Arrays.setAll(bits, i -> i);
       Weight table = device().owned(kernels().weight(List.of(Stored.matrix(dtype, bits, 256))));
-      int[] ids = draw().below(256, 300);
+      int[] ids = random().below(256, 300);
       Output out = device().output(300, 256);
       kernels().embed(table, device().indices(ids), out.view());
       float[] embedded = out.read();
@@ -36,9 +36,9 @@ interface RowsContract extends Subject {
   default void embedsRowsOfStackedTables() {
     for (DType dtype : DType.values()) {
       for (int columns : new int[] {1, 2, 3, 5, 8, 31, 64, 127}) {
-        float[] values = draw().weights(dtype, 23 * columns, 1);
+        float[] values = random().weights(dtype, 23 * columns, 1);
         Weight table = device().weight(dtype, values, columns);
-        int[] ids = draw().below(23, draw().between(1, 40));
+        int[] ids = random().below(23, random().between(1, 40));
         ids[0] = 22;
         Output out = device().output(ids.length, columns);
         kernels().embed(table, device().indices(ids), out.view());
@@ -59,7 +59,7 @@ interface RowsContract extends Subject {
   @Test
   default void copies() {
     for (int rows : new int[] {1, 4, 31}) {
-      float[] values = draw().normal(rows * 33, 1);
+      float[] values = random().normal(rows * 33, 1);
       Output out = device().output(rows, 33);
       kernels().copy(device().input(values, 33), out.view());
       device().check("copy", out, Expected.exactly(values, 33));
@@ -69,11 +69,11 @@ interface RowsContract extends Subject {
   @Test
   default void copiesColumnsBesideOthers() {
     for (int columns : new int[] {1, 3, 16, 40}) {
-      int rows = draw().between(1, 9);
-      int width = columns + draw().between(0, 17);
-      int first = draw().between(0, width - columns);
-      float[] x = draw().normal(rows * columns, 1);
-      float[] before = draw().normal(rows * width, 1);
+      int rows = random().between(1, 9);
+      int width = columns + random().between(0, 17);
+      int first = random().between(0, width - columns);
+      float[] x = random().normal(rows * columns, 1);
+      float[] before = random().normal(rows * width, 1);
       Output out = device().output(before, width);
       kernels().copyColumns(device().input(x, columns), out.view(), first);
       for (int i = 0; i < x.length; i++) {
@@ -88,9 +88,9 @@ interface RowsContract extends Subject {
   default void addsAWeightOfTheSameShape() {
     for (DType dtype : DType.values()) {
       for (int columns : new int[] {1, 2, 7, 16, 33, 130}) {
-        int rows = draw().between(1, 13);
-        float[] x = draw().normal(rows * columns, 1);
-        float[] w = draw().weights(dtype, rows * columns, 1);
+        int rows = random().between(1, 13);
+        float[] x = random().normal(rows * columns, 1);
+        float[] w = random().weights(dtype, rows * columns, 1);
         Output out = device().output(x, columns);
         kernels().add(out.view(), device().weight(dtype, w, columns));
         Expected expected = new Expected(rows, columns);
@@ -106,8 +106,8 @@ interface RowsContract extends Subject {
   @Test
   default void gathersRowsInAnyOrder() {
     for (int columns : new int[] {1, 3, 16, 31, 200}) {
-      float[] values = draw().normal(19 * columns, 1);
-      int[] rows = draw().below(19, draw().between(1, 40));
+      float[] values = random().normal(19 * columns, 1);
+      int[] rows = random().below(19, random().between(1, 40));
       Output out = device().output(rows.length, columns);
       kernels().gatherRows(device().input(values, columns), device().indices(rows), out.view());
       device().check("gatherRows", out, picked(values, columns, rows));
@@ -117,8 +117,8 @@ interface RowsContract extends Subject {
 
   @Test
   default void gathersNumbers() {
-    int[] values = draw().below(1 << 30, 19);
-    int[] places = draw().below(19, 40);
+    int[] values = random().below(1 << 30, 19);
+    int[] places = random().below(19, 40);
     Indices picked =
         device().owned(kernels().gather(device().indices(values), device().indices(places)));
     int[] expected = Arrays.stream(places).map(i -> values[i]).toArray();

@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#sample}. */
-interface SamplingContract extends Subject {
+interface SamplingContract extends ContractPart {
   /** Vocabularies around a warp, a block and a real model. */
   List<Integer> SIZES = List.of(1, 2, 31, 33, 1000, 1025, 32_064);
 
@@ -43,8 +43,8 @@ interface SamplingContract extends Subject {
   /** Marks a share of the tokens, by any number but 0. */
   private int[] seen(int size, double share) {
     int[] seen = new int[size];
-    for (int i : draw().below(size, (int) Math.ceil(size * share))) {
-      seen[i] = draw().oneOf(1, 2, -1, Integer.MIN_VALUE);
+    for (int i : random().below(size, (int) Math.ceil(size * share))) {
+      seen[i] = random().oneOf(1, 2, -1, Integer.MIN_VALUE);
     }
     return seen;
   }
@@ -52,11 +52,11 @@ interface SamplingContract extends Subject {
   @Test
   default void takesTheHighestLogitAtTemperatureZero() {
     for (int size : SIZES) {
-      float[] logits = draw().normal(size, 5);
-      int highest = draw().between(0, size - 1);
+      float[] logits = random().normal(size, 5);
+      int highest = random().between(0, size - 1);
       logits[highest] = 100;
       assertThat(sampled(logits, 0, 1, 0.9)).isEqualTo(highest);
-      int equal = draw().between(0, size - 1);
+      int equal = random().between(0, size - 1);
       logits[equal] = 100;
       assertThat(sampled(logits, 0, 0.5, 0)).isEqualTo(Math.min(highest, equal));
       Arrays.fill(logits, Float.NEGATIVE_INFINITY);
@@ -68,8 +68,8 @@ interface SamplingContract extends Subject {
   @Test
   default void tellsOfLogitsThatAreNotNumbers() {
     for (int size : SIZES) {
-      float[] logits = draw().normal(size, 1);
-      logits[draw().between(0, size - 1)] = Float.NaN;
+      float[] logits = random().normal(size, 1);
+      logits[random().between(0, size - 1)] = Float.NaN;
       assertThat(sampled(logits, 0, 1, 0)).isEqualTo(-1);
       assertThat(sampled(logits, 0.7, 0.9, 0.5)).isEqualTo(-1);
     }
@@ -78,11 +78,11 @@ interface SamplingContract extends Subject {
   @Test
   default void drawsFromTheLikeliestTokensThatReachTopP() {
     for (int round = 0; round < 60; round++) {
-      int size = draw().oneOf(SIZES);
-      float[] logits = draw().normal(size, draw().oneOf(0.01, 1, 4, 30));
-      double temperature = draw().oneOf(0.3, 0.7, 1, 2);
-      double topP = draw().oneOf(1e-6, 0.1, 0.5, 0.9, 1);
-      double uniform = draw().between(0, 9999) / 10_000.0;
+      int size = random().oneOf(SIZES);
+      float[] logits = random().normal(size, random().oneOf(0.01, 1, 4, 30));
+      double temperature = random().oneOf(0.3, 0.7, 1, 2);
+      double topP = random().oneOf(1e-6, 0.1, 0.5, 0.9, 1);
+      double uniform = random().between(0, 9999) / 10_000.0;
       int[] allowed = Draws.of(logits, temperature, topP, uniform);
       assertThat(allowed)
           .as("of %d at %s, top %s, uniform %s", size, temperature, topP, uniform)
@@ -93,16 +93,16 @@ interface SamplingContract extends Subject {
   @Test
   default void drawsFromTheHighestLogitsOnly() {
     for (int round = 0; round < 60; round++) {
-      int size = draw().oneOf(SIZES);
-      float[] logits = draw().normal(size, draw().oneOf(0.01, 1, 4, 30));
+      int size = random().oneOf(SIZES);
+      float[] logits = random().normal(size, random().oneOf(0.01, 1, 4, 30));
       How how =
           new How(
-              draw().oneOf(0.3, 0.7, 1, 2),
-              draw().oneOf(1e-6, 0.5, 0.9, 1),
-              draw().between(0, 9999) / 10_000.0,
-              draw().oneOf(0, 1, 2, 5, 40, 900, size - 1, size, size + 7),
-              draw().oneOf(0.5, 0.9, 1, 1.2, 3));
-      int[] seen = seen(size, draw().oneOf(0.01, 0.5, 1));
+              random().oneOf(0.3, 0.7, 1, 2),
+              random().oneOf(1e-6, 0.5, 0.9, 1),
+              random().between(0, 9999) / 10_000.0,
+              random().oneOf(0, 1, 2, 5, 40, 900, size - 1, size, size + 7),
+              random().oneOf(0.5, 0.9, 1, 1.2, 3));
+      int[] seen = seen(size, random().oneOf(0.01, 0.5, 1));
       assertThat(Draws.of(logits, seen, how))
           .as("of %d by %s", size, how)
           .contains(sampled(logits, seen, how));
@@ -128,7 +128,7 @@ interface SamplingContract extends Subject {
   @Test
   default void penalisesWhatWasSeenAtTemperatureZeroToo() {
     for (int size : SIZES) {
-      float[] logits = draw().normal(size, 5);
+      float[] logits = random().normal(size, 5);
       int[] seen = seen(size, 0.3);
       for (double penalty : new double[] {0.4, 0.99, 1, 1.1, 7}) {
         float[] penalised = Draws.penalised(logits, seen, penalty);
@@ -168,8 +168,8 @@ interface SamplingContract extends Subject {
   @Test
   default void looksAtNothingSeenWithoutAPenalty() {
     for (int size : SIZES) {
-      float[] logits = draw().normal(size, 2);
-      How how = new How(draw().oneOf(0, 0.8), 0.9, 0.37, draw().oneOf(0, 5), 1);
+      float[] logits = random().normal(size, 2);
+      How how = new How(random().oneOf(0, 0.8), 0.9, 0.37, random().oneOf(0, 5), 1);
       assertThat(sampled(logits, seen(size, 1), how))
           .isEqualTo(sampled(logits, new int[size], how));
     }
@@ -199,7 +199,7 @@ interface SamplingContract extends Subject {
 
   @Test
   default void choosesTheSameAgain() {
-    float[] logits = draw().normal(32_064, 1);
+    float[] logits = random().normal(32_064, 1);
     int[] seen = seen(32_064, 0.1);
     How how = new How(1.3, 0.95, 0.61, 2000, 1.2);
     int token = sampled(logits, seen, how);

@@ -8,6 +8,6 @@ final class SeedInMessage implements TestExecutionExceptionHandler {
   @Override
   public void handleTestExecutionException(ExtensionContext context, Throwable failure) {
     throw new AssertionError(
-        "%s [-Dpyramiddrop.seed=%d]".formatted(failure.getMessage(), Draw.SEED), failure);
+        "%s [-Dpyramiddrop.seed=%d]".formatted(failure.getMessage(), RandomData.SEED), failure);
   }
 }

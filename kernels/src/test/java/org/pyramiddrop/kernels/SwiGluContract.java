@@ -5,34 +5,34 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#swiGlu}. */
-interface SwiGluContract extends Subject {
+interface SwiGluContract extends ContractPart {
   @Test
   default void gatesSizesThatDivideNothing() {
     List<LinearContract.Sizes> all = new ArrayList<>();
     for (DType dtype : DType.values()) {
       for (int inputs : LinearContract.INPUTS) {
         for (int hidden : LinearContract.OUTPUTS) {
-          if (draw().flip()) {
-            int rows = draw().oneOf(LinearContract.ROWS);
+          if (random().flip()) {
+            int rows = random().oneOf(LinearContract.ROWS);
             all.add(new LinearContract.Sizes(dtype, rows, inputs, hidden));
           }
         }
       }
       for (int rows : LinearContract.ROWS) {
-        int inputs = draw().oneOf(LinearContract.INPUTS);
-        int hidden = draw().oneOf(LinearContract.OUTPUTS);
+        int inputs = random().oneOf(LinearContract.INPUTS);
+        int hidden = random().oneOf(LinearContract.OUTPUTS);
         all.add(new LinearContract.Sizes(dtype, rows, inputs, hidden));
       }
     }
-    draw().cases(all).forEach(this::gates);
+    random().cases(all).forEach(this::gates);
   }
 
   @Test
   default void gatesSizesOfManyBlocks() {
-    for (DType dtype : Draw.large() ? DType.values() : new DType[] {DType.BFLOAT16}) {
+    for (DType dtype : RandomData.large() ? DType.values() : new DType[] {DType.BFLOAT16}) {
       gates(new LinearContract.Sizes(dtype, 2, 515, 530));
       gates(new LinearContract.Sizes(dtype, 4, 1301, 210));
-      if (Draw.large()) {
+      if (RandomData.large()) {
         gates(new LinearContract.Sizes(dtype, 245, 260, 530));
       }
     }
@@ -40,8 +40,9 @@ interface SwiGluContract extends Subject {
 
   private void gates(LinearContract.Sizes sizes) {
     int inputs = sizes.inputs();
-    float[] x = draw().normal(sizes.rows() * inputs, 1);
-    float[] w = draw().weights(sizes.dtype(), 2 * sizes.outputs() * inputs, 4 / Math.sqrt(inputs));
+    float[] x = random().normal(sizes.rows() * inputs, 1);
+    float[] w =
+        random().weights(sizes.dtype(), 2 * sizes.outputs() * inputs, 4 / Math.sqrt(inputs));
     Output out = device().output(sizes.rows(), sizes.outputs());
     Weight gateUp = device().weight(sizes.dtype(), w, inputs);
     kernels().swiGlu(device().input(x, inputs), gateUp, out.view());

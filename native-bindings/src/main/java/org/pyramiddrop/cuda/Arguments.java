@@ -11,7 +11,7 @@ import java.lang.foreign.ValueLayout;
  * filled again at once. Its memory is the garbage collector's.
  *
  * <pre>{@code
- * function.launch(stream, blocks, 1, 1, 256, 0, arguments.reset().pointer(x).pointer(out).integer(columns).number(epsilon));
+ * function.launch(stream, blocks, 1, 1, 256, 0, arguments.reset().pointer(x).pointer(out).int32(columns).float32(epsilon));
  * }</pre>
  */
 public final class Arguments {
@@ -48,30 +48,30 @@ public final class Arguments {
 
   /** Appends an address on the GPU, C's {@code T *}. */
   public Arguments pointer(long address) {
-    return wide(address);
+    return int64(address);
   }
 
   /** Appends an {@code int}. */
-  public Arguments integer(int value) {
-    struct.set(ValueLayout.JAVA_INT, place(Integer.BYTES, Integer.BYTES), value);
+  public Arguments int32(int value) {
+    struct.set(ValueLayout.JAVA_INT, nextOffset(Integer.BYTES, Integer.BYTES), value);
     return this;
   }
 
   /** Appends a {@code float}. */
-  public Arguments number(float value) {
-    struct.set(ValueLayout.JAVA_FLOAT, place(Float.BYTES, Float.BYTES), value);
+  public Arguments float32(float value) {
+    struct.set(ValueLayout.JAVA_FLOAT, nextOffset(Float.BYTES, Float.BYTES), value);
     return this;
   }
 
   /** Appends a {@code long long}. */
-  public Arguments wide(long value) {
-    struct.set(ValueLayout.JAVA_LONG, place(Long.BYTES, Long.BYTES), value);
+  public Arguments int64(long value) {
+    struct.set(ValueLayout.JAVA_LONG, nextOffset(Long.BYTES, Long.BYTES), value);
     return this;
   }
 
   /** Appends a {@code CUtensorMap}. */
   public Arguments tensorMap(TensorMap map) {
-    int offset = place(TensorMap.BYTES, TensorMap.ALIGNMENT);
+    int offset = nextOffset(TensorMap.BYTES, TensorMap.ALIGNMENT);
     MemorySegment.copy(map.struct(), 0, struct, offset, TensorMap.BYTES);
     return this;
   }
@@ -92,7 +92,7 @@ public final class Arguments {
   }
 
   /** The offset of a field. */
-  private int place(int size, int multiple) {
+  private int nextOffset(int size, int multiple) {
     int offset = roundUp(end, multiple);
     if (offset + size > struct.byteSize()) {
       throw new IllegalStateException(

@@ -58,7 +58,7 @@ public final class Context implements AutoCloseable {
     Status.check(cuda_h.cuDevicePrimaryCtxRetain(out, device), "cuDevicePrimaryCtxRetain");
     int result = cuda_h.cuCtxSetCurrent(out.get(ADDRESS, 0));
     if (result != cuda_h.CUDA_SUCCESS()) {
-      CudaException failure = Status.driver(result, "cuCtxSetCurrent", "");
+      CudaException failure = Status.driverFailure(result, "cuCtxSetCurrent", "");
       cuda_h.cuDevicePrimaryCtxRelease_v2(device);
       throw failure;
     }
@@ -87,7 +87,7 @@ public final class Context implements AutoCloseable {
 
   /** How much of the GPU's memory nobody holds now, in bytes. */
   public long freeBytes() {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuMemGetInfo_v2(out, out.asSlice(Long.BYTES)), "cuMemGetInfo");
     return out.get(JAVA_LONG, 0);
   }
@@ -107,7 +107,7 @@ public final class Context implements AutoCloseable {
    * plans.
    */
   public int openResources() {
-    use();
+    requireOpen();
     return open.size();
   }
 
@@ -118,7 +118,7 @@ public final class Context implements AutoCloseable {
    * they may be capturing.
    */
   public void synchronize() {
-    use();
+    requireOpen();
     for (NativeResource resource : open) {
       if (resource instanceof CudaStream stream) {
         stream.synchronize();
@@ -128,9 +128,9 @@ public final class Context implements AutoCloseable {
 
   /** A stream of its own, which doesn't wait for the legacy default stream. */
   public CudaStream stream() {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuStreamCreate(out, cuda_h.CU_STREAM_NON_BLOCKING()), "cuStreamCreate");
-    return adopt(new CudaStream(this, out.get(ADDRESS, 0)));
+    return register(new CudaStream(this, out.get(ADDRESS, 0)));
   }
 
   /**
@@ -139,10 +139,10 @@ public final class Context implements AutoCloseable {
    * @param timing whether {@link CudaEvent#millisSince} may be asked; events without it cost less
    */
   public CudaEvent event(boolean timing) {
-    use();
+    requireOpen();
     int flags = timing ? cuda_h.CU_EVENT_DEFAULT() : cuda_h.CU_EVENT_DISABLE_TIMING();
     Status.check(cuda_h.cuEventCreate(out, flags), "cuEventCreate");
-    return adopt(new CudaEvent(this, out.get(ADDRESS, 0), timing));
+    return register(new CudaEvent(this, out.get(ADDRESS, 0), timing));
   }
 
   /**
@@ -154,7 +154,7 @@ public final class Context implements AutoCloseable {
     checkSize(bytes);
     int result = cuda_h.cuMemAlloc_v2(out, bytes);
     if (result == cuda_h.CUDA_ERROR_OUT_OF_MEMORY()) {
-      throw Status.driver(
+      throw Status.driverFailure(
           result,
           "cuMemAlloc",
           "%s asked for, %s of %s free"
@@ -164,7 +164,7 @@ public final class Context implements AutoCloseable {
                   ByteCount.text(totalBytes())));
     }
     Status.check(result, "cuMemAlloc");
-    return adopt(new DeviceBuffer(this, out.get(JAVA_LONG, 0), bytes));
+    return register(new DeviceBuffer(this, out.get(JAVA_LONG, 0), bytes));
   }
 
   /**
@@ -176,12 +176,12 @@ public final class Context implements AutoCloseable {
     checkSize(bytes);
     int result = cuda_h.cuMemHostAlloc(out, bytes, 0);
     if (result != cuda_h.CUDA_SUCCESS()) {
-      throw Status.driver(
+      throw Status.driverFailure(
           result,
           "cuMemHostAlloc",
           "%s of pinned memory asked for".formatted(ByteCount.text(bytes)));
     }
-    return adopt(new PinnedBuffer(this, out.get(ADDRESS, 0), bytes));
+    return register(new PinnedBuffer(this, out.get(ADDRESS, 0), bytes));
   }
 
   /**
@@ -191,12 +191,12 @@ public final class Context implements AutoCloseable {
    * @throws CudaException if it holds nothing for this GPU
    */
   public CudaModule load(MemorySegment image) {
-    use();
+    requireOpen();
     try (Arena arena = Arena.ofConfined()) {
       // A zero behind it ends PTX; the alignment is what fat binaries are read with.
       MemorySegment copy = arena.allocate(image.byteSize() + 1, Long.BYTES).copyFrom(image);
       Status.check(cuda_h.cuModuleLoadData(out, copy), "cuModuleLoadData");
-      return adopt(new CudaModule(this, out.get(ADDRESS, 0)));
+      return register(new CudaModule(this, out.get(ADDRESS, 0)));
     }
   }
 
@@ -209,22 +209,22 @@ public final class Context implements AutoCloseable {
     if (closed) {
       return;
     }
-    use();
-    Closing closing = new Closing();
-    closing.step(this::synchronize);
+    requireOpen();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(this::synchronize);
     while (!open.isEmpty()) {
       NativeResource newest = open.removeLast();
-      closing.step(newest::close);
+      cleanup.run(newest::close);
     }
     closed = true;
-    closing.step(() -> Status.check(cuda_h.cuCtxSetCurrent(MemorySegment.NULL), "cuCtxSetCurrent"));
-    closing.step(() ->
+    cleanup.run(() -> Status.check(cuda_h.cuCtxSetCurrent(MemorySegment.NULL), "cuCtxSetCurrent"));
+    cleanup.run(() ->
         Status.check(cuda_h.cuDevicePrimaryCtxRelease_v2(device), "cuDevicePrimaryCtxRelease"));
-    closing.finish();
+    cleanup.throwFailure();
   }
 
   /** Throws unless this is open and the calling thread owns it. */
-  void use() {
+  void requireOpen() {
     Thread caller = Thread.currentThread();
     if (!owner.equals(caller)) {
       throw new IllegalStateException(
@@ -244,25 +244,25 @@ public final class Context implements AutoCloseable {
     return out;
   }
 
-  /** Remembers what to close with this context. */
-  <R extends NativeResource> R adopt(R resource) {
+  /** Closes a resource with this context, unless it is closed before. */
+  <R extends NativeResource> R register(R resource) {
     open.add(resource);
     return resource;
   }
 
-  void forget(NativeResource resource) {
+  void unregister(NativeResource resource) {
     open.remove(resource);
   }
 
   private void checkSize(long bytes) {
-    use();
+    requireOpen();
     if (bytes <= 0) {
       throw new IllegalArgumentException("a buffer of %d bytes can't be had".formatted(bytes));
     }
   }
 
   private int attribute(int attribute) {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuDeviceGetAttribute(out, attribute, device), "cuDeviceGetAttribute");
     return out.get(JAVA_INT, 0);
   }

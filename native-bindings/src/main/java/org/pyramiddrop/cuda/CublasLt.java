@@ -34,36 +34,36 @@ public final class CublasLt extends NativeResource {
     MemorySegment out = context.out();
     int status = cublasLt_h.cublasLtCreate(out);
     if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-      CudaException failure = Status.cublas(status, "cublasLtCreate", "");
+      CudaException failure = Status.cublasFailure(status, "cublasLtCreate", "");
       workspace.close();
       throw failure;
     }
-    return context.adopt(new CublasLt(context, out.get(ValueLayout.ADDRESS, 0), workspace));
+    return context.register(new CublasLt(context, out.get(ValueLayout.ADDRESS, 0), workspace));
   }
 
   /** The library's version, 130100 for 13.1.0. */
   public long version() {
-    use();
+    requireOpen();
     return cublasLt_h.cublasLtGetVersion();
   }
 
   /**
-   * Ways to do a product, the one that the library thinks fastest first; none if it has none. Those
-   * that split the inputs and add up the parts are among them.
+   * The algorithms for a product, the one that the library expects to be fastest first; empty if it
+   * has none. Those that split the inputs and add up the parts (split-k) are among them.
    *
    * <p>Sums are float32, also those of float32 matrices (no TF32) and those of parts that are added
    * up at the end.
    *
    * @param most how many are wanted, at least 1
    */
-  public List<ProductAlgorithm> algorithms(ProductShape shape, int most) {
-    use();
+  public List<CublasLtAlgorithm> algorithms(ProductShape shape, int most) {
+    requireOpen();
     if (most < 1) {
       throw new IllegalArgumentException("%d algorithms can't be asked for".formatted(most));
     }
     ProductDescriptors descriptors = ProductDescriptors.of(shape);
     try {
-      return Heuristic.algorithms(handle, descriptors, shape, workspace.bytes(), most);
+      return CublasLtHeuristic.algorithms(handle, descriptors, shape, workspace.bytes(), most);
     } finally {
       descriptors.destroy();
     }
@@ -72,12 +72,12 @@ public final class CublasLt extends NativeResource {
   /**
    * Plans a product by the first of {@link #algorithms}; plans are worth keeping.
    *
-   * @throws CudaException if cuBLASLt has no way, naming the shape
+   * @throws CudaException if cuBLASLt has no algorithm, naming the shape
    */
   public MatrixProduct plan(ProductShape shape) {
-    List<ProductAlgorithm> first = algorithms(shape, 1);
+    List<CublasLtAlgorithm> first = algorithms(shape, 1);
     if (first.isEmpty()) {
-      throw Status.cublas(
+      throw Status.cublasFailure(
           cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED(),
           "cublasLtMatmulAlgoGetHeuristic",
           "asked for " + shape);
@@ -92,11 +92,11 @@ public final class CublasLt extends NativeResource {
    *
    * @return empty if the library does not do this product by it
    */
-  public Optional<MatrixProduct> plan(ProductShape shape, ProductAlgorithm algorithm) {
-    use();
+  public Optional<MatrixProduct> plan(ProductShape shape, CublasLtAlgorithm algorithm) {
+    requireOpen();
     ProductDescriptors descriptors = ProductDescriptors.of(shape);
     MemorySegment bytes = algorithm.in(Arena.ofAuto());
-    if (Heuristic.accepts(handle, descriptors, bytes, workspace.bytes())) {
+    if (CublasLtHeuristic.accepts(handle, descriptors, bytes, workspace.bytes())) {
       return Optional.of(plan(shape, descriptors, bytes));
     }
     descriptors.destroy();
@@ -105,11 +105,11 @@ public final class CublasLt extends NativeResource {
 
   private MatrixProduct plan(
       ProductShape shape, ProductDescriptors descriptors, MemorySegment algorithm) {
-    return context().adopt(new MatrixProduct(this, shape, descriptors, algorithm));
+    return context().register(new MatrixProduct(this, shape, descriptors, algorithm));
   }
 
   MemorySegment handle() {
-    use();
+    requireOpen();
     return handle;
   }
 
@@ -119,9 +119,9 @@ public final class CublasLt extends NativeResource {
 
   @Override
   void release() {
-    Closing closing = new Closing();
-    closing.step(() -> Status.checkCublas(cublasLt_h.cublasLtDestroy(handle), "cublasLtDestroy"));
-    closing.step(workspace::close);
-    closing.finish();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(() -> Status.checkCublas(cublasLt_h.cublasLtDestroy(handle), "cublasLtDestroy"));
+    cleanup.run(workspace::close);
+    cleanup.throwFailure();
   }
 }

@@ -34,7 +34,7 @@ public final class CudaDriver {
    * @param ordinal which of the driver's GPUs, from 0
    */
   public static CudaStatus probe(int ordinal) {
-    try (Probe probe = new Probe()) {
+    try (DriverProbe probe = new DriverProbe()) {
       return probe.gpu(ordinal);
     } catch (MissingLibraryException e) {
       return new Unavailable(String.valueOf(e.getMessage()));

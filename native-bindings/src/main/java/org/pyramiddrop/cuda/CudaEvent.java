@@ -20,7 +20,7 @@ public final class CudaEvent extends NativeResource {
    * forgotten.
    */
   public void record(CudaStream stream) {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuEventRecord(handle, stream.handle()), "cuEventRecord");
   }
 
@@ -32,7 +32,7 @@ public final class CudaEvent extends NativeResource {
    * @throws IllegalStateException if the stream is capturing nothing
    */
   public void recordInGraph(CudaStream stream) {
-    use();
+    requireOpen();
     if (!stream.isCapturing()) {
       throw new IllegalStateException("the stream is not capturing a graph");
     }
@@ -43,7 +43,7 @@ public final class CudaEvent extends NativeResource {
 
   /** Waits on the calling thread until it has happened; at once if it was never recorded. */
   public void synchronize() {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuEventSynchronize(handle), "cuEventSynchronize");
   }
 
@@ -54,8 +54,8 @@ public final class CudaEvent extends NativeResource {
    * @throws IllegalStateException if either was made without timing
    */
   public float millisSince(CudaEvent start) {
-    use();
-    start.use();
+    requireOpen();
+    start.requireOpen();
     if (!timing || !start.timing) {
       throw new IllegalStateException("an event made without timing can't measure");
     }
@@ -65,7 +65,7 @@ public final class CudaEvent extends NativeResource {
   }
 
   MemorySegment handle() {
-    use();
+    requireOpen();
     return handle;
   }
 

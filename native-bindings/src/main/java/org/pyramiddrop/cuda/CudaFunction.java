@@ -47,7 +47,7 @@ public final class CudaFunction {
    * @param bytes at most {@link Context#maxSharedBytes} less {@link #sharedBytes}
    */
   public void allowSharedBytes(int bytes) {
-    module.use();
+    module.requireOpen();
     Status.check(
         cuda_h.cuFuncSetAttribute(
             handle, cuda_h.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES(), bytes),
@@ -72,7 +72,7 @@ public final class CudaFunction {
       int threads,
       int sharedBytes,
       Arguments arguments) {
-    module.use();
+    module.requireOpen();
     int result =
         cuda_h.cuLaunchKernel(
             handle,
@@ -87,7 +87,7 @@ public final class CudaFunction {
             arguments.parameters(),
             MemorySegment.NULL);
     if (result != cuda_h.CUDA_SUCCESS()) {
-      throw Status.driver(
+      throw Status.driverFailure(
           result,
           "cuLaunchKernel of " + name,
           "%d x %d x %d blocks of %d threads with %d bytes of shared memory"
@@ -96,7 +96,7 @@ public final class CudaFunction {
   }
 
   private int attribute(int attribute) {
-    module.use();
+    module.requireOpen();
     MemorySegment out = module.context().out();
     Status.check(cuda_h.cuFuncGetAttribute(out, attribute, handle), "cuFuncGetAttribute");
     return out.get(ValueLayout.JAVA_INT, 0);

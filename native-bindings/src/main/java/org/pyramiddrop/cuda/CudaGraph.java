@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.pyramiddrop.cuda.bindings.cuda_h;
 
-/** Work that a stream remembered, and in which order it must be done. */
+/** Work captured from a stream, and the order in which it must be done. */
 public final class CudaGraph extends NativeResource {
   private final MemorySegment handle;
 
@@ -15,7 +15,7 @@ public final class CudaGraph extends NativeResource {
 
   /** How many launches, copies and fills it has. */
   public long nodes() {
-    use();
+    requireOpen();
     MemorySegment out = context().out();
     Status.check(cuda_h.cuGraphGetNodes(handle, MemorySegment.NULL, out), "cuGraphGetNodes");
     return out.get(ValueLayout.JAVA_LONG, 0);
@@ -23,10 +23,10 @@ public final class CudaGraph extends NativeResource {
 
   /** Makes it ready to run any number of times. This graph may be closed afterwards. */
   public ExecutableGraph instantiate() {
-    use();
+    requireOpen();
     MemorySegment out = context().out();
     Status.check(cuda_h.cuGraphInstantiateWithFlags(out, handle, 0), "cuGraphInstantiateWithFlags");
-    return context().adopt(new ExecutableGraph(context(), out.get(ValueLayout.ADDRESS, 0)));
+    return context().register(new ExecutableGraph(context(), out.get(ValueLayout.ADDRESS, 0)));
   }
 
   @Override

@@ -21,12 +21,13 @@ public final class CudaModule extends NativeResource {
    * @throws CudaException if the module has none of that name
    */
   public CudaFunction function(String name) {
-    use();
+    requireOpen();
     MemorySegment out = context().out();
     try (Arena arena = Arena.ofConfined()) {
       int result = cuda_h.cuModuleGetFunction(out, handle, arena.allocateFrom(name));
       if (result != cuda_h.CUDA_SUCCESS()) {
-        throw Status.driver(result, "cuModuleGetFunction", "kernel %s asked for".formatted(name));
+        throw Status.driverFailure(
+            result, "cuModuleGetFunction", "kernel %s asked for".formatted(name));
       }
     }
     return new CudaFunction(this, name, out.get(ValueLayout.ADDRESS, 0));
@@ -35,9 +36,9 @@ public final class CudaModule extends NativeResource {
   /** Waits for the GPU, as one of the kernels may still be running. */
   @Override
   void release() {
-    Closing closing = new Closing();
-    closing.step(context()::synchronize);
-    closing.step(() -> Status.check(cuda_h.cuModuleUnload(handle), "cuModuleUnload"));
-    closing.finish();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(context()::synchronize);
+    cleanup.run(() -> Status.check(cuda_h.cuModuleUnload(handle), "cuModuleUnload"));
+    cleanup.throwFailure();
   }
 }

@@ -9,7 +9,7 @@ import org.pyramiddrop.cuda.bindings.cuda_h;
  * returns before the work is done.
  *
  * <p>A copy or fill of no bytes does nothing. Between {@link #beginCapture} and {@link #endCapture}
- * work is not done but remembered, as a graph.
+ * work is not done but captured, as a graph.
  */
 public final class CudaStream extends NativeResource {
   private final MemorySegment handle;
@@ -22,13 +22,13 @@ public final class CudaStream extends NativeResource {
 
   /** Waits on the calling thread until everything given so far is done. */
   public void synchronize() {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuStreamSynchronize(handle), "cuStreamSynchronize");
   }
 
   /** Work given from now on waits until an event has happened. */
   public void await(CudaEvent event) {
-    use();
+    requireOpen();
     Status.check(
         cuda_h.cuStreamWaitEvent(handle, event.handle(), cuda_h.CU_EVENT_WAIT_DEFAULT()),
         "cuStreamWaitEvent");
@@ -44,7 +44,7 @@ public final class CudaStream extends NativeResource {
    * @param bytes how many
    */
   public void upload(MemorySegment from, long offset, long toAddress, long bytes) {
-    use();
+    requireOpen();
     MemorySegment source = nativePart(from, offset, bytes);
     if (bytes > 0) {
       Status.check(
@@ -61,7 +61,7 @@ public final class CudaStream extends NativeResource {
    * @param bytes how many
    */
   public void download(long fromAddress, MemorySegment to, long offset, long bytes) {
-    use();
+    requireOpen();
     MemorySegment target = nativePart(to, offset, bytes);
     if (bytes > 0) {
       Status.check(
@@ -71,7 +71,7 @@ public final class CudaStream extends NativeResource {
 
   /** Copies bytes on the GPU from one address to another; the two ranges don't overlap. */
   public void copy(long fromAddress, long toAddress, long bytes) {
-    use();
+    requireOpen();
     if (bytes > 0) {
       Status.check(
           cuda_h.cuMemcpyDtoDAsync_v2(toAddress, fromAddress, bytes, handle), "cuMemcpyDtoDAsync");
@@ -80,20 +80,20 @@ public final class CudaStream extends NativeResource {
 
   /** Sets bytes on the GPU to one value. */
   public void fill(long address, byte value, long bytes) {
-    use();
+    requireOpen();
     if (bytes > 0) {
       Status.check(cuda_h.cuMemsetD8Async(address, value, bytes, handle), "cuMemsetD8Async");
     }
   }
 
   /**
-   * From now on remembers work instead of doing it. Until the capture ends nothing may be freed or
-   * waited for; memory may be allocated.
+   * From now on captures work as a graph instead of doing it. Until the capture ends nothing may be
+   * freed or waited for; memory may be allocated.
    *
    * @throws IllegalStateException if a capture is under way
    */
   public void beginCapture() {
-    use();
+    requireOpen();
     if (capturing) {
       throw new IllegalStateException("the stream is capturing a graph already");
     }
@@ -104,67 +104,67 @@ public final class CudaStream extends NativeResource {
   }
 
   /**
-   * The work remembered since {@link #beginCapture}; the stream does work again, whether this
+   * The work captured since {@link #beginCapture}; the stream does work again, whether this
    * succeeds or not.
    *
    * @throws IllegalStateException if no capture is under way
    * @throws CudaException if something was called that can't be captured
    */
   public CudaGraph endCapture() {
-    use();
+    requireOpen();
     if (!capturing) {
       throw new IllegalStateException("the stream is not capturing a graph");
     }
     MemorySegment graph = context().out();
-    int result = takeCapture(graph);
+    int result = endCaptureInto(graph);
     if (result != cuda_h.CUDA_SUCCESS()) {
       destroy(graph);
-      throw Status.driver(result, "cuStreamEndCapture", "");
+      throw Status.driverFailure(result, "cuStreamEndCapture", "");
     }
-    return context().adopt(new CudaGraph(context(), graph.get(ValueLayout.ADDRESS, 0)));
+    return context().register(new CudaGraph(context(), graph.get(ValueLayout.ADDRESS, 0)));
   }
 
   /**
-   * Forgets what was remembered since {@link #beginCapture}, after a fault; does nothing if no
+   * Discards what was captured since {@link #beginCapture}, after a fault; does nothing if no
    * capture is under way.
    */
   public void abandonCapture() {
-    use();
+    requireOpen();
     discardCapture();
   }
 
-  /** Whether work is remembered now instead of done. */
+  /** Whether work is captured now instead of done. */
   public boolean isCapturing() {
-    use();
+    requireOpen();
     return capturing;
   }
 
   MemorySegment handle() {
-    use();
+    requireOpen();
     return handle;
   }
 
   @Override
   void release() {
-    Closing closing = new Closing();
-    closing.step(this::discardCapture);
-    // What is freed next may be what work still under way reads.
-    closing.step(() -> Status.check(cuda_h.cuStreamSynchronize(handle), "cuStreamSynchronize"));
-    closing.step(() -> Status.check(cuda_h.cuStreamDestroy_v2(handle), "cuStreamDestroy"));
-    closing.finish();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(this::discardCapture);
+    // Work that still runs may read what is freed next.
+    cleanup.run(() -> Status.check(cuda_h.cuStreamSynchronize(handle), "cuStreamSynchronize"));
+    cleanup.run(() -> Status.check(cuda_h.cuStreamDestroy_v2(handle), "cuStreamDestroy"));
+    cleanup.throwFailure();
   }
 
   private void discardCapture() {
     if (capturing) {
       MemorySegment graph = context().out();
-      // Its result is no news: a capture that was spoilt said so in the call that spoilt it.
-      takeCapture(graph);
+      // The status is ignored: whatever call invalidated the capture has reported it already.
+      endCaptureInto(graph);
       destroy(graph);
     }
   }
 
   /** Ends a capture and puts its graph, which may be null, into memory. */
-  private int takeCapture(MemorySegment graph) {
+  private int endCaptureInto(MemorySegment graph) {
     capturing = false;
     graph.set(ValueLayout.ADDRESS, 0, MemorySegment.NULL);
     return cuda_h.cuStreamEndCapture(handle, graph);

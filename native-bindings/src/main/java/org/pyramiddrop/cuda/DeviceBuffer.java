@@ -15,7 +15,7 @@ public final class DeviceBuffer extends NativeResource {
 
   /** Where it begins, a multiple of 256. */
   public long address() {
-    use();
+    requireOpen();
     return address;
   }
 
@@ -24,12 +24,12 @@ public final class DeviceBuffer extends NativeResource {
     return bytes;
   }
 
-  /** Waits for the GPU, as the driver only may. */
+  /** Waits for the GPU first, which the driver itself may or may not do. */
   @Override
   void release() {
-    Closing closing = new Closing();
-    closing.step(context()::synchronize);
-    closing.step(() -> Status.check(cuda_h.cuMemFree_v2(address), "cuMemFree"));
-    closing.finish();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(context()::synchronize);
+    cleanup.run(() -> Status.check(cuda_h.cuMemFree_v2(address), "cuMemFree"));
+    cleanup.throwFailure();
   }
 }

@@ -17,7 +17,7 @@ public final class ExecutableGraph extends NativeResource {
 
   /** Runs it after what the stream was given before. */
   public void launch(CudaStream stream) {
-    use();
+    requireOpen();
     Status.check(cuda_h.cuGraphLaunch(handle, stream.handle()), "cuGraphLaunch");
   }
 

@@ -44,7 +44,7 @@ public final class MatrixProduct extends NativeResource {
    * @throws IllegalArgumentException if an address is not aligned as planned
    */
   public void run(CudaStream stream, long x, long w, long bias, long out) {
-    use();
+    requireOpen();
     long addresses = x | w | out | (shape.bias() ? bias : 0);
     if ((addresses & (shape.alignment() - 1)) != 0) {
       throw new IllegalArgumentException(
@@ -52,7 +52,7 @@ public final class MatrixProduct extends NativeResource {
               .formatted(shape.alignment(), x, w, bias, out));
     }
     if (shape.bias()) {
-      descriptors.bias(bias);
+      descriptors.setBias(bias);
     }
     MemorySegment result = MemorySegment.ofAddress(out);
     int status =
@@ -74,7 +74,7 @@ public final class MatrixProduct extends NativeResource {
             cublas.workspace().bytes(),
             stream.handle());
     if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-      throw Status.cublas(status, "cublasLtMatmul", "asked for " + shape);
+      throw Status.cublasFailure(status, "cublasLtMatmul", "asked for " + shape);
     }
   }
 

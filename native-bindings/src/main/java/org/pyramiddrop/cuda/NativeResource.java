@@ -1,6 +1,6 @@
 package org.pyramiddrop.cuda;
 
-/** Something taken from the driver that is given back once, by the thread that owns its context. */
+/** Something the driver made, closed once, by the thread that owns its context. */
 abstract class NativeResource implements AutoCloseable {
   private final Context context;
   private final String title;
@@ -21,11 +21,11 @@ abstract class NativeResource implements AutoCloseable {
   }
 
   /** Throws unless this is open and the calling thread may use it. */
-  final void use() {
+  final void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the %s is closed".formatted(title));
     }
-    context.use();
+    context.requireOpen();
   }
 
   /** Gives it back to the driver; a second call does nothing. */
@@ -34,9 +34,9 @@ abstract class NativeResource implements AutoCloseable {
     if (closed) {
       return;
     }
-    context.use();
+    context.requireOpen();
     closed = true;
-    context.forget(this);
+    context.unregister(this);
     release();
   }
 

@@ -32,9 +32,9 @@ public final class PinnedBuffer extends NativeResource {
     // Throws while another thread is reading a file into this memory; then it is better kept than
     // freed.
     lifetime.close();
-    Closing closing = new Closing();
-    closing.step(context()::synchronize);
-    closing.step(() -> Status.check(cuda_h.cuMemFreeHost(memory), "cuMemFreeHost"));
-    closing.finish();
+    Cleanup cleanup = new Cleanup();
+    cleanup.run(context()::synchronize);
+    cleanup.run(() -> Status.check(cuda_h.cuMemFreeHost(memory), "cuMemFreeHost"));
+    cleanup.throwFailure();
   }
 }

@@ -8,12 +8,12 @@ import java.util.Deque;
 import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
 /**
- * A product in cuBLASLt's words, which are column after column: row after row, our matrices are its
- * transposes, so {@code outᵀ = w · xᵀ} has w as its first matrix, transposed once more, and x as
- * its second.
+ * The descriptors of a product, as cuBLASLt wants them. Its matrices are column-major, and ours are
+ * row-major, so it sees each of ours transposed. It is asked for {@code outᵀ = w · xᵀ}: its first
+ * matrix is w, with the flag that transposes it back, its second is x.
  */
 final class ProductDescriptors {
-  private final Deque<Runnable> undo = new ArrayDeque<>();
+  private final Deque<Runnable> destructors = new ArrayDeque<>();
   private final MemorySegment slot = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG);
   private MemorySegment operation = MemorySegment.NULL;
   private MemorySegment w = MemorySegment.NULL;
@@ -49,19 +49,19 @@ final class ProductDescriptors {
     return out;
   }
 
-  /** Names the bias of the next product, or an address aligned like it. */
-  void bias(long address) {
+  /** Sets the bias's address for the next product; while planning, any address aligned like it. */
+  void setBias(long address) {
     slot.set(ValueLayout.JAVA_LONG, 0, address);
     setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_BIAS_POINTER(), Long.BYTES);
   }
 
   /** Destroys what was created; none of it is on the GPU, so nothing waits. */
   void destroy() {
-    Closing closing = new Closing();
-    while (!undo.isEmpty()) {
-      closing.step(undo.pop());
+    Cleanup cleanup = new Cleanup();
+    while (!destructors.isEmpty()) {
+      cleanup.run(destructors.pop());
     }
-    closing.finish();
+    cleanup.throwFailure();
   }
 
   private void create(ProductShape shape) {
@@ -70,7 +70,7 @@ final class ProductDescriptors {
             slot, cublasLt_h.CUBLAS_COMPUTE_32F(), cublasLt_h.CUDA_R_32F()),
         "cublasLtMatmulDescCreate");
     operation = slot.get(ValueLayout.ADDRESS, 0);
-    undo.push(() ->
+    destructors.push(() ->
         Status.checkCublas(
             cublasLt_h.cublasLtMatmulDescDestroy(operation), "cublasLtMatmulDescDestroy"));
     slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLAS_OP_T());
@@ -79,7 +79,7 @@ final class ProductDescriptors {
       slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLASLT_EPILOGUE_BIAS());
       setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_EPILOGUE(), Integer.BYTES);
       // The heuristic reads the bias's alignment off its address.
-      bias(shape.alignment());
+      setBias(shape.alignment());
     }
     w = layout(shape.in(), shape.inputs(), shape.outputs(), shape.inputs());
     x = layout(shape.in(), shape.inputs(), shape.rows(), shape.xStride());
@@ -91,7 +91,7 @@ final class ProductDescriptors {
         cublasLt_h.cublasLtMatrixLayoutCreate(slot, code(type), columnLength, columns, stride),
         "cublasLtMatrixLayoutCreate");
     MemorySegment layout = slot.get(ValueLayout.ADDRESS, 0);
-    undo.push(() ->
+    destructors.push(() ->
         Status.checkCublas(
             cublasLt_h.cublasLtMatrixLayoutDestroy(layout), "cublasLtMatrixLayoutDestroy"));
     return layout;

@@ -72,13 +72,13 @@ public record ProductShape(
   }
 
   /** The same, added to what out holds. */
-  public ProductShape accumulating() {
+  public ProductShape withAccumulation() {
     return new ProductShape(
         rows, outputs, inputs, xStride, outStride, in, out, bias, true, alignment);
   }
 
   /** The same with another type of out and bias. */
-  public ProductShape into(ElementType type) {
+  public ProductShape withOutType(ElementType type) {
     return new ProductShape(
         rows, outputs, inputs, xStride, outStride, in, type, bias, accumulate, alignment);
   }
@@ -86,7 +86,7 @@ public record ProductShape(
   /**
    * The same for addresses that are multiples of what these are; without a bias, its address is 0.
    */
-  public ProductShape at(long x, long w, long biasAddress, long outAddress) {
+  public ProductShape withAlignmentOf(long x, long w, long biasAddress, long outAddress) {
     long lowest = Long.lowestOneBit(x | w | biasAddress | outAddress | WIDEST);
     return new ProductShape(
         rows, outputs, inputs, xStride, outStride, in, out, bias, accumulate, (int) lowest);

@@ -13,39 +13,39 @@ final class Status {
   /** Throws unless a driver function succeeded. */
   static void check(int result, String call) {
     if (result != cuda_h.CUDA_SUCCESS()) {
-      throw driver(result, call, "");
+      throw driverFailure(result, call, "");
     }
   }
 
   /** Throws unless a cuBLASLt function succeeded. */
   static void checkCublas(int status, String call) {
     if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-      throw cublas(status, call, "");
+      throw cublasFailure(status, call, "");
     }
   }
 
   /** A driver function's failure, with what was asked for in words, or nothing. */
-  static CudaException driver(int result, String call, String asked) {
+  static CudaException driverFailure(int result, String call, String asked) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment pointer = arena.allocate(ValueLayout.ADDRESS);
       cuda_h.cuGetErrorName(result, pointer);
-      String name = orElse(NativeText.at(pointer), "error " + result);
+      String name = orElse(CString.pointedToBy(pointer), "error " + result);
       pointer.set(ValueLayout.ADDRESS, 0, MemorySegment.NULL);
       cuda_h.cuGetErrorString(result, pointer);
-      String words = orElse(NativeText.at(pointer), "the driver says no more");
+      String words = orElse(CString.pointedToBy(pointer), "the driver says no more");
       return new CudaException(call, result, name, asked.isEmpty() ? words : words + ", " + asked);
     }
   }
 
   /** A cuBLASLt function's failure, with what was asked for in words, or nothing. */
-  static CudaException cublas(int status, String call, String asked) {
+  static CudaException cublasFailure(int status, String call, String asked) {
     MemorySegment name = cublasLt_h.cublasLtGetStatusName(status);
     MemorySegment words = cublasLt_h.cublasLtGetStatusString(status);
-    String text = words.address() == 0 ? "cuBLASLt says no more" : NativeText.of(words);
+    String text = words.address() == 0 ? "cuBLASLt says no more" : CString.of(words);
     return new CudaException(
         call,
         status,
-        name.address() == 0 ? "status " + status : NativeText.of(name),
+        name.address() == 0 ? "status " + status : CString.of(name),
         asked.isEmpty() ? text : text + ", " + asked);
   }
 

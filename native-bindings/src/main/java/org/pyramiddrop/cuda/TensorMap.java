@@ -62,7 +62,7 @@ public final class TensorMap {
               cuda_h.CU_TENSOR_MAP_L2_PROMOTION_L2_256B(),
               cuda_h.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE());
       if (result != cuda_h.CUDA_SUCCESS()) {
-        throw Status.driver(
+        throw Status.driverFailure(
             result,
             "cuTensorMapEncodeTiled",
             "%d × %d numbers at 0x%x in boxes of %d rows"

@@ -14,8 +14,8 @@ final class ArgumentsTest {
     Arguments arguments = Arguments.of(64);
     poison(arguments);
 
-    arguments.reset().integer(-7).pointer(0x7f00_1234_5678L).number(1.5f).integer(8).integer(9);
-    arguments.wide(Long.MIN_VALUE).number(-0.25f);
+    arguments.reset().int32(-7).pointer(0x7f00_1234_5678L).float32(1.5f).int32(8).int32(9);
+    arguments.int64(Long.MIN_VALUE).float32(-0.25f);
 
     MemorySegment struct = arguments.struct();
     assertThat(struct.get(ValueLayout.JAVA_INT, 0)).isEqualTo(-7);
@@ -31,14 +31,14 @@ final class ArgumentsTest {
 
   @Test
   void aStructOfSmallFieldsIsNotPadded() {
-    assertThat(Arguments.of(64).integer(1).number(2).integer(3).size()).isEqualTo(12);
+    assertThat(Arguments.of(64).int32(1).float32(2).int32(3).size()).isEqualTo(12);
   }
 
   @Test
   void resetBeginsAtTheFirstFieldAgain() {
     Arguments arguments = Arguments.of(16).pointer(1).pointer(2);
 
-    arguments.reset().integer(3);
+    arguments.reset().int32(3);
 
     assertThat(arguments.size()).isEqualTo(4);
     assertThat(arguments.struct().get(ValueLayout.JAVA_INT, 0)).isEqualTo(3);
@@ -46,9 +46,9 @@ final class ArgumentsTest {
 
   @Test
   void oneFieldTooManyIsRefused() {
-    Arguments arguments = Arguments.of(16).pointer(1).integer(2).integer(3);
+    Arguments arguments = Arguments.of(16).pointer(1).int32(2).int32(3);
 
-    assertThatThrownBy(() -> arguments.number(4))
+    assertThatThrownBy(() -> arguments.float32(4))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("16 bytes");
   }

@@ -158,12 +158,12 @@ final class ContextTest {
     try (Context context = Context.open(0)) {
       CudaStream stream = context.stream();
       FutureTask<Throwable> using = new FutureTask<>(() -> catchThrowable(stream::synchronize));
-      FutureTask<Throwable> closing = new FutureTask<>(() -> catchThrowable(stream::close));
+      FutureTask<Throwable> cleanup = new FutureTask<>(() -> catchThrowable(stream::close));
       Thread.ofPlatform()
           .name("intruder")
           .start(() -> {
             using.run();
-            closing.run();
+            cleanup.run();
           });
 
       assertThat(using.get())
@@ -171,7 +171,7 @@ final class ContextTest {
           .hasMessage(
               "the CUDA context belongs to thread %s, and thread intruder may not use it",
               Thread.currentThread().getName());
-      assertThat(closing.get()).isInstanceOf(IllegalStateException.class);
+      assertThat(cleanup.get()).isInstanceOf(IllegalStateException.class);
       stream.synchronize();
     }
   }

@@ -30,10 +30,10 @@ final class CudaFunctionTest {
   void aLaunchPassesGridSharedMemoryAndStruct() {
     CudaFunction function = load("kernels").function("rmsNorm");
     Arguments arguments = Arguments.of(64);
-    arguments.reset().integer(1).pointer(2);
+    arguments.reset().int32(1).pointer(2);
 
     function.launch(
-        context.stream(), 3, 4, 5, 256, 1024, arguments.reset().pointer(77).number(0.5f));
+        context.stream(), 3, 4, 5, 256, 1024, arguments.reset().pointer(77).float32(0.5f));
 
     assertThat(stub.calls()).contains("launch(3,4,5/256,1,1/1024)");
     assertThat(stub.arguments().get(ValueLayout.JAVA_LONG, 0)).isEqualTo(77);

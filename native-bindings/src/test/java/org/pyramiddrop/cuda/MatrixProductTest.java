@@ -106,7 +106,9 @@ final class MatrixProductTest {
 
   @Test
   void anAlgorithmMayUseTheWorkspaceTheAlignmentAndFloatSumsOnly() {
-    cublas.plan(ProductShape.of(3, 5, 7, ElementType.BFLOAT16).at(2, 16, 0, 32)).close();
+    cublas
+        .plan(ProductShape.of(3, 5, 7, ElementType.BFLOAT16).withAlignmentOf(2, 16, 0, 32))
+        .close();
 
     assertThat(stub.asked().get(ValueLayout.JAVA_LONG, 0)).isEqualTo(32L << 20);
     assertThat(stub.asked().get(ValueLayout.JAVA_INT, 8)).as("reduction").isEqualTo(2);
@@ -160,7 +162,7 @@ final class MatrixProductTest {
   void algorithmsAreThoseThatWillDoInTheLibrarysOrder() {
     ProductShape shape = ProductShape.of(2, 3, 4, ElementType.FLOAT32);
 
-    List<ProductAlgorithm> algorithms = cublas.algorithms(shape, 16);
+    List<CublasLtAlgorithm> algorithms = cublas.algorithms(shape, 16);
 
     assertThat(algorithms).hasSize(2);
     assertThat(algorithms.getFirst().hex()).startsWith("00").hasSize(128);
@@ -177,17 +179,17 @@ final class MatrixProductTest {
   @Test
   void anAlgorithmIsTheSameInItsDigits() {
     ProductShape shape = ProductShape.of(1, 1, 1, ElementType.FLOAT32);
-    ProductAlgorithm last = cublas.algorithms(shape, 16).getLast();
+    CublasLtAlgorithm last = cublas.algorithms(shape, 16).getLast();
     MemorySegment out = device(POISON);
 
     cublas
-        .plan(shape, new ProductAlgorithm(last.hex()))
+        .plan(shape, new CublasLtAlgorithm(last.hex()))
         .orElseThrow()
         .run(stream, device(3).address(), device(5).address(), 0, out.address());
 
     assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isEqualTo(15);
     for (String wrong : List.of("", "12", last.hex() + "0", "G" + last.hex().substring(1))) {
-      assertThatThrownBy(() -> new ProductAlgorithm(wrong))
+      assertThatThrownBy(() -> new CublasLtAlgorithm(wrong))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("128 hexadecimal digits");
     }
@@ -196,10 +198,10 @@ final class MatrixProductTest {
   @Test
   void anAlgorithmThatTheLibraryRefusesIsNoPlanAndLeavesNothingBehind() {
     ProductShape shape = ProductShape.of(1, 1, 1, ElementType.FLOAT32);
-    ProductAlgorithm good = cublas.algorithms(shape, 1).getFirst();
+    CublasLtAlgorithm good = cublas.algorithms(shape, 1).getFirst();
     int before = stub.openDescriptors();
 
-    assertThat(cublas.plan(shape, new ProductAlgorithm("12".repeat(64)))).isEmpty();
+    assertThat(cublas.plan(shape, new CublasLtAlgorithm("12".repeat(64)))).isEmpty();
     stub.wantWorkspace((32L << 20) + 1);
     try {
       assertThat(cublas.plan(shape, good)).as("more workspace than there is").isEmpty();

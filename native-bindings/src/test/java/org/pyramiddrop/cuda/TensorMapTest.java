@@ -40,7 +40,7 @@ final class TensorMapTest {
     TensorMap second = TensorMap.of(ElementType.FLOAT16, 32, 5, 16, 4);
 
     Arguments arguments =
-        Arguments.of(512).integer(7).tensorMap(first).integer(8).tensorMap(second).number(2);
+        Arguments.of(512).int32(7).tensorMap(first).int32(8).tensorMap(second).float32(2);
 
     assertThat(numbers(arguments.struct(), 64)).isEqualTo(numbers(first.struct(), 0));
     assertThat(arguments.struct().get(ValueLayout.JAVA_INT, 192)).isEqualTo(8);

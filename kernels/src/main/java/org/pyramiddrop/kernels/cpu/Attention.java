@@ -26,8 +26,8 @@ final class Attention {
 
   /** How many keys, counted from the first, a query row sees. */
   @FunctionalInterface
-  interface Visible {
-    int keys(int row);
+  interface VisibleKeys {
+    int count(int row);
   }
 
   private final Workers workers;
@@ -39,7 +39,12 @@ final class Attention {
   }
 
   void run(
-      CpuTensor q, Heads heads, CpuTensor keys, CpuTensor values, Visible visible, CpuTensor out) {
+      CpuTensor q,
+      Heads heads,
+      CpuTensor keys,
+      CpuTensor values,
+      VisibleKeys visible,
+      CpuTensor out) {
     int size = heads.size();
     int length = keys.rows();
     int keyPanels = MatrixProduct.ceilDiv(length, COLUMNS);
@@ -64,7 +69,8 @@ final class Attention {
           // task.
           int block = blocks - 1 - task / heads.query();
           int head = task % heads.query();
-          float[] own = scratch.own(worker, TILES * Tile.size(size, valuePanels) + 2 * ROWS * KEYS);
+          float[] own =
+              scratch.ofWorker(worker, TILES * Tile.size(size, valuePanels) + 2 * ROWS * KEYS);
           int kv = head / group;
           block(
               q,
@@ -113,7 +119,7 @@ final class Attention {
       int valuesAt,
       int length,
       int valuePanels,
-      Visible visible,
+      VisibleKeys visible,
       float[] own) {
     int scoresAt = TILES * Tile.size(size, valuePanels);
     int most = 0;
@@ -123,11 +129,11 @@ final class Attention {
       Arrays.fill(own, tile.sums, tile.maxima, 0f);
       Arrays.fill(own, tile.maxima, tile.totals, Float.NEGATIVE_INFINITY);
       Arrays.fill(own, tile.totals, tile.totals + ROWS, 0f);
-      most = Math.max(most, seen(q, t, visible));
+      most = Math.max(most, visibleToTile(q, t, visible));
     }
     for (int key = 0; key < most; key += KEYS) {
       for (int t = fromTile; t < toTile; t++) {
-        int here = Math.min(KEYS, seen(q, t, visible) - key);
+        int here = Math.min(KEYS, visibleToTile(q, t, visible) - key);
         if (here <= 0) {
           continue;
         }
@@ -166,10 +172,10 @@ final class Attention {
   }
 
   /** The most keys that any row of a tile sees. */
-  private static int seen(CpuTensor q, int tile, Visible visible) {
+  private static int visibleToTile(CpuTensor q, int tile, VisibleKeys visible) {
     int most = 0;
     for (int r = tile * ROWS; r < Math.min(q.rows(), (tile + 1) * ROWS); r++) {
-      most = Math.max(most, visible.keys(r));
+      most = Math.max(most, visible.count(r));
     }
     return most;
   }
@@ -184,7 +190,7 @@ final class Attention {
       int tileIndex,
       int key,
       int here,
-      Visible visible,
+      VisibleKeys visible,
       float[] own,
       int scores,
       Tile tile,
@@ -193,7 +199,7 @@ final class Attention {
     for (int r = 0; r < ROWS; r++) {
       int at = scores + r * KEYS;
       int row = tileIndex * ROWS + r;
-      int see = row < q.rows() ? Math.clamp((long) visible.keys(row) - key, 0, here) : 0;
+      int see = row < q.rows() ? Math.clamp((long) visible.count(row) - key, 0, here) : 0;
       float before = own[tile.maxima + r];
       float maximum = Math.max(before, maximum(own, at, see));
       float total = see > 0 ? exponentials(own, at, see, maximum) : 0;

@@ -15,12 +15,11 @@ import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
-import org.pyramiddrop.kernels.check.Shapes;
 
 /** The operations on the Vector API, split over cores; each call returns when it is done. */
 public final class CpuKernels implements Kernels {
-  /** Below this many numbers a row-wise operation is not worth handing to other threads. */
-  private static final int ALONE = 1 << 14;
+  /** A row-wise task takes at least so many numbers: fewer are not worth another thread. */
+  private static final int NUMBERS_PER_TASK = 1 << 14;
 
   private final Workers workers;
   private final MatrixProduct matrixProduct;
@@ -64,7 +63,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Weight weight(List<HostMatrix> parts) {
-    Shapes.stackable(parts);
     return CpuWeight.of(parts);
   }
 
@@ -81,13 +79,11 @@ public final class CpuKernels implements Kernels {
   @Override
   public void upload(float[] values, Tensor out) {
     CpuTensor to = (CpuTensor) out;
-    Shapes.equal("uploaded numbers", values.length, "the tensor", to.size());
     System.arraycopy(values, 0, to.data(), to.offset(), values.length);
   }
 
   @Override
   public void upload(int[] values, Indices out) {
-    Shapes.equal("uploaded numbers", values.length, "the indices", out.size());
     CpuIndices to = (CpuIndices) out;
     for (int i = 0; i < values.length; i++) {
       to.set(i, values[i]);
@@ -107,7 +103,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void embed(Weight table, Indices ids, Tensor out) {
-    Shapes.embed(table, ids, out);
     CpuWeight from = (CpuWeight) table;
     CpuTensor to = (CpuTensor) out;
     int[] picked = ((CpuIndices) ids).copy();
@@ -130,7 +125,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void copy(Tensor x, Tensor out) {
-    Shapes.copy(x, out);
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     System.arraycopy(from.data(), from.offset(), to.data(), to.offset(), from.size());
@@ -138,7 +132,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void copyColumns(Tensor x, Tensor out, int firstColumn) {
-    Shapes.copyColumns(x, out, firstColumn);
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     for (int r = 0; r < x.rows(); r++) {
@@ -148,7 +141,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void add(Tensor x, Weight w) {
-    Shapes.add(x, w);
     CpuTensor to = (CpuTensor) x;
     CpuWeight from = (CpuWeight) w;
     float[] row = new float[x.columns()];
@@ -163,7 +155,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
-    Shapes.gatherRows(x, rows, out);
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     int[] picked = ((CpuIndices) rows).copy();
@@ -184,7 +175,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
-    Shapes.linear(x, w, bias, out);
     CpuTensor in = (CpuTensor) x;
     if (x.rows() <= StreamingProduct.MAX_ROWS) {
       streamingProduct.linear(in, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
@@ -195,7 +185,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
-    Shapes.swiGlu(x, gateUp, out);
     if (x.rows() <= StreamingProduct.MAX_ROWS) {
       streamingProduct.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
     } else {
@@ -205,7 +194,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out) {
-    Shapes.norm(x, w, null, out);
     CpuTensor in = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     CpuWeight v = (CpuWeight) w;
@@ -226,7 +214,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
-    Shapes.norm(x, w, bias, out);
     CpuTensor in = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
     CpuWeight v = (CpuWeight) w;
@@ -250,7 +237,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
-    Shapes.rotate(x, heads, rotary, positions);
     CpuTensor t = (CpuTensor) x;
     int[] at = tabulated(positions, rotary);
     byRow(x, r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
@@ -293,7 +279,6 @@ public final class CpuKernels implements Kernels {
       Indices rows,
       Tensor keys,
       Tensor values) {
-    Shapes.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
     CpuTensor from = (CpuTensor) x;
     CpuTensor k = (CpuTensor) keys;
     CpuTensor v = (CpuTensor) values;
@@ -318,8 +303,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
-    Shapes.attention(q, heads, keys, values, mask, out);
-    Attention.Visible visible =
+    Attention.VisibleKeys visible =
         switch (mask) {
           case Mask.Full() -> row -> keys.rows();
           case Mask.Causal() -> row -> keys.rows() - q.rows() + row + 1;
@@ -329,7 +313,7 @@ public final class CpuKernels implements Kernels {
           }
         };
     for (int r = 0; r < q.rows(); r++) {
-      Shapes.visible(r, visible.keys(r), keys.rows());
+      requireVisible(r, visible.count(r), keys.rows());
     }
     if (q.rows() <= StreamingProduct.MAX_ROWS) {
       queryAttention.run(
@@ -340,15 +324,21 @@ public final class CpuKernels implements Kernels {
     }
   }
 
+  /** Refuses a query row that would see no key, or one past the last. */
+  private static void requireVisible(int row, int count, int keys) {
+    if (count < 1 || count > keys) {
+      throw new IllegalArgumentException(
+          "row %d of q would see %d of %d keys".formatted(row, count, keys));
+    }
+  }
+
   @Override
   public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    Shapes.scoreTokens(query, heads, keys, out);
     queryAttention.score((CpuTensor) query, heads, (CpuTensor) keys, (CpuTensor) out);
   }
 
   @Override
   public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
-    Shapes.selectTopK(scores, first, count, keep, out, at);
     CpuTensor s = (CpuTensor) scores;
     int[] places = new int[keep];
     Selection.topK(s.data(), s.offset(), first, count, keep, places, 0);
@@ -357,7 +347,6 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
-    Shapes.sample(logits, seen, controls, out);
     CpuIndices before = (CpuIndices) seen;
     CpuTensor c = (CpuTensor) controls;
     CpuTensor l = (CpuTensor) logits;
@@ -387,10 +376,10 @@ public final class CpuKernels implements Kernels {
     return false;
   }
 
-  /** Runs a task for each row, alone where the whole is small. */
+  /** Handles each row, on the calling thread alone where there are few numbers. */
   private void byRow(Tensor x, java.util.function.IntConsumer row) {
     int rows = x.rows();
-    int each = Math.max(1, ALONE / x.columns());
+    int each = Math.max(1, NUMBERS_PER_TASK / x.columns());
     workers.run(
         MatrixProduct.ceilDiv(rows, each),
         (task, worker) -> {

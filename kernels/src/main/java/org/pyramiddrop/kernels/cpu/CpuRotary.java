@@ -1,7 +1,7 @@
 package org.pyramiddrop.kernels.cpu;
 
 import org.pyramiddrop.kernels.Rotary;
-import org.pyramiddrop.kernels.check.RotaryTable;
+import org.pyramiddrop.kernels.rotary.RotaryTable;
 
 /** Cosines and sines, {@code headSize / 2} of each a position. */
 final class CpuRotary implements Rotary {

@@ -108,7 +108,7 @@ final class MatrixProduct {
     int tiles = ceilDiv(rows, MicroTile.ROWS);
     int panelSize = RUN * MicroTile.COLUMNS;
     int edge = count * panelSize;
-    float[] own = scratch.own(worker, edge + MicroTile.ROWS * MicroTile.COLUMNS);
+    float[] own = scratch.ofWorker(worker, edge + MicroTile.ROWS * MicroTile.COLUMNS);
     for (int run = 0; run < inputs; run += RUN) {
       int length = Math.min(RUN, inputs - run);
       for (int p = 0; p < count; p++) {

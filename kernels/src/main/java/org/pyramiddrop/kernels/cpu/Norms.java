@@ -35,9 +35,10 @@ final class Norms {
       float epsilon,
       float[] out,
       int to) {
-    // A long row's sum is off by more than its mean may be; that of what is left over is not.
-    float guess = (float) (sum(x, at, count, 0) / count);
-    float mean = (float) (guess + sum(x, at, count, guess) / count);
+    // In a long row the sum's rounding error is too large for the mean. The differences from a
+    // first estimate are small, and so is the error of their sum.
+    float estimate = (float) (sum(x, at, count, 0) / count);
+    float mean = (float) (estimate + sum(x, at, count, estimate) / count);
     float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, mean) / count + epsilon));
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {

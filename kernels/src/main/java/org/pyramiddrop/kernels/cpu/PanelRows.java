@@ -10,8 +10,8 @@ import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * Four weight rows at a time into a panel: widened, and turned so that each input's four numbers
- * lie side by side.
+ * Packs four weight rows at a time into a panel: widens them and transposes them, so that the four
+ * numbers of each input lie side by side.
  *
  * <p>4 × 4 ints are transposed in registers, whatever the machine's vector width; an int is one
  * float32 number or a pair of two-byte ones. Number by number this took an eighth of a product of

@@ -24,7 +24,7 @@ final class QueryAttention {
       Heads heads,
       CpuTensor keys,
       CpuTensor values,
-      Attention.Visible visible,
+      Attention.VisibleKeys visible,
       CpuTensor out) {
     int group = heads.query() / heads.keyValue();
     workers.run(
@@ -32,8 +32,8 @@ final class QueryAttention {
         (task, worker) -> {
           int row = task / heads.query();
           int head = task % heads.query();
-          int see = visible.keys(row);
-          float[] own = scratch.own(worker, keys.rows());
+          int see = visible.count(row);
+          float[] own = scratch.ofWorker(worker, keys.rows());
           int column = head / group * heads.size();
           probabilities(
               q, q.row(row) + head * heads.size(), heads.size(), keys, column, see, own, 0);

@@ -6,20 +6,20 @@ import java.util.Arrays;
 final class Scratch {
   private static final float[] NONE = new float[0];
 
-  private final float[][] own;
+  private final float[][] ofWorkers;
   private float[] left = NONE;
   private float[] keys = NONE;
   private float[] values = NONE;
 
   Scratch(int workers) {
-    own = new float[workers][];
-    Arrays.fill(own, NONE);
+    ofWorkers = new float[workers][];
+    Arrays.fill(ofWorkers, NONE);
   }
 
   /** Memory of one worker; what it held before is undefined. */
-  float[] own(int worker, int size) {
-    own[worker] = grown(own[worker], size);
-    return own[worker];
+  float[] ofWorker(int worker, int size) {
+    ofWorkers[worker] = grown(ofWorkers[worker], size);
+    return ofWorkers[worker];
   }
 
   /** The packed left side of a product. */

@@ -27,14 +27,14 @@ final class Workers implements AutoCloseable {
     final Task task;
     final int tasks;
     final AtomicInteger next = new AtomicInteger();
-    final AtomicInteger inside;
+    final AtomicInteger activeHelpers;
     final Thread caller = Thread.currentThread();
     volatile @Nullable Throwable failure;
 
     Job(Task task, int tasks, int helpers) {
       this.task = task;
       this.tasks = tasks;
-      this.inside = new AtomicInteger(helpers);
+      this.activeHelpers = new AtomicInteger(helpers);
     }
 
     void work(int worker) {
@@ -89,7 +89,7 @@ final class Workers implements AutoCloseable {
       LockSupport.unpark(helper);
     }
     mine.work(0);
-    for (int spins = 0; mine.inside.get() > 0; spins++) {
+    for (int spins = 0; mine.activeHelpers.get() > 0; spins++) {
       if (spins < SPINS) {
         Thread.onSpinWait();
       } else {
@@ -122,7 +122,7 @@ final class Workers implements AutoCloseable {
       }
       now.work(worker);
       last = now;
-      if (now.inside.decrementAndGet() == 0) {
+      if (now.activeHelpers.decrementAndGet() == 0) {
         LockSupport.unpark(now.caller);
       }
     }

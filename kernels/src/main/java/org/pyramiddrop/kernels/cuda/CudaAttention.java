@@ -59,7 +59,7 @@ final class CudaAttention {
     this.memory = memory;
     this.hopper = hopper;
     // With more rows and heads than half the blocks there is one split each.
-    arrived = memory.own((long) blocks() / 2 * Integer.BYTES);
+    arrived = memory.allocateBuffer((long) blocks() / 2 * Integer.BYTES);
     launcher.stream().fill(arrived.address(), (byte) 0, arrived.bytes());
   }
 
@@ -135,16 +135,16 @@ final class CudaAttention {
     Heads heads = operands.heads;
     launcher
         .kernel("attention_hopper_" + HOPPER_SIZE)
-        .tensorMap(Hopper.boxes(operands.q))
-        .tensorMap(Hopper.boxes(operands.keys))
-        .tensorMap(Hopper.boxes(operands.values))
+        .tensorMap(Hopper.tensorMap(operands.q))
+        .tensorMap(Hopper.tensorMap(operands.keys))
+        .tensorMap(Hopper.tensorMap(operands.values))
         .pointer(operands.out.address())
-        .integer(operands.q.rows())
-        .integer(operands.keys.rows())
-        .integer(heads.query())
-        .integer(heads.keyValue())
-        .integer(operands.mask instanceof Mask.Causal ? 1 : 0)
-        .number(scale(heads))
+        .int32(operands.q.rows())
+        .int32(operands.keys.rows())
+        .int32(heads.query())
+        .int32(heads.keyValue())
+        .int32(operands.mask instanceof Mask.Causal ? 1 : 0)
+        .float32(scale(heads))
         .launch(
             heads.query(),
             Math.ceilDiv(operands.q.rows(), Hopper.ROWS),
@@ -174,7 +174,7 @@ final class CudaAttention {
     }
     long sumsBytes = (long) rows * heads.queryColumns() * splits * Float.BYTES;
     long totalsBytes = 2L * rows * heads.query() * splits * Float.BYTES;
-    try (DeviceMemory.Block partial = memory.take(sumsBytes + totalsBytes)) {
+    try (DeviceMemory.Block partial = memory.allocate(sumsBytes + totalsBytes)) {
       decode(operands, partial.address(), partial.address() + sumsBytes, splits);
     }
   }
@@ -185,7 +185,7 @@ final class CudaAttention {
         .pointer(sums)
         .pointer(totals)
         .pointer(arrived.address())
-        .integer(splits)
+        .int32(splits)
         .launch(splits, heads.keyValue(), operands.q.rows(), THREADS, decodeSharedBytes(heads));
   }
 
@@ -210,14 +210,14 @@ final class CudaAttention {
         .pointer(operands.values.address())
         .pointer(operands.mask instanceof Mask.UpTo upTo ? lastKey(upTo) : 0)
         .pointer(operands.out.address())
-        .integer(operands.q.rows())
-        .integer(operands.q.columns())
-        .integer(operands.keys.rows())
-        .integer(heads.query())
-        .integer(heads.keyValue())
-        .integer(heads.size())
-        .integer(operands.mask instanceof Mask.Causal ? 1 : 0)
-        .number(scale(heads));
+        .int32(operands.q.rows())
+        .int32(operands.q.columns())
+        .int32(operands.keys.rows())
+        .int32(heads.query())
+        .int32(heads.keyValue())
+        .int32(heads.size())
+        .int32(operands.mask instanceof Mask.Causal ? 1 : 0)
+        .float32(scale(heads));
   }
 
   private static long lastKey(Mask.UpTo mask) {
@@ -249,7 +249,7 @@ final class CudaAttention {
     int tiles = Math.ceilDiv(count, TILE_KEYS);
     long productsBytes = (long) heads.query() * count * Float.BYTES;
     long tilesBytes = 2L * heads.query() * tiles * Float.BYTES;
-    try (DeviceMemory.Block scratch = memory.take(productsBytes + tilesBytes)) {
+    try (DeviceMemory.Block scratch = memory.allocate(productsBytes + tilesBytes)) {
       long products = scratch.address();
       launcher
           .kernel("score_tokens_products")
@@ -257,20 +257,20 @@ final class CudaAttention {
           .pointer(keys.address())
           .pointer(products)
           .pointer(products + productsBytes)
-          .integer(count)
-          .integer(heads.query())
-          .integer(heads.keyValue())
-          .integer(heads.size())
-          .number(scale(heads))
+          .int32(count)
+          .int32(heads.query())
+          .int32(heads.keyValue())
+          .int32(heads.size())
+          .float32(scale(heads))
           .launch(tiles, heads.keyValue(), 1, THREADS, sharedBytes);
       launcher
-          .untyped("score_tokens_mean")
+          .untypedKernel("score_tokens_mean")
           .pointer(products)
           .pointer(products + productsBytes)
           .pointer(out.address())
-          .integer(count)
-          .integer(heads.query())
-          .number(scale(heads))
+          .int32(count)
+          .int32(heads.query())
+          .float32(scale(heads))
           .launch(
               Math.ceilDiv(count, MEAN_KEYS),
               1,

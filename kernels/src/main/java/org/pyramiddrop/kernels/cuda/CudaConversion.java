@@ -30,7 +30,7 @@ final class CudaConversion {
         .kernel("convert_" + stored.name().toLowerCase(Locale.ROOT) + "_to", wanted)
         .pointer(from)
         .pointer(to)
-        .integer(count)
+        .int32(count)
         .launch(Math.ceilDiv(count, PACK * THREADS), 1, 1, THREADS, 0);
   }
 }

@@ -18,7 +18,7 @@ final class CudaIndices implements Indices {
   }
 
   static CudaIndices allocate(DeviceMemory memory, int size) {
-    return new CudaIndices(memory.take(4L * size), 0, size, false);
+    return new CudaIndices(memory.allocate(4L * size), 0, size, false);
   }
 
   /** Where its first number lies in device memory. */

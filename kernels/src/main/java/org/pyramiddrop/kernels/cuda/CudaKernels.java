@@ -18,8 +18,7 @@ import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
-import org.pyramiddrop.kernels.check.RotaryTable;
-import org.pyramiddrop.kernels.check.Shapes;
+import org.pyramiddrop.kernels.rotary.RotaryTable;
 
 /**
  * The operations on an NVIDIA GPU. A call returns once its work is on the stream; weights are
@@ -34,7 +33,12 @@ final class CudaKernels implements Kernels {
   private boolean recording;
   private boolean closed;
 
-  private CudaKernels(DType dtype, MemorySegment image, CudaOptions options) {
+  /**
+   * Opens the first GPU.
+   *
+   * @param image the compiled kernels
+   */
+  CudaKernels(DType dtype, MemorySegment image, CudaOptions options) {
     this.dtype = dtype;
     this.options = options;
     try {
@@ -44,10 +48,6 @@ final class CudaKernels implements Kernels {
       throw e;
     }
     profiler = gpu.profiler(this::captureOnce);
-  }
-
-  static CudaKernels open(DType dtype, MemorySegment image, CudaOptions options) {
-    return new CudaKernels(dtype, image, options);
   }
 
   // Calls on the thread that owns the GPU ---------------------------------------------------------
@@ -60,7 +60,7 @@ final class CudaKernels implements Kernels {
     calls.run(work);
   }
 
-  /** Gives something back because of a failure, which keeps what goes wrong on the way. */
+  /** Frees something after a failure; if that fails too, the first failure says so. */
   private static void closeAfter(Throwable failure, Runnable close) {
     try {
       close.run();
@@ -69,15 +69,10 @@ final class CudaKernels implements Kernels {
     }
   }
 
-  private void notWhileRecording(String what) {
+  private void requireNotRecording(String what) {
     if (recording) {
       throw new IllegalStateException("a recording can't " + what);
     }
-  }
-
-  private CudaTensor activations(String what, Tensor x) {
-    Shapes.type(what, x, dtype);
-    return (CudaTensor) x;
   }
 
   private static @Nullable CudaWeight weight(@Nullable Weight w) {
@@ -116,12 +111,11 @@ final class CudaKernels implements Kernels {
 
   @Override
   public Weight weight(List<HostMatrix> parts) {
-    Shapes.stackable(parts);
-    notWhileRecording("make weights");
+    requireNotRecording("make weights");
     int rows = parts.stream().mapToInt(HostMatrix::rows).reduce(0, Math::addExact);
     int columns = parts.getFirst().columns();
     return onGpu(() -> {
-      DeviceBuffer buffer = gpu.memory().own((long) rows * columns * dtype.bytes());
+      DeviceBuffer buffer = gpu.memory().allocateBuffer((long) rows * columns * dtype.bytes());
       try {
         long to = buffer.address();
         for (HostMatrix part : parts) {
@@ -134,7 +128,7 @@ final class CudaKernels implements Kernels {
       }
       return CudaWeight.at(
           buffer.address(),
-          () -> calls.giveBack(() -> gpu.memory().free(buffer)),
+          () -> calls.release(() -> gpu.memory().free(buffer)),
           dtype,
           rows,
           columns);
@@ -143,7 +137,7 @@ final class CudaKernels implements Kernels {
 
   @Override
   public Indices indices(int... values) {
-    notWhileRecording("make indices");
+    requireNotRecording("make indices");
     return onGpu(() -> {
       CudaIndices indices = CudaIndices.allocate(gpu.memory(), values.length);
       try {
@@ -162,7 +156,7 @@ final class CudaKernels implements Kernels {
   }
 
   private CudaTensor tabulate(int headSize, double theta, int positions) {
-    notWhileRecording("make tables");
+    requireNotRecording("make tables");
     RotaryTable table = RotaryTable.of(headSize, theta, positions);
     Tensor both = allocate(DType.FLOAT32, Math.multiplyExact(2, positions), headSize / 2);
     try {
@@ -178,16 +172,14 @@ final class CudaKernels implements Kernels {
   @Override
   public void upload(float[] values, Tensor out) {
     CudaTensor to = (CudaTensor) out;
-    Shapes.equal("uploaded numbers", values.length, "the tensor", to.size());
-    notWhileRecording("upload");
+    requireNotRecording("upload");
     long address = to.address();
     launch(() -> gpu.uploadAs(to.dtype(), DType.FLOAT32, MemorySegment.ofArray(values), address));
   }
 
   @Override
   public void upload(int[] values, Indices out) {
-    Shapes.equal("uploaded numbers", values.length, "the indices", out.size());
-    notWhileRecording("upload");
+    requireNotRecording("upload");
     long address = ((CudaIndices) out).address();
     launch(() -> gpu.upload(MemorySegment.ofArray(values), address));
   }
@@ -195,14 +187,14 @@ final class CudaKernels implements Kernels {
   @Override
   public float[] download(Tensor x) {
     CudaTensor from = (CudaTensor) x;
-    notWhileRecording("download");
+    requireNotRecording("download");
     long address = from.address();
     return onGpu(() -> gpu.downloadAs(from.dtype(), address, Math.toIntExact(from.size())));
   }
 
   @Override
   public int[] download(Indices x) {
-    notWhileRecording("download");
+    requireNotRecording("download");
     long address = ((CudaIndices) x).address();
     int[] values = new int[x.size()];
     launch(() -> gpu.download(address, MemorySegment.ofArray(values)));
@@ -213,14 +205,12 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void embed(Weight table, Indices ids, Tensor out) {
-    Shapes.embed(table, ids, out);
-    CudaTensor to = activations("out", out);
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.rows().embed((CudaWeight) table, (CudaIndices) ids, to));
   }
 
   @Override
   public void copy(Tensor x, Tensor out) {
-    Shapes.copy(x, out);
     long from = ((CudaTensor) x).address();
     long to = ((CudaTensor) out).address();
     long bytes = ((CudaTensor) x).bytes();
@@ -231,24 +221,21 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void copyColumns(Tensor x, Tensor out, int firstColumn) {
-    Shapes.copyColumns(x, out, firstColumn);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.rows().copyColumns(from, to, firstColumn));
   }
 
   @Override
   public void add(Tensor x, Weight w) {
-    Shapes.add(x, w);
-    CudaTensor to = activations("x", x);
+    CudaTensor to = (CudaTensor) x;
     launch(() -> gpu.rows().add(to, (CudaWeight) w));
   }
 
   @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
-    Shapes.gatherRows(x, rows, out);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.rows().gatherRows(from, (CudaIndices) rows, to));
   }
 
@@ -270,34 +257,30 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
-    Shapes.linear(x, w, bias, out);
-    CudaTensor from = activations("x", x);
+    CudaTensor from = (CudaTensor) x;
     CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.linear().linear(from, (CudaWeight) w, weight(bias), activation, to));
   }
 
   @Override
   public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
-    Shapes.swiGlu(x, gateUp, out);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.linear().swiGlu(from, (CudaWeight) gateUp, to));
   }
 
   @Override
   public void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out) {
-    Shapes.norm(x, w, null, out);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.norms().rmsNorm(from, (CudaWeight) w, epsilon, to));
   }
 
   @Override
   public void normLinear(
       Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
-    Shapes.normLinear(x, norm, w, bias, out);
-    CudaTensor from = activations("x", x);
-    if (gpu.streaming().takesNorm(from, (CudaWeight) norm, (CudaWeight) w)) {
+    CudaTensor from = (CudaTensor) x;
+    if (gpu.streaming().supportsNorm(from, (CudaWeight) norm, (CudaWeight) w)) {
       CudaTensor to = (CudaTensor) out;
       launch(() ->
           gpu.streaming()
@@ -309,10 +292,9 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void normSwiGlu(Tensor x, Weight norm, float epsilon, Weight gateUp, Tensor out) {
-    Shapes.normSwiGlu(x, norm, gateUp, out);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
-    if (gpu.streaming().takesNorm(from, (CudaWeight) norm, (CudaWeight) gateUp)) {
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
+    if (gpu.streaming().supportsNorm(from, (CudaWeight) norm, (CudaWeight) gateUp)) {
       launch(() ->
           gpu.streaming().normSwiGlu(from, (CudaWeight) norm, epsilon, (CudaWeight) gateUp, to));
     } else {
@@ -322,16 +304,14 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
-    Shapes.norm(x, w, bias, out);
-    CudaTensor from = activations("x", x);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.norms().layerNorm(from, (CudaWeight) w, (CudaWeight) bias, epsilon, to));
   }
 
   @Override
   public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
-    Shapes.rotate(x, heads, rotary, positions);
-    CudaTensor to = activations("x", x);
+    CudaTensor to = (CudaTensor) x;
     launch(() -> gpu.rotary().rotate(to, heads, (CudaRotary) rotary, (CudaIndices) positions));
   }
 
@@ -344,10 +324,9 @@ final class CudaKernels implements Kernels {
       Indices rows,
       Tensor keys,
       Tensor values) {
-    Shapes.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
-    CudaTensor from = activations("x", x);
-    CudaTensor k = activations("keys", keys);
-    CudaTensor v = activations("values", values);
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor k = (CudaTensor) keys;
+    CudaTensor v = (CudaTensor) values;
     launch(() ->
         gpu.rotary()
             .storeKeyValues(
@@ -369,10 +348,9 @@ final class CudaKernels implements Kernels {
       Indices rows,
       Tensor keys,
       Tensor values) {
-    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
-    CudaTensor from = activations("qkv", qkv);
-    CudaTensor k = activations("keys", keys);
-    CudaTensor v = activations("values", values);
+    CudaTensor from = (CudaTensor) qkv;
+    CudaTensor k = (CudaTensor) keys;
+    CudaTensor v = (CudaTensor) values;
     launch(() ->
         gpu.rotary()
             .rotateAndStore(
@@ -387,11 +365,10 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
-    Shapes.attention(q, heads, keys, values, mask, out);
-    CudaTensor from = activations("q", q);
-    CudaTensor k = activations("keys", keys);
-    CudaTensor v = activations("values", values);
-    CudaTensor to = activations("out", out);
+    CudaTensor from = (CudaTensor) q;
+    CudaTensor k = (CudaTensor) keys;
+    CudaTensor v = (CudaTensor) values;
+    CudaTensor to = (CudaTensor) out;
     launch(() -> gpu.attention().attention(from, heads, k, v, mask, to));
   }
 
@@ -399,22 +376,19 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    Shapes.scoreTokens(query, heads, keys, out);
-    CudaTensor q = activations("query", query);
-    CudaTensor k = activations("keys", keys);
+    CudaTensor q = (CudaTensor) query;
+    CudaTensor k = (CudaTensor) keys;
     launch(() -> gpu.attention().scoreTokens(q, heads, k, (CudaTensor) out));
   }
 
   @Override
   public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
-    Shapes.selectTopK(scores, first, count, keep, out, at);
     launch(() ->
         gpu.selection().selectTopK((CudaTensor) scores, first, count, keep, (CudaIndices) out, at));
   }
 
   @Override
   public void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
-    Shapes.sample(logits, seen, controls, out);
     CudaTensor how = (CudaTensor) controls;
     launch(() ->
         gpu.selection().sample((CudaTensor) logits, (CudaIndices) seen, how, (CudaIndices) out));
@@ -424,9 +398,9 @@ final class CudaKernels implements Kernels {
 
   @Override
   public Recording record(Runnable work) {
-    notWhileRecording("hold another");
+    requireNotRecording("hold another");
     if (!options.graphs()) {
-      return new Anew(work);
+      return new UncapturedRecording(work);
     }
     return onGpu(() -> {
       try {
@@ -484,10 +458,10 @@ final class CudaKernels implements Kernels {
   }
 
   /** Work done anew each time, on the thread that owns the GPU. */
-  private final class Anew implements Recording {
+  private final class UncapturedRecording implements Recording {
     private final Runnable work;
 
-    Anew(Runnable work) {
+    UncapturedRecording(Runnable work) {
       this.work = work;
     }
 
@@ -510,7 +484,7 @@ final class CudaKernels implements Kernels {
     if (!closed) {
       closed = true;
       try {
-        calls.giveBack(gpu::close);
+        calls.release(gpu::close);
       } finally {
         calls.close();
       }

@@ -4,12 +4,12 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 
 /**
- * Linear layers and the gated product: a few rows stream the weights; more go the way that was
- * measured to be fastest, cuBLASLt or tiles of our own.
+ * Linear layers and the gated product: a few rows stream the weights; more are done by the
+ * algorithm that was measured to be fastest, cuBLASLt's or one of ours.
  */
 final class CudaLinear {
   private final CudaStreaming streaming;
-  private final ProductWays ways;
+  private final ProductAlgorithms algorithms;
   private final @Nullable ProductTuner tuner;
   private final boolean libraryAdds;
 
@@ -17,15 +17,15 @@ final class CudaLinear {
    * Linear layers on one GPU.
    *
    * @param libraryAdds whether cuBLASLt adds residuals of two bytes
-   * @param tuner chooses ways; without one nothing is measured
+   * @param tuner chooses algorithms; without one nothing is measured
    */
   CudaLinear(
       CudaStreaming streaming,
-      ProductWays ways,
+      ProductAlgorithms algorithms,
       boolean libraryAdds,
       @Nullable ProductTuner tuner) {
     this.streaming = streaming;
-    this.ways = ways;
+    this.algorithms = algorithms;
     this.libraryAdds = libraryAdds;
     this.tuner = tuner;
   }
@@ -52,27 +52,28 @@ final class CudaLinear {
     if (product.rows() <= CudaStreaming.MOST_ROWS) {
       streaming.multiply(product);
     } else {
-      ways.run(product, tuner == null ? ways.unmeasured(product) : tuner.way(product));
+      algorithms.run(
+          product, tuner == null ? algorithms.defaultFor(product) : tuner.algorithm(product));
     }
   }
 
-  /** To be called before a capture, so that what it leaves unmeasured is known. */
+  /** To be called before a capture, so that the products it leaves unmeasured are known. */
   void beforeCapture() {
     if (tuner != null) {
-      tuner.forgetNoted();
+      tuner.clearPending();
     }
   }
 
   /**
-   * To be called behind a capture: measures the products in it that were never measured.
+   * To be called after a capture: measures the products in it that were never measured.
    *
-   * @return whether there were any, so that the capture has to be made anew
+   * @return whether there were any, so that the capture has to be made again
    */
   boolean afterCapture() {
-    if (tuner == null || !tuner.hasNoted()) {
+    if (tuner == null || !tuner.hasPending()) {
       return false;
     }
-    tuner.measureNoted();
+    tuner.tunePending();
     return true;
   }
 }

@@ -49,10 +49,10 @@ final class CudaNorms {
     int rows = threads == WARP ? SHORT_ROWS : 1;
     launcher
         .pointer(out.address())
-        .integer(x.rows())
-        .integer(x.columns())
-        .integer(threads)
-        .number(epsilon)
+        .int32(x.rows())
+        .int32(x.columns())
+        .int32(threads)
+        .float32(epsilon)
         .launch(
             Math.ceilDiv(x.rows(), rows),
             1,

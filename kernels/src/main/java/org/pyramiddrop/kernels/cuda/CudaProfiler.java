@@ -20,7 +20,7 @@ final class CudaProfiler {
   /**
    * Profiles what one stream is given.
    *
-   * @param timeline hears of every launch on the stream
+   * @param timeline knows of every launch on the stream
    * @param capture makes a graph of work
    */
   CudaProfiler(
@@ -43,20 +43,20 @@ final class CudaProfiler {
     List<Profile> profiles = new ArrayList<>();
     try (CudaEvent start = context.event(true);
         CudaEvent end = context.event(true)) {
-      Timing timing = new Timing(plain, start, end);
+      ProfiledRun run = new ProfiledRun(plain, start, end);
       switch (order) {
         case GRAPH -> {
-          try (Timeline.Marks marks = timeline.marks(true);
-              CudaRecording marked = capture.apply(() -> marks.around(work))) {
+          try (Timeline.EventTrace trace = timeline.trace(true);
+              CudaRecording traced = capture.apply(() -> trace.record(work))) {
             for (int i = 0; i < runs; i++) {
-              profiles.add(timing.of(order, marked::run, marks));
+              profiles.add(run.profile(order, traced::run, trace));
             }
           }
         }
         case STREAM -> {
           for (int i = 0; i < runs; i++) {
-            try (Timeline.Marks marks = timeline.marks(false)) {
-              profiles.add(timing.of(order, () -> marks.around(work), marks));
+            try (Timeline.EventTrace trace = timeline.trace(false)) {
+              profiles.add(run.profile(order, () -> trace.record(work), trace));
             }
           }
         }
@@ -65,27 +65,27 @@ final class CudaProfiler {
     return profiles;
   }
 
-  private final class Timing {
+  private final class ProfiledRun {
     private final CudaRecording plain;
     private final CudaEvent start;
     private final CudaEvent end;
 
-    Timing(CudaRecording plain, CudaEvent start, CudaEvent end) {
+    ProfiledRun(CudaRecording plain, CudaEvent start, CudaEvent end) {
       this.plain = plain;
       this.start = start;
       this.end = end;
     }
 
-    Profile of(Profile.Order order, Runnable marked, Timeline.Marks marks) {
+    Profile profile(Profile.Order order, Runnable traced, Timeline.EventTrace trace) {
       // While this runs, the host hands over the rest, so that the GPU doesn't wait for it.
       plain.run();
       start.record(stream);
       plain.run();
       end.record(stream);
-      marked.run();
+      traced.run();
       stream.synchronize();
       return new Profile(
-          order, MICROS_PER_MILLI * end.millisSince(start), marks.emptyMicros(), marks.launches());
+          order, MICROS_PER_MILLI * end.millisSince(start), trace.emptyMicros(), trace.launches());
     }
   }
 }

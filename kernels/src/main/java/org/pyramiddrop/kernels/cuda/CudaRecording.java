@@ -68,7 +68,7 @@ final class CudaRecording implements Recording {
       try {
         stream.abandonCapture();
       } catch (CudaException further) {
-        // Of a lost GPU it is no news.
+        // A lost GPU fails this too; the first failure has said so.
         if (!further.isFatal()) {
           e.addSuppressed(further);
         }
@@ -94,7 +94,7 @@ final class CudaRecording implements Recording {
 
   @Override
   public void close() {
-    calls.giveBack(() -> {
+    calls.release(() -> {
       try {
         graph.close();
       } finally {

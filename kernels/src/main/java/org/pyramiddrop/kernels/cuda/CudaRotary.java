@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
 import org.pyramiddrop.kernels.Rotary;
-import org.pyramiddrop.kernels.check.RotaryTable;
+import org.pyramiddrop.kernels.rotary.RotaryTable;
 
 /**
  * Cosines and sines in device memory, float32: positions × headSize / 2 of each. A longer table

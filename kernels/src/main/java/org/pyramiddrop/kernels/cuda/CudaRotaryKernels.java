@@ -56,7 +56,7 @@ final class CudaRotaryKernels {
       return;
     }
     int queryBlocks = blocks(heads.queryColumns() / 2);
-    launcher.kernel("rotate_and_store").integer(queryBlocks);
+    launcher.kernel("rotate_and_store").int32(queryBlocks);
     appendRotate(qkv, heads.query(), rotary, positions);
     appendStore(qkv, heads.queryColumns(), rotary, positions, rows, keys, values)
         .launch(qkv.rows(), queryBlocks + blocks(keys.columns()), 1, THREADS, 0);
@@ -69,10 +69,10 @@ final class CudaRotaryKernels {
         .pointer(rotary.cos())
         .pointer(rotary.sin())
         .pointer(positions.address())
-        .integer(x.columns())
-        .integer(heads)
-        .integer(rotary.headSize())
-        .integer(rotary.tabulated());
+        .int32(x.columns())
+        .int32(heads)
+        .int32(rotary.headSize())
+        .int32(rotary.tabulated());
   }
 
   /** Appends {@code struct StoreKeyValues}. */
@@ -92,11 +92,11 @@ final class CudaRotaryKernels {
         .pointer(rotary == null ? 0 : rotary.cos())
         .pointer(rotary == null ? 0 : rotary.sin())
         .pointer(rotary == null || positions == null ? 0 : positions.address())
-        .integer(firstColumn)
-        .integer(keys.columns())
-        .integer(rotary == null ? 0 : rotary.headSize())
-        .integer(rotary == null ? 0 : rotary.tabulated())
-        .integer(keys.rows());
+        .int32(firstColumn)
+        .int32(keys.columns())
+        .int32(rotary == null ? 0 : rotary.headSize())
+        .int32(rotary == null ? 0 : rotary.tabulated())
+        .int32(keys.rows());
   }
 
   /** Blocks that share a row. */

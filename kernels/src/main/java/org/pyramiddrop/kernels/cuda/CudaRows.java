@@ -30,8 +30,8 @@ final class CudaRows {
         .pointer(from)
         .pointer(rows.address())
         .pointer(out.address())
-        .integer(fromRows)
-        .integer(out.columns())
+        .int32(fromRows)
+        .int32(out.columns())
         .launch(out.rows(), blocks(out), 1, THREADS, 0);
   }
 
@@ -41,12 +41,12 @@ final class CudaRows {
       return;
     }
     launcher
-        .untyped("gather")
+        .untypedKernel("gather")
         .pointer(x.address())
         .pointer(places.address())
         .pointer(out.address())
-        .integer(x.size())
-        .integer(out.size())
+        .int32(x.size())
+        .int32(out.size())
         .launch(Math.ceilDiv(out.size(), THREADS), 1, 1, THREADS, 0);
   }
 
@@ -59,8 +59,8 @@ final class CudaRows {
         .kernel("add")
         .pointer(x.address())
         .pointer(w.address())
-        .integer(x.rows())
-        .integer(x.columns())
+        .int32(x.rows())
+        .int32(x.columns())
         .launch(Math.toIntExact(Math.ceilDiv(x.bytes(), VECTOR_BYTES * THREADS)), 1, 1, THREADS, 0);
   }
 
@@ -73,9 +73,9 @@ final class CudaRows {
         .kernel("copy_columns", x.dtype())
         .pointer(x.address())
         .pointer(out.address())
-        .integer(x.columns())
-        .integer(out.columns())
-        .integer(firstColumn)
+        .int32(x.columns())
+        .int32(out.columns())
+        .int32(firstColumn)
         .launch(x.rows(), blocks(x), 1, THREADS, 0);
   }
 

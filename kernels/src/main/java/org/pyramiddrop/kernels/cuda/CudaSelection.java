@@ -24,25 +24,25 @@ final class CudaSelection {
       return;
     }
     launcher
-        .untyped("select_top_k")
+        .untypedKernel("select_top_k")
         .pointer(scores.address())
         .pointer(out.address())
-        .integer(first)
-        .integer(count)
-        .integer(keep)
-        .integer(at)
+        .int32(first)
+        .int32(count)
+        .int32(keep)
+        .int32(at)
         .launch(1, 1, 1, THREADS, SELECT_SHARED_BYTES);
   }
 
   /** The next token's id into {@code out[0]}; -1 if a logit is NaN. Notes it in {@code seen}. */
   void sample(CudaTensor logits, CudaIndices seen, CudaTensor controls, CudaIndices out) {
     launcher
-        .untyped("sample")
+        .untypedKernel("sample")
         .pointer(logits.address())
         .pointer(seen.address())
         .pointer(controls.address())
         .pointer(out.address())
-        .integer(logits.columns())
+        .int32(logits.columns())
         .launch(1, 1, 1, THREADS, SAMPLE_SHARED_BYTES);
   }
 }

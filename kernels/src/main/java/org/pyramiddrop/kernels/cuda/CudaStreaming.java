@@ -38,12 +38,12 @@ final class CudaStreaming {
     CudaTensor x = product.x();
     String suffix = product.aligned() ? "" : "_scalar";
     start((product.gated() ? "streaming_swiglu" : "streaming") + suffix, x, product.w());
-    LinearArguments.epilogue(launcher, product.bias(), product.activation(), product.out());
+    LinearArguments.appendEpilogue(launcher, product.bias(), product.activation(), product.out());
     launch(product.out(), product.gated() ? GATED_OUTPUTS : OUTPUTS, panelBytes(x));
   }
 
   /** Whether a product of a norm can be one kernel. */
-  boolean takesNorm(CudaTensor x, CudaWeight norm, CudaWeight w) {
+  boolean supportsNorm(CudaTensor x, CudaWeight norm, CudaWeight w) {
     return x.rows() >= 1
         && x.rows() <= MOST_ROWS
         && aligned(x, w)
@@ -51,7 +51,7 @@ final class CudaStreaming {
         && normBytes(x) <= MOST_SHARED_BYTES;
   }
 
-  /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #takesNorm}. */
+  /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #supportsNorm}. */
   void normLinear(
       CudaTensor x,
       CudaWeight norm,
@@ -60,15 +60,15 @@ final class CudaStreaming {
       @Nullable CudaWeight bias,
       CudaTensor out) {
     start("streaming_norm", x, w);
-    LinearArguments.epilogue(launcher, bias, Activation.NONE, out);
+    LinearArguments.appendEpilogue(launcher, bias, Activation.NONE, out);
     norm(x, norm, epsilon);
     launch(out, OUTPUTS, Math.toIntExact(normBytes(x)));
   }
 
-  /** The gated product of a norm; see {@link #takesNorm}. */
+  /** The gated product of a norm; see {@link #supportsNorm}. */
   void normSwiGlu(CudaTensor x, CudaWeight norm, float epsilon, CudaWeight gateUp, CudaTensor out) {
     start("streaming_norm_swiglu", x, gateUp);
-    LinearArguments.epilogue(launcher, null, Activation.NONE, out);
+    LinearArguments.appendEpilogue(launcher, null, Activation.NONE, out);
     norm(x, norm, epsilon);
     launch(out, GATED_OUTPUTS, Math.toIntExact(normBytes(x)));
   }
@@ -81,18 +81,18 @@ final class CudaStreaming {
   private void start(String kernel, CudaTensor x, CudaWeight w) {
     launcher
         .kernel(kernel)
-        .multiplies(x.rows(), x.columns(), w.rows())
+        .matrixProduct(x.rows(), x.columns(), w.rows())
         .pointer(x.address())
         .pointer(w.address())
-        .integer(x.rows())
-        .integer(x.columns());
+        .int32(x.rows())
+        .int32(x.columns());
   }
 
   private void norm(CudaTensor x, CudaWeight norm, float epsilon) {
     launcher
         .pointer(norm.address())
-        .integer(CudaNorms.threads(x.columns(), x.dtype().bytes()))
-        .number(epsilon);
+        .int32(CudaNorms.threads(x.columns(), x.dtype().bytes()))
+        .float32(epsilon);
   }
 
   /** Shared memory for a panel of each row. */

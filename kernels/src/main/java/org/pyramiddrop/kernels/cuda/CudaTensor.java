@@ -30,7 +30,7 @@ final class CudaTensor implements Tensor {
           "a tensor of %d × %d numbers is not possible".formatted(rows, columns));
     }
     long bytes = Math.multiplyExact((long) rows * columns, dtype.bytes());
-    return new CudaTensor(memory.take(bytes), 0, dtype, rows, columns, false);
+    return new CudaTensor(memory.allocate(bytes), 0, dtype, rows, columns, false);
   }
 
   /** Where its first number lies in device memory. */

@@ -37,14 +37,14 @@ final class DeviceMemory {
   private final GpuCalls calls;
   private final boolean reuse;
   private final Set<DeviceBuffer> buffers = new HashSet<>();
-  private final Pool everyday = new Pool();
-  private final Pool recorded = new Pool();
+  private final Pool general = new Pool();
+  private final Pool recordings = new Pool();
 
   /** How many recordings use a buffer. */
-  private final Map<DeviceBuffer, Integer> users = new HashMap<>();
+  private final Map<DeviceBuffer, Integer> leaseCounts = new HashMap<>();
 
   /** What the recording under way has used; none while nothing is recorded. */
-  private @Nullable SequencedSet<DeviceBuffer> touched;
+  private @Nullable SequencedSet<DeviceBuffer> usedByRecording;
 
   private long bytesInUse;
 
@@ -70,24 +70,24 @@ final class DeviceMemory {
     }
 
     /** One of that size, or a little larger: a much larger one is needed by others. */
-    @Nullable DeviceBuffer take(long size) {
+    @Nullable DeviceBuffer poll(long size) {
       Map.Entry<Long, Deque<DeviceBuffer>> fits = idle.ceilingEntry(size);
       if (fits == null || fits.getKey() > size + size / 4 + SMALL) {
         return null;
       }
       DeviceBuffer buffer = fits.getValue().pop();
-      forgetIfEmpty(fits.getKey());
+      removeIfEmpty(fits.getKey());
       return buffer;
     }
 
     boolean remove(DeviceBuffer buffer) {
       Deque<DeviceBuffer> same = idle.get(buffer.bytes());
       boolean removed = same != null && same.remove(buffer);
-      forgetIfEmpty(buffer.bytes());
+      removeIfEmpty(buffer.bytes());
       return removed;
     }
 
-    private void forgetIfEmpty(long size) {
+    private void removeIfEmpty(long size) {
       Deque<DeviceBuffer> same = idle.get(size);
       if (same != null && same.isEmpty()) {
         idle.remove(size);
@@ -125,7 +125,7 @@ final class DeviceMemory {
       if (open) {
         open = false;
         bytesInUse -= buffer.bytes();
-        rest(buffer);
+        recycle(buffer);
       }
     }
   }
@@ -136,17 +136,17 @@ final class DeviceMemory {
 
     private Lease(SequencedSet<DeviceBuffer> leased) {
       this.leased = new ArrayList<>(leased);
-      this.leased.forEach(buffer -> users.merge(buffer, 1, Integer::sum));
+      this.leased.forEach(buffer -> leaseCounts.merge(buffer, 1, Integer::sum));
     }
 
     /** Lets it go; a second call does nothing. */
     @Override
     public void close() {
       for (DeviceBuffer buffer : leased) {
-        if (users.merge(buffer, -1, Integer::sum) == 0) {
-          users.remove(buffer);
-          if (recorded.remove(buffer)) {
-            rest(buffer);
+        if (leaseCounts.merge(buffer, -1, Integer::sum) == 0) {
+          leaseCounts.remove(buffer);
+          if (recordings.remove(buffer)) {
+            recycle(buffer);
           }
         }
       }
@@ -154,26 +154,27 @@ final class DeviceMemory {
     }
   }
 
-  /** Puts a buffer that nobody writes to any more where its next user looks for it. */
-  private void rest(DeviceBuffer buffer) {
-    if (users.containsKey(buffer) || (touched != null && touched.contains(buffer))) {
-      recorded.add(buffer);
+  /** Puts a closed block's buffer where its next user looks for it. */
+  private void recycle(DeviceBuffer buffer) {
+    if (leaseCounts.containsKey(buffer)
+        || (usedByRecording != null && usedByRecording.contains(buffer))) {
+      recordings.add(buffer);
     } else if (reuse) {
-      everyday.add(buffer);
+      general.add(buffer);
     } else {
-      calls.giveBack(() -> free(buffer));
+      calls.release(() -> free(buffer));
     }
   }
 
   /** From now on blocks come from the recordings' pool. */
   void beginRecording() {
-    touched = new LinkedHashSet<>();
+    usedByRecording = new LinkedHashSet<>();
   }
 
-  /** From now on blocks come from the everyday pool again. */
+  /** From now on blocks come from the general pool again. */
   Lease endRecording() {
-    Lease lease = new Lease(Objects.requireNonNull(touched, "a recording"));
-    touched = null;
+    Lease lease = new Lease(Objects.requireNonNull(usedByRecording, "a recording"));
+    usedByRecording = null;
     return lease;
   }
 
@@ -182,19 +183,19 @@ final class DeviceMemory {
    *
    * @throws DeviceException if there is no more, naming what was asked for and what is free
    */
-  Block take(long bytes) {
+  Block allocate(long bytes) {
     long size = Math.max(bytes, 1);
     DeviceBuffer buffer = null;
     if (reuse) {
       size = roundUp(size, size < LARGE ? SMALL : LARGE);
-      buffer = touched == null ? null : recorded.take(size);
-      buffer = buffer == null ? everyday.take(size) : buffer;
+      buffer = usedByRecording == null ? null : recordings.poll(size);
+      buffer = buffer == null ? general.poll(size) : buffer;
     }
     if (buffer == null) {
-      buffer = own(size);
+      buffer = allocateBuffer(size);
     }
-    if (touched != null) {
-      touched.add(buffer);
+    if (usedByRecording != null) {
+      usedByRecording.add(buffer);
     }
     return new Block(buffer);
   }
@@ -204,20 +205,20 @@ final class DeviceMemory {
    *
    * @throws DeviceException if there is no more
    */
-  DeviceBuffer own(long bytes) {
-    DeviceBuffer buffer = allocate(bytes);
+  DeviceBuffer allocateBuffer(long bytes) {
+    DeviceBuffer buffer = allocateFromDriver(bytes);
     buffers.add(buffer);
     return buffer;
   }
 
-  /** Frees what {@link #own} gave, once nothing on the GPU reads it any more. */
+  /** Frees what {@link #allocateBuffer} gave, once nothing on the GPU reads it any more. */
   void free(DeviceBuffer buffer) {
     if (buffers.remove(buffer)) {
       buffer.close();
     }
   }
 
-  private DeviceBuffer allocate(long bytes) {
+  private DeviceBuffer allocateFromDriver(long bytes) {
     try {
       return context.allocate(bytes);
     } catch (CudaException e) {
@@ -226,7 +227,7 @@ final class DeviceMemory {
       }
     }
     // What lies idle in other sizes may be enough; while recording nothing can be waited for.
-    if (touched == null) {
+    if (usedByRecording == null) {
       trim();
     }
     try {
@@ -248,8 +249,8 @@ final class DeviceMemory {
 
   /** Gives what lies idle back to the driver, but for what recordings use. */
   void trim() {
-    for (DeviceBuffer buffer : everyday.all()) {
-      everyday.remove(buffer);
+    for (DeviceBuffer buffer : general.all()) {
+      general.remove(buffer);
       free(buffer);
     }
   }

@@ -25,8 +25,8 @@ final class EventStopwatch implements Stopwatch {
   }
 
   @Override
-  public float millis(Way way, Runnable work) {
-    try (DeviceMemory.Block other = memory.take(CACHE_BYTES)) {
+  public float millis(ProductAlgorithm algorithm, Runnable work) {
+    try (DeviceMemory.Block other = memory.allocate(CACHE_BYTES)) {
       // While the GPU does this the host gets the work ready, whose launches then cost no time.
       stream.fill(other.address(), (byte) 0, CACHE_BYTES);
       start.record(stream);

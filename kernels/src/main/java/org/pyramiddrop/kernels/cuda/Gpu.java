@@ -46,11 +46,11 @@ final class Gpu implements AutoCloseable {
       // What was there when the backend was looked for is not there any more.
       throw new DeviceException(String.valueOf(e.getMessage()), e);
     }
-    calls.probeBy(context::freeBytes);
+    calls.probeLossWith(context::freeBytes);
     try {
       stream = context.stream();
       memory = new DeviceMemory(context, calls, options.reuse());
-      staging = new Staging(context, Staging.Sizes.here());
+      staging = new Staging(context, Staging.Sizes.forThisMachine());
       Launcher launcher = new Launcher(context, context.load(image), stream, dtype);
       timeline = launcher.timeline();
       rows = new CudaRows(launcher);
@@ -75,16 +75,16 @@ final class Gpu implements AutoCloseable {
   private CudaLinear linear(Launcher launcher, MemorySegment image, CudaOptions options) {
     CublasLt cublas = CublasLt.open(context);
     LinearKernels kernels = new LinearKernels(launcher);
-    LibraryProducts library = new LibraryProducts(launcher, cublas, kernels, memory);
-    ProductWays ways = new ProductWays(launcher, kernels, library, hopper);
+    CublasLtProducts library = new CublasLtProducts(launcher, cublas, kernels, memory);
+    ProductAlgorithms algorithms = new ProductAlgorithms(launcher, kernels, library, hopper);
     boolean libraryAdds = options.libraryAdds();
     return switch (options.tuning()) {
-      case Tuning.Off _ -> new CudaLinear(streaming, ways, libraryAdds, null);
-      case Tuning.Measured(Path folder, Tuning.Clock clock) -> {
-        Stopwatch stopwatch = clock.on(context, stream, memory);
-        ChoiceFile file = new ChoiceFile(folder, describe(cublas, image));
-        ProductTuner tuner = new ProductTuner(ways, stream, memory, stopwatch, file);
-        yield new CudaLinear(streaming, ways, libraryAdds, tuner);
+      case Tuning.Off _ -> new CudaLinear(streaming, algorithms, libraryAdds, null);
+      case Tuning.Measured(Path folder, Tuning.StopwatchFactory stopwatches) -> {
+        Stopwatch stopwatch = stopwatches.create(context, stream, memory);
+        TuningCache cache = new TuningCache(folder, describe(cublas, image));
+        ProductTuner tuner = new ProductTuner(algorithms, stream, memory, stopwatch, cache);
+        yield new CudaLinear(streaming, algorithms, libraryAdds, tuner);
       }
     };
   }
@@ -97,7 +97,7 @@ final class Gpu implements AutoCloseable {
             context.multiprocessors(),
             context.driverVersion(),
             cublas.version(),
-            ChoiceFile.digest(image.toArray(ValueLayout.JAVA_BYTE)));
+            TuningCache.digest(image.toArray(ValueLayout.JAVA_BYTE)));
   }
 
   /** Whether kernels are used that only compute capability 9.0 runs. */
@@ -167,12 +167,12 @@ final class Gpu implements AutoCloseable {
       upload(from, to);
       return;
     }
-    staging.each(
+    staging.stage(
         from,
         stream,
         (pinned, offset, bytes) -> {
           long first = offset / stored.bytes();
-          try (DeviceMemory.Block raw = memory.take(bytes)) {
+          try (DeviceMemory.Block raw = memory.allocate(bytes)) {
             stream.upload(pinned, 0, raw.address(), bytes);
             conversion.convert(
                 raw.address(),

@@ -12,13 +12,14 @@ import org.pyramiddrop.kernels.DeviceException;
 final class GpuCalls implements AutoCloseable {
   private final OwnerThread owner = new OwnerThread("pyramiddrop-cuda");
 
-  /** What the GPU was lost by. This and the next belong to the GPU's thread. */
+  /** The error that the GPU was lost by. Only the GPU's thread reads and writes it. */
   private @Nullable CudaException loss;
 
+  /** Asks the driver something that a lost GPU fails to answer; for the same thread. */
   private Runnable probe = () -> {};
 
-  /** Says what a lost GPU fails to do, and another does at once. */
-  void probeBy(Runnable question) {
+  /** Sets a call that a lost GPU fails, and a working one answers at once. */
+  void probeLossWith(Runnable question) {
     probe = question;
   }
 
@@ -49,11 +50,11 @@ final class GpuCalls implements AutoCloseable {
   }
 
   /**
-   * Gives something back, as far as that goes: what a lost GPU answers is no news.
+   * Frees something. On a GPU that was lost before, errors are ignored.
    *
    * @throws DeviceException if the driver fails, and the GPU was not lost before
    */
-  void giveBack(Runnable work) {
+  void release(Runnable work) {
     owner.run(() -> {
       boolean lost = loss != null;
       try {
@@ -69,13 +70,13 @@ final class GpuCalls implements AutoCloseable {
 
   private DeviceException failure(CudaException e) {
     if (loss == null) {
-      loss = e.isFatal() ? e : lossBehind();
+      loss = e.isFatal() ? e : findLoss();
     }
     return new DeviceException("the GPU failed: " + e.getMessage(), e);
   }
 
-  /** A library's error says less than the driver's would. */
-  private @Nullable CudaException lossBehind() {
+  /** Asks the driver whether the GPU is lost, since a library's error doesn't say so. */
+  private @Nullable CudaException findLoss() {
     try {
       probe.run();
     } catch (CudaException e) {

@@ -15,16 +15,16 @@ final class Hopper {
   private Hopper() {}
 
   /** Describes rows of activations, which are two-byte numbers. */
-  static TensorMap boxes(CudaTensor x) {
-    return boxes(x.dtype(), x.address(), x.rows(), x.columns());
+  static TensorMap tensorMap(CudaTensor x) {
+    return tensorMap(x.dtype(), x.address(), x.rows(), x.columns());
   }
 
   /** Describes rows of a matrix, which are two-byte numbers. */
-  static TensorMap boxes(CudaWeight w) {
-    return boxes(w.dtype(), w.address(), w.rows(), w.columns());
+  static TensorMap tensorMap(CudaWeight w) {
+    return tensorMap(w.dtype(), w.address(), w.rows(), w.columns());
   }
 
-  private static TensorMap boxes(DType dtype, long address, int rows, int columns) {
+  private static TensorMap tensorMap(DType dtype, long address, int rows, int columns) {
     ElementType type = dtype == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
     return TensorMap.of(type, address, rows, columns, ROWS);
   }

@@ -39,7 +39,7 @@ final class Launcher {
   private final Map<String, Loaded> loaded = new HashMap<>();
   private @Nullable Loaded chosen;
 
-  /** What the next launch multiplies, in as far as it is told. */
+  /** The sizes of the next launch, if it is a matrix product. */
   private Profile.@Nullable Product product;
 
   /** A function, and how much shared memory its launches have been allowed. */
@@ -67,7 +67,7 @@ final class Launcher {
     return stream;
   }
 
-  /** Hears of every launch; whatever else is put on the stream is to be told to it too. */
+  /** Knows of every launch; copies and other work on the stream have to be reported to it. */
   Timeline timeline() {
     return timeline;
   }
@@ -94,11 +94,11 @@ final class Launcher {
 
   /** The kernel of that name for an element type. */
   Launcher kernel(String name, DType type) {
-    return untyped(name + "_" + type.name().toLowerCase(Locale.ROOT));
+    return untypedKernel(name + "_" + type.name().toLowerCase(Locale.ROOT));
   }
 
   /** The kernel of just that name. */
-  Launcher untyped(String name) {
+  Launcher untypedKernel(String name) {
     chosen = loaded.computeIfAbsent(name, n -> new Loaded(module.function(n)));
     arguments.reset();
     product = null;
@@ -106,7 +106,7 @@ final class Launcher {
   }
 
   /** Says that the next launch is a matrix product, for profiles. */
-  Launcher multiplies(int rows, int inputs, int outputs) {
+  Launcher matrixProduct(int rows, int inputs, int outputs) {
     product = new Profile.Product(rows, inputs, outputs);
     return this;
   }
@@ -118,20 +118,20 @@ final class Launcher {
   }
 
   /** An int. */
-  Launcher integer(int value) {
-    arguments.integer(value);
+  Launcher int32(int value) {
+    arguments.int32(value);
     return this;
   }
 
   /** A 64-bit integer. */
-  Launcher wide(long value) {
-    arguments.wide(value);
+  Launcher int64(long value) {
+    arguments.int64(value);
     return this;
   }
 
   /** A float. */
-  Launcher number(float value) {
-    arguments.number(value);
+  Launcher float32(float value) {
+    arguments.float32(value);
     return this;
   }
 
@@ -159,7 +159,7 @@ final class Launcher {
       kernel.sharedBytes = sharedBytes;
     }
     kernel.function.launch(stream, gridX, gridY, gridZ, threads, sharedBytes, arguments);
-    if (timeline.listens()) {
+    if (timeline.isTracing()) {
       timeline.launched(kernel.function.name(), "%dx%dx%d".formatted(gridX, gridY, gridZ), product);
     }
   }

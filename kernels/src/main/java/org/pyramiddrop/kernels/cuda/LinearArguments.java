@@ -8,15 +8,15 @@ final class LinearArguments {
   private LinearArguments() {}
 
   /** Appends {@code linear::Epilogue}. */
-  static Launcher epilogue(
+  static Launcher appendEpilogue(
       Launcher launcher, @Nullable CudaWeight bias, Activation activation, CudaTensor out) {
     boolean wide = out.dtype() != launcher.dtype();
     return launcher
         .pointer(bias == null ? 0 : bias.address())
         .pointer(wide ? 0 : out.address())
         .pointer(wide ? out.address() : 0)
-        .integer(out.columns())
-        .integer(number(activation));
+        .int32(out.columns())
+        .int32(number(activation));
   }
 
   private static int number(Activation activation) {

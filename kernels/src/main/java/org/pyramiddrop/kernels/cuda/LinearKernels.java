@@ -31,7 +31,7 @@ final class LinearKernels {
         .launch(tile.blocks(product), 1, 1, tile.threads(), tile.sharedBytes());
   }
 
-  /** Gated, on compute capability 9.0; see {@link #takesGated}. */
+  /** Gated, on compute capability 9.0; see {@link #supportsGated}. */
   void multiplyGatedOnHopper(Product product) {
     CudaTensor x = product.x();
     CudaWeight w = product.w();
@@ -39,19 +39,19 @@ final class LinearKernels {
         Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), HOPPER_OUTPUTS);
     launcher
         .kernel("swiglu_hopper")
-        .multiplies(product.rows(), product.inputs(), w.rows())
-        .tensorMap(Hopper.boxes(x))
-        .tensorMap(Hopper.boxes(w))
+        .matrixProduct(product.rows(), product.inputs(), w.rows())
+        .tensorMap(Hopper.tensorMap(x))
+        .tensorMap(Hopper.tensorMap(w))
         .pointer(product.out().address())
-        .integer(product.rows())
-        .integer(product.inputs())
-        .integer(product.outputs())
+        .int32(product.rows())
+        .int32(product.inputs())
+        .int32(product.outputs())
         .launch(
             Math.min(tiles, launcher.multiprocessors()), 1, 1, Hopper.THREADS, HOPPER_SHARED_BYTES);
   }
 
   /** Whether that kernel can do it: gated, aligned, of two-byte numbers and an even width. */
-  boolean takesGated(Product product) {
+  boolean supportsGated(Product product) {
     return product.gated()
         && product.aligned()
         && launcher.dtype() != DType.FLOAT32
@@ -81,9 +81,9 @@ final class LinearKernels {
     launcher
         .kernel(product.gated() ? "silu_times" : "activate")
         .pointer(sums)
-        .integer(product.rows());
+        .int32(product.rows());
     long runs = (long) product.rows() * Math.ceilDiv(product.outputs(), FINISH_RUN);
-    LinearArguments.epilogue(launcher, product.bias(), activation, product.out())
+    LinearArguments.appendEpilogue(launcher, product.bias(), activation, product.out())
         .launch(
             Math.toIntExact(Math.ceilDiv(runs, (long) FINISH_THREADS)), 1, 1, FINISH_THREADS, 0);
   }
@@ -96,11 +96,12 @@ final class LinearKernels {
   private Launcher kernel(String name, Product product) {
     launcher
         .kernel(name)
-        .multiplies(product.rows(), product.inputs(), product.w().rows())
+        .matrixProduct(product.rows(), product.inputs(), product.w().rows())
         .pointer(product.x().address())
         .pointer(product.w().address())
-        .integer(product.rows())
-        .integer(product.inputs());
-    return LinearArguments.epilogue(launcher, product.bias(), product.activation(), product.out());
+        .int32(product.rows())
+        .int32(product.inputs());
+    return LinearArguments.appendEpilogue(
+        launcher, product.bias(), product.activation(), product.out());
   }
 }

@@ -4,8 +4,8 @@ import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * Products that are done the same way: those that differ in their data and, within a tile, in their
- * number of rows.
+ * Products that are done by the same algorithm: they differ in their data alone and, within a tile,
+ * in their number of rows.
  */
 record ProductKind(
     int firstRows,
@@ -21,14 +21,14 @@ record ProductKind(
   /** The height of the tiles that GPUs multiply: more rows in one cost nothing. */
   private static final int TILE_ROWS = 64;
 
-  /** Products of about as many rows. */
-  static ProductKind like(Product product) {
+  /** Products whose rows end in the same tile. */
+  static ProductKind ofRowTile(Product product) {
     int tiles = Math.ceilDiv(product.rows(), TILE_ROWS);
     return of(product, (tiles - 1) * TILE_ROWS + 1, tiles * TILE_ROWS);
   }
 
-  /** Products of as many rows. */
-  static ProductKind exactly(Product product) {
+  /** Products of exactly as many rows. */
+  static ProductKind ofExactRows(Product product) {
     return of(product, product.rows(), product.rows());
   }
 

@@ -12,157 +12,161 @@ import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.kernels.DeviceException;
 
 /**
- * Chooses how products are done, by measurement.
+ * Autotuning: chooses the algorithm of each kind of product by measurement.
  *
- * <p>What was never met is measured at its first use, and kept for later processes. In a capture
- * nothing can be measured: there the unmeasured way is taken and the product noted, to be measured
- * behind the capture, which then has to be made anew. Ways differ in the order of sums and so in
- * the last bits of results; hence a choice, once made, holds as long as this does, for products
- * within a tile's rows of each other. A way that can't do one of those after all is chosen for that
- * number of rows alone.
+ * <p>A kind is measured when it is first met, and the choice is kept for later processes. During a
+ * capture nothing can be measured. There the default algorithm is taken and the product becomes
+ * pending; it is measured after the capture, which then has to be made again.
+ *
+ * <p>Algorithms differ in the order of their sums, and so in the last bits of results. Hence a
+ * choice, once made, holds as long as this object lives, for all products whose rows end in the
+ * same tile. Where the chosen algorithm doesn't support one of those, another is chosen for exactly
+ * that number of rows.
  */
 final class ProductTuner {
   /** How many algorithms cuBLASLt is asked for. */
   private static final int ALGORITHMS = 16;
 
-  /** Timed runs of a way, unless that takes too long. */
+  /** Timed runs of an algorithm, unless they take too long. */
   private static final int ROUNDS = 5;
 
-  /** Behind the round in which this much time is spent there is no other. */
+  /** After so much time no further round begins. */
   private static final float MOST_MILLIS = 20;
 
-  /** Ways that took so many times longer in the first round than the fastest leave. */
-  private static final float IN_THE_RUNNING = 1.5f;
+  /** After the first round, algorithms are dropped that took so many times as long as the best. */
+  private static final float SLOWDOWN_LIMIT = 1.5f;
 
   private final System.Logger log = System.getLogger(ProductTuner.class.getPackageName());
-  private final ProductWays ways;
+  private final ProductAlgorithms algorithms;
   private final CudaStream stream;
   private final DeviceMemory memory;
   private final Stopwatch stopwatch;
-  private final ChoiceFile file;
-  private final Map<ProductKind, Way> choices = new HashMap<>();
-  private final Map<ProductKind, Note> noted = new LinkedHashMap<>();
+  private final TuningCache cache;
+  private final Map<ProductKind, ProductAlgorithm> choices = new HashMap<>();
+  private final Map<ProductKind, Pending> pending = new LinkedHashMap<>();
 
   /**
    * Measures on a stream.
    *
-   * @param memory where what is multiplied goes meanwhile
-   * @param file what was chosen before
+   * @param memory for trial operands
+   * @param cache choices of earlier processes
    */
   ProductTuner(
-      ProductWays ways,
+      ProductAlgorithms algorithms,
       CudaStream stream,
       DeviceMemory memory,
       Stopwatch stopwatch,
-      ChoiceFile file) {
-    this.ways = ways;
+      TuningCache cache) {
+    this.algorithms = algorithms;
     this.stream = stream;
     this.memory = memory;
     this.stopwatch = stopwatch;
-    this.file = file;
+    this.cache = cache;
   }
 
   /**
    * A product to be measured.
    *
-   * @param product whose x and out may be closed by now
-   * @param unmeasured the way it goes where nothing is measured
+   * @param product its x and out may be closed by now
+   * @param defaultAlgorithm what it is done by as long as nothing is measured
    */
-  private record Note(Product product, Way unmeasured) {}
+  private record Pending(Product product, ProductAlgorithm defaultAlgorithm) {}
 
-  /** A way in the running, and how long its runs took. */
-  private record Timed(Way way, List<Float> millis) {
+  /** An algorithm, and how long its runs took. */
+  private record Timed(ProductAlgorithm algorithm, List<Float> millis) {
     /** The median; of two in the middle the lower. */
     float median() {
       return millis.stream().sorted().toList().get((millis.size() - 1) / 2);
     }
   }
 
-  /** The way to do a product. */
-  Way way(Product product) {
-    if (!ways.hasAlternatives(product)) {
-      return ways.unmeasured(product);
+  /** The algorithm to do a product by. */
+  ProductAlgorithm algorithm(Product product) {
+    if (!algorithms.hasAlternatives(product)) {
+      return algorithms.defaultFor(product);
     }
-    ProductKind exactly = ProductKind.exactly(product);
-    ProductKind like = ProductKind.like(product);
-    Optional<Way> known =
-        chosen(exactly, product)
-            .or(() -> chosen(like, product))
-            .or(() -> kept(like, product))
-            .or(() -> kept(exactly, product));
+    ProductKind exactRows = ProductKind.ofExactRows(product);
+    ProductKind rowTile = ProductKind.ofRowTile(product);
+    Optional<ProductAlgorithm> known =
+        chosen(exactRows, product)
+            .or(() -> chosen(rowTile, product))
+            .or(() -> cached(rowTile, product))
+            .or(() -> cached(exactRows, product));
     if (known.isPresent()) {
       return known.get();
     }
-    ProductKind unknown = choices.containsKey(like) ? exactly : like;
-    Note note = new Note(product, ways.unmeasured(product));
+    ProductKind unknown = choices.containsKey(rowTile) ? exactRows : rowTile;
+    Pending met = new Pending(product, algorithms.defaultFor(product));
     if (stream.isCapturing()) {
-      noted.putIfAbsent(unknown, note);
-      return note.unmeasured;
+      pending.putIfAbsent(unknown, met);
+      return met.defaultAlgorithm;
     }
-    return measured(unknown, note);
+    return tune(unknown, met);
   }
 
-  /** The choice for a kind, if this product can go that way too. */
-  private Optional<Way> chosen(ProductKind kind, Product product) {
-    Way way = choices.get(kind);
-    return way != null && ways.can(product, way) ? Optional.of(way) : Optional.empty();
+  /** The choice for a kind, if it supports this product too. */
+  private Optional<ProductAlgorithm> chosen(ProductKind kind, Product product) {
+    ProductAlgorithm algorithm = choices.get(kind);
+    return algorithm != null && algorithms.supports(product, algorithm)
+        ? Optional.of(algorithm)
+        : Optional.empty();
   }
 
   /** The same, of choices made before this process. */
-  private Optional<Way> kept(ProductKind kind, Product product) {
-    file.get(kind).ifPresent(way -> choices.putIfAbsent(kind, way));
+  private Optional<ProductAlgorithm> cached(ProductKind kind, Product product) {
+    cache.get(kind).ifPresent(algorithm -> choices.putIfAbsent(kind, algorithm));
     return chosen(kind, product);
   }
 
-  /** Forgets what was noted before a capture. */
-  void forgetNoted() {
-    noted.clear();
+  /** Forgets what is pending, before a capture. */
+  void clearPending() {
+    pending.clear();
   }
 
   /** Whether the capture met products that were never measured. */
-  boolean hasNoted() {
-    return !noted.isEmpty();
+  boolean hasPending() {
+    return !pending.isEmpty();
   }
 
-  /** Measures what was noted. */
-  void measureNoted() {
-    noted.forEach(this::measured);
-    noted.clear();
+  /** Measures what is pending. */
+  void tunePending() {
+    pending.forEach(this::tune);
+    pending.clear();
   }
 
-  private Way measured(ProductKind kind, Note note) {
-    Optional<Way> fastest = Optional.empty();
+  private ProductAlgorithm tune(ProductKind kind, Pending met) {
+    Optional<ProductAlgorithm> fastest = Optional.empty();
     try {
-      fastest = fastest(note.product);
-      fastest.ifPresent(way -> file.put(kind, way));
+      fastest = fastest(met.product);
+      fastest.ifPresent(algorithm -> cache.put(kind, algorithm));
     } catch (DeviceException e) {
       // There is room for the product, but not for measuring it beside all else.
       log.log(System.Logger.Level.WARNING, "{0} is not measured: {1}", kind.text(), e.getMessage());
     } finally {
-      // What was taken to measure is of sizes that nothing else needs.
+      // The trial operands are of sizes that nothing else needs.
       memory.trim();
     }
-    Way chosen = fastest.orElse(note.unmeasured);
+    ProductAlgorithm chosen = fastest.orElse(met.defaultAlgorithm);
     choices.put(kind, chosen);
     return chosen;
   }
 
-  /** Empty if no way can be run, which the product itself will say better. */
-  private Optional<Way> fastest(Product product) {
+  /** Empty if no algorithm runs; doing the product itself will then say why. */
+  private Optional<ProductAlgorithm> fastest(Product product) {
     try (CudaTensor x =
             CudaTensor.allocate(memory, product.x().dtype(), product.rows(), product.inputs());
         CudaTensor out =
             CudaTensor.allocate(memory, product.out().dtype(), product.rows(), product.outputs())) {
       RandomNumbers.fill(x, stream);
       Product trial = product.of(x, out);
-      List<Way> candidates = ways.candidates(trial, ALGORITHMS);
-      Optional<Way> fastest = Optional.empty();
+      List<ProductAlgorithm> candidates = algorithms.candidates(trial, ALGORITHMS);
+      Optional<ProductAlgorithm> fastest = Optional.empty();
       try {
         fastest = fastest(trial, candidates);
       } finally {
-        for (Way way : candidates) {
-          if (!fastest.equals(Optional.of(way))) {
-            ways.forget(trial, way);
+        for (ProductAlgorithm algorithm : candidates) {
+          if (!fastest.equals(Optional.of(algorithm))) {
+            algorithms.release(trial, algorithm);
           }
         }
       }
@@ -170,46 +174,50 @@ final class ProductTuner {
     }
   }
 
-  /** Runs all ways in rotation, so that what changes meanwhile changes for all. */
-  private Optional<Way> fastest(Product product, List<Way> candidates) {
+  /** Runs all candidates in rotation, so that a change of clock speed meets all of them. */
+  private Optional<ProductAlgorithm> fastest(Product product, List<ProductAlgorithm> candidates) {
     List<Timed> running = new ArrayList<>();
-    for (Way way : candidates) {
+    for (ProductAlgorithm algorithm : candidates) {
       // The first run of a kernel loads it.
-      if (runs(product, way)) {
-        running.add(new Timed(way, new ArrayList<>()));
+      if (warmUp(product, algorithm)) {
+        running.add(new Timed(algorithm, new ArrayList<>()));
       }
     }
     float spent = 0;
     for (int round = 0; round < ROUNDS && spent < MOST_MILLIS; round++) {
       for (Timed timed : running) {
-        float millis = millis(product, timed.way);
+        float millis = millis(product, timed.algorithm);
         timed.millis.add(millis);
         spent += millis;
       }
       if (round == 0) {
-        leaveTheFast(running);
+        dropSlow(running);
       }
     }
     // The first among equals.
-    return running.stream().min(Comparator.comparingDouble(Timed::median)).map(Timed::way);
+    return running.stream().min(Comparator.comparingDouble(Timed::median)).map(Timed::algorithm);
   }
 
-  private static void leaveTheFast(List<Timed> running) {
+  private static void dropSlow(List<Timed> running) {
     float least = Float.MAX_VALUE;
     for (Timed timed : running) {
       least = Math.min(least, timed.median());
     }
-    float most = IN_THE_RUNNING * least;
+    float most = SLOWDOWN_LIMIT * least;
     running.removeIf(timed -> timed.median() > most);
   }
 
-  /** cuBLASLt may refuse when it runs what it offered or accepted before. */
-  private boolean runs(Product product, Way way) {
+  /**
+   * Runs an algorithm once.
+   *
+   * @return whether that works: cuBLASLt may refuse to run what it offered or accepted before
+   */
+  private boolean warmUp(Product product, ProductAlgorithm algorithm) {
     try {
-      if (!ways.can(product, way)) {
+      if (!algorithms.supports(product, algorithm)) {
         return false;
       }
-      millis(product, way);
+      millis(product, algorithm);
       return true;
     } catch (CudaException e) {
       if (!e.isUnsupported()) {
@@ -219,7 +227,7 @@ final class ProductTuner {
     }
   }
 
-  private float millis(Product product, Way way) {
-    return stopwatch.millis(way, () -> ways.run(product, way));
+  private float millis(Product product, ProductAlgorithm algorithm) {
+    return stopwatch.millis(algorithm, () -> algorithms.run(product, algorithm));
   }
 }

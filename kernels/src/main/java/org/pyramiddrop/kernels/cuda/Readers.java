@@ -44,7 +44,7 @@ final class Readers implements AutoCloseable {
     return count;
   }
 
-  /** Copies one segment to another of the same size, some time before {@link #finish} returns. */
+  /** Copies one segment to another of the same size, some time before {@link #await} returns. */
   Future<?> read(MemorySegment from, MemorySegment to) {
     return threads.submit(() -> copy(from, to));
   }
@@ -76,7 +76,7 @@ final class Readers implements AutoCloseable {
    *
    * @throws DeviceException if it failed
    */
-  static void finish(Future<?> copy) {
+  static void await(Future<?> copy) {
     boolean interrupted = false;
     try {
       while (true) {

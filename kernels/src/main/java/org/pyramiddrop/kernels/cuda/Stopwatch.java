@@ -5,8 +5,8 @@ interface Stopwatch {
   /**
    * Does work and says how long the GPU took for it.
    *
-   * @param way what the work is a run of
+   * @param algorithm what the work is a run of
    * @return milliseconds
    */
-  float millis(Way way, Runnable work);
+  float millis(ProductAlgorithm algorithm, Runnable work);
 }

@@ -50,7 +50,7 @@ enum Tile {
   }
 
   /** The one that should be faster. */
-  static Tile of(Product product, Launcher launcher) {
+  static Tile fastest(Product product, Launcher launcher) {
     int multiprocessors = launcher.multiprocessors();
     boolean larger =
         LARGE.fits(launcher)

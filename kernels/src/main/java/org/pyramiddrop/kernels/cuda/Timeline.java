@@ -11,16 +11,16 @@ import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.kernels.Profile;
 
 /**
- * Events between what one stream is given, while a profile is taken; at other times it does
- * nothing. Whatever is put on the stream is told here, or its time counts as that of the launch
- * behind it.
+ * Puts events between the launches on a stream while a profile is taken, and does nothing at other
+ * times. Every launch and copy has to be reported here; the time of one that isn't would be counted
+ * with the launch after it.
  */
 final class Timeline {
   private static final double MICROS_PER_MILLI = 1000;
 
   private final Context context;
   private final CudaStream stream;
-  private @Nullable Marks marks;
+  private @Nullable EventTrace trace;
 
   Timeline(Context context, CudaStream stream) {
     this.context = context;
@@ -28,70 +28,70 @@ final class Timeline {
   }
 
   /**
-   * An empty profile.
+   * An empty trace.
    *
    * @param inGraph whether its work is captured, and not done at once
    */
-  Marks marks(boolean inGraph) {
-    return new Marks(inGraph ? CudaEvent::recordInGraph : CudaEvent::record);
+  EventTrace trace(boolean inGraph) {
+    return new EventTrace(inGraph ? CudaEvent::recordInGraph : CudaEvent::record);
   }
 
-  /** Tells of something that was put on the stream. */
+  /** Reports something that was put on the stream. */
   void launched(String kernel, String grid, Profile.@Nullable Product product) {
-    if (marks != null) {
-      marks.launched(kernel, grid, product);
+    if (trace != null) {
+      trace.launched(kernel, grid, product);
     }
   }
 
-  /** Whether anybody listens, so that what is told is worth putting together. */
-  boolean listens() {
-    return marks != null;
+  /** Whether a trace is being recorded, so that a report is worth putting together. */
+  boolean isTracing() {
+    return trace != null;
   }
 
-  /** Events around launches; none of them may be closed before the graph they are part of. */
-  final class Marks implements AutoCloseable {
-    private record Told(String kernel, String grid, Profile.@Nullable Product product) {}
+  /** Events around launches; close it after the graph they are part of. */
+  final class EventTrace implements AutoCloseable {
+    private record Launch(String kernel, String grid, Profile.@Nullable Product product) {}
 
-    private final BiConsumer<CudaEvent, CudaStream> record;
+    private final BiConsumer<CudaEvent, CudaStream> recorder;
 
     /** One before the first launch, one behind each, and one more. */
     private final List<CudaEvent> events = new ArrayList<>();
 
-    private final List<Told> launches = new ArrayList<>();
+    private final List<Launch> launches = new ArrayList<>();
 
-    private Marks(BiConsumer<CudaEvent, CudaStream> record) {
-      this.record = record;
+    private EventTrace(BiConsumer<CudaEvent, CudaStream> recorder) {
+      this.recorder = recorder;
     }
 
     /** Does work, once, with an event behind each of its launches. */
-    void around(Runnable work) {
-      marks = this;
+    void record(Runnable work) {
+      trace = this;
       try {
-        mark();
+        recordEvent();
         work.run();
-        mark();
+        recordEvent();
       } finally {
-        marks = null;
+        trace = null;
       }
     }
 
     private void launched(String kernel, String grid, Profile.@Nullable Product product) {
-      launches.add(new Told(kernel, grid, product));
-      mark();
+      launches.add(new Launch(kernel, grid, product));
+      recordEvent();
     }
 
-    private void mark() {
+    private void recordEvent() {
       CudaEvent event = context.event(true);
       events.add(event);
-      record.accept(event, stream);
+      recorder.accept(event, stream);
     }
 
     /** How long each launch took; the stream has done them all. */
     List<Profile.Launch> launches() {
       List<Profile.Launch> timed = new ArrayList<>();
       for (int i = 0; i < launches.size(); i++) {
-        Told told = launches.get(i);
-        timed.add(new Profile.Launch(told.kernel, told.grid, told.product, micros(i)));
+        Launch launch = launches.get(i);
+        timed.add(new Profile.Launch(launch.kernel, launch.grid, launch.product, micros(i)));
       }
       return timed;
     }

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CudaStream;
 
-/** Whether products are done the way that was measured to be fastest. */
+/** Whether products are done by the algorithm that was measured to be fastest. */
 sealed interface Tuning {
   /**
    * The system property that names the folder where choices are kept; {@code off} measures and
@@ -14,22 +14,22 @@ sealed interface Tuning {
    */
   String PROPERTY = "pyramiddrop.cuda.tuning";
 
-  /** Nothing is measured: cuBLASLt's first guess, or our kernel that should be fastest. */
+  /** Nothing is measured: products are done by the default algorithm. */
   record Off() implements Tuning {}
 
   /**
-   * What is met first is measured.
+   * A kind of product is measured when it is first met.
    *
    * @param folder where choices are kept for the next process
-   * @param clock makes what measures
+   * @param stopwatches make what measures
    */
-  record Measured(Path folder, Clock clock) implements Tuning {}
+  record Measured(Path folder, StopwatchFactory stopwatches) implements Tuning {}
 
   /** Makes a stopwatch for a GPU. */
   @FunctionalInterface
-  interface Clock {
+  interface StopwatchFactory {
     /** A stopwatch for work on a stream. */
-    Stopwatch on(Context context, CudaStream stream, DeviceMemory memory);
+    Stopwatch create(Context context, CudaStream stream, DeviceMemory memory);
   }
 
   /** What the system property asks for. */

@@ -19,7 +19,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.AllOperations;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
@@ -28,13 +30,16 @@ import org.pyramiddrop.kernels.KernelsContract;
 import org.pyramiddrop.kernels.Mask;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.kernels.Tour;
 import org.pyramiddrop.kernels.Weight;
 
 class CpuKernelsTest extends KernelsContract {
   @Override
   protected Kernels open() {
-    return new CpuKernels(2);
+    return open(2);
+  }
+
+  private static Kernels open(int threads) {
+    return Devices.open("cpu", threads, DType.FLOAT32);
   }
 
   @Test
@@ -46,11 +51,11 @@ class CpuKernelsTest extends KernelsContract {
 
   @Test
   void givesTheSameBitsOnAnyNumberOfThreads() {
-    try (Kernels alone = new CpuKernels(1);
-        Kernels three = new CpuKernels(3)) {
-      Map<String, float[]> expected = Tour.of(alone, "threads", 1);
+    try (Kernels alone = open(1);
+        Kernels three = open(3)) {
+      Map<String, float[]> expected = AllOperations.of(alone, "threads", 1);
       for (Kernels kernels : List.of(device().kernels(), three)) {
-        Tour.of(kernels, "threads", 1)
+        AllOperations.of(kernels, "threads", 1)
             .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
       }
     }
@@ -159,7 +164,7 @@ class CpuKernelsTest extends KernelsContract {
 
   @Test
   void refusesWorkOnceClosed() {
-    Kernels kernels = new CpuKernels(2);
+    Kernels kernels = open(2);
     try (Tensor x = kernels.allocate(1, 2);
         Tensor out = kernels.allocate(1, 2);
         Weight w = kernels.weight(List.of(matrix()))) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.AllOperations;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Heads;
@@ -21,7 +22,6 @@ import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.kernels.Tour;
 import org.pyramiddrop.kernels.Weight;
 
 /** What the CUDA backend holds beyond the contract, for each type it computes in. */
@@ -41,7 +41,7 @@ abstract class CudaContract extends KernelsContract {
   private Kernels open(CudaOptions options) {
     TestGpu.prepare();
     // What every GPU runs; CudaHopperContract has what only some do.
-    return CudaBackend.open(dtype, options.withHopper(false));
+    return TestGpu.open(dtype, options.withHopper(false));
   }
 
   @Override
@@ -139,8 +139,8 @@ abstract class CudaContract extends KernelsContract {
   void givesTheSameBitsWithAndWithoutGraphs() {
     try (Kernels graphs = open(CudaOptions.defaults());
         Kernels none = open(new CudaOptions(false, true))) {
-      Map<String, float[]> expected = Tour.of(none, "graphs", 1);
-      Tour.of(graphs, "graphs", 1)
+      Map<String, float[]> expected = AllOperations.of(none, "graphs", 1);
+      AllOperations.of(graphs, "graphs", 1)
           .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
     }
   }

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Checked;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Kernels;
@@ -55,34 +56,42 @@ class CudaFaultsTest {
   }
 
   private static Kernels open() {
-    return CudaBackend.open(DType.BFLOAT16);
+    return TestGpu.open(DType.BFLOAT16);
   }
 
   @Test
   void saysWhatTheGpuIs() {
-    assertThat(CudaBackend.missing()).isEmpty();
-    assertThat(CudaBackend.describe()).contains("compute capability", "GiB", "driver for CUDA");
+    assertThat(new CudaProvider().missing()).isEmpty();
+    assertThat(new CudaProvider().description())
+        .contains("compute capability", "GiB", "driver for CUDA");
   }
 
   @Test
   void eachMissingPieceHasItsOwnSentence() {
     TestGpu.hook("emulated_devices", 0);
-    assertThat(CudaBackend.missing()).get().asString().contains("sees no GPU");
+    assertThat(new CudaProvider().missing()).get().asString().contains("sees no GPU");
     TestGpu.hook("emulated_reset");
     TestGpu.hook("emulated_compute_capability", 75);
-    assertThat(CudaBackend.missing()).get().asString().contains("too old", "7.5", "8.0");
+    assertThat(new CudaProvider().missing()).get().asString().contains("too old", "7.5", "8.0");
     TestGpu.hook("emulated_reset");
     TestGpu.hook("emulated_driver_version", 12080);
-    assertThat(CudaBackend.missing()).get().asString().contains("driver is too old", "12.8");
+    assertThat(new CudaProvider().missing()).get().asString().contains("driver is too old", "12.8");
     TestGpu.hook("emulated_reset");
     System.setProperty("pyramiddrop.cuda.cublasLt", "/nonexistent/libcublasLt.so");
-    assertThat(CudaBackend.missing()).get().asString().contains("cuBLASLt");
+    assertThat(new CudaProvider().missing()).get().asString().contains("cuBLASLt");
     TestGpu.prepare();
     System.setProperty("pyramiddrop.cuda.driver", "/nonexistent/libcuda.so");
-    assertThat(CudaBackend.missing()).get().asString().contains("driver").doesNotContain("cuBLAS");
+    assertThat(new CudaProvider().missing())
+        .get()
+        .asString()
+        .contains("driver")
+        .doesNotContain("cuBLAS");
     TestGpu.prepare();
-    System.setProperty(CudaBackend.KERNELS_PROPERTY, "/nonexistent/kernels.fatbin");
-    assertThat(CudaBackend.missing()).get().asString().contains("no CUDA kernels", "make kernels");
+    System.setProperty(CudaProvider.KERNELS_PROPERTY, "/nonexistent/kernels.fatbin");
+    assertThat(new CudaProvider().missing())
+        .get()
+        .asString()
+        .contains("no CUDA kernels", "make kernels");
     assertThatExceptionOfType(DeviceException.class)
         .isThrownBy(CudaFaultsTest::open)
         .withMessageContaining("no CUDA kernels");
@@ -266,7 +275,8 @@ class CudaFaultsTest {
 
   @Test
   void keepsNothingAfterManyRequests() {
-    try (CudaKernels kernels = (CudaKernels) open()) {
+    CudaKernels device = CudaProvider.open(DType.BFLOAT16, CudaOptions.defaults());
+    try (Kernels kernels = Checked.over(device)) {
       Tensor x = kernels.allocate(3, 64);
       long handles = 0;
       long bytes = 0;
@@ -291,7 +301,7 @@ class CudaFaultsTest {
       assertThat(TestGpu.hook("emulated_live_handles")).isEqualTo(handles);
       assertThat(TestGpu.hook("emulated_live_bytes")).isEqualTo(bytes);
       x.close();
-      assertThat(kernels.bytesInUse()).isZero();
+      assertThat(device.bytesInUse()).isZero();
     }
     assertNothingIsLeft();
   }

@@ -1,11 +1,11 @@
 package org.pyramiddrop.kernels.cuda;
 
-import org.pyramiddrop.kernels.AttentionsContract;
+import org.pyramiddrop.kernels.AttentionOnlyContract;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 
 /** Attention by kernels that only compute capability 9.0 runs; CudaLinearTest has products. */
-abstract class CudaHopperContract extends AttentionsContract {
+abstract class CudaHopperContract extends AttentionOnlyContract {
   private final DType dtype;
 
   CudaHopperContract(DType dtype) {
@@ -15,7 +15,7 @@ abstract class CudaHopperContract extends AttentionsContract {
   @Override
   protected Kernels open() {
     TestGpu.prepare();
-    return CudaBackend.open(dtype, new CudaOptions(true, false).withHopper(true));
+    return TestGpu.open(dtype, new CudaOptions(true, false).withHopper(true));
   }
 
   @Override

@@ -25,7 +25,7 @@ class CudaLaunchesTest {
   void open() {
     assumeFalse(TestGpu.isReal(), "a real driver doesn't count launches");
     TestGpu.prepare();
-    kernels = CudaBackend.open(DType.BFLOAT16);
+    kernels = TestGpu.open(DType.BFLOAT16);
   }
 
   @AfterEach

@@ -9,14 +9,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Draw;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Reference;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
-/** Linear layers of sizes and types that make the GPU go ways which the contract's do not. */
+/** Linear layers of sizes and types that take algorithms which the contract's do not. */
 class CudaLinearTest {
   record Sizes(int rows, int inputs, int outputs) {}
 
@@ -25,20 +25,20 @@ class CudaLinearTest {
     String run(DType outType) {
       TestGpu.prepare();
       CudaOptions portable = CudaOptions.defaults().withHopper(false);
-      try (Kernels kernels = CudaBackend.open(dtype, portable)) {
+      try (Kernels kernels = TestGpu.open(dtype, portable)) {
         return run(kernels, outType);
       }
     }
 
     /** What is wrong with the result; empty if nothing is. */
     String run(Kernels kernels, DType outType) {
-      Draw draw = new Draw(toString(), dtype);
+      RandomData random = new RandomData(toString(), dtype);
       int inputs = sizes.inputs;
       int outputs = sizes.outputs;
-      float[] x = draw.normal(sizes.rows * inputs, 1);
-      float[] w = draw.weights(dtype, (gated ? 2 : 1) * outputs * inputs, 2 / Math.sqrt(inputs));
-      float[] bias = draw.weights(dtype, outputs, 1);
-      float[] before = draw.normal(sizes.rows * outputs, 1);
+      float[] x = random.normal(sizes.rows * inputs, 1);
+      float[] w = random.weights(dtype, (gated ? 2 : 1) * outputs * inputs, 2 / Math.sqrt(inputs));
+      float[] bias = random.weights(dtype, outputs, 1);
+      float[] before = random.normal(sizes.rows * outputs, 1);
       try (Tensor from = kernels.allocate(sizes.rows, inputs);
           Tensor out = kernels.allocate(outType, sizes.rows, outputs);
           Weight weight = kernels.weight(List.of(Stored.matrix(dtype, w, inputs)));
@@ -142,14 +142,16 @@ class CudaLinearTest {
     }
   }
 
-  /** The way not taken by itself, and why: what an H100 did, and the emulation does after it. */
+  /**
+   * Why cuBLASLt doesn't add residuals by default: an H100 rounded twice, as the emulation does.
+   */
   @ParameterizedTest
   @EnumSource(names = {"FLOAT16", "BFLOAT16"})
   void roundsResidualsTwiceWhereTheLibraryAddsThem(DType dtype) {
     assumeFalse(TestGpu.isReal(), "other GPUs and versions may do better");
     TestGpu.prepare();
     CudaOptions options = CudaOptions.defaults().withLibraryAdds(true);
-    try (Kernels kernels = CudaBackend.open(dtype, options)) {
+    try (Kernels kernels = TestGpu.open(dtype, options)) {
       Layer layer = new Layer(dtype, new Sizes(101, 72, 1000), Activation.ADD, true, false);
       assertThat(layer.run(kernels, dtype)).contains("element", "±");
       Layer plain = new Layer(dtype, new Sizes(101, 72, 1000), Activation.NONE, true, false);
@@ -177,7 +179,7 @@ class CudaLinearTest {
   void gatesOnComputeCapability9(DType dtype) {
     TestGpu.prepare();
     CudaOptions options = CudaOptions.defaults().withHopper(true);
-    try (Kernels kernels = CudaBackend.open(dtype, options)) {
+    try (Kernels kernels = TestGpu.open(dtype, options)) {
       for (Sizes sizes :
           List.of(
               new Sizes(5, 8, 2),
@@ -213,7 +215,7 @@ class CudaLinearTest {
   @EnumSource(DType.class)
   void plansAnewWhatItForgot(DType dtype) {
     TestGpu.prepare();
-    try (Kernels kernels = CudaBackend.open(dtype)) {
+    try (Kernels kernels = TestGpu.open(dtype)) {
       for (int rows = 5; rows < 600; rows++) {
         Layer layer = new Layer(dtype, new Sizes(rows % 580, 8, 8), Activation.NONE, false, false);
         assertThat(layer.run(kernels, dtype)).isEmpty();

@@ -16,10 +16,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
-import org.pyramiddrop.kernels.Draw;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Profile;
+import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
@@ -67,10 +67,10 @@ class CudaProfileTest {
 
     Layers(Kernels kernels) {
       this.kernels = kernels;
-      Draw draw = new Draw("profile", DTYPE);
-      square = own(weight(draw, COLUMNS, COLUMNS), Weight::close);
-      gateUp = own(weight(draw, 2 * COLUMNS, COLUMNS), Weight::close);
-      norm = own(weight(draw, COLUMNS, 1), Weight::close);
+      RandomData random = new RandomData("profile", DTYPE);
+      square = own(weight(random, COLUMNS, COLUMNS), Weight::close);
+      gateUp = own(weight(random, 2 * COLUMNS, COLUMNS), Weight::close);
+      norm = own(weight(random, COLUMNS, 1), Weight::close);
       x = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
       normed = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
       hidden = own(kernels.allocate(ROWS, COLUMNS), Tensor::close);
@@ -78,8 +78,8 @@ class CudaProfileTest {
       kept = own(kernels.allocate(KEPT, COLUMNS), Tensor::close);
       out = own(kernels.allocate(KEPT, COLUMNS), Tensor::close);
       rows = own(kernels.indices(new int[KEPT]), Indices::close);
-      kernels.upload(draw.normal(ROWS * COLUMNS, 1), x);
-      kernels.upload(draw.normal(ROWS, 1), scores);
+      kernels.upload(random.normal(ROWS * COLUMNS, 1), x);
+      kernels.upload(random.normal(ROWS, 1), scores);
       recording = own(kernels.record(this::run), Recording::close);
     }
 
@@ -88,8 +88,8 @@ class CudaProfileTest {
       return resource;
     }
 
-    private Weight weight(Draw draw, int outputs, int inputs) {
-      float[] values = draw.weights(DTYPE, outputs * inputs, 0.3);
+    private Weight weight(RandomData random, int outputs, int inputs) {
+      float[] values = random.weights(DTYPE, outputs * inputs, 0.3);
       return kernels.weight(List.of(Stored.matrix(DTYPE, values, inputs)));
     }
 
@@ -119,7 +119,7 @@ class CudaProfileTest {
   @EnumSource(Profile.Order.class)
   void everyLaunchIsThereByItsNameInItsOrder(Profile.Order order) {
     CudaOptions portable = CudaOptions.defaults().withHopper(false);
-    try (Kernels kernels = CudaBackend.open(DTYPE, portable);
+    try (Kernels kernels = TestGpu.open(DTYPE, portable);
         Layers layers = new Layers(kernels)) {
       long nodes = TestGpu.isReal() ? 7 : TestGpu.hook("emulated_captured_nodes");
       for (Profile profile : layers.recording.profile(order, 3)) {
@@ -156,7 +156,7 @@ class CudaProfileTest {
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
   void timesAreThoseOfOneRun(Profile.Order order) {
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    try (Kernels kernels = TestGpu.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       List<Profile> profiles = layers.recording.profile(order, 4);
       assertThat(profiles).hasSize(4);
@@ -176,7 +176,7 @@ class CudaProfileTest {
   @ParameterizedTest
   @EnumSource(Profile.Order.class)
   void whatIsComputedStaysTheSameBitByBit(Profile.Order order) {
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    try (Kernels kernels = TestGpu.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       float[] expected = layers.output();
       kernels.upload(new float[KEPT * COLUMNS], layers.out);
@@ -190,7 +190,7 @@ class CudaProfileTest {
   @EnumSource(Profile.Order.class)
   void eventsAndTheirGraphGoWithTheProfile(Profile.Order order) {
     assumeFalse(TestGpu.isReal(), "only the emulation counts");
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    try (Kernels kernels = TestGpu.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       layers.output();
       layers.recording.profile(order, 1);
@@ -209,7 +209,7 @@ class CudaProfileTest {
   void aCallThatFailsEndsTheProfileAndNothingElse(Profile.Order order) {
     assumeFalse(TestGpu.isReal(), "a real GPU can't be broken on purpose");
     int outOfMemory = 2;
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    try (Kernels kernels = TestGpu.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       float[] expected = layers.output();
       long handles = TestGpu.hook("emulated_live_handles");
@@ -236,7 +236,7 @@ class CudaProfileTest {
 
   @Test
   void aRecordingThatIsClosedHasNoProfile() {
-    try (Kernels kernels = CudaBackend.open(DTYPE);
+    try (Kernels kernels = TestGpu.open(DTYPE);
         Layers layers = new Layers(kernels)) {
       layers.recording.close();
       assertThatIllegalStateException()
@@ -247,7 +247,7 @@ class CudaProfileTest {
 
   @Test
   void whatIsDoneAnewEachTimeTellsNothing() {
-    try (Kernels kernels = CudaBackend.open(DTYPE, new CudaOptions(false, true));
+    try (Kernels kernels = TestGpu.open(DTYPE, new CudaOptions(false, true));
         Recording recording = kernels.record(() -> {})) {
       assertThat(Arrays.asList(Profile.Order.values()))
           .allSatisfy(order -> assertThat(recording.profile(order, 3)).isEmpty());

@@ -15,10 +15,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Draw;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
@@ -35,11 +35,11 @@ class CudaWeightTest {
   @EnumSource(DType.class)
   void everyNumberArrivesWhateverItsTypes(DType device) {
     TestGpu.prepare();
-    try (Kernels kernels = CudaBackend.open(device)) {
+    try (Kernels kernels = TestGpu.open(device)) {
       for (DType stored : DType.values()) {
-        Draw draw = new Draw("weights " + stored, device);
-        float[] first = draw.normal(5 * COLUMNS, 1);
-        float[] second = draw.normal(ROWS * COLUMNS, 1);
+        RandomData random = new RandomData("weights " + stored, device);
+        float[] first = random.normal(5 * COLUMNS, 1);
+        float[] second = random.normal(ROWS * COLUMNS, 1);
         List<HostMatrix> parts =
             List.of(Stored.matrix(stored, first, COLUMNS), Stored.matrix(stored, second, COLUMNS));
         try (Weight weight = kernels.weight(parts);
@@ -68,7 +68,7 @@ class CudaWeightTest {
       TestGpu.hook("emulated_reset");
     }
     HostMatrix matrix = Stored.matrix(DType.BFLOAT16, new float[ROWS * COLUMNS], COLUMNS);
-    Kernels kernels = CudaBackend.open(DType.BFLOAT16);
+    Kernels kernels = TestGpu.open(DType.BFLOAT16);
     CountDownLatch begun = new CountDownLatch(3);
     try (ExecutorService other = Executors.newSingleThreadExecutor()) {
       Future<?> load =

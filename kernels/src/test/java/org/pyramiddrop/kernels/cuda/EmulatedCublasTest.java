@@ -199,13 +199,13 @@ class EmulatedCublasTest {
       dLeading = rows + random.nextInt(4);
       alpha = random.nextInt(3) + 1;
       beta = random.nextInt(2);
-      a = draw(random, aLeading * (transposeA ? rows : inner));
-      b = draw(random, bLeading * (transposeB ? inner : columns));
-      c = draw(random, dLeading * columns);
-      biases = draw(random, rows);
+      a = random(random, aLeading * (transposeA ? rows : inner));
+      b = random(random, bLeading * (transposeB ? inner : columns));
+      c = random(random, dLeading * columns);
+      biases = random(random, rows);
     }
 
-    private static float[] draw(Random random, int count) {
+    private static float[] random(Random random, int count) {
       float[] numbers = new float[count];
       for (int i = 0; i < count; i++) {
         numbers[i] = (random.nextInt(31) - 15) / 8f;

@@ -41,11 +41,11 @@ final class FaultyRun {
   float[] run() {
     Kernels kernels;
     try {
-      kernels = CudaBackend.open(DType.BFLOAT16);
+      kernels = TestGpu.open(DType.BFLOAT16);
     } catch (DeviceException e) {
       hear(e);
       // What failed is gone, so this is another start.
-      kernels = CudaBackend.open(DType.BFLOAT16);
+      kernels = TestGpu.open(DType.BFLOAT16);
       use(kernels, false);
       return answer;
     }
@@ -64,7 +64,7 @@ final class FaultyRun {
     close(kernels::close, lost);
     if (loses && answer.length == 0) {
       // The next process gets its answer.
-      try (Kernels next = CudaBackend.open(DType.BFLOAT16)) {
+      try (Kernels next = TestGpu.open(DType.BFLOAT16)) {
         weights.clear();
         load(next);
         ask(next);

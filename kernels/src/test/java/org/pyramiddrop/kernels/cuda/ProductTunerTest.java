@@ -20,9 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Checked;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Draw;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
@@ -30,7 +31,7 @@ import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.kernels.cuda.CudaLinearTest.Layer;
 import org.pyramiddrop.kernels.cuda.CudaLinearTest.Sizes;
 
-/** How the ways of products are chosen, with times that the test makes up. */
+/** How the algorithms of products are chosen, with times that the test makes up. */
 class ProductTunerTest {
   private static final int INPUTS = 264;
   private static final int OUTPUTS = 40;
@@ -39,7 +40,7 @@ class ProductTunerTest {
   private static final int EVEN_ROWS_ONLY = 3;
 
   /** Of a linear layer in bfloat16: four algorithms and two tiles. */
-  private static final int WAYS = 6;
+  private static final int ALGORITHMS = 6;
 
   @TempDir private Path folder;
 
@@ -61,8 +62,12 @@ class ProductTunerTest {
   }
 
   private Kernels open(Stopwatch stopwatch, boolean reuse) {
+    return TestGpu.open(DType.BFLOAT16, options(stopwatch, reuse));
+  }
+
+  private CudaOptions options(Stopwatch stopwatch, boolean reuse) {
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    return CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, reuse, tuning).withHopper(false));
+    return new CudaOptions(true, reuse, tuning).withHopper(false);
   }
 
   /** A layer whose sums show in which order they were added up. */
@@ -73,13 +78,15 @@ class ProductTunerTest {
 
     Probe(Kernels kernels) {
       this.kernels = kernels;
-      Draw draw = new Draw("probe", DType.BFLOAT16);
+      RandomData random = new RandomData("probe", DType.BFLOAT16);
       w =
           kernels.weight(
               List.of(
                   Stored.matrix(
-                      DType.BFLOAT16, draw.weights(DType.BFLOAT16, OUTPUTS * INPUTS, 1), INPUTS)));
-      x = draw.normal(700 * INPUTS, 1);
+                      DType.BFLOAT16,
+                      random.weights(DType.BFLOAT16, OUTPUTS * INPUTS, 1),
+                      INPUTS)));
+      x = random.normal(700 * INPUTS, 1);
     }
 
     Tensor input(int rows) {
@@ -152,21 +159,21 @@ class ProductTunerTest {
   void takesTheWayThatWasFastestAndTakesItAgainInTheNextProcess() throws IOException {
     assumeFalse(TestGpu.isReal(), "another GPU's algorithms need not differ in their bits");
     Set<List<Float>> different = new HashSet<>();
-    for (int number = 0; number < WAYS; number++) {
-      Favourite favourite = new Favourite(number, false);
-      float[] expected = run(favourite, 90);
+    for (int number = 0; number < ALGORITHMS; number++) {
+      RiggedStopwatch stopwatch = new RiggedStopwatch(number, false);
+      float[] expected = run(stopwatch, 90);
       assertThat(choices())
           .singleElement()
           .asString()
           .startsWith("linear 65-128 x 264 -> 40")
-          .endsWith(" = " + favourite.way().text());
-      if (favourite.way() instanceof Way.Planned) {
+          .endsWith(" = " + stopwatch.winner().text());
+      if (stopwatch.winner() instanceof ProductAlgorithm.CublasLt) {
         different.add(boxed(expected));
       }
 
-      Favourite other = new Favourite((number + 1) % WAYS, false);
+      RiggedStopwatch other = new RiggedStopwatch((number + 1) % ALGORITHMS, false);
       assertThat(run(other, 90)).isEqualTo(expected);
-      assertThat(other.asked()).as("measured again").isZero();
+      assertThat(other.runs()).as("measured again").isZero();
       forget();
     }
     assertThat(different).as("the algorithms that were run").hasSize(4);
@@ -183,11 +190,12 @@ class ProductTunerTest {
   @ParameterizedTest
   @EnumSource(DType.class)
   void everyWayGivesWhatTheProductIs(DType dtype) throws IOException {
-    assumeFalse(TestGpu.isReal(), "CudaWaysTest is for GPUs: here all algorithms are run");
-    for (int number = 0; number < (dtype == DType.FLOAT32 ? 5 : WAYS); number++) {
-      Tuning tuning = new Tuning.Measured(folder, clock(number));
+    assumeFalse(
+        TestGpu.isReal(), "CudaProductAlgorithmsTest is for GPUs: here all algorithms are run");
+    for (int number = 0; number < (dtype == DType.FLOAT32 ? 5 : ALGORITHMS); number++) {
+      Tuning tuning = new Tuning.Measured(folder, stopwatches(number));
       try (Kernels kernels =
-          CudaBackend.open(dtype, new CudaOptions(true, false, tuning).withHopper(false))) {
+          TestGpu.open(dtype, new CudaOptions(true, false, tuning).withHopper(false))) {
         for (DType out : new DType[] {dtype, DType.FLOAT32}) {
           for (boolean biased : new boolean[] {true, false}) {
             for (Activation activation : Activation.values()) {
@@ -206,8 +214,8 @@ class ProductTunerTest {
     }
   }
 
-  private static Tuning.Clock clock(int favourite) {
-    Stopwatch stopwatch = new Favourite(favourite, false);
+  private static Tuning.StopwatchFactory stopwatches(int fastest) {
+    Stopwatch stopwatch = new RiggedStopwatch(fastest, false);
     return (_, _, _) -> stopwatch;
   }
 
@@ -215,7 +223,7 @@ class ProductTunerTest {
   void measuresWithEventsToo() {
     Tuning tuning = new Tuning.Measured(folder, EventStopwatch::new);
     try (Kernels kernels =
-        CudaBackend.open(DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false))) {
+        TestGpu.open(DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false))) {
       for (boolean gated : new boolean[] {false, true}) {
         Layer layer =
             new Layer(DType.BFLOAT16, new Sizes(64, 64, 64), Activation.NONE, false, gated);
@@ -227,10 +235,10 @@ class ProductTunerTest {
 
   @Test
   void ofEqualsTheFirstWins() throws IOException {
-    List<Way> asked = new ArrayList<>();
+    List<ProductAlgorithm> asked = new ArrayList<>();
     run(
-        (way, _) -> {
-          asked.add(way);
+        (algorithm, _) -> {
+          asked.add(algorithm);
           return 1;
         },
         90);
@@ -239,37 +247,37 @@ class ProductTunerTest {
 
   @Test
   void oneSlowRunDoesNotDecide() throws IOException {
-    Favourite favourite = new Favourite(2, false);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(2, false);
     int[] runs = {0};
     run(
-        (way, work) -> {
-          favourite.millis(way, work);
-          boolean fast = favourite.isFavourite(way);
+        (algorithm, work) -> {
+          stopwatch.millis(algorithm, work);
+          boolean fast = stopwatch.isWinner(algorithm);
           boolean disturbed = fast && ++runs[0] == 3;
           return disturbed ? 1 : fast ? 0.01f : 0.012f;
         },
         90);
     assertThat(runs[0]).isGreaterThan(3);
-    assertThat(choices()).singleElement().asString().endsWith(favourite.way().text());
+    assertThat(choices()).singleElement().asString().endsWith(stopwatch.winner().text());
   }
 
   @Test
   void whatTakesLongIsNotTimedOften() throws IOException {
-    Favourite favourite = new Favourite(4, false);
-    run((way, work) -> 1000 * favourite.millis(way, work), 90);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(4, false);
+    run((algorithm, work) -> 1000 * stopwatch.millis(algorithm, work), 90);
     // To warm up, and once.
-    assertThat(favourite.asked()).isEqualTo(2 * favourite.met());
-    assertThat(choices()).singleElement().asString().endsWith(favourite.way().text());
+    assertThat(stopwatch.runs()).isEqualTo(2 * stopwatch.algorithms());
+    assertThat(choices()).singleElement().asString().endsWith(stopwatch.winner().text());
   }
 
   @Test
   void numbersOfRowsInOneTileShareAChoice() {
     int[] asked = {0};
     Stopwatch stopwatch =
-        (way, _) -> {
+        (algorithm, _) -> {
           asked[0]++;
           // Tiles take any number of rows.
-          return way instanceof Way.Tiled ? 1 : 2;
+          return algorithm instanceof ProductAlgorithm.Tiled ? 1 : 2;
         };
     try (Kernels kernels = open(stopwatch);
         Probe probe = new Probe(kernels)) {
@@ -286,24 +294,24 @@ class ProductTunerTest {
   @Test
   void aNumberOfRowsThatTheChosenAlgorithmRefusesIsMeasuredItself() throws IOException {
     assumeFalse(TestGpu.isReal(), "no GPU's algorithm is known to refuse a number of rows");
-    Favourite favourite = new Favourite(EVEN_ROWS_ONLY, false);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(EVEN_ROWS_ONLY, false);
     float[] even;
     float[] odd;
-    try (Kernels kernels = open(favourite);
+    try (Kernels kernels = open(stopwatch);
         Probe probe = new Probe(kernels)) {
       even = probe.run(90);
       odd = probe.run(91);
-      int asked = favourite.asked();
+      int asked = stopwatch.runs();
       assertThat(probe.run(90)).isEqualTo(even);
       assertThat(probe.run(91)).isEqualTo(odd);
       probe.run(92);
-      assertThat(favourite.asked()).isEqualTo(asked);
+      assertThat(stopwatch.runs()).isEqualTo(asked);
     }
     assertThat(choices()).hasSize(2).anyMatch(line -> line.startsWith("linear 91-91 "));
-    Favourite other = new Favourite(0, false);
+    RiggedStopwatch other = new RiggedStopwatch(0, false);
     assertThat(run(other, 91)).isEqualTo(odd);
     assertThat(run(other, 90)).isEqualTo(even);
-    assertThat(other.asked()).isZero();
+    assertThat(other.runs()).isZero();
   }
 
   @Test
@@ -313,18 +321,18 @@ class ProductTunerTest {
     TestGpu.hook("emulated_quiet", 1);
     TestGpu.hook("emulated_cublas_fail", failing);
     // Of those that run it is the third.
-    Favourite favourite = new Favourite(failing, true);
-    float[] actual = run(favourite, 90);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(failing, true);
+    float[] actual = run(stopwatch, 90);
     TestGpu.hook("emulated_cublas_fail", -1);
-    assertThat(choices()).singleElement().asString().endsWith(favourite.way().text());
+    assertThat(choices()).singleElement().asString().endsWith(stopwatch.winner().text());
     forget();
-    assertThat(run(new Favourite(EVEN_ROWS_ONLY, false), 90)).isEqualTo(actual);
+    assertThat(run(new RiggedStopwatch(EVEN_ROWS_ONLY, false), 90)).isEqualTo(actual);
   }
 
   @Test
   void nothingIsMeasuredInsideACapture() {
-    Favourite favourite = new Favourite(1, true);
-    try (Kernels kernels = open(favourite);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, true);
+    try (Kernels kernels = open(stopwatch);
         Probe probe = new Probe(kernels);
         Tensor out = kernels.allocate(DType.FLOAT32, 90, OUTPUTS)) {
       List<Integer> asked = new ArrayList<>();
@@ -336,21 +344,21 @@ class ProductTunerTest {
                   kernels.copy(x, scratch);
                   probe.multiply(scratch, out);
                 }
-                asked.add(favourite.asked());
+                asked.add(stopwatch.runs());
               })) {
         assertThat(asked).as("once to capture, once more with the choice").hasSize(2);
         assertThat(asked.getFirst()).isZero();
-        assertThat(asked.getLast()).isPositive().isEqualTo(favourite.asked());
+        assertThat(asked.getLast()).isPositive().isEqualTo(stopwatch.runs());
         recording.run();
         assertThat(kernels.download(out)).isEqualTo(probe.run(90));
-        assertThat(favourite.asked()).isEqualTo(asked.getLast());
+        assertThat(stopwatch.runs()).isEqualTo(asked.getLast());
       }
     }
   }
 
   @Test
   void whatIsKnownIsCapturedOnce() {
-    try (Kernels kernels = open(new Favourite(1, false));
+    try (Kernels kernels = open(new RiggedStopwatch(1, false));
         Probe probe = new Probe(kernels)) {
       float[] expected = probe.run(90);
       try (Tensor x = probe.input(90);
@@ -371,8 +379,8 @@ class ProductTunerTest {
 
   @Test
   void aCaptureThatFailedLeavesNothingToMeasure() {
-    Favourite favourite = new Favourite(1, false);
-    try (Kernels kernels = open(favourite)) {
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
+    try (Kernels kernels = open(stopwatch)) {
       try (Probe probe = new Probe(kernels);
           Tensor x = probe.input(90);
           Tensor out = kernels.allocate(DType.FLOAT32, 90, OUTPUTS)) {
@@ -389,7 +397,7 @@ class ProductTunerTest {
       }
       // The weight is closed now.
       kernels.record(() -> {}).close();
-      assertThat(favourite.asked()).isZero();
+      assertThat(stopwatch.runs()).isZero();
     }
   }
 
@@ -397,11 +405,13 @@ class ProductTunerTest {
   void measuringLeavesDeviceMemoryAndHandlesAsTheyWere() {
     long handlesAtFirst = TestGpu.liveHandles();
     long plansAtFirst = TestGpu.liveProductHandles();
-    try (CudaKernels kernels = (CudaKernels) open(new Favourite(3, true), false);
+    CudaKernels device =
+        CudaProvider.open(DType.BFLOAT16, options(new RiggedStopwatch(3, true), false));
+    try (Kernels kernels = Checked.over(device);
         Probe probe = new Probe(kernels)) {
       probe.record(10);
       probe.gate(10);
-      long bytes = kernels.bytesInUse();
+      long bytes = device.bytesInUse();
       // The same sums are asked of cuBLASLt for both, so one plan is kept, of four objects.
       long handles = TestGpu.liveHandles();
       long plans = TestGpu.liveProductHandles();
@@ -414,7 +424,7 @@ class ProductTunerTest {
         probe.record(rows);
         assertThat(TestGpu.liveProductHandles()).isEqualTo(plans);
       }
-      assertThat(kernels.bytesInUse()).isEqualTo(bytes);
+      assertThat(device.bytesInUse()).isEqualTo(bytes);
       assertThat(TestGpu.liveHandles()).isEqualTo(handles);
     }
     assertThat(TestGpu.liveHandles()).isEqualTo(handlesAtFirst);
@@ -426,10 +436,10 @@ class ProductTunerTest {
     assumeFalse(TestGpu.isReal(), "a GPU can't be filled on purpose");
     // A workspace, x and what uploading it takes, but not another x.
     TestGpu.hook("emulated_memory", 88L << 20);
-    Favourite favourite = new Favourite(1, false);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
     int rows = 4096;
     int inputs = 4096;
-    try (Kernels kernels = open(favourite);
+    try (Kernels kernels = open(stopwatch);
         Weight w =
             kernels.weight(List.of(Stored.matrix(DType.BFLOAT16, new float[8 * inputs], inputs)));
         Tensor x = kernels.allocate(rows, inputs);
@@ -437,14 +447,14 @@ class ProductTunerTest {
       kernels.upload(new float[rows * inputs], x);
       kernels.linear(x, w, null, Activation.NONE, out);
       assertThat(kernels.download(out)).containsOnly(0);
-      assertThat(favourite.asked()).isZero();
+      assertThat(stopwatch.runs()).isZero();
     }
     assertThat(folder).isEmptyDirectory();
   }
 
   @Test
   void aFileThatHoldsOtherThingsIsIgnoredAndReplaced() throws IOException {
-    float[] expected = run(new Favourite(1, false), 90);
+    float[] expected = run(new RiggedStopwatch(1, false), 90);
     List<String> good = Files.readAllLines(file());
     for (String bad :
         List.of(
@@ -454,49 +464,48 @@ class ProductTunerTest {
             good.getFirst() + "\nlinear = 12\n",
             good.getFirst() + "\n" + good.get(1).substring(0, good.get(1).length() - 1) + "\n")) {
       Files.writeString(file(), bad);
-      Favourite favourite = new Favourite(1, false);
-      assertThat(run(favourite, 90)).isEqualTo(expected);
-      assertThat(favourite.asked()).as("measured again").isPositive();
+      RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
+      assertThat(run(stopwatch, 90)).isEqualTo(expected);
+      assertThat(stopwatch.runs()).as("measured again").isPositive();
       assertThat(Files.readAllLines(file())).isEqualTo(good);
     }
     Files.write(file(), new byte[] {(byte) 0xff, (byte) 0xfe, 0});
-    assertThat(run(new Favourite(1, false), 90)).isEqualTo(expected);
+    assertThat(run(new RiggedStopwatch(1, false), 90)).isEqualTo(expected);
     assertThat(Files.readAllLines(file())).isEqualTo(good);
   }
 
   @Test
   void anAlgorithmThatCublasDoesNotKnowIsNotRun() throws IOException {
     assumeFalse(TestGpu.isReal(), "what a real library makes of made-up bytes is its own affair");
-    float[] expected = run(new Favourite(1, false), 90);
+    float[] expected = run(new RiggedStopwatch(1, false), 90);
     List<String> good = Files.readAllLines(file());
     String kind = good.get(1).substring(0, good.get(1).lastIndexOf(' ') + 1);
     Files.write(file(), List.of(good.getFirst(), kind + "12".repeat(64)));
-    Favourite favourite = new Favourite(1, false);
-    assertThat(run(favourite, 90)).isEqualTo(expected);
-    assertThat(favourite.asked()).isPositive();
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
+    assertThat(run(stopwatch, 90)).isEqualTo(expected);
+    assertThat(stopwatch.runs()).isPositive();
   }
 
   @Test
   void aFolderThatCannotBeWrittenIsNoFailure() throws IOException {
-    float[] expected = run(new Favourite(1, false), 90);
+    float[] expected = run(new RiggedStopwatch(1, false), 90);
     Path inTheWay = Files.createFile(folder.resolve("file"));
-    Favourite favourite = new Favourite(1, false);
-    Tuning tuning = new Tuning.Measured(inTheWay.resolve("folder"), (_, _, _) -> favourite);
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
+    Tuning tuning = new Tuning.Measured(inTheWay.resolve("folder"), (_, _, _) -> stopwatch);
     try (Kernels kernels =
-            CudaBackend.open(
-                DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false));
+            TestGpu.open(DType.BFLOAT16, new CudaOptions(true, true, tuning).withHopper(false));
         Probe probe = new Probe(kernels)) {
       assertThat(probe.run(90)).isEqualTo(expected);
-      int asked = favourite.asked();
+      int asked = stopwatch.runs();
       assertThat(probe.run(90)).isEqualTo(expected);
-      assertThat(favourite.asked()).as("measured once").isEqualTo(asked);
+      assertThat(stopwatch.runs()).as("measured once").isEqualTo(asked);
     }
   }
 
   @Test
   void twoProcessesKeepEachOthersChoices() throws IOException {
-    try (Kernels one = open(new Favourite(1, false));
-        Kernels other = open(new Favourite(2, false));
+    try (Kernels one = open(new RiggedStopwatch(1, false));
+        Kernels other = open(new RiggedStopwatch(2, false));
         Probe first = new Probe(one);
         Probe second = new Probe(other)) {
       first.run(10);
@@ -513,11 +522,11 @@ class ProductTunerTest {
   @Test
   void anotherDriverChoosesAnew() throws IOException {
     assumeFalse(TestGpu.isReal(), "a GPU's driver can't be changed here");
-    run(new Favourite(1, false), 90);
+    run(new RiggedStopwatch(1, false), 90);
     TestGpu.hook("emulated_driver_version", 13020);
-    Favourite favourite = new Favourite(1, false);
-    run(favourite, 90);
-    assertThat(favourite.asked()).isPositive();
+    RiggedStopwatch stopwatch = new RiggedStopwatch(1, false);
+    run(stopwatch, 90);
+    assertThat(stopwatch.runs()).isPositive();
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).hasSize(2);
     }
@@ -527,12 +536,12 @@ class ProductTunerTest {
   void offTakesTheFirstGuessAndKeepsNothing() {
     System.setProperty(Tuning.PROPERTY, "off");
     float[] guessed;
-    try (Kernels kernels = CudaBackend.open(DType.BFLOAT16);
+    try (Kernels kernels = TestGpu.open(DType.BFLOAT16);
         Probe probe = new Probe(kernels)) {
       guessed = probe.run(90);
     }
     assertThat(folder).isEmptyDirectory();
-    assertThat(run(new Favourite(0, false), 90)).isEqualTo(guessed);
+    assertThat(run(new RiggedStopwatch(0, false), 90)).isEqualTo(guessed);
   }
 
   @Test

@@ -137,7 +137,7 @@ class StagingTest {
     for (long size = 1; size < 3000; size++) {
       long before = MOST;
       for (long left = size; left > 0; ) {
-        long part = sizes.next(left);
+        long part = sizes.nextPart(left);
         assertThat(part).isBetween(Math.min(left, LEAST), Math.min(left, before));
         assertThat(part == left || part % LEAST == 0).isTrue();
         before = part;
@@ -233,7 +233,7 @@ class StagingTest {
           MemorySegment from = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes(4000));
           assertThatIllegalStateException()
               .isThrownBy(() ->
-                  staging.each(
+                  staging.stage(
                       from,
                       stream,
                       (pinned, offset, bytes) -> {

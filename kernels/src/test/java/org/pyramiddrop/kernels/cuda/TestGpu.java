@@ -14,6 +14,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import org.pyramiddrop.cuda.Context;
+import org.pyramiddrop.kernels.Checked;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
 
 /**
  * The GPU that tests run on: an emulated one, which {@code make emulation} builds, or with {@code
@@ -65,8 +69,18 @@ public final class TestGpu {
             Emulated.driver().toString(),
             "pyramiddrop.cuda.cublasLt",
             Emulated.cublasLt().toString(),
-            CudaBackend.KERNELS_PROPERTY,
+            CudaProvider.KERNELS_PROPERTY,
             IMAGE.toString());
+  }
+
+  /** The GPU as users get it. */
+  static Kernels open(DType dtype) {
+    return Devices.open("cuda", 1, dtype);
+  }
+
+  /** The same, working as these options say. */
+  static Kernels open(DType dtype, CudaOptions options) {
+    return Checked.over(CudaProvider.open(dtype, options));
   }
 
   /** Device memory that nobody has taken. */

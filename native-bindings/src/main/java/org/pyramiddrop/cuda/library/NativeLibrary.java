@@ -27,8 +27,8 @@ public enum NativeLibrary {
 
   /**
    * The library's functions: of the file that {@link #property} names, else of the first that the
-   * system's loader or one of {@link Folders} has. Once opened a library stays loaded, so opening
-   * it again is cheap.
+   * system's loader or one of {@link LibraryFolders} has. Once opened a library stays loaded, so
+   * opening it again is cheap.
    *
    * @throws MissingLibraryException if it is not there or can't be loaded
    */
@@ -57,7 +57,7 @@ public enum NativeLibrary {
       if (known.isPresent()) {
         return known.get();
       }
-      for (Path folder : Folders.usual(System.getenv())) {
+      for (Path folder : LibraryFolders.usual(System.getenv())) {
         Path file = folder.resolve(name);
         if (Files.exists(file)) {
           Optional<SymbolLookup> found = load(file.toString());

@@ -1,4 +1,4 @@
-package org.pyramiddrop.kernels.check;
+package org.pyramiddrop.kernels.rotary;
 
 /**
  * Cosines and sines as {@link org.pyramiddrop.kernels.Kernels#rotary} defines them, {@code headSize
@@ -6,7 +6,7 @@ package org.pyramiddrop.kernels.check;
  */
 public final class RotaryTable {
   /** Enough for a picture of the most tiles and a question; 4 MiB for heads of 128. */
-  private static final int FIRST = 8192;
+  private static final int INITIAL_LENGTH = 8192;
 
   private final float[] cos;
   private final float[] sin;
@@ -26,7 +26,7 @@ public final class RotaryTable {
       throw new IllegalArgumentException(
           "%d positions are needed, but there are %d at most".formatted(needed, most));
     }
-    int length = FIRST;
+    int length = INITIAL_LENGTH;
     while (length < needed) {
       length = (int) Math.min(2L * length, most);
     }

@@ -6,16 +6,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.pyramiddrop.cuda.CublasLt;
+import org.pyramiddrop.cuda.CublasLtAlgorithm;
 import org.pyramiddrop.cuda.ElementType;
 import org.pyramiddrop.cuda.MatrixProduct;
-import org.pyramiddrop.cuda.ProductAlgorithm;
 import org.pyramiddrop.cuda.ProductShape;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Profile;
 
 /**
- * Products by cuBLASLt, a plan each shape and way.
+ * Products by cuBLASLt, with a plan for each shape and algorithm.
  *
  * <p>What it can't finish is finished by a kernel of ours, on sums in float32: those of a gated
  * product rounded to bfloat16 would be off by 2⁻⁹ each, which is more than the contract allows.
@@ -27,12 +27,12 @@ import org.pyramiddrop.kernels.Profile;
  * what the kernel takes behind a GELU, 7 to 10 µs for each of a layer's two products of 600 rows,
  * 4% of a prefill. {@link CudaOptions#libraryAdds} lets cuBLASLt add as it did.
  */
-final class LibraryProducts {
+final class CublasLtProducts {
   /** Prompts differ in length, and every length has its own plans. */
   private static final int PLANS_KEPT = 512;
 
   /** What one plan is for. */
-  private record Key(ProductShape shape, Way way) {}
+  private record Key(ProductShape shape, ProductAlgorithm algorithm) {}
 
   private final CublasLt cublas;
   private final LinearKernels kernels;
@@ -45,7 +45,7 @@ final class LibraryProducts {
    *
    * @param memory where sums go that are finished later
    */
-  LibraryProducts(Launcher launcher, CublasLt cublas, LinearKernels kernels, DeviceMemory memory) {
+  CublasLtProducts(Launcher launcher, CublasLt cublas, LinearKernels kernels, DeviceMemory memory) {
     this.launcher = launcher;
     this.cublas = cublas;
     this.kernels = kernels;
@@ -53,30 +53,31 @@ final class LibraryProducts {
   }
 
   /** Algorithms for a product, the one that cuBLASLt thinks fastest first. */
-  List<ProductAlgorithm> algorithms(Product product, int most) {
+  List<CublasLtAlgorithm> algorithms(Product product, int most) {
     return cublas.algorithms(shape(product), most);
   }
 
   /** Whether cuBLASLt does this very product by an algorithm. */
-  boolean can(Product product, Way.Planned way) {
-    return find(new Key(shape(product), way)).isPresent();
+  boolean supports(Product product, ProductAlgorithm.CublasLt algorithm) {
+    return find(new Key(shape(product), algorithm)).isPresent();
   }
 
-  /** Gives a plan back that is not needed any more. */
-  void forget(Product product, Way way) {
-    MatrixProduct plan = plans.remove(new Key(shape(product), way));
+  /** Frees a plan that is not needed any more. */
+  void release(Product product, ProductAlgorithm algorithm) {
+    MatrixProduct plan = plans.remove(new Key(shape(product), algorithm));
     if (plan != null) {
       plan.close();
     }
   }
 
   /** Does a product of which cuBLASLt can do a part. */
-  void run(Product product, Way way) {
-    Key key = new Key(shape(product), way);
+  void run(Product product, ProductAlgorithm algorithm) {
+    Key key = new Key(shape(product), algorithm);
     MatrixProduct plan =
         find(key)
             .orElseThrow(() ->
-                new IllegalStateException("cuBLASLt does no %s by %s".formatted(key.shape, way)));
+                new IllegalStateException(
+                    "cuBLASLt does no %s by %s".formatted(key.shape, algorithm)));
     if (product.libraryPart() == Product.LibraryPart.ALL) {
       run(plan, product, product.out().address());
     } else if (product.sumsFitInOut()) {
@@ -86,7 +87,7 @@ final class LibraryProducts {
           product, product.out().address(), added ? Activation.NONE : product.activation());
     } else {
       long bytes = (long) product.rows() * product.w().rows() * Float.BYTES;
-      try (DeviceMemory.Block sums = memory.take(bytes)) {
+      try (DeviceMemory.Block sums = memory.allocate(bytes)) {
         run(plan, product, sums.address());
         kernels.finish(product, sums.address(), product.activation());
       }
@@ -114,10 +115,10 @@ final class LibraryProducts {
     ProductShape shape =
         ProductShape.of(
                 product.rows(), product.w().rows(), product.inputs(), type(product.x().dtype()))
-            .into(all ? type(product.out().dtype()) : ElementType.FLOAT32);
+            .withOutType(all ? type(product.out().dtype()) : ElementType.FLOAT32);
     shape = all && product.bias() != null ? shape.withBias() : shape;
     boolean adds = product.activation() == Activation.ADD;
-    return adds && (all || product.sumsFitInOut()) ? shape.accumulating() : shape;
+    return adds && (all || product.sumsFitInOut()) ? shape.withAccumulation() : shape;
   }
 
   private Optional<MatrixProduct> find(Key key) {
@@ -126,7 +127,7 @@ final class LibraryProducts {
       return Optional.of(known);
     }
     Optional<MatrixProduct> made =
-        key.way instanceof Way.Planned(ProductAlgorithm algorithm)
+        key.algorithm instanceof ProductAlgorithm.CublasLt(CublasLtAlgorithm algorithm)
             ? cublas.plan(key.shape, algorithm)
             : Optional.of(cublas.plan(key.shape));
     made.ifPresent(plan -> keep(key, plan));

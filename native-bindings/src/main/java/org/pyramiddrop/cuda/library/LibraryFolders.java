@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Folders in which CUDA's libraries lie where the system's loader is not told about them. */
-final class Folders {
+/**
+ * LibraryFolders in which CUDA's libraries lie where the system's loader is not told about them.
+ */
+final class LibraryFolders {
   private static final List<String> TOOLKITS =
       List.of("/usr/local/cuda", "/usr/local/cuda-13", "/usr/local/cuda-12", "/opt/cuda");
 
@@ -25,7 +27,7 @@ final class Folders {
           "/usr/lib/wsl/lib",
           "/run/opengl-driver/lib");
 
-  private Folders() {}
+  private LibraryFolders() {}
 
   /** All of them, those that the environment names first. */
   static List<Path> usual(Map<String, String> environment) {

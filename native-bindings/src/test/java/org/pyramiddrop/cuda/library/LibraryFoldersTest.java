@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-final class FoldersTest {
+final class LibraryFoldersTest {
   @Test
   void theEnvironmentsToolkitsComeFirst() {
-    assertThat(Folders.usual(Map.of("CUDA_PATH", "/b", "CUDA_HOME", "/a", "CONDA_PREFIX", "/c")))
+    assertThat(
+            LibraryFolders.usual(
+                Map.of("CUDA_PATH", "/b", "CUDA_HOME", "/a", "CONDA_PREFIX", "/c")))
         .startsWith(Path.of("/a/lib64"), Path.of("/a/lib"))
         .containsSubsequence(
             Path.of("/a/lib64"),
@@ -21,6 +23,7 @@ final class FoldersTest {
 
   @Test
   void anEmptyVariableNamesNoFolder() {
-    assertThat(Folders.usual(Map.of("CUDA_HOME", ""))).isEqualTo(Folders.usual(Map.of()));
+    assertThat(LibraryFolders.usual(Map.of("CUDA_HOME", "")))
+        .isEqualTo(LibraryFolders.usual(Map.of()));
   }
 }

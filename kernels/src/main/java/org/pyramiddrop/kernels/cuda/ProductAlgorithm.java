@@ -1,12 +1,12 @@
 package org.pyramiddrop.kernels.cuda;
 
 import java.util.Optional;
-import org.pyramiddrop.cuda.ProductAlgorithm;
+import org.pyramiddrop.cuda.CublasLtAlgorithm;
 
-/** A way to do a product that is too large to be streamed. */
-sealed interface Way {
+/** How a matrix product of more than a few rows is done. */
+sealed interface ProductAlgorithm {
   /** Our kernel of a tile size, with everything fused into it. */
-  record Tiled(Tile tile) implements Way {
+  record Tiled(Tile tile) implements ProductAlgorithm {
     @Override
     public String text() {
       return tile.size();
@@ -14,7 +14,7 @@ sealed interface Way {
   }
 
   /** Our kernel for compute capability 9.0. */
-  record Hopper() implements Way {
+  record Hopper() implements ProductAlgorithm {
     private static final String TEXT = "hopper";
 
     @Override
@@ -24,7 +24,7 @@ sealed interface Way {
   }
 
   /** Our kernel for any type, shape and address. */
-  record Plain() implements Way {
+  record Plain() implements ProductAlgorithm {
     private static final String TEXT = "plain";
 
     @Override
@@ -33,27 +33,27 @@ sealed interface Way {
     }
   }
 
-  /** cuBLASLt by an algorithm, and a kernel of ours for what it leaves to do. */
-  record Planned(ProductAlgorithm algorithm) implements Way {
+  /** cuBLASLt by one of its algorithms, and a kernel of ours for what it leaves to do. */
+  record CublasLt(CublasLtAlgorithm algorithm) implements ProductAlgorithm {
     @Override
     public String text() {
       return algorithm.hex();
     }
   }
 
-  /** The same by the algorithm that cuBLASLt thinks fastest for just that number of rows. */
-  record Guessed() implements Way {
+  /** The same by the algorithm that cuBLASLt itself expects to be the fastest for this shape. */
+  record CublasLtDefault() implements ProductAlgorithm {
     @Override
     public String text() {
-      return "guessed";
+      return "cuBLASLt's default";
     }
   }
 
   /** Its name, the same in every process. */
   String text();
 
-  /** The way of that name; empty if there is none, or it is a guess, which is no choice. */
-  static Optional<Way> of(String text) {
+  /** The algorithm of that name; empty if there is none. The default has none: it is no choice. */
+  static Optional<ProductAlgorithm> of(String text) {
     for (Tile tile : Tile.values()) {
       if (tile.size().equals(text)) {
         return Optional.of(new Tiled(tile));
@@ -66,7 +66,7 @@ sealed interface Way {
       return Optional.of(new Plain());
     }
     try {
-      return Optional.of(new Planned(new ProductAlgorithm(text)));
+      return Optional.of(new CublasLt(new CublasLtAlgorithm(text)));
     } catch (IllegalArgumentException e) {
       return Optional.empty();
     }

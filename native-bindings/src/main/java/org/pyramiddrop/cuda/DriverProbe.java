@@ -17,10 +17,10 @@ import org.pyramiddrop.cuda.library.MissingLibraryException;
 import org.pyramiddrop.cuda.library.NativeLibrary;
 
 /**
- * One look at the driver, through handles of its own: the generated bindings can't load without a
- * driver.
+ * Asks the driver what there is, through method handles of its own: the generated bindings can't
+ * load without a driver.
  */
-final class Probe implements AutoCloseable {
+final class DriverProbe implements AutoCloseable {
   private static final int NO_DEVICE = 100;
   private static final int CAPABILITY_MAJOR = 75;
   private static final int CAPABILITY_MINOR = 76;
@@ -107,7 +107,7 @@ final class Probe implements AutoCloseable {
   private String error(int status) {
     MemorySegment pointer = arena.allocate(ADDRESS);
     return call("cuGetErrorString", status, pointer) == 0
-        ? "%d (%s)".formatted(status, NativeText.at(pointer))
+        ? "%d (%s)".formatted(status, CString.pointedToBy(pointer))
         : String.valueOf(status);
   }
 

@@ -6,13 +6,13 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.kernels.ProductsContract;
+import org.pyramiddrop.kernels.ProductOnlyContract;
 
 /**
- * Products hold their contract whichever way they are done. Ways are met in the order of their
- * guesses: cuBLASLt's algorithms and our tiles, or the plain kernel.
+ * Products hold their contract by whichever algorithm they are done. Algorithms are numbered in the
+ * order of the candidates: cuBLASLt's and our tiles, or the plain kernel.
  */
-@ParameterizedClass(name = "{0}, way {1}")
+@ParameterizedClass(name = "{0}, algorithm {1}")
 @CsvSource({
   "BFLOAT16, 0",
   "BFLOAT16, 1",
@@ -27,25 +27,25 @@ import org.pyramiddrop.kernels.ProductsContract;
   "FLOAT32, 2",
   "FLOAT32, 4"
 })
-class CudaWaysTest extends ProductsContract {
+class CudaProductAlgorithmsTest extends ProductOnlyContract {
   private final DType dtype;
-  private final int favourite;
+  private final int fastest;
   @TempDir private Path folder;
 
-  CudaWaysTest(DType dtype, int favourite) {
+  CudaProductAlgorithmsTest(DType dtype, int fastest) {
     this.dtype = dtype;
-    this.favourite = favourite;
+    this.fastest = fastest;
   }
 
   @Override
   protected Kernels open() {
     TestGpu.prepare();
-    Stopwatch stopwatch = new Favourite(favourite, false);
+    Stopwatch stopwatch = new RiggedStopwatch(fastest, false);
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    return CudaBackend.open(dtype, new CudaOptions(true, false, tuning).withHopper(false));
+    return TestGpu.open(dtype, new CudaOptions(true, false, tuning).withHopper(false));
   }
 
-  /** Most cases are of sizes that go one way only. */
+  /** Most cases are of sizes that only one algorithm takes. */
   @Override
   protected double share() {
     return 0.05;

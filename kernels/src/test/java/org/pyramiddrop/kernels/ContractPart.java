@@ -1,14 +1,14 @@
 package org.pyramiddrop.kernels;
 
 /** Gives the parts of {@link KernelsContract} the device that they test. */
-interface Subject {
-  Device device();
+interface ContractPart {
+  DeviceUnderTest device();
 
   default Kernels kernels() {
     return device().kernels();
   }
 
-  default Draw draw() {
-    return device().draw();
+  default RandomData random() {
+    return device().random();
   }
 }

@@ -4,11 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** C strings that a library owns. */
-final class NativeText {
-  private NativeText() {}
+final class CString {
+  private CString() {}
 
   /** The string that a {@code const char *} in memory points to; empty if it is null. */
-  static String at(MemorySegment pointer) {
+  static String pointedToBy(MemorySegment pointer) {
     MemorySegment text = pointer.get(ValueLayout.ADDRESS, 0);
     return text.address() == 0 ? "" : of(text);
   }

@@ -1,4 +1,4 @@
 package org.pyramiddrop.kernels;
 
 /** The part of {@link KernelsContract} that is about attention. */
-public abstract class AttentionsContract extends DeviceContract implements AttentionContract {}
+public abstract class AttentionOnlyContract extends DeviceContract implements AttentionContract {}

@@ -2,12 +2,12 @@ package org.pyramiddrop.cuda;
 
 import org.jspecify.annotations.Nullable;
 
-/** Closes several things, every one of them, and throws the first failure at the end. */
-final class Closing {
+/** Runs every step of a clean-up, whatever fails on the way, and throws the first failure last. */
+final class Cleanup {
   private @Nullable RuntimeException failure;
 
-  /** Does one step; a failure waits until {@link #finish}. */
-  void step(Runnable step) {
+  /** Does one step; a failure waits for {@link #throwFailure}. */
+  void run(Runnable step) {
     try {
       step.run();
     } catch (CudaException | IllegalStateException e) {
@@ -19,8 +19,8 @@ final class Closing {
     }
   }
 
-  /** Throws the first failure, the others suppressed in it. */
-  void finish() {
+  /** Throws the first failure, if there was one, with the others suppressed in it. */
+  void throwFailure() {
     if (failure != null) {
       throw failure;
     }

@@ -1,24 +1,15 @@
-package org.pyramiddrop.kernels.check;
+package org.pyramiddrop.kernels;
 
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Heads;
-import org.pyramiddrop.kernels.HostMatrix;
-import org.pyramiddrop.kernels.Indices;
-import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.kernels.Mask;
-import org.pyramiddrop.kernels.Rotary;
-import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.kernels.Weight;
 
-/** What shapes each operation takes, checked in one place for every device. */
-public final class Shapes {
+/** The shapes and types that each operation takes: one method an operation, named alike. */
+final class Shapes {
   private Shapes() {}
 
-  /** Refuses matrices that can't be stacked along their rows. */
-  public static void stackable(List<HostMatrix> parts) {
+  /** See {@link Kernels#weight}. */
+  static void weight(List<HostMatrix> parts) {
     if (parts.isEmpty()) {
       throw new IllegalArgumentException("a weight needs at least one matrix");
     }
@@ -32,46 +23,43 @@ public final class Shapes {
     }
   }
 
-  /** Refuses two numbers that should be equal, naming both. */
-  public static void equal(String what, long a, String other, long b) {
-    if (a != b) {
-      throw new IllegalArgumentException("%s: %d, but %s: %d".formatted(what, a, other, b));
-    }
+  /** See {@link Kernels#upload(float[], Tensor)}. */
+  static void upload(float[] values, Tensor out) {
+    equal("uploaded numbers", values.length, "the tensor", (long) out.rows() * out.columns());
   }
 
-  /** Refuses tensors of different shape. */
-  public static void same(String a, Tensor x, String b, Tensor y) {
-    equal("rows of " + a, x.rows(), "rows of " + b, y.rows());
-    equal("columns of " + a, x.columns(), "columns of " + b, y.columns());
+  /** See {@link Kernels#upload(int[], Indices)}. */
+  static void upload(int[] values, Indices out) {
+    equal("uploaded numbers", values.length, "the indices", out.size());
   }
 
   /** See {@link Kernels#embed}. */
-  public static void embed(Weight table, Indices ids, Tensor out) {
+  static void embed(Weight table, Indices ids, Tensor out) {
     equal("ids", ids.size(), "rows of out", out.rows());
     equal("columns of the table", table.columns(), "columns of out", out.columns());
   }
 
   /** See {@link Kernels#copyColumns}. */
-  public static void copyColumns(Tensor x, Tensor out, int firstColumn) {
+  static void copyColumns(Tensor x, Tensor out, int firstColumn) {
     equal("rows of x", x.rows(), "rows of out", out.rows());
     atLeast("first column", firstColumn, 0);
     atLeast("columns of out", out.columns(), Math.addExact(firstColumn, x.columns()));
   }
 
   /** See {@link Kernels#copy}. */
-  public static void copy(Tensor x, Tensor out) {
+  static void copy(Tensor x, Tensor out) {
     same("x", x, "out", out);
     type("x", x, out.dtype());
   }
 
   /** See {@link Kernels#add}. */
-  public static void add(Tensor x, Weight w) {
+  static void add(Tensor x, Weight w) {
     equal("rows of x", x.rows(), "rows of w", w.rows());
     equal("columns of x", x.columns(), "columns of w", w.columns());
   }
 
   /** Refuses a tensor whose numbers are stored otherwise. */
-  public static void type(String what, Tensor x, DType dtype) {
+  static void type(String what, Tensor x, DType dtype) {
     if (x.dtype() != dtype) {
       throw new IllegalArgumentException(
           "%s holds %s, but has to hold %s".formatted(what, x.dtype(), dtype));
@@ -79,13 +67,13 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#gatherRows}. */
-  public static void gatherRows(Tensor x, Indices rows, Tensor out) {
+  static void gatherRows(Tensor x, Indices rows, Tensor out) {
     equal("rows picked", rows.size(), "rows of out", out.rows());
     equal("columns of x", x.columns(), "columns of out", out.columns());
   }
 
   /** See {@link Kernels#linear}. */
-  public static void linear(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
+  static void linear(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
     equal("columns of x", x.columns(), "columns of w", w.columns());
     equal("rows of x", x.rows(), "rows of out", out.rows());
     equal("rows of w", w.rows(), "columns of out", out.columns());
@@ -95,14 +83,14 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#swiGlu}. */
-  public static void swiGlu(Tensor x, Weight gateUp, Tensor out) {
+  static void swiGlu(Tensor x, Weight gateUp, Tensor out) {
     equal("columns of x", x.columns(), "columns of gate and up", gateUp.columns());
     equal("rows of x", x.rows(), "rows of out", out.rows());
     equal("rows of gate and up", gateUp.rows(), "twice the columns of out", 2L * out.columns());
   }
 
   /** See {@link Kernels#rmsNorm} and {@link Kernels#layerNorm}. */
-  public static void norm(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
+  static void norm(Tensor x, Weight w, @Nullable Weight bias, Tensor out) {
     same("x", x, "out", out);
     vector("w", w, x.columns());
     if (bias != null) {
@@ -111,14 +99,13 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#normLinear}. */
-  public static void normLinear(
-      Tensor x, Weight norm, Weight w, @Nullable Weight bias, Tensor out) {
+  static void normLinear(Tensor x, Weight norm, Weight w, @Nullable Weight bias, Tensor out) {
     vector("norm", norm, x.columns());
     linear(x, w, bias, out);
   }
 
   /** See {@link Kernels#normSwiGlu}. */
-  public static void normSwiGlu(Tensor x, Weight norm, Weight gateUp, Tensor out) {
+  static void normSwiGlu(Tensor x, Weight norm, Weight gateUp, Tensor out) {
     vector("norm", norm, x.columns());
     swiGlu(x, gateUp, out);
   }
@@ -129,7 +116,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#rotate}. */
-  public static void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
+  static void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
     equal("positions", positions.size(), "rows of x", x.rows());
     if (heads < 1 || (long) heads * rotary.headSize() > x.columns()) {
       throw new IllegalArgumentException(
@@ -139,7 +126,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#storeKeyValues}. */
-  public static void storeKeyValues(
+  static void storeKeyValues(
       Tensor x,
       int firstColumn,
       @Nullable Rotary rotary,
@@ -163,7 +150,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#rotateAndStore}. */
-  public static void rotateAndStore(
+  static void rotateAndStore(
       Tensor qkv,
       Heads heads,
       Rotary rotary,
@@ -177,8 +164,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#attention}. */
-  public static void attention(
-      Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
+  static void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
     same("keys", keys, "values", values);
     equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
     equal("rows of q", q.rows(), "rows of out", out.rows());
@@ -193,16 +179,8 @@ public final class Shapes {
     }
   }
 
-  /** Refuses a query row that would see no key, or one past the last. */
-  public static void visible(int row, int count, int keys) {
-    if (count < 1 || count > keys) {
-      throw new IllegalArgumentException(
-          "row %d of q would see %d of %d keys".formatted(row, count, keys));
-    }
-  }
-
   /** See {@link Kernels#scoreTokens}. */
-  public static void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
+  static void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
     equal("rows of the query", query.rows(), "queries", 1);
     atLeast("columns of the query", query.columns(), heads.queryColumns());
     equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
@@ -213,8 +191,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#selectTopK}. */
-  public static void selectTopK(
-      Tensor scores, int first, int count, int keep, Indices out, int at) {
+  static void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
     equal("rows of scores", scores.rows(), "rows", 1);
     type("scores", scores, DType.FLOAT32);
     Objects.checkFromIndexSize(first, count, scores.columns());
@@ -225,7 +202,7 @@ public final class Shapes {
   }
 
   /** See {@link Kernels#sample}. */
-  public static void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
+  static void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
     equal("rows of logits", logits.rows(), "rows", 1);
     equal("seen", seen.size(), "columns of logits", logits.columns());
     equal("rows of controls", controls.rows(), "rows", 1);
@@ -237,6 +214,19 @@ public final class Shapes {
     equal("tokens", out.size(), "rows of logits", 1);
     type("logits", logits, DType.FLOAT32);
     type("controls", controls, DType.FLOAT32);
+  }
+
+  /** Refuses two numbers that should be equal, naming both. */
+  private static void equal(String what, long a, String other, long b) {
+    if (a != b) {
+      throw new IllegalArgumentException("%s: %d, but %s: %d".formatted(what, a, other, b));
+    }
+  }
+
+  /** Refuses tensors of different shape. */
+  private static void same(String a, Tensor x, String b, Tensor y) {
+    equal("rows of " + a, x.rows(), "rows of " + b, y.rows());
+    equal("columns of " + a, x.columns(), "columns of " + b, y.columns());
   }
 
   private static void atLeast(String what, int is, int least) {

@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
  * earlier run again; {@code pyramiddrop.share} (0 to 1) takes only that part of the cases, for
  * vectors that the machine has to emulate.
  */
-public final class Draw {
+public final class RandomData {
   static final long SEED = Long.getLong("pyramiddrop.seed", System.nanoTime());
   private static final double SHARE =
       Double.parseDouble(System.getProperty("pyramiddrop.share", "1"));
@@ -22,7 +22,7 @@ public final class Draw {
   private final double share;
 
   /** A sequence of its own for each name, so that one test alone draws what it drew among all. */
-  public Draw(String name, DType activations) {
+  public RandomData(String name, DType activations) {
     this(name, activations, 1);
   }
 
@@ -31,7 +31,7 @@ public final class Draw {
    *
    * @param share the part of the cases to take, of those that all tests take
    */
-  Draw(String name, DType activations, double share) {
+  RandomData(String name, DType activations, double share) {
     this.activations = activations;
     this.share = share;
     random = new Random(SEED ^ ((long) name.hashCode() << 32));

@@ -9,13 +9,14 @@ import org.pyramiddrop.cuda.bindings.cublasLtMatmulHeuristicResult_t;
 import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
 /**
- * What cuBLASLt says of ways to do a product: its guess at the fastest, and whether one will do.
+ * Asks cuBLASLt which algorithms suit a product, the one it expects to be fastest first, and
+ * whether a given one does.
  */
-final class Heuristic {
-  private Heuristic() {}
+final class CublasLtHeuristic {
+  private CublasLtHeuristic() {}
 
   /** Algorithms that will do, the one thought fastest first; none if there is none. */
-  static List<ProductAlgorithm> algorithms(
+  static List<CublasLtAlgorithm> algorithms(
       MemorySegment handle,
       ProductDescriptors product,
       ProductShape shape,
@@ -46,7 +47,8 @@ final class Heuristic {
           return List.of();
         }
         if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-          throw Status.cublas(status, "cublasLtMatmulAlgoGetHeuristic", "asked for " + shape);
+          throw Status.cublasFailure(
+              status, "cublasLtMatmulAlgoGetHeuristic", "asked for " + shape);
         }
         return usable(results, slot.get(ValueLayout.JAVA_INT, 0));
       } finally {
@@ -55,12 +57,12 @@ final class Heuristic {
     }
   }
 
-  private static List<ProductAlgorithm> usable(MemorySegment results, int count) {
-    List<ProductAlgorithm> usable = new ArrayList<>();
+  private static List<CublasLtAlgorithm> usable(MemorySegment results, int count) {
+    List<CublasLtAlgorithm> usable = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       MemorySegment result = cublasLtMatmulHeuristicResult_t.asSlice(results, i);
       if (cublasLtMatmulHeuristicResult_t.state(result) == cublasLt_h.CUBLAS_STATUS_SUCCESS()) {
-        usable.add(ProductAlgorithm.of(cublasLtMatmulHeuristicResult_t.algo(result)));
+        usable.add(CublasLtAlgorithm.of(cublasLtMatmulHeuristicResult_t.algo(result)));
       }
     }
     return usable;

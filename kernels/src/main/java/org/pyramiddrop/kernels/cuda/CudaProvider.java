@@ -11,20 +11,33 @@ import org.pyramiddrop.cuda.CudaDriver;
 import org.pyramiddrop.cuda.CudaStatus;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.DeviceProvider;
 import org.pyramiddrop.kernels.Kernels;
 
-/** Whether the CUDA backend can be had, and why not. No class that needs a driver loads before. */
-public final class CudaBackend {
+/** CUDA on an NVIDIA GPU. No class that needs a driver loads before one is found. */
+public final class CudaProvider implements DeviceProvider {
   /** Names a file of compiled kernels to use instead of those in the jar. */
   public static final String KERNELS_PROPERTY = "pyramiddrop.cuda.kernels";
 
   private static final String RESOURCE = "kernels.fatbin";
   private static final double GIBIBYTE = 1L << 30;
 
-  private CudaBackend() {}
+  /** For {@link java.util.ServiceLoader}. */
+  public CudaProvider() {}
 
-  /** Why CUDA can't be used, in words; empty if driver, GPU, cuBLAS and kernels are there. */
-  public static Optional<String> missing() {
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public String title() {
+    return "the CUDA backend";
+  }
+
+  /** Why driver, GPU, cuBLAS or kernels can't be used, in words. */
+  @Override
+  public Optional<String> missing() {
     return switch (CudaDriver.probe()) {
       case CudaStatus.Unavailable unavailable -> Optional.of(unavailable.reason());
       case CudaStatus.Ready _ ->
@@ -36,15 +49,15 @@ public final class CudaBackend {
     };
   }
 
-  /** Why Java may not call a driver that is there, in words; empty if it may or there is none. */
-  public static Optional<String> forbidden() {
+  @Override
+  public Optional<String> forbidden() {
     return CudaDriver.probe() instanceof CudaStatus.Unavailable no && no.forbidden()
-        ? Optional.of(no.reason())
+        ? Optional.of("an NVIDIA driver is there, but " + no.reason())
         : Optional.empty();
   }
 
-  /** The GPU in words. */
-  public static String describe() {
+  @Override
+  public String description() {
     return switch (CudaDriver.probe()) {
       case CudaStatus.Unavailable unavailable -> unavailable.reason();
       case CudaStatus.Ready gpu ->
@@ -59,28 +72,19 @@ public final class CudaBackend {
     };
   }
 
-  /**
-   * Opens the first GPU.
-   *
-   * @param dtype what it computes in
-   * @throws DeviceException with the reason, if it can't be had
-   */
-  public static Kernels open(DType dtype) {
+  @Override
+  public Kernels open(int threads, DType dtype) {
     return open(dtype, CudaOptions.defaults());
   }
 
-  static Kernels open(DType dtype, CudaOptions options) {
-    missing()
-        .ifPresent(reason -> {
-          throw new DeviceException("the CUDA backend can't be used: " + reason);
-        });
-    return CudaKernels.open(dtype, kernels(), options);
+  static CudaKernels open(DType dtype, CudaOptions options) {
+    return new CudaKernels(dtype, kernels(), options);
   }
 
   private static boolean hasKernels() {
     String file = System.getProperty(KERNELS_PROPERTY);
     return file == null
-        ? CudaBackend.class.getResource(RESOURCE) != null
+        ? CudaProvider.class.getResource(RESOURCE) != null
         : Files.isReadable(Path.of(file));
   }
 
@@ -90,7 +94,7 @@ public final class CudaBackend {
       if (file != null) {
         return MemorySegment.ofArray(Files.readAllBytes(Path.of(file)));
       }
-      try (InputStream in = CudaBackend.class.getResourceAsStream(RESOURCE)) {
+      try (InputStream in = CudaProvider.class.getResourceAsStream(RESOURCE)) {
         if (in == null) {
           throw new DeviceException("this build has no CUDA kernels");
         }

@@ -6,12 +6,12 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /** Runs every operation that computes, once, so that whole runs can be compared bit by bit. */
-public final class Tour {
-  private final Device device;
+public final class AllOperations {
+  private final DeviceUnderTest device;
   private final Kernels kernels;
   private final Map<String, float[]> results = new LinkedHashMap<>();
 
-  private Tour(Device device) {
+  private AllOperations(DeviceUnderTest device) {
     this.device = device;
     this.kernels = device.kernels();
   }
@@ -23,14 +23,15 @@ public final class Tour {
    * @param size 1 for sizes of a few blocks, more for larger ones
    */
   public static Map<String, float[]> of(Kernels kernels, String data, int size) {
-    Tour tour = new Tour(new Device(kernels, new Draw(data, kernels.dtype()), 0));
+    AllOperations run =
+        new AllOperations(new DeviceUnderTest(kernels, new RandomData(data, kernels.dtype()), 0));
     for (int rows : new int[] {2, 43 * size}) {
-      tour.products(rows, 70 * size, 190 * size);
-      tour.rows(rows, 300 * size);
-      tour.attention(rows, 140 * size);
+      run.products(rows, 70 * size, 190 * size);
+      run.rows(rows, 300 * size);
+      run.attention(rows, 140 * size);
     }
-    tour.device.endCase();
-    return tour.results;
+    run.device.endCase();
+    return run.results;
   }
 
   private void keep(String what, Output out) {
@@ -38,20 +39,20 @@ public final class Tour {
   }
 
   private void products(int rows, int inputs, int outputs) {
-    Draw draw = device.draw();
-    Tensor x = device.input(draw.normal(rows * inputs, 1), inputs);
+    RandomData random = device.random();
+    Tensor x = device.input(random.normal(rows * inputs, 1), inputs);
     for (DType dtype : DType.values()) {
-      Weight w = device.weight(dtype, draw.weights(dtype, 2 * outputs * inputs, 0.3), inputs);
-      Weight bias = device.weight(dtype, draw.weights(dtype, 2 * outputs, 1), 1);
+      Weight w = device.weight(dtype, random.weights(dtype, 2 * outputs * inputs, 0.3), inputs);
+      Weight bias = device.weight(dtype, random.weights(dtype, 2 * outputs, 1), 1);
       for (Activation activation : Activation.values()) {
-        Output out = device.output(draw.normal(rows * 2 * outputs, 1), 2 * outputs);
+        Output out = device.output(random.normal(rows * 2 * outputs, 1), 2 * outputs);
         kernels.linear(x, w, bias, activation, out.view());
         keep(dtype + " " + activation, out);
       }
       Output gated = device.output(rows, outputs);
       kernels.swiGlu(x, w, gated.view());
       keep(dtype + " swiGlu", gated);
-      Weight norm = device.weight(dtype, draw.weights(dtype, inputs, 1), 1);
+      Weight norm = device.weight(dtype, random.weights(dtype, inputs, 1), 1);
       Output linear = device.output(rows, 2 * outputs);
       kernels.normLinear(x, norm, 1e-5f, w, bias, linear.view());
       keep(dtype + " normLinear", linear);
@@ -62,9 +63,9 @@ public final class Tour {
   }
 
   private void rows(int rows, int columns) {
-    Draw draw = device.draw();
-    Tensor x = device.input(draw.normal(rows * columns, 1), columns);
-    Weight w = device.weight(DType.FLOAT16, draw.weights(DType.FLOAT16, columns, 1), 1);
+    RandomData random = device.random();
+    Tensor x = device.input(random.normal(rows * columns, 1), columns);
+    Weight w = device.weight(DType.FLOAT16, random.weights(DType.FLOAT16, columns, 1), 1);
     Output rms = device.output(rows, columns);
     kernels.rmsNorm(x, w, 1e-5f, rms.view());
     keep("rmsNorm", rms);
@@ -72,20 +73,20 @@ public final class Tour {
     kernels.layerNorm(x, w, w, 1e-5f, layer.view());
     keep("layerNorm", layer);
     Rotary rotary = device.owned(kernels.rotary(6, 10_000, 99));
-    Indices positions = device.indices(draw.below(99, rows));
-    Output rotated = device.output(draw.normal(rows * columns, 1), columns);
+    Indices positions = device.indices(random.below(99, rows));
+    Output rotated = device.output(random.normal(rows * columns, 1), columns);
     kernels.rotate(rotated.view(), columns / 6, rotary, positions);
     keep("rotate", rotated);
     Output keys = device.output(rows, columns / 6 * 3);
     Output values = device.output(rows, columns / 6 * 3);
     int width = 7 + columns / 6 * 6;
-    Tensor both = device.input(draw.normal(rows * width, 1), width);
+    Tensor both = device.input(random.normal(rows * width, 1), width);
     Indices at = device.indices(IntStream.range(0, rows).toArray());
     kernels.storeKeyValues(both, 7, rotary, positions, at, keys.view(), values.view());
     keep("keys", keys);
     keep("values", values);
     Heads heads = new Heads(6, 3, 6);
-    Output qkv = device.output(draw.normal(rows * 72, 1), 72);
+    Output qkv = device.output(random.normal(rows * 72, 1), 72);
     Output k = device.output(rows, 18);
     Output v = device.output(rows, 18);
     kernels.rotateAndStore(qkv.view(), heads, rotary, positions, at, k.view(), v.view());
@@ -95,12 +96,12 @@ public final class Tour {
   }
 
   private void attention(int rows, int count) {
-    Draw draw = device.draw();
+    RandomData random = device.random();
     Heads heads = new Heads(6, 3, 20);
-    Tensor q = device.input(draw.normal(rows * 120, 3), 120);
-    Tensor k = device.input(draw.normal(count * 60, 1), 60);
-    Tensor v = device.input(draw.normal(count * 60, 1), 60);
-    Mask upTo = new Mask.UpTo(device.indices(draw.below(count, rows)));
+    Tensor q = device.input(random.normal(rows * 120, 3), 120);
+    Tensor k = device.input(random.normal(count * 60, 1), 60);
+    Tensor v = device.input(random.normal(count * 60, 1), 60);
+    Mask upTo = new Mask.UpTo(device.indices(random.below(count, rows)));
     for (Mask mask : Arrays.asList(new Mask.Full(), new Mask.Causal(), upTo)) {
       Output out = device.output(rows, 120);
       kernels.attention(q, heads, k, v, mask, out.view());

@@ -16,24 +16,25 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Choices of ways, kept for the next process on the same GPU with the same libraries and kernels.
+ * The file that keeps chosen algorithms for the next process on the same GPU with the same
+ * libraries and kernels.
  *
  * <p>The first line of the file says what the choices depend on, each further line is a kind of
- * product and the way chosen for it. Another process may write it at any time, so it is replaced as
- * a whole. What can't be read or written is told in one line of the log and changes nothing but
- * that the next process measures again.
+ * product and the algorithm chosen for it. Another process may write it at any time, so it is
+ * replaced as a whole. What can't be read or written is logged in one line; the only harm is that
+ * the next process measures again.
  */
-final class ChoiceFile {
+final class TuningCache {
   private static final String SEPARATOR = " = ";
 
   /** Far more than all choices take. */
   private static final long MOST_BYTES = 16 << 20;
 
-  private final System.Logger log = System.getLogger(ChoiceFile.class.getPackageName());
+  private final System.Logger log = System.getLogger(TuningCache.class.getPackageName());
   private final Path folder;
   private final Path file;
   private final String machine;
-  private final Map<String, Way> choices;
+  private final Map<String, ProductAlgorithm> choices;
   private boolean readable = true;
   private boolean writable = true;
 
@@ -42,7 +43,7 @@ final class ChoiceFile {
    *
    * @param machine what choices depend on, in one line
    */
-  ChoiceFile(Path folder, String machine) {
+  TuningCache(Path folder, String machine) {
     this.folder = folder;
     file = folder.resolve("products-%s.txt".formatted(digest(machine.getBytes(UTF_8))));
     this.machine = machine;
@@ -59,14 +60,14 @@ final class ChoiceFile {
     }
   }
 
-  /** The way chosen for a kind of product. */
-  Optional<Way> get(ProductKind kind) {
+  /** The algorithm chosen for a kind of product. */
+  Optional<ProductAlgorithm> get(ProductKind kind) {
     return Optional.ofNullable(choices.get(kind.text()));
   }
 
   /** Keeps a choice. */
-  void put(ProductKind kind, Way way) {
-    choices.put(kind.text(), way);
+  void put(ProductKind kind, ProductAlgorithm algorithm) {
+    choices.put(kind.text(), algorithm);
     if (writable) {
       // What others have written since.
       read().forEach(choices::putIfAbsent);
@@ -74,7 +75,7 @@ final class ChoiceFile {
     }
   }
 
-  private Map<String, Way> read() {
+  private Map<String, ProductAlgorithm> read() {
     try {
       if (!Files.exists(file)) {
         return Map.of();
@@ -98,27 +99,27 @@ final class ChoiceFile {
     }
   }
 
-  private Map<String, Way> parsed(List<String> lines) throws IOException {
+  private Map<String, ProductAlgorithm> parsed(List<String> lines) throws IOException {
     if (lines.isEmpty() || !lines.getFirst().equals(machine)) {
       throw new IOException("it is not for " + machine);
     }
-    Map<String, Way> parsed = new TreeMap<>();
+    Map<String, ProductAlgorithm> parsed = new TreeMap<>();
     for (String line : lines.subList(1, lines.size())) {
       int at = line.lastIndexOf(SEPARATOR);
-      Optional<Way> way =
-          at < 0 ? Optional.empty() : Way.of(line.substring(at + SEPARATOR.length()));
-      if (way.isEmpty()) {
+      Optional<ProductAlgorithm> algorithm =
+          at < 0 ? Optional.empty() : ProductAlgorithm.of(line.substring(at + SEPARATOR.length()));
+      if (algorithm.isEmpty()) {
         throw new IOException("it has the line \"%.80s\"".formatted(line));
       }
-      parsed.put(line.substring(0, at), way.get());
+      parsed.put(line.substring(0, at), algorithm.get());
     }
     return parsed;
   }
 
   private void write() {
     StringBuilder text = new StringBuilder(machine).append('\n');
-    choices.forEach(
-        (kind, way) -> text.append(kind).append(SEPARATOR).append(way.text()).append('\n'));
+    choices.forEach((kind, algorithm) ->
+        text.append(kind).append(SEPARATOR).append(algorithm.text()).append('\n'));
     try {
       Files.createDirectories(folder);
       Path whole = Files.createTempFile(folder, "products-", ".new");

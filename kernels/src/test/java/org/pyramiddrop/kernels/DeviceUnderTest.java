@@ -12,17 +12,17 @@ import java.util.List;
  * The kernels under test with data laid out to show mistakes: inputs are rows between rows of NaN
  * and must not change, outputs begin as NaN, weights are cut into parts and begin at odd addresses.
  */
-public final class Device implements AutoCloseable {
+public final class DeviceUnderTest implements AutoCloseable {
   private final Kernels kernels;
-  private final Draw draw;
+  private final RandomData random;
   private final double tolerance;
   private final Deque<AutoCloseable> taken = new ArrayDeque<>();
   private final List<Runnable> unchanged = new ArrayList<>();
 
   /** Takes the kernels over and closes them. */
-  public Device(Kernels kernels, Draw draw, double tolerance) {
+  public DeviceUnderTest(Kernels kernels, RandomData random, double tolerance) {
     this.kernels = kernels;
-    this.draw = draw;
+    this.random = random;
     this.tolerance = tolerance;
   }
 
@@ -31,8 +31,8 @@ public final class Device implements AutoCloseable {
     return kernels;
   }
 
-  Draw draw() {
-    return draw;
+  RandomData random() {
+    return random;
   }
 
   double tolerance() {
@@ -59,7 +59,7 @@ public final class Device implements AutoCloseable {
       }
     }
     int rows = values.length / columns;
-    int before = draw.between(0, 2);
+    int before = random.between(0, 2);
     float[] all = new float[(before + rows + 2) * columns];
     Arrays.fill(all, Float.NaN);
     System.arraycopy(values, 0, all, before * columns, values.length);
@@ -88,8 +88,8 @@ public final class Device implements AutoCloseable {
   }
 
   private Output output(DType dtype, float[] content, int columns) {
-    int before = draw.between(0, 3);
-    Output out = new Output(kernels, dtype, content, columns, before, draw.between(1, 3));
+    int before = random.between(0, 3);
+    Output out = new Output(kernels, dtype, content, columns, before, random.between(1, 3));
     owned(out.whole());
     return out;
   }
@@ -97,19 +97,19 @@ public final class Device implements AutoCloseable {
   /** A weight that may be stacked of several parts, and is a view of a view between rows of NaN. */
   Weight weight(DType dtype, float[] values, int columns) {
     int rows = values.length / columns;
-    int before = draw.between(0, 3);
-    int total = before + rows + draw.between(0, 2);
+    int before = random.between(0, 3);
+    int total = before + rows + random.between(0, 2);
     float[] all = new float[total * columns];
     Arrays.fill(all, Float.NaN);
     System.arraycopy(values, 0, all, before * columns, values.length);
     List<HostMatrix> parts = new ArrayList<>();
     for (int from = 0; from < total; ) {
-      int to = draw.flip() ? total : draw.between(from + 1, total);
+      int to = random.flip() ? total : random.between(from + 1, total);
       parts.add(
           Stored.matrix(dtype, Arrays.copyOfRange(all, from * columns, to * columns), columns));
       from = to;
     }
-    int first = draw.between(0, before);
+    int first = random.between(0, before);
     Weight view = owned(kernels.weight(parts)).rows(first, total - first);
     return view.rows(before - first, rows);
   }

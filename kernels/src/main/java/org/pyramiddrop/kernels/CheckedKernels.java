@@ -1,0 +1,258 @@
+package org.pyramiddrop.kernels;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A device behind its checks: refuses shapes and types that don't fit, and hands every other call
+ * on. {@link Devices} puts one before each device, so that a device only computes. What can only be
+ * seen in device memory, such as a row number, is the device's to refuse.
+ */
+final class CheckedKernels implements Kernels {
+  private final Kernels device;
+
+  /** Checks calls to a device, and closes it. */
+  CheckedKernels(Kernels device) {
+    this.device = device;
+  }
+
+  /** Refuses a tensor that doesn't hold the device's activations. */
+  private void activations(String what, Tensor x) {
+    Shapes.type(what, x, device.dtype());
+  }
+
+  @Override
+  public String description() {
+    return device.description();
+  }
+
+  @Override
+  public DType dtype() {
+    return device.dtype();
+  }
+
+  // Memory ----------------------------------------------------------------------------------------
+
+  @Override
+  public Tensor allocate(DType dtype, int rows, int columns) {
+    return device.allocate(dtype, rows, columns);
+  }
+
+  @Override
+  public Weight weight(List<HostMatrix> parts) {
+    Shapes.weight(parts);
+    return device.weight(parts);
+  }
+
+  @Override
+  public Indices indices(int... values) {
+    return device.indices(values);
+  }
+
+  @Override
+  public Rotary rotary(int headSize, double theta, int positions) {
+    return device.rotary(headSize, theta, positions);
+  }
+
+  @Override
+  public void upload(float[] values, Tensor out) {
+    Shapes.upload(values, out);
+    device.upload(values, out);
+  }
+
+  @Override
+  public void upload(int[] values, Indices out) {
+    Shapes.upload(values, out);
+    device.upload(values, out);
+  }
+
+  @Override
+  public float[] download(Tensor x) {
+    return device.download(x);
+  }
+
+  @Override
+  public int[] download(Indices x) {
+    return device.download(x);
+  }
+
+  // Rows ------------------------------------------------------------------------------------------
+
+  @Override
+  public void embed(Weight table, Indices ids, Tensor out) {
+    Shapes.embed(table, ids, out);
+    activations("out", out);
+    device.embed(table, ids, out);
+  }
+
+  @Override
+  public void copy(Tensor x, Tensor out) {
+    Shapes.copy(x, out);
+    device.copy(x, out);
+  }
+
+  @Override
+  public void copyColumns(Tensor x, Tensor out, int firstColumn) {
+    Shapes.copyColumns(x, out, firstColumn);
+    activations("x", x);
+    activations("out", out);
+    device.copyColumns(x, out, firstColumn);
+  }
+
+  @Override
+  public void add(Tensor x, Weight w) {
+    Shapes.add(x, w);
+    activations("x", x);
+    device.add(x, w);
+  }
+
+  @Override
+  public void gatherRows(Tensor x, Indices rows, Tensor out) {
+    Shapes.gatherRows(x, rows, out);
+    activations("x", x);
+    activations("out", out);
+    device.gatherRows(x, rows, out);
+  }
+
+  @Override
+  public Indices gather(Indices x, Indices rows) {
+    return device.gather(x, rows);
+  }
+
+  // Layers ----------------------------------------------------------------------------------------
+
+  @Override
+  public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
+    Shapes.linear(x, w, bias, out);
+    activations("x", x);
+    device.linear(x, w, bias, activation, out);
+  }
+
+  @Override
+  public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
+    Shapes.swiGlu(x, gateUp, out);
+    activations("x", x);
+    activations("out", out);
+    device.swiGlu(x, gateUp, out);
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Weight w, float epsilon, Tensor out) {
+    Shapes.norm(x, w, null, out);
+    activations("x", x);
+    activations("out", out);
+    device.rmsNorm(x, w, epsilon, out);
+  }
+
+  @Override
+  public void normLinear(
+      Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
+    Shapes.normLinear(x, norm, w, bias, out);
+    activations("x", x);
+    device.normLinear(x, norm, epsilon, w, bias, out);
+  }
+
+  @Override
+  public void normSwiGlu(Tensor x, Weight norm, float epsilon, Weight gateUp, Tensor out) {
+    Shapes.normSwiGlu(x, norm, gateUp, out);
+    activations("x", x);
+    activations("out", out);
+    device.normSwiGlu(x, norm, epsilon, gateUp, out);
+  }
+
+  @Override
+  public void layerNorm(Tensor x, Weight w, Weight bias, float epsilon, Tensor out) {
+    Shapes.norm(x, w, bias, out);
+    activations("x", x);
+    activations("out", out);
+    device.layerNorm(x, w, bias, epsilon, out);
+  }
+
+  @Override
+  public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
+    Shapes.rotate(x, heads, rotary, positions);
+    activations("x", x);
+    device.rotate(x, heads, rotary, positions);
+  }
+
+  @Override
+  public void storeKeyValues(
+      Tensor x,
+      int firstColumn,
+      @Nullable Rotary rotary,
+      @Nullable Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    Shapes.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
+    activations("x", x);
+    activations("keys", keys);
+    activations("values", values);
+    device.storeKeyValues(x, firstColumn, rotary, positions, rows, keys, values);
+  }
+
+  @Override
+  public void rotateAndStore(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values) {
+    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+    activations("qkv", qkv);
+    activations("keys", keys);
+    activations("values", values);
+    device.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+  }
+
+  @Override
+  public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
+    Shapes.attention(q, heads, keys, values, mask, out);
+    activations("q", q);
+    activations("keys", keys);
+    activations("values", values);
+    activations("out", out);
+    device.attention(q, heads, keys, values, mask, out);
+  }
+
+  // Pruning and generation ------------------------------------------------------------------------
+
+  @Override
+  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
+    Shapes.scoreTokens(query, heads, keys, out);
+    activations("query", query);
+    activations("keys", keys);
+    device.scoreTokens(query, heads, keys, out);
+  }
+
+  @Override
+  public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
+    Shapes.selectTopK(scores, first, count, keep, out, at);
+    device.selectTopK(scores, first, count, keep, out, at);
+  }
+
+  @Override
+  public void sample(Tensor logits, Indices seen, Tensor controls, Indices out) {
+    Shapes.sample(logits, seen, controls, out);
+    device.sample(logits, seen, controls, out);
+  }
+
+  // Recordings ------------------------------------------------------------------------------------
+
+  @Override
+  public Recording record(Runnable work) {
+    return device.record(work);
+  }
+
+  @Override
+  public boolean replays() {
+    return device.replays();
+  }
+
+  @Override
+  public void close() {
+    device.close();
+  }
+}
