@@ -82,7 +82,7 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(
-            CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.check..", CLI, BENCH)
+            CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.cuda..", CLI, BENCH)
         .check(CLASSES);
   }
 
@@ -107,10 +107,8 @@ final class ArchitectureTest {
 
   @Test
   void usersOfTheModuleDontSeeTheEngine() throws URISyntaxException {
-    Path classes =
-        Path.of(Llava.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    ModuleDescriptor module =
-        ModuleFinder.of(classes).findAll().iterator().next().descriptor();
+    Path classes = Path.of(Llava.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    ModuleDescriptor module = ModuleFinder.of(classes).findAll().iterator().next().descriptor();
     Map<String, Set<String>> exports =
         module.exports().stream()
             .collect(

@@ -55,7 +55,8 @@ final class ConfigFields {
   ConfigFields object(String key) {
     return switch (object.get(key)) {
       case JsonValue.Obj nested -> new ConfigFields(file, prefix + key + ".", nested);
-      case JsonValue.Null none -> new ConfigFields(file, prefix + key + ".", new JsonValue.Obj(Map.of()));
+      case JsonValue.Null none ->
+          new ConfigFields(file, prefix + key + ".", new JsonValue.Obj(Map.of()));
       default -> throw wrong(key, "must be an object");
     };
   }

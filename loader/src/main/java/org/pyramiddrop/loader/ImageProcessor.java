@@ -98,7 +98,8 @@ public final class ImageProcessor {
 
   // The whole picture is squeezed into the square; cutting and resizing its tiles, which are
   // squares already, changes nothing.
-  private static ImageProcessor tiling(ConfigFields settings, LlavaConfig config, Resizing resizing) {
+  private static ImageProcessor tiling(
+      ConfigFields settings, LlavaConfig config, Resizing resizing) {
     int side = config.vision().imageSize();
     Resampler given =
         switch (resizing) {

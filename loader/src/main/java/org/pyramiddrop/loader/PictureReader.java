@@ -114,7 +114,8 @@ final class PictureReader {
       for (Throwable cause = e; cause != null; cause = cause.getCause()) {
         switch (cause) {
           case OutOfMemoryError _ -> throw notEnoughMemory(encoded, name, e);
-          case BytesStream.TimeUp late -> throw new PictureException(name, FailureReason.of(late), e);
+          case BytesStream.TimeUp late ->
+              throw new PictureException(name, FailureReason.of(late), e);
           default -> {
             // Something about the file.
           }

@@ -3,9 +3,12 @@ package org.pyramiddrop.loader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.pyramiddrop.loader.tokenizer.TextTokenizer;
+import org.pyramiddrop.loader.tokenizer.TokenizerException;
 
 /**
  * A model's {@code tokenizer.json}: text to token ids and back, as the Hugging Face tokenizers
@@ -36,7 +39,7 @@ public final class Tokenizer implements AutoCloseable {
                   + " tokenizers format first"
               : "no such file; models without one must be converted to the tokenizers format first");
     }
-    return new Tokenizer(file, TextTokenizer.read(file));
+    return new Tokenizer(file, named(file, () -> TextTokenizer.read(file)));
   }
 
   /**
@@ -47,7 +50,8 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IllegalStateException if the tokenizer is closed
    */
   public int[] encode(String text, boolean addSpecialTokens) {
-    return whileOpen().encode(text, addSpecialTokens);
+    TextTokenizer open = whileOpen();
+    return named(file, () -> open.encode(text, addSpecialTokens));
   }
 
   /**
@@ -91,6 +95,15 @@ public final class Tokenizer implements AutoCloseable {
    */
   public OptionalInt id(String token) {
     return whileOpen().id(token);
+  }
+
+  /** Does some work; what it complains of names the file. */
+  private static <T> T named(Path file, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (TokenizerException e) {
+      throw new CheckpointException(file, Objects.requireNonNull(e.getMessage()), e.getCause());
+    }
   }
 
   private TextTokenizer whileOpen() {

@@ -36,12 +36,14 @@ class OneLineTest {
         .isEqualTo("Is a directory");
     assertThat(FailureReason.of(new FileSystemException("/a/b")))
         .isEqualTo("the file system gives no reason");
-    assertThat(FailureReason.of(new ClosedByInterruptException())).isEqualTo("the thread was interrupted");
+    assertThat(FailureReason.of(new ClosedByInterruptException()))
+        .isEqualTo("the thread was interrupted");
     assertThat(FailureReason.of(new EOFException())).isEqualTo("it ends too early");
     assertThat(FailureReason.of(new IllegalArgumentException("null")))
         .isEqualTo("it holds numbers that don't fit together");
     assertThat(FailureReason.of(new IOException("broken", new IOException("row 3"))))
         .isEqualTo("broken: row 3");
-    assertThat(FailureReason.of(new IOException(new EOFException()))).isEqualTo("it ends too early");
+    assertThat(FailureReason.of(new IOException(new EOFException())))
+        .isEqualTo("it ends too early");
   }
 }

@@ -124,7 +124,9 @@ final class Backtracker {
     return run(
         program,
         start,
-        program.forks() == 0 ? FailedBranches.FORGOTTEN : new FailedBranches(program.forks(), start, farthest));
+        program.forks() == 0
+            ? FailedBranches.FORGOTTEN
+            : new FailedBranches(program.forks(), start, farthest));
   }
 
   private boolean hasNext(CharSet set, int at) {

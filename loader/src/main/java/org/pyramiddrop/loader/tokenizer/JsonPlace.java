@@ -1,17 +1,15 @@
 package org.pyramiddrop.loader.tokenizer;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.CheckpointException;
 
 /**
  * A value in {@code tokenizer.json} together with where it stands, read with checks. Messages name
- * the file, the place and the value.
+ * the place and the value.
  */
-record JsonPlace(Path file, String name, JsonTree value) {
+record JsonPlace(String name, JsonTree value) {
   static final String COMPLAINT = "is not a tokenizer: ";
   private static final int LONGEST_SHOWN = 80;
 
@@ -21,7 +19,7 @@ record JsonPlace(Path file, String name, JsonTree value) {
       throw wrong("must be an object");
     }
     String place = name.isEmpty() ? key : name + '.' + shorten(key);
-    return new JsonPlace(file, place, byName.getOrDefault(key, JsonTree.NOTHING));
+    return new JsonPlace(place, byName.getOrDefault(key, JsonTree.NOTHING));
   }
 
   /** Whether nothing is here, or an explicit null. */
@@ -35,7 +33,7 @@ record JsonPlace(Path file, String name, JsonTree value) {
   }
 
   /** The complaint that an object's kind is none of those that are read. */
-  CheckpointException unsupported(String supported) {
+  TokenizerException unsupported(String supported) {
     return member("type").wrong("isn't supported; supported: " + supported);
   }
 
@@ -88,7 +86,7 @@ record JsonPlace(Path file, String name, JsonTree value) {
   }
 
   JsonPlace element(int index) {
-    return new JsonPlace(file, name + '[' + index + ']', trees().get(index));
+    return new JsonPlace(name + '[' + index + ']', trees().get(index));
   }
 
   /** The members of an object of any size, without their places. */
@@ -100,14 +98,14 @@ record JsonPlace(Path file, String name, JsonTree value) {
   }
 
   /** A complaint about this place that shows its value. */
-  CheckpointException wrong(String rule) {
+  TokenizerException wrong(String rule) {
     return wrong(rule, null);
   }
 
-  CheckpointException wrong(String rule, @Nullable Throwable cause) {
+  TokenizerException wrong(String rule, @Nullable Throwable cause) {
     String shown = isAbsent() ? "null" : shorten(value.toString());
-    return new CheckpointException(
-        file, COMPLAINT + (name.isEmpty() ? "the file" : name + " = " + shown) + ' ' + rule, cause);
+    return new TokenizerException(
+        COMPLAINT + (name.isEmpty() ? "the file" : name + " = " + shown) + ' ' + rule, cause);
   }
 
   /** A text out of the file, cut where it would drown the message. */

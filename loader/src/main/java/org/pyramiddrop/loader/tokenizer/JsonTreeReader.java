@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.pyramiddrop.loader.CheckpointException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -41,22 +40,18 @@ final class JsonTreeReader {
                   .build())
           .build();
 
-  private final Path file;
-
-  private JsonTreeReader(Path file) {
-    this.file = file;
-  }
+  private JsonTreeReader() {}
 
   /**
    * The object that a whole file holds.
    *
-   * @throws CheckpointException if the file can't be read or is not strict JSON
+   * @throws TokenizerException if the file can't be read or is not strict JSON
    */
   static JsonPlace read(Path file) {
-    return new JsonPlace(file, "", new JsonTreeReader(file).parse(text(file)));
+    return new JsonPlace("", parse(text(file)));
   }
 
-  private JsonTree.Members parse(String text) {
+  private static JsonTree.Members parse(String text) {
     try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw broken("must hold a JSON object");
@@ -67,13 +62,13 @@ final class JsonTreeReader {
       }
       return object;
     } catch (JacksonException e) {
-      throw new CheckpointException(
-          file, JsonPlace.COMPLAINT + "the file is not valid JSON: " + e.getOriginalMessage(), e);
+      throw new TokenizerException(
+          JsonPlace.COMPLAINT + "the file is not valid JSON: " + e.getOriginalMessage(), e);
     }
   }
 
   // The parser limits how deep values nest, so the recursion is limited too.
-  private JsonTree value(JsonParser parser, JsonToken token) {
+  private static JsonTree value(JsonParser parser, JsonToken token) {
     return switch (token) {
       case START_OBJECT -> members(parser);
       case START_ARRAY -> {
@@ -98,7 +93,7 @@ final class JsonTreeReader {
     };
   }
 
-  private JsonTree.Members members(JsonParser parser) {
+  private static JsonTree.Members members(JsonParser parser) {
     Map<String, JsonTree> byName = new LinkedHashMap<>();
     for (String name = parser.nextName(); name != null; name = parser.nextName()) {
       JsonTree value = value(parser, parser.nextToken());
@@ -110,27 +105,27 @@ final class JsonTreeReader {
   }
 
   // An escape can write half of a surrogate pair, which is no text.
-  private String wellFormed(String text) {
+  private static String wellFormed(String text) {
     if (!WellFormed.is(text)) {
       throw broken("has a string with half of a surrogate pair: " + JsonPlace.shorten(text));
     }
     return text;
   }
 
-  private CheckpointException broken(String rule) {
-    return new CheckpointException(file, JsonPlace.COMPLAINT + "the file " + rule);
+  private static TokenizerException broken(String rule) {
+    return new TokenizerException(JsonPlace.COMPLAINT + "the file " + rule, null);
   }
 
   private static String text(Path file) {
     ByteBuffer bytes;
     try {
       if (Files.size(file) > LARGEST_FILE) {
-        throw new CheckpointException(
-            file, JsonPlace.COMPLAINT + "is larger than " + (LARGEST_FILE >> 20) + " MB");
+        throw new TokenizerException(
+            JsonPlace.COMPLAINT + "is larger than " + (LARGEST_FILE >> 20) + " MB", null);
       }
       bytes = ByteBuffer.wrap(Files.readAllBytes(file));
     } catch (IOException e) {
-      throw new CheckpointException(file, "can't be read: " + e.getMessage(), e);
+      throw new TokenizerException("can't be read: " + e.getMessage(), e);
     }
     String text;
     try {
@@ -142,11 +137,11 @@ final class JsonTreeReader {
               .decode(bytes)
               .toString();
     } catch (CharacterCodingException e) {
-      throw new CheckpointException(file, JsonPlace.COMPLAINT + "the file is not valid UTF-8", e);
+      throw new TokenizerException(JsonPlace.COMPLAINT + "the file is not valid UTF-8", e);
     }
     if (text.startsWith(LFS_POINTER)) {
-      throw new CheckpointException(
-          file, "is a Git LFS pointer and not the file itself; run git lfs pull in its folder");
+      throw new TokenizerException(
+          "is a Git LFS pointer and not the file itself; run git lfs pull in its folder", null);
     }
     return text.startsWith("\uFEFF") ? text.substring(1) : text;
   }

@@ -31,7 +31,9 @@ final class Metaspace implements PreTokenizer {
         Replacement.of(place, ' ', Character.toString(mark)),
         place.member("split").flag(true)
             ? PreTokenizer.cutting(
-                TextFinder.of(character -> character == mark), DelimiterBehavior.MERGED_WITH_NEXT, false)
+                TextFinder.of(character -> character == mark),
+                DelimiterBehavior.MERGED_WITH_NEXT,
+                false)
             : (slice, words) -> words.add(slice));
   }
 

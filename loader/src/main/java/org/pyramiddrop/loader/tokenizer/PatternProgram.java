@@ -35,7 +35,8 @@ record PatternProgram(List<Instruction> instructions, int forks) {
    * @param back how many characters before this place it begins
    * @param reach the most characters that it takes
    */
-  record Look(PatternProgram program, int back, int reach, boolean negated) implements Instruction {}
+  record Look(PatternProgram program, int back, int reach, boolean negated)
+      implements Instruction {}
 
   /** The whole pattern fits. */
   record Done() implements Instruction {}

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntPredicate;
-import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.tokenizer.PatternSyntax.Greed;
 
 /**
@@ -86,7 +85,8 @@ final class PatternReader {
                       .orElseGet(() -> CharSet.one(literal(escaped(), anyCase), anyCase))));
       case '^', '$' -> throw refuse("has an edge of a line, which isn't read");
       case '*', '+', '?', '{' -> throw refuse("repeats nothing, or what is repeated already");
-      default -> new PatternSyntax.One(CharSet.of(CharSet.one(literal(character, anyCase), anyCase)));
+      default ->
+          new PatternSyntax.One(CharSet.of(CharSet.one(literal(character, anyCase), anyCase)));
     };
   }
 
@@ -402,7 +402,7 @@ final class PatternReader {
     return true;
   }
 
-  private CheckpointException refuse(String rule) {
+  private TokenizerException refuse(String rule) {
     return place.wrong(rule);
   }
 }

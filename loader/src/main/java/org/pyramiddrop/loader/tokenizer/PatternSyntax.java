@@ -33,8 +33,10 @@ sealed interface PatternSyntax {
   default int shortest() {
     return switch (this) {
       case One one -> 1;
-      case Sequence(List<PatternSyntax> parts) -> parts.stream().mapToInt(PatternSyntax::shortest).sum();
-      case Choice(List<PatternSyntax> parts) -> parts.stream().mapToInt(PatternSyntax::shortest).min().orElse(0);
+      case Sequence(List<PatternSyntax> parts) ->
+          parts.stream().mapToInt(PatternSyntax::shortest).sum();
+      case Choice(List<PatternSyntax> parts) ->
+          parts.stream().mapToInt(PatternSyntax::shortest).min().orElse(0);
       case Repeat repeat -> repeat.least() * repeat.part().shortest();
       case Look look -> 0;
     };
@@ -46,7 +48,8 @@ sealed interface PatternSyntax {
       case One one -> 1;
       case Sequence(List<PatternSyntax> parts) ->
           (int) Math.min(UNBOUNDED, parts.stream().mapToLong(PatternSyntax::longest).sum());
-      case Choice(List<PatternSyntax> parts) -> parts.stream().mapToInt(PatternSyntax::longest).max().orElse(0);
+      case Choice(List<PatternSyntax> parts) ->
+          parts.stream().mapToInt(PatternSyntax::longest).max().orElse(0);
       case Repeat repeat ->
           (int) Math.min(UNBOUNDED, (long) repeat.most() * repeat.part().longest());
       case Look look -> 0;

@@ -95,7 +95,8 @@ final class PostProcessor {
       throw place.member("single").wrong("must have the sequence A once and B not at all");
     }
     int at = sequences.getFirst();
-    return new PostProcessor(joined(pieces.subList(0, at)), joined(pieces.subList(at + 1, pieces.size())));
+    return new PostProcessor(
+        joined(pieces.subList(0, at)), joined(pieces.subList(at + 1, pieces.size())));
   }
 
   private static Map<String, int[]> specialTokens(JsonPlace place, IntPredicate known) {

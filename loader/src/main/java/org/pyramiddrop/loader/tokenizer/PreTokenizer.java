@@ -27,11 +27,14 @@ interface PreTokenizer {
               DelimiterBehavior.read(place.member("behavior")),
               place.member("invert").flag());
       case "Whitespace" -> cutting(new WordRuns(), DelimiterBehavior.REMOVED, true);
-      case "WhitespaceSplit" -> cutting(TextFinder.of(Whitespace::is), DelimiterBehavior.REMOVED, false);
+      case "WhitespaceSplit" ->
+          cutting(TextFinder.of(Whitespace::is), DelimiterBehavior.REMOVED, false);
       case "Digits" ->
           cutting(
               TextFinder.of(RustCharacters::isNumber),
-              place.member("individual_digits").flag() ? DelimiterBehavior.ISOLATED : DelimiterBehavior.CONTIGUOUS,
+              place.member("individual_digits").flag()
+                  ? DelimiterBehavior.ISOLATED
+                  : DelimiterBehavior.CONTIGUOUS,
               false);
       case "Punctuation" -> {
         JsonPlace behavior = place.member("behavior");

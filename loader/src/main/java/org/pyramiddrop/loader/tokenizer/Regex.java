@@ -16,7 +16,7 @@ final class Regex implements TextFinder {
   /**
    * Compiles the pattern at a place of the file.
    *
-   * @throws org.pyramiddrop.loader.CheckpointException if it isn't a pattern that is read
+   * @throws TokenizerException if it isn't a pattern that is read
    */
   static Regex compile(JsonPlace place) {
     return compile(place, place.text());
@@ -25,7 +25,8 @@ final class Regex implements TextFinder {
   /** Compiles a pattern that messages show at a place of the file. */
   static Regex compile(JsonPlace place, String pattern) {
     PatternSyntax syntax = PatternReader.read(place, pattern);
-    return new Regex(PatternProgram.of(place, syntax, true), PatternProgram.of(place, syntax, false));
+    return new Regex(
+        PatternProgram.of(place, syntax, true), PatternProgram.of(place, syntax, false));
   }
 
   @Override

@@ -47,7 +47,8 @@ final class RustCharacters {
     return switch (character) {
       // Were punctuation then.
       case 0x166D, 0x111C9 -> true;
-      default -> CharSet.in(character, PUNCTUATION) && !CharRanges.have(LATER_PUNCTUATION, character);
+      default ->
+          CharSet.in(character, PUNCTUATION) && !CharRanges.have(LATER_PUNCTUATION, character);
     };
   }
 }

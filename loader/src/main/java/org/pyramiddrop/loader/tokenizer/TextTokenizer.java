@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.CheckpointException;
 
 /**
  * A whole {@code tokenizer.json}: text to token ids and back. Time grows with the text's length
@@ -36,7 +35,7 @@ public final class TextTokenizer {
    * Reads a {@code tokenizer.json} and checks all of it. What it asks for in cutting and padding
    * doesn't count.
    *
-   * @throws CheckpointException if it can't be read, breaks a rule, or has what isn't supported;
+   * @throws TokenizerException if it can't be read, breaks a rule, or has what isn't supported;
    *     names the place in the file
    */
   public static TextTokenizer read(Path file) {

@@ -16,7 +16,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.pyramiddrop.loader.CheckpointException;
 
 /** Holds patterns to what the library's regular expressions match. */
 class RegexTest {
@@ -194,20 +193,20 @@ class RegexTest {
         "\\",
       })
   void refusesWhatItDoesNotRead(String pattern) {
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(TokenizerException.class)
         .isThrownBy(() -> Regex.compile(place(pattern)))
-        .withMessageStartingWith("tokenizer.json: is not a tokenizer: pattern = ")
+        .withMessageStartingWith("is not a tokenizer: pattern = ")
         .satisfies(e -> assertThat(e).message().hasLineCount(1));
   }
 
   @Test
   void refusesDeepNesting() {
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(TokenizerException.class)
         .isThrownBy(() -> Regex.compile(place("(".repeat(100_000) + ")".repeat(100_000))))
         .withMessageContaining("nests deeper");
   }
 
   private static JsonPlace place(String pattern) {
-    return new JsonPlace(Path.of("tokenizer.json"), "pattern", new JsonTree.Text(pattern));
+    return new JsonPlace("pattern", new JsonTree.Text(pattern));
   }
 }
