@@ -29,11 +29,15 @@ BENCH = '$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-nati
   --sun-misc-unsafe-memory-access=allow \
   -cp "bench/target/classes:bench/target/lib/*" org.pyramiddrop.bench.Bench
 
+# The backend on the emulated driver, as if it were a GPU's.
+EMULATED := -Dpyramiddrop.cuda.driver=target/emulated/libcuda-emulated.so -Dpyramiddrop.cuda.cublasLt=target/emulated/libcublasLt-emulated.so \
+  -Dpyramiddrop.cuda.kernels=target/emulated/kernels -Dpyramiddrop.cuda.tuning=off
+
 SCENES := models/scenes
 PICTURE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
+.PHONY: help build run test fuzz soak bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +56,17 @@ run: $(CLASSES) ## Ask the demo model three questions about one picture, and dra
 
 test: tools cuda emulation ## Build everything and run all checks and tests
 	$(MAVEN) $(QUIET) -T 2 verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
+
+fuzz: tools ## Read damaged files of all kinds for MINUTES (10); what is found lies in loader/target/fuzz
+	@$(MAVEN) $(QUIET) -q -pl loader test -Dspotless.check.skip -Dtest=FuzzersTest -Dpyramiddrop.fuzz.minutes=$(or $(MINUTES),10)
+
+soak: tools ## Ask one model REQUESTS (2000) of all kinds and watch what its process takes; BACKEND=cuda, or emulated
+	@$(MAVEN) $(QUIET) -q -pl src/test -am package -DskipTests -Dspotless.check.skip
+	@$(if $(filter emulated,$(BACKEND)),$(MAKE) --no-print-directory emulation && mkdir -p target && echo emulated >target/emulated/kernels)
+	@'$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+	  -Xms256m -Xmx256m -XX:+AlwaysPreTouch -XX:+UseSerialGC -XX:NativeMemoryTracking=summary \
+	  $(if $(filter emulated,$(BACKEND)),$(EMULATED)) -cp "src/test/target/test-classes:bench/target/lib/*" \
+	  org.pyramiddrop.soak.Soak $(or $(REQUESTS),2000) $(or $(BACKEND:emulated=cuda),cpu) $(SCENES)
 
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
@@ -79,6 +94,7 @@ fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transfo
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
 	$(PYTHON) loader/src/test/python/make_families.py
 	$(PYTHON) loader/src/test/python/make_chats.py
+	$(PYTHON) loader/src/test/python/make_seeds.py
 
 bindings: ## Generate the Java bindings of CUDA anew, with jextract; CUDA_HOME and CUBLAS_INCLUDE say where its headers are
 	@native-bindings/src/main/jextract/generate

@@ -5,6 +5,8 @@
 module org.pyramiddrop.loader {
   requires static org.jspecify;
   requires transitive java.desktop;
+  requires java.management;
+  requires jdk.management;
   requires tools.jackson.core;
 
   exports org.pyramiddrop.loader;

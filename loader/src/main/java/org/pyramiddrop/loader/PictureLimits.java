@@ -6,7 +6,8 @@ import java.time.Duration;
  * What a picture may cost, so that no file can take the memory or the time that others need. A
  * picture's size is looked at before a pixel is decoded. While one is read it takes up to twice
  * {@code maxBytes} for its file and up to 12 bytes a pixel (16-bit colours with transparency; 8-bit
- * colours take 7, a progressive JPEG 6 more, outside Java's heap), afterwards 4 bytes a pixel.
+ * colours take 7, a progressive JPEG 6 more, outside Java's heap), afterwards 4 bytes a pixel. A
+ * decoder that takes more than twice that and 32 MiB of Java's heap on the way is stopped.
  *
  * @param maxBytes the longest file, in bytes
  * @param maxPixels the most pixels, width times height

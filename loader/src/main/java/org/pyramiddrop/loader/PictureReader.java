@@ -93,7 +93,7 @@ final class PictureReader {
       throw new PictureException(name, "no decoder for " + encoded.format() + " was found", null);
     }
     ImageReader reader = readers.next();
-    try (BytesStream stream = new BytesStream(encoded.file(), limits.maxTime())) {
+    try (BytesStream stream = new BytesStream(encoded.file(), limits, mostAllocated(encoded))) {
       reader.setInput(stream, true, true);
       if (reader.getWidth(0) != encoded.width() || reader.getHeight(0) != encoded.height()) {
         throw new PictureException(name, "is damaged: it says twice how large it is", null);
@@ -114,8 +114,7 @@ final class PictureReader {
       for (Throwable cause = e; cause != null; cause = cause.getCause()) {
         switch (cause) {
           case OutOfMemoryError _ -> throw notEnoughMemory(encoded, name, e);
-          case BytesStream.TimeUp late ->
-              throw new PictureException(name, FailureReason.of(late), e);
+          case BytesStream.Stop stop -> throw new PictureException(name, FailureReason.of(stop), e);
           default -> {
             // Something about the file.
           }
@@ -133,6 +132,11 @@ final class PictureReader {
     } finally {
       reader.dispose();
     }
+  }
+
+  /** Twice what {@link PictureLimits} says of any picture, and some for its decoder's tables. */
+  private static long mostAllocated(EncodedPicture picture) {
+    return 24 * picture.width() * picture.height() + 4L * picture.file().length + (32 << 20);
   }
 
   private static PictureException damaged(String name, Exception e) {

@@ -194,6 +194,40 @@ class PictureLimitsTest {
     assertRefusedCheaply(bytes, "can't hold its 13000×13000 pixels");
   }
 
+  /** Nine by seven pixels, of which a damaged number of code tables are said to be needed. */
+  private static byte[] manyTables() throws IOException {
+    return Files.readAllBytes(
+        Fixtures.resource(
+            "/org/pyramiddrop/loader/FuzzersInputs/picture/found-tables-behind-the-end.webp"));
+  }
+
+  @Test
+  void refusesAWebpWhoseCodeTablesLieBehindItsEnd() throws IOException {
+    assertRefusedCheaply(manyTables(), "is damaged: it ends too early");
+  }
+
+  @Test
+  void refusesAWebpWhoseCodeTablesTakeMoreThanItsPixels() throws IOException {
+    byte[] small = manyTables();
+    // Behind the headers of the file and of its extended format.
+    int pixels = 30;
+    int length = ByteBuffer.wrap(small).order(ByteOrder.LITTLE_ENDIAN).getInt(pixels + 4);
+    int more = 400_000;
+    ByteBuffer file =
+        ByteBuffer.allocate(20 + length + more + (length + more) % 2)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    file.put(small, 0, 12).putInt(4, file.capacity() - 8);
+    file.put(small, pixels, 8 + length).putInt(16, length + more);
+    while (file.hasRemaining()) {
+      // Bits that make a table of few of them, again and again.
+      file.put((byte) 3);
+    }
+    assertRefused(file.array(), DEFAULTS, "takes more memory to decode");
+    Allocation allocation = new Allocation();
+    assertRefused(file.array(), DEFAULTS, "takes more memory to decode");
+    allocation.assertAtMost(64 << 20);
+  }
+
   @Test
   void refusesAWebpWhoseCanvasIsNotItsPixels() throws IOException {
     byte[] bytes = picture("exif-6.webp");

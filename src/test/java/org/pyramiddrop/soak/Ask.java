@@ -1,0 +1,179 @@
+package org.pyramiddrop.soak;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import javax.imageio.ImageIO;
+import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.PictureException;
+import org.pyramiddrop.loader.PictureLimits;
+import org.pyramiddrop.transformer.Answer;
+import org.pyramiddrop.transformer.Conversation;
+import org.pyramiddrop.transformer.Finish;
+import org.pyramiddrop.transformer.Llava;
+import org.pyramiddrop.transformer.Options;
+import org.pyramiddrop.transformer.Question;
+import org.pyramiddrop.transformer.Request;
+import org.pyramiddrop.transformer.Stage;
+import org.pyramiddrop.transformer.TokenListener;
+import org.pyramiddrop.transformer.TokenLogit;
+import org.pyramiddrop.transformer.TokenProbability;
+import org.pyramiddrop.transformer.generation.Sampling;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/** One thing to ask, again and again, with the same outcome each time. */
+record Ask(String name, Way way) {
+  private static final String SHAPE = "what shape is cyan ?";
+  private static final String COUNT = "how many triangle s are there ?";
+  private static final Options SHORT = Options.defaults().withMaxTokens(6);
+  private static final Options PYRAMID = SHORT.withPruning(PruningPlan.pyramid(4, 0.5));
+
+  /** Asks, and returns what compares equal when the same is asked. */
+  @FunctionalInterface
+  interface Way {
+    Object ask() throws IOException;
+  }
+
+  /** What of an answer is the same each time. */
+  private record Said(
+      String text,
+      List<Integer> tokens,
+      Finish finish,
+      List<Stage> stages,
+      List<TokenLogit> logits,
+      List<TokenProbability> probabilities) {
+    static Said of(Answer answer) {
+      return new Said(
+          answer.text(),
+          answer.tokenIds(),
+          answer.finish(),
+          answer.stages(),
+          answer.logits(),
+          answer.probabilities());
+    }
+  }
+
+  /** Ends an answer behind a layer of the prefill, else behind the first token. */
+  private record Stopping(int layers) implements TokenListener {
+    @Override
+    public boolean onToken(int id, String text) {
+      return false;
+    }
+
+    @Override
+    public boolean onProgress(Phase phase, int done, int total) {
+      return phase == Phase.VISION || done < layers;
+    }
+  }
+
+  /** All kinds of requests about each of these pictures. */
+  static List<Ask> all(Llava model, List<Path> pictures) {
+    return pictures.stream().flatMap(picture -> about(model, picture).stream()).toList();
+  }
+
+  private static List<Ask> about(Llava model, Path picture) {
+    Options fastV = SHORT.withPruning(PruningPlan.fastV(2, 0.5));
+    Options sampled = PYRAMID.withSampling(Sampling.of(1.3, 0.9, 7));
+    Options told = PYRAMID.withLogProbabilities(3).withTopLogits(4);
+    return List.of(
+        new Ask("unpruned", () -> said(model, picture, SHORT)),
+        new Ask("pyramid", () -> said(model, picture, PYRAMID)),
+        new Ask("FastV", () -> said(model, picture, fastV)),
+        new Ask("sampled", () -> said(model, picture, sampled)),
+        new Ask("log-probabilities", () -> said(model, picture, told)),
+        new Ask("batch", () -> batch(model, picture)),
+        new Ask("conversation", () -> conversation(model, picture)),
+        new Ask("attention", () -> model.attention(question(picture), List.of(1, 3))),
+        new Ask("data URI", () -> uri(model, picture)),
+        new Ask("stopped at a token", () -> stopped(model, picture)),
+        new Ask(
+            "stopped in the prefill",
+            () ->
+                failure(
+                    CancellationException.class,
+                    () -> model.ask(question(picture), PYRAMID, new Stopping(1)))),
+        new Ask("interrupted", () -> interrupted(model, picture)),
+        new Ask("cut picture", () -> cut(picture)),
+        new Ask(
+            "one picture too few",
+            () ->
+                failure(
+                    IllegalArgumentException.class,
+                    () -> model.ask(Question.raw("<image> <image> what ?", picture), SHORT))),
+        new Ask(
+            "too long",
+            () ->
+                failure(
+                    IllegalArgumentException.class,
+                    () -> model.ask(Question.of(SHAPE.repeat(2000), picture), SHORT))));
+  }
+
+  private static Question question(Path picture) {
+    return Question.of(COUNT, picture);
+  }
+
+  private static Object said(Llava model, Path picture, Options options) {
+    return Said.of(model.ask(question(picture), options));
+  }
+
+  private static Object batch(Llava model, Path picture) {
+    List<Request> rows =
+        List.of(
+            new Request(question(picture), PYRAMID),
+            new Request(Question.of(SHAPE, picture), SHORT.withMaxTokens(2)),
+            new Request(Question.of(SHAPE), SHORT));
+    return model.askAll(rows).stream().map(Said::of).toList();
+  }
+
+  private static Object conversation(Llava model, Path picture) {
+    try (Conversation conversation = model.converse(PYRAMID)) {
+      Answer first = conversation.ask(question(picture)).answer();
+      return List.of(Said.of(first), Said.of(conversation.ask(Question.of(SHAPE)).answer()));
+    }
+  }
+
+  private static Object stopped(Llava model, Path picture) {
+    return Said.of(model.ask(question(picture), PYRAMID, new Stopping(Integer.MAX_VALUE)));
+  }
+
+  private static Object interrupted(Llava model, Path picture) {
+    Thread.currentThread().interrupt();
+    try {
+      return failure(CancellationException.class, () -> model.ask(question(picture), PYRAMID));
+    } finally {
+      Thread.interrupted();
+    }
+  }
+
+  private static Object cut(Path picture) throws IOException {
+    byte[] whole = Files.readAllBytes(picture);
+    byte[] half = Arrays.copyOf(whole, whole.length / 2);
+    return failure(
+        PictureException.class, () -> Picture.read(half, "half", PictureLimits.defaults()));
+  }
+
+  private static Object uri(Llava model, Path picture) throws IOException {
+    ByteArrayOutputStream jpeg = new ByteArrayOutputStream();
+    ImageIO.write(Picture.read(picture).toImage(), "jpeg", jpeg);
+    String uri = "data:image/jpeg;base64," + Base64.getEncoder().encodeToString(jpeg.toByteArray());
+    Picture read = Picture.ofDataUri(uri, PictureLimits.defaults());
+    return Said.of(model.ask(Question.of(COUNT, List.of(read)), PYRAMID));
+  }
+
+  private static String failure(Class<? extends RuntimeException> kind, Runnable run) {
+    try {
+      run.run();
+    } catch (RuntimeException e) {
+      if (kind.isInstance(e)) {
+        return String.valueOf(e.getMessage());
+      }
+      throw e;
+    }
+    throw new IllegalStateException("nothing was refused; expected a " + kind.getSimpleName());
+  }
+}
