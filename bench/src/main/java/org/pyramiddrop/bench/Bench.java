@@ -7,17 +7,16 @@ import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import org.pyramiddrop.bench.chart.ChartException;
+import org.pyramiddrop.bench.compare.CompareCommand;
 import org.pyramiddrop.bench.compare.PeerProcess;
-import org.pyramiddrop.bench.compare.SideBySide;
 import org.pyramiddrop.bench.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.gpu.GpuCommand;
-import org.pyramiddrop.bench.gpu.TableCommand;
-import org.pyramiddrop.bench.jmh.BenchmarkException;
+import org.pyramiddrop.bench.gpu.GpuTableCommand;
 import org.pyramiddrop.bench.jmh.RunCommand;
 import org.pyramiddrop.bench.jmh.SummaryCommand;
 import org.pyramiddrop.bench.load.LoadCommand;
 import org.pyramiddrop.bench.profile.ProfileCommand;
-import org.pyramiddrop.bench.pruning.PruningPay;
+import org.pyramiddrop.bench.pruning.PruningCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.PictureException;
@@ -53,11 +52,11 @@ public final class Bench implements Runnable {
         new CommandLine(new Bench())
             .addSubcommand(new RunCommand(out))
             .addSubcommand(new SummaryCommand(out))
-            .addSubcommand(new PruningPay(out))
-            .addSubcommand(new SideBySide(out))
+            .addSubcommand(new PruningCommand(out))
+            .addSubcommand(new CompareCommand(out))
             .addSubcommand(new CheckpointCommand(out))
             .addSubcommand(new GpuCommand(out))
-            .addSubcommand(new TableCommand(out))
+            .addSubcommand(new GpuTableCommand(out))
             .addSubcommand(new ExperimentCommand(out))
             .addSubcommand(new ProfileCommand(out))
             .addSubcommand(new LoadCommand(out))
@@ -89,7 +88,6 @@ public final class Bench implements Runnable {
         || e instanceof PictureException
         || e instanceof UncheckedIOException
         || e instanceof IllegalStateException
-        || e instanceof BenchmarkException
         || e instanceof ChartException
         || e instanceof PeerProcess.Failure) {
       err.println("bench: " + e.getMessage());

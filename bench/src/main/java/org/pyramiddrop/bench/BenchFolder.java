@@ -32,7 +32,12 @@ public final class BenchFolder {
    * bfloat16 weights; made when it is first asked for.
    */
   public static Path decoder(int layers) {
-    return checkpoint(ModelSize.LLAVA_7B, ModelSize.LLAVA_7B.shape().withLayers(layers));
+    return decoder(ModelSize.LLAVA_7B, layers);
+  }
+
+  /** A model of this size, that many decoder layers deep, likewise. */
+  public static Path decoder(ModelSize size, int layers) {
+    return checkpoint(size, size.shape().withLayers(layers));
   }
 
   /** A model of this size, {@value #LAYERS} decoder layers deep, likewise. */

@@ -1,12 +1,16 @@
 package org.pyramiddrop.bench;
 
+import static java.util.Objects.requireNonNullElse;
+
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.LlavaConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -65,24 +69,20 @@ final class CheckpointCommand implements Callable<Integer> {
     if (tinyVision) {
       shape = shape.withTinyVision();
     }
-    long start = System.nanoTime();
-    RandomCheckpoint.write(folder, next ? shape.nextConfig() : shape.config(), dtype, seed);
-    out.printf("wrote %s in %.1f s%n", folder, (System.nanoTime() - start) / 1e9);
+    LlavaConfig config = next ? shape.nextConfig() : shape.config();
+    double millis = Stopwatch.time(() -> RandomCheckpoint.write(folder, config, dtype, seed));
+    out.printf("wrote %s in %.1f s%n", folder, millis / 1e3);
     return 0;
   }
 
   private CheckpointShape shape(CheckpointShape usual) {
     return new CheckpointShape(
-        or(layers, usual.layers()),
-        or(hidden, usual.hidden()),
-        or(intermediate, usual.intermediate()),
-        or(heads, usual.heads()),
-        or(keyValueHeads, heads == null ? usual.keyValueHeads() : heads),
-        or(vocabulary, usual.vocabulary()),
+        requireNonNullElse(layers, usual.layers()),
+        requireNonNullElse(hidden, usual.hidden()),
+        requireNonNullElse(intermediate, usual.intermediate()),
+        requireNonNullElse(heads, usual.heads()),
+        requireNonNullElse(keyValueHeads, heads == null ? usual.keyValueHeads() : heads),
+        requireNonNullElse(vocabulary, usual.vocabulary()),
         usual.vision());
-  }
-
-  private static int or(@Nullable Integer given, int usual) {
-    return given == null ? usual : given;
   }
 }

@@ -6,49 +6,59 @@ import java.util.ArrayList;
 import java.util.List;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
-/** A linear layer over random weights outside the heap, ready to be run again and again. */
+/** A linear layer over weights outside the heap, ready to be run again and again. */
 public final class ProductRun implements AutoCloseable {
   private final Product product;
-  private final Arena arena = Arena.ofShared();
-  private final Kernels kernels;
-  private final List<HostMatrix> matrices = new ArrayList<>();
-  private final List<Weight> weights = new ArrayList<>();
   private final float[] activations;
+  private final List<HostMatrix> matrices;
+  private final Kernels kernels;
+  private final Arena arena;
+  private final List<Weight> weights;
   private final Tensor x;
   private final Tensor out;
   private int next;
 
-  /** Draws activations and weights for a product on the CPU. */
-  public ProductRun(Product product, DType dtype, int count, int threads, long seed) {
-    this(product, dtype, count, Devices.open("cpu", threads, DType.FLOAT32), seed);
+  /**
+   * Hands activations and weights to a device.
+   *
+   * @param matrices weights that take turns, so that none is still in a cache when it is read again
+   * @param kernels the device, which is closed with the run
+   * @param arena that the weights lie in, likewise
+   */
+  public ProductRun(
+      Product product,
+      float[] activations,
+      List<HostMatrix> matrices,
+      Kernels kernels,
+      Arena arena) {
+    this.product = product;
+    this.activations = activations.clone();
+    this.matrices = List.copyOf(matrices);
+    this.kernels = kernels;
+    this.arena = arena;
+    weights = matrices.stream().map(matrix -> kernels.weight(List.of(matrix))).toList();
+    x = kernels.allocate(product.tokens(), product.inputs());
+    kernels.upload(activations, x);
+    out = kernels.allocate(product.tokens(), product.outputs());
   }
 
-  /**
-   * Draws activations and weights.
-   *
-   * @param count how many weights take turns, so that none is still in a cache when it is read
-   *     again
-   * @param kernels the device, which is closed with the run
-   */
-  public ProductRun(Product product, DType dtype, int count, Kernels kernels, long seed) {
-    this.product = product;
-    this.kernels = kernels;
+  /** Draws activations and some weights. */
+  public static ProductRun random(
+      Product product, DType dtype, int count, Kernels kernels, long seed) {
+    Arena arena = Arena.ofShared();
+    List<HostMatrix> matrices = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       MemorySegment data = arena.allocate(product.weightBytes(dtype), 64);
       RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);
       matrices.add(new HostMatrix(dtype, data, product.outputs(), product.inputs()));
-      weights.add(kernels.weight(matrices.subList(i, i + 1)));
     }
-    activations = RandomNumbers.floats(product.tokens() * product.inputs(), seed);
-    x = kernels.allocate(product.tokens(), product.inputs());
-    kernels.upload(activations, x);
-    out = kernels.allocate(product.tokens(), product.outputs());
+    float[] x = RandomNumbers.floats(product.tokens() * product.inputs(), seed);
+    return new ProductRun(product, x, matrices, kernels, arena);
   }
 
   public Product product() {
@@ -60,18 +70,25 @@ public final class ProductRun implements AutoCloseable {
   }
 
   /** Multiplies by the next weight. */
-  public Tensor run() {
+  public void run() {
     kernels.linear(x, weights.get(next), null, Activation.NONE, out);
     next = (next + 1) % weights.size();
-    return out;
   }
 
   /** Multiplies by each weight once. */
-  public Tensor runAll() {
+  public void runAll() {
+    weights.forEach(_ -> run());
+  }
+
+  /** The products by each weight, {@code weights × tokens × outputs}. */
+  public float[] outputs() {
+    int size = product.tokens() * product.outputs();
+    float[] all = new float[weights.size() * size];
     for (int i = 0; i < weights.size(); i++) {
       run();
+      System.arraycopy(output(), 0, all, i * size, size);
     }
-    return out;
+    return all;
   }
 
   public float[] activations() {
@@ -82,6 +99,7 @@ public final class ProductRun implements AutoCloseable {
     return matrices.get(index);
   }
 
+  /** The last product. */
   public float[] output() {
     return kernels.download(out);
   }

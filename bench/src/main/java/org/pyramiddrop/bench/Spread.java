@@ -1,7 +1,10 @@
 package org.pyramiddrop.bench;
 
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 
 /**
  * What repeated measurements came to.
@@ -23,5 +26,18 @@ public record Spread(double median, double low, double high, int count) {
     double median =
         sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     return new Spread(median, sorted[0], sorted[sorted.length - 1], sorted.length);
+  }
+
+  /** Sums up what was measured of each. */
+  public static <T> Spread of(Collection<T> measured, ToDoubleFunction<T> value) {
+    return of(measured.stream().mapToDouble(value).boxed().toList());
+  }
+
+  /** Sums up the ratios of two lists' values, those of one place together. */
+  public static Spread ofRatios(List<Double> dividends, List<Double> divisors) {
+    return of(
+        IntStream.range(0, dividends.size())
+            .mapToObj(i -> dividends.get(i) / divisors.get(i))
+            .toList());
   }
 }

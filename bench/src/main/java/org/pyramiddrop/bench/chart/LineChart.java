@@ -3,16 +3,13 @@ package org.pyramiddrop.bench.chart;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
-import java.awt.Shape;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
-import java.io.IOException;
+import java.awt.image.BufferedImage;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jfree.chart.ChartUtils;
 import org.jfree.chart.JFreeChart;
@@ -55,30 +52,20 @@ public final class LineChart {
 
   private static final Color GUIDE_COLOUR = new Color(0x888888);
 
+  private final NumberAxis x;
+  private final NumberAxis y;
   private final String title;
-  private final String across;
-  private final String up;
-  private final List<Line> lines = new ArrayList<>();
-  private boolean fromRight;
+  private final XYSeriesCollection data = new XYSeriesCollection();
+  private final XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer();
 
   /** A point of a line. */
   public record Point(double x, double y) {}
 
-  private enum Look {
-    LINE,
-    MARKS,
-    GUIDE
-  }
-
   /** Where the words about a point stand. */
-  public enum Beside {
+  public enum LabelSide {
     ABOVE,
     BELOW
   }
-
-  private record Labels(List<String> texts, Beside side) {}
-
-  private record Line(String name, List<Point> points, Look look, Optional<Labels> labels) {}
 
   /**
    * An empty chart.
@@ -88,18 +75,20 @@ public final class LineChart {
    */
   public LineChart(String title, String across, String up) {
     this.title = title;
-    this.across = across;
-    this.up = up;
+    x = axis(across);
+    y = axis(up);
   }
 
   /** Adds marked points and the line through them, in the order of x. */
   public LineChart line(String name, List<Point> points) {
-    return add(name, points, Look.LINE);
+    add(name, points, true, true);
+    return this;
   }
 
   /** Adds marked points without a line. */
   public LineChart marks(String name, List<Point> points) {
-    return add(name, points, Look.MARKS);
+    add(name, points, false, true);
+    return this;
   }
 
   /**
@@ -107,36 +96,70 @@ public final class LineChart {
    *
    * @param labels one a point
    */
-  public LineChart marks(String name, List<Point> points, List<String> labels, Beside side) {
+  public LineChart marks(String name, List<Point> points, List<String> labels, LabelSide side) {
     if (labels.size() != points.size()) {
       throw new IllegalArgumentException(
           "%s has %d points and %d labels".formatted(name, points.size(), labels.size()));
     }
-    return add(name, points, Look.MARKS, Optional.of(new Labels(List.copyOf(labels), side)));
+    int series = add(name, points, false, true);
+    // The series has its points in the order of x.
+    List<String> texts =
+        IntStream.range(0, points.size())
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> points.get(i).x()))
+            .map(labels::get)
+            .toList();
+    ItemLabelPosition position =
+        side == LabelSide.ABOVE
+            ? new ItemLabelPosition(ItemLabelAnchor.OUTSIDE12, TextAnchor.BOTTOM_CENTER)
+            : new ItemLabelPosition(ItemLabelAnchor.OUTSIDE6, TextAnchor.TOP_CENTER);
+    renderer.setSeriesItemLabelGenerator(series, (_, _, item) -> texts.get(item));
+    renderer.setSeriesItemLabelFont(series, font(Font.PLAIN, 13));
+    renderer.setSeriesPositiveItemLabelPosition(series, position);
+    renderer.setSeriesNegativeItemLabelPosition(series, position);
+    renderer.setSeriesItemLabelsVisible(series, true);
+    x.setLowerMargin(LABEL_MARGIN);
+    x.setUpperMargin(LABEL_MARGIN);
+    return this;
   }
 
   /** Adds a thin dashed line to compare with. */
   public LineChart guide(String name, List<Point> points) {
-    return add(name, points, Look.GUIDE);
+    int series = add(name, points, true, false);
+    renderer.setSeriesPaint(series, GUIDE_COLOUR);
+    renderer.setSeriesStroke(series, dashed(GUIDE, 6, 5));
+    return this;
   }
 
-  private LineChart add(String name, List<Point> points, Look look) {
-    return add(name, points, look, Optional.empty());
-  }
-
-  private LineChart add(String name, List<Point> points, Look look, Optional<Labels> labels) {
+  /** Returns the number of the series. */
+  private int add(String name, List<Point> points, boolean line, boolean marks) {
+    int number = data.getSeriesCount();
+    XYSeries series = new XYSeries(name, true, true);
     for (Point point : points) {
       if (!Double.isFinite(point.x()) || !Double.isFinite(point.y())) {
         throw new IllegalArgumentException(name + " has the point " + point);
       }
+      series.add(point.x(), point.y());
     }
-    lines.add(new Line(name, List.copyOf(points), look, labels));
-    return this;
+    data.addSeries(series);
+    // Every other line is dashed and its marks are hollow: lines that coincide both show.
+    boolean second = number % 2 == 1;
+    renderer.setSeriesLinesVisible(number, line);
+    renderer.setSeriesShapesVisible(number, marks);
+    renderer.setSeriesShape(
+        number,
+        second
+            ? new Rectangle2D.Double(-MARK / 2, -MARK / 2, MARK, MARK)
+            : new Ellipse2D.Double(-MARK / 2, -MARK / 2, MARK, MARK));
+    renderer.setSeriesShapesFilled(number, !second);
+    renderer.setSeriesPaint(number, COLOURS.get(number % COLOURS.size()));
+    renderer.setSeriesStroke(number, second ? dashed(LINE, 12, 7) : new BasicStroke(LINE));
+    return number;
   }
 
   /** Lets the horizontal axis begin with its largest number. */
   public LineChart fromLargest() {
-    fromRight = true;
+    x.setInverted(true);
     return this;
   }
 
@@ -147,9 +170,8 @@ public final class LineChart {
    */
   public void write(Path png) {
     try {
-      byte[] bytes = ChartUtils.encodeAsPNG(draw().createBufferedImage(WIDTH, HEIGHT));
-      OutputFile.write(png, out -> out.write(bytes));
-    } catch (IOException | UncheckedIOException e) {
+      write(png, draw().createBufferedImage(WIDTH, HEIGHT));
+    } catch (UncheckedIOException e) {
       throw new ChartException(String.valueOf(e.getMessage()), e);
     } catch (InternalError | NoClassDefFoundError e) {
       // What Java throws where the system has no fontconfig or no font at all.
@@ -158,39 +180,13 @@ public final class LineChart {
     }
   }
 
+  /** Writes any picture as PNG; the file is there whole or not at all. */
+  public static void write(Path png, BufferedImage image) {
+    OutputFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
+  }
+
   private JFreeChart draw() {
-    XYSeriesCollection data = new XYSeriesCollection();
-    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer();
-    int colour = 0;
-    for (int i = 0; i < lines.size(); i++) {
-      Line line = lines.get(i);
-      XYSeries series = new XYSeries(line.name(), true, true);
-      line.points().forEach(point -> series.add(point.x(), point.y()));
-      data.addSeries(series);
-      boolean guide = line.look() == Look.GUIDE;
-      renderer.setSeriesLinesVisible(i, line.look() != Look.MARKS);
-      renderer.setSeriesShapesVisible(i, !guide);
-      renderer.setSeriesShape(i, mark(i));
-      renderer.setSeriesPaint(i, guide ? GUIDE_COLOUR : COLOURS.get(colour % COLOURS.size()));
-      // Every other line is dashed and its marks are hollow: lines that coincide both show.
-      boolean second = i % 2 == 1;
-      renderer.setSeriesShapesFilled(i, !second);
-      renderer.setSeriesStroke(
-          i, guide ? dashed(GUIDE, 6, 5) : second ? dashed(LINE, 12, 7) : new BasicStroke(LINE));
-      if (!guide) {
-        colour++;
-      }
-      if (line.labels().isPresent()) {
-        label(renderer, i, line, line.labels().get());
-      }
-    }
-    NumberAxis x = axis(across);
-    x.setInverted(fromRight);
-    if (lines.stream().anyMatch(line -> line.labels().isPresent())) {
-      x.setLowerMargin(LABEL_MARGIN);
-      x.setUpperMargin(LABEL_MARGIN);
-    }
-    XYPlot plot = new XYPlot(data, x, axis(up), renderer);
+    XYPlot plot = new XYPlot(data, x, y, renderer);
     plot.setBackgroundPaint(Color.WHITE);
     plot.setDomainGridlinePaint(Color.LIGHT_GRAY);
     plot.setRangeGridlinePaint(Color.LIGHT_GRAY);
@@ -202,25 +198,6 @@ public final class LineChart {
     legend.setItemFont(font(Font.PLAIN, 14));
     legend.setFrame(BlockBorder.NONE);
     return chart;
-  }
-
-  private static void label(XYLineAndShapeRenderer renderer, int series, Line line, Labels labels) {
-    // The series has its points in the order of x.
-    List<String> texts =
-        IntStream.range(0, line.points().size())
-            .boxed()
-            .sorted(Comparator.comparingDouble(i -> line.points().get(i).x()))
-            .map(labels.texts()::get)
-            .toList();
-    renderer.setSeriesItemLabelGenerator(series, (_, _, item) -> texts.get(item));
-    renderer.setSeriesItemLabelFont(series, font(Font.PLAIN, 13));
-    ItemLabelPosition position =
-        labels.side() == Beside.ABOVE
-            ? new ItemLabelPosition(ItemLabelAnchor.OUTSIDE12, TextAnchor.BOTTOM_CENTER)
-            : new ItemLabelPosition(ItemLabelAnchor.OUTSIDE6, TextAnchor.TOP_CENTER);
-    renderer.setSeriesPositiveItemLabelPosition(series, position);
-    renderer.setSeriesNegativeItemLabelPosition(series, position);
-    renderer.setSeriesItemLabelsVisible(series, true);
   }
 
   private static NumberAxis axis(String label) {
@@ -237,12 +214,6 @@ public final class LineChart {
   private static BasicStroke dashed(float width, float on, float off) {
     return new BasicStroke(
         width, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {on, off}, 0);
-  }
-
-  private static Shape mark(int series) {
-    return series % 2 == 0
-        ? new Ellipse2D.Double(-MARK / 2, -MARK / 2, MARK, MARK)
-        : new Rectangle2D.Double(-MARK / 2, -MARK / 2, MARK, MARK);
   }
 
   private static Font font(int style, int size) {

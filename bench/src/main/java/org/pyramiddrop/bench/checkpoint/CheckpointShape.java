@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.checkpoint;
 
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.TextConfig;
@@ -86,12 +87,9 @@ public record CheckpointShape(
     int side = vision.imageSize();
     return config(
         "llava_next",
-        List.of(
-            new Resolution(side, 2 * side),
-            new Resolution(2 * side, side),
-            new Resolution(2 * side, 2 * side),
-            new Resolution(3 * side, side),
-            new Resolution(side, 3 * side)));
+        Stream.of(List.of(1, 2), List.of(2, 1), List.of(2, 2), List.of(3, 1), List.of(1, 3))
+            .map(tiles -> new Resolution(tiles.get(0) * side, tiles.get(1) * side))
+            .toList());
   }
 
   private LlavaConfig config(String modelType, List<Resolution> pinpoints) {

@@ -2,23 +2,49 @@ package org.pyramiddrop.bench.checkpoint;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /** The JSON files beside a LLaVA checkpoint's tensors, as Hugging Face lays them out. */
 final class ConfigFiles {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  private static final String GENERATION =
+      """
+      {"bos_token_id": 1, "eos_token_id": %s, "pad_token_id": %d}
+      """;
+
+  private static final String PREPROCESSOR =
+      """
+      {"image_processor_type": "%1$sImageProcessor", "do_center_crop": true, "do_convert_rgb": true,
+       "do_normalize": true, "do_rescale": true, "do_resize": true, "resample": 3,
+       "crop_size": {"height": %2$d, "width": %2$d}, "size": {"shortest_edge": %2$d},
+       "rescale_factor": 0.00392156862745098,
+       "image_mean": [0.48145466, 0.4578275, 0.40821073],
+       "image_std": [0.26862954, 0.26130258, 0.27577711]}
+      """;
+
+  private static final String PROCESSOR =
+      """
+      {"processor_class": "%sProcessor", "patch_size": %d, "image_token": "<image>",
+       "num_additional_image_tokens": 1, "vision_feature_select_strategy": "default"}
+      """;
+
+  private static final String TOKENIZER =
+      """
+      {"tokenizer_class": "PreTrainedTokenizerFast", "processor_class": "%sProcessor",
+       "add_bos_token": true, "add_eos_token": false, "bos_token": "<s>", "eos_token": "</s>",
+       "unk_token": "<unk>", "pad_token": "<pad>", "image_token": "<image>",
+       "model_max_length": %d}
+      """;
 
   /**
    * Vicuna's, as LLaVA-1.5 has it: pictures of a turn first, then its words, under the role in
@@ -40,34 +66,42 @@ final class ConfigFiles {
   private ConfigFiles() {}
 
   static void write(Path folder, LlavaConfig config, DType dtype) {
-    write(folder, "config.json", config(config, dtype));
-    write(folder, "generation_config.json", generation(config));
+    // What transformers calls the family's classes by.
+    String family = config.anyResolution() ? "LlavaNext" : "Llava";
+    int padding = config.imageTokenId() + 1;
+    write(folder, "config.json", config(config, family, dtype));
+    write(folder, "generation_config.json", json(GENERATION, config.text().endTokenIds(), padding));
     write(folder, "preprocessor_config.json", preprocessor(config));
-    write(folder, "processor_config.json", processor(config));
+    write(folder, "processor_config.json", json(PROCESSOR, family, config.vision().patchSize()));
     write(folder, "tokenizer.json", CharacterTokenizer.of(config.imageTokenId()));
-    write(folder, "tokenizer_config.json", tokenizer(config));
-    write(folder, "chat_template.json", object().put("chat_template", CHAT_TEMPLATE));
+    write(folder, "tokenizer_config.json", json(TOKENIZER, family, config.text().maxPositions()));
+    write(folder, "chat_template.json", Map.of("chat_template", CHAT_TEMPLATE));
   }
 
-  static void write(Path folder, String name, JsonNode content) {
+  static void write(Path folder, String name, Object content) {
     OutputFile.write(folder.resolve(name), List.of(MAPPER.writeValueAsString(content)));
   }
 
-  private static ObjectNode config(LlavaConfig config, DType dtype) {
+  static ObjectNode json(String format, Object... values) {
+    return (ObjectNode) MAPPER.readTree(format.formatted(values));
+  }
+
+  private static ObjectNode config(LlavaConfig config, String family, DType dtype) {
     TextConfig text = config.text();
     VisionConfig vision = config.vision();
-    ObjectNode file = object();
-    file.putArray("architectures").add(family(config) + "ForConditionalGeneration");
-    file.put("model_type", config.modelType()).put("image_token_index", config.imageTokenId());
-    file.put("projector_hidden_act", config.projectorActivation());
-    file.put("multimodal_projector_bias", config.projectorBias());
-    file.put("tie_word_embeddings", config.tieWordEmbeddings());
-    file.put("torch_dtype", dtype.label());
-    ArrayNode layers = file.putArray("vision_feature_layer");
-    config.visionFeatureLayers().forEach(layers::add);
-    file.put("vision_feature_select_strategy", config.keepsClassToken() ? "full" : "default");
+    ObjectNode file = MAPPER.createObjectNode();
+    file.putArray("architectures").add(family + "ForConditionalGeneration");
+    file.put("model_type", config.modelType())
+        .put("image_token_index", config.imageTokenId())
+        .put("projector_hidden_act", config.projectorActivation())
+        .put("multimodal_projector_bias", config.projectorBias())
+        .put("tie_word_embeddings", config.tieWordEmbeddings())
+        .put("torch_dtype", dtype.label())
+        .putPOJO("vision_feature_layer", config.visionFeatureLayers())
+        .put("vision_feature_select_strategy", config.keepsClassToken() ? "full" : "default");
     if (config.anyResolution()) {
-      pinpoints(file, config).put("use_image_newline_parameter", true);
+      file.putPOJO("image_grid_pinpoints", pinpoints(config));
+      file.put("use_image_newline_parameter", true);
     }
     file.putObject("text_config")
         .put("model_type", text.modelType())
@@ -95,73 +129,17 @@ final class ConfigFiles {
     return file;
   }
 
-  /** What transformers calls the family's classes by. */
-  private static String family(LlavaConfig config) {
-    return config.anyResolution() ? "LlavaNext" : "Llava";
+  private static ObjectNode preprocessor(LlavaConfig config) {
+    int side = config.vision().imageSize();
+    return config.anyResolution()
+        ? json(PREPROCESSOR, "LlavaNext", side)
+            .put("do_pad", true)
+            .putPOJO("image_grid_pinpoints", pinpoints(config))
+        : json(PREPROCESSOR, "CLIP", side);
   }
 
   /** Height before width, as everywhere in these files. */
-  private static ObjectNode pinpoints(ObjectNode file, LlavaConfig config) {
-    ArrayNode pinpoints = file.putArray("image_grid_pinpoints");
-    for (Resolution pinpoint : config.pinpoints()) {
-      pinpoints.addArray().add(pinpoint.height()).add(pinpoint.width());
-    }
-    return file;
-  }
-
-  private static ObjectNode generation(LlavaConfig config) {
-    ObjectNode file =
-        object().put("bos_token_id", 1).put("pad_token_id", config.imageTokenId() + 1);
-    ArrayNode ends = file.putArray("eos_token_id");
-    config.text().endTokenIds().forEach(ends::add);
-    return file;
-  }
-
-  private static ObjectNode preprocessor(LlavaConfig config) {
-    VisionConfig vision = config.vision();
-    ObjectNode file = object();
-    if (config.anyResolution()) {
-      pinpoints(file, config).put("do_pad", true);
-    }
-    file.put(
-        "image_processor_type",
-        config.anyResolution() ? "LlavaNextImageProcessor" : "CLIPImageProcessor");
-    file.putObject("crop_size").put("height", vision.imageSize()).put("width", vision.imageSize());
-    file.putObject("size").put("shortest_edge", vision.imageSize());
-    for (String step :
-        new String[] {"center_crop", "convert_rgb", "normalize", "rescale", "resize"}) {
-      file.put("do_" + step, true);
-    }
-    file.put("resample", 3).put("rescale_factor", 1.0 / 255);
-    file.putArray("image_mean").add(0.48145466).add(0.4578275).add(0.40821073);
-    file.putArray("image_std").add(0.26862954).add(0.26130258).add(0.27577711);
-    return file;
-  }
-
-  private static ObjectNode processor(LlavaConfig config) {
-    return object()
-        .put("processor_class", family(config) + "Processor")
-        .put("image_token", "<image>")
-        .put("num_additional_image_tokens", 1)
-        .put("patch_size", config.vision().patchSize())
-        .put("vision_feature_select_strategy", "default");
-  }
-
-  private static ObjectNode tokenizer(LlavaConfig config) {
-    return object()
-        .put("tokenizer_class", "PreTrainedTokenizerFast")
-        .put("processor_class", family(config) + "Processor")
-        .put("add_bos_token", true)
-        .put("add_eos_token", false)
-        .put("bos_token", "<s>")
-        .put("eos_token", "</s>")
-        .put("unk_token", "<unk>")
-        .put("pad_token", "<pad>")
-        .put("image_token", "<image>")
-        .put("model_max_length", config.text().maxPositions());
-  }
-
-  private static ObjectNode object() {
-    return JsonNodeFactory.instance.objectNode();
+  private static List<List<Integer>> pinpoints(LlavaConfig config) {
+    return config.pinpoints().stream().map(p -> List.of(p.height(), p.width())).toList();
   }
 }

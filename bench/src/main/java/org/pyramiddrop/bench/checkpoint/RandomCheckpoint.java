@@ -1,5 +1,9 @@
 package org.pyramiddrop.bench.checkpoint;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,15 +14,13 @@ import java.nio.channels.FileChannel.MapMode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -87,13 +89,13 @@ public final class RandomCheckpoint {
       Path folder, List<WeightPlan> plans, DType dtype, long seed, long shardBytes)
       throws IOException {
     List<List<WeightPlan>> shards = split(plans, dtype, shardBytes);
-    ObjectNode index = JsonNodeFactory.instance.objectNode();
-    ObjectNode names = index.putObject("weight_map");
+    ObjectNode index = ConfigFiles.json("{}");
+    ObjectNode files = index.putObject("weight_map");
     long total = 0;
     for (int i = 0; i < shards.size(); i++) {
       String file = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
       total += shard(folder.resolve(file), shards.get(i), dtype, seed);
-      shards.get(i).forEach(plan -> names.put(plan.name(), file));
+      shards.get(i).forEach(plan -> files.put(plan.name(), file));
     }
     index.putObject("metadata").put("total_size", total);
     ConfigFiles.write(folder, "model.safetensors.index.json", index);
@@ -118,13 +120,13 @@ public final class RandomCheckpoint {
   /** Writes one safetensors file and returns the bytes of its tensors. */
   private static long shard(Path file, List<WeightPlan> plans, DType dtype, long seed)
       throws IOException {
-    ObjectNode header = JsonNodeFactory.instance.objectNode();
-    header.putObject("__metadata__").put("format", "pt");
+    ObjectNode header = ConfigFiles.json("{\"__metadata__\": {\"format\": \"pt\"}}");
+    // F32, F16 and BF16 are what the format calls them.
+    String type = dtype.label().replace("loat", "").toUpperCase(Locale.ROOT);
     long end = 0;
     for (WeightPlan plan : plans) {
-      ObjectNode entry = header.putObject(plan.name()).put("dtype", typeName(dtype));
-      ArrayNode shape = entry.putArray("shape");
-      plan.shape().forEach(shape::add);
+      ObjectNode entry = header.putObject(plan.name()).put("dtype", type);
+      plan.shape().forEach(entry.putArray("shape")::add);
       long begin = end;
       end += plan.elements() * dtype.bytes();
       entry.putArray("data_offsets").add(begin).add(end);
@@ -135,13 +137,7 @@ public final class RandomCheckpoint {
         (json + " ".repeat(Math.floorMod(-json.length(), 8))).getBytes(StandardCharsets.US_ASCII);
     long data = (long) Long.BYTES + text.length;
     try (Arena arena = Arena.ofShared();
-        FileChannel channel =
-            FileChannel.open(
-                file,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE)) {
+        FileChannel channel = FileChannel.open(file, CREATE_NEW, READ, WRITE)) {
       MemorySegment map = channel.map(MapMode.READ_WRITE, 0, data + end, arena);
       map.set(LENGTH, 0, text.length);
       MemorySegment.copy(text, 0, map, ValueLayout.JAVA_BYTE, Long.BYTES, text.length);
@@ -154,13 +150,5 @@ public final class RandomCheckpoint {
       }
     }
     return end;
-  }
-
-  private static String typeName(DType dtype) {
-    return switch (dtype) {
-      case FLOAT32 -> "F32";
-      case FLOAT16 -> "F16";
-      case BFLOAT16 -> "BF16";
-    };
   }
 }

@@ -32,94 +32,90 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
    */
   static List<WeightPlan> of(LlavaConfig config) {
     List<WeightPlan> all = new ArrayList<>();
-    vision(all, config.vision());
+    int hidden = config.text().hiddenSize();
     int features = config.vision().hiddenSize() * config.visionFeatureLayers().size();
-    linear(all, "multi_modal_projector.linear_1", config.text().hiddenSize(), features, 1, true);
-    linear(
-        all,
-        "multi_modal_projector.linear_2",
-        config.text().hiddenSize(),
-        config.text().hiddenSize(),
-        1,
-        true);
+    vision(new Module(all, "vision_tower.vision_model.", true), config.vision());
+    Module projector = new Module(all, "multi_modal_projector.", true);
+    projector.linear("linear_1", hidden, features, 1);
+    projector.linear("linear_2", hidden, hidden, 1);
     if (config.anyResolution()) {
-      all.add(new WeightPlan("image_newline", List.of(config.text().hiddenSize()), 0, 1));
+      new Module(all, "", false).tensor("image_newline", 1, hidden);
     }
-    decoder(all, config.text());
+    decoder(new Module(all, "language_model.", false), config.text());
     return List.copyOf(all);
   }
 
-  private static void vision(List<WeightPlan> all, VisionConfig vision) {
-    String p = "vision_tower.vision_model.";
+  private static void vision(Module tower, VisionConfig vision) {
     int hidden = vision.hiddenSize();
     int patch = vision.patchSize();
-    float embedding = (float) Math.sqrt(3.0 / (vision.channels() * patch * patch));
-    all.add(new WeightPlan(p + "embeddings.class_embedding", List.of(hidden), 0, 1));
-    all.add(
-        new WeightPlan(
-            p + "embeddings.patch_embedding.weight",
-            List.of(hidden, vision.channels(), patch, patch),
-            0,
-            embedding));
-    all.add(
-        new WeightPlan(
-            p + "embeddings.position_embedding.weight",
-            List.of(vision.patches() + 1, hidden),
-            0,
-            1));
-    norm(all, p + "pre_layrnorm", hidden, true);
+    double embedding = Math.sqrt(3.0 / (vision.channels() * patch * patch));
+    Module embeddings = tower.part("embeddings.");
+    embeddings.tensor("class_embedding", 1, hidden);
+    embeddings.tensor("patch_embedding.weight", embedding, hidden, vision.channels(), patch, patch);
+    embeddings.tensor("position_embedding.weight", 1, vision.patches() + 1, hidden);
+    tower.norm("pre_layrnorm", hidden);
+    double residual = 1 / Math.sqrt(2.0 * vision.layers());
     for (int i = 0; i < vision.layers(); i++) {
-      String layer = p + "encoder.layers." + i + ".";
-      norm(all, layer + "layer_norm1", hidden, true);
-      linear(all, layer + "self_attn.q_proj", hidden, hidden, Math.sqrt(SCORES), true);
-      linear(all, layer + "self_attn.k_proj", hidden, hidden, Math.sqrt(SCORES), true);
-      linear(all, layer + "self_attn.v_proj", hidden, hidden, 1, true);
-      double residual = 1 / Math.sqrt(2.0 * vision.layers());
-      linear(all, layer + "self_attn.out_proj", hidden, hidden, residual, true);
-      norm(all, layer + "layer_norm2", hidden, true);
-      linear(all, layer + "mlp.fc1", vision.intermediateSize(), hidden, 1, true);
-      linear(all, layer + "mlp.fc2", hidden, vision.intermediateSize(), residual, true);
+      Module layer = tower.part("encoder.layers." + i + ".");
+      layer.norm("layer_norm1", hidden);
+      layer.linear("self_attn.q_proj", hidden, hidden, Math.sqrt(SCORES));
+      layer.linear("self_attn.k_proj", hidden, hidden, Math.sqrt(SCORES));
+      layer.linear("self_attn.v_proj", hidden, hidden, 1);
+      layer.linear("self_attn.out_proj", hidden, hidden, residual);
+      layer.norm("layer_norm2", hidden);
+      layer.linear("mlp.fc1", vision.intermediateSize(), hidden, 1);
+      layer.linear("mlp.fc2", hidden, vision.intermediateSize(), residual);
     }
-    norm(all, p + "post_layernorm", hidden, true);
+    tower.norm("post_layernorm", hidden);
   }
 
-  private static void decoder(List<WeightPlan> all, TextConfig text) {
-    String p = "language_model.model.";
+  private static void decoder(Module decoder, TextConfig text) {
     int hidden = text.hiddenSize();
     int queries = text.heads() * text.headSize();
     int keys = text.keyValueHeads() * text.headSize();
-    float unit = (float) Math.sqrt(3);
-    all.add(new WeightPlan(p + "embed_tokens.weight", List.of(text.vocabSize(), hidden), 0, unit));
+    decoder.tensor("model.embed_tokens.weight", Math.sqrt(3), text.vocabSize(), hidden);
+    double residual = 1 / Math.sqrt(2.0 * text.layers());
     for (int i = 0; i < text.layers(); i++) {
-      String layer = p + "layers." + i + ".";
-      double residual = 1 / Math.sqrt(2.0 * text.layers());
-      norm(all, layer + "input_layernorm", hidden, false);
-      linear(all, layer + "self_attn.q_proj", queries, hidden, Math.sqrt(SCORES), false);
-      linear(all, layer + "self_attn.k_proj", keys, hidden, Math.sqrt(SCORES), false);
-      linear(all, layer + "self_attn.v_proj", keys, hidden, 1, false);
-      linear(all, layer + "self_attn.o_proj", hidden, queries, residual, false);
-      norm(all, layer + "post_attention_layernorm", hidden, false);
-      linear(all, layer + "mlp.gate_proj", text.intermediateSize(), hidden, 1, false);
-      linear(all, layer + "mlp.up_proj", text.intermediateSize(), hidden, 1, false);
-      linear(all, layer + "mlp.down_proj", hidden, text.intermediateSize(), residual, false);
+      Module layer = decoder.part("model.layers." + i + ".");
+      layer.norm("input_layernorm", hidden);
+      layer.linear("self_attn.q_proj", queries, hidden, Math.sqrt(SCORES));
+      layer.linear("self_attn.k_proj", keys, hidden, Math.sqrt(SCORES));
+      layer.linear("self_attn.v_proj", keys, hidden, 1);
+      layer.linear("self_attn.o_proj", hidden, queries, residual);
+      layer.norm("post_attention_layernorm", hidden);
+      layer.linear("mlp.gate_proj", text.intermediateSize(), hidden, 1);
+      layer.linear("mlp.up_proj", text.intermediateSize(), hidden, 1);
+      layer.linear("mlp.down_proj", hidden, text.intermediateSize(), residual);
     }
-    norm(all, p + "norm", hidden, false);
-    linear(all, "language_model.lm_head", text.vocabSize(), hidden, 1, false);
+    decoder.norm("model.norm", hidden);
+    decoder.linear("lm_head", text.vocabSize(), hidden, 1);
   }
 
-  private static void linear(
-      List<WeightPlan> all, String name, int outputs, int inputs, double scale, boolean bias) {
-    float spread = (float) (scale * Math.sqrt(3.0 / inputs));
-    all.add(new WeightPlan(name + ".weight", List.of(outputs, inputs), 0, spread));
-    if (bias) {
-      all.add(new WeightPlan(name + ".bias", List.of(outputs), 0, BIAS));
+  /** A part of the model: adds tensors under its name, with biases if it has them. */
+  private record Module(List<WeightPlan> all, String prefix, boolean bias) {
+    Module part(String name) {
+      return new Module(all, prefix + name, bias);
     }
-  }
 
-  private static void norm(List<WeightPlan> all, String name, int size, boolean bias) {
-    all.add(new WeightPlan(name + ".weight", List.of(size), 1, 0.1f));
-    if (bias) {
-      all.add(new WeightPlan(name + ".bias", List.of(size), 0, BIAS));
+    void tensor(String name, double spread, Integer... shape) {
+      all.add(new WeightPlan(prefix + name, List.of(shape), 0, (float) spread));
+    }
+
+    /** The scale multiplies the outputs' standard deviation. */
+    void linear(String name, int outputs, int inputs, double scale) {
+      tensor(name + ".weight", scale * Math.sqrt(3.0 / inputs), outputs, inputs);
+      bias(name, outputs);
+    }
+
+    void norm(String name, int size) {
+      all.add(new WeightPlan(prefix + name + ".weight", List.of(size), 1, 0.1f));
+      bias(name, size);
+    }
+
+    private void bias(String name, int size) {
+      if (bias) {
+        tensor(name + ".bias", BIAS, size);
+      }
     }
   }
 }

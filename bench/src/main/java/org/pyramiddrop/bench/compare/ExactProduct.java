@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.compare;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
 
@@ -11,97 +10,80 @@ import org.pyramiddrop.kernels.DType;
  * each weight in turn.
  */
 final class ExactProduct {
-  /** Outputs a task computes at a time, and inputs whose weights it keeps in a cache. */
-  private static final int OUTPUTS = 256;
-
-  private static final int INPUTS = 64;
+  /** Outputs a task computes at a time, so that it reads the activations only once for all. */
+  private static final int OUTPUTS = 16;
 
   private static final double FLOAT_STEP = 0x1p-24;
   private static final double BFLOAT16_STEP = 0x1p-8;
 
   private final LinearData data;
+  private final int tokens;
+  private final int inputs;
+  private final int outputs;
 
-  /** {@code weights × tokens × outputs}. */
-  private final double[] values;
+  /** {@code inputs × tokens}: a product runs along the tokens, where vectors have room. */
+  private final float[] activations;
+
+  /** {@code weights × outputs} rows of all tokens. */
+  private final double[][] products;
 
   /** Euclidean norms of the activations' rows and of all weights' rows. */
-  private final double[] rowNorms;
+  private final double[] tokenNorms;
 
   private final double[] outputNorms;
 
-  private ExactProduct(LinearData data) {
+  private ExactProduct(LinearData data, float[] x) {
     this.data = data;
-    int outputs = data.product().outputs();
-    values = new double[Math.multiplyExact(data.weights() * data.product().tokens(), outputs)];
-    rowNorms = new double[data.product().tokens()];
+    tokens = data.product().tokens();
+    inputs = data.product().inputs();
+    outputs = data.product().outputs();
+    activations = new float[x.length];
+    tokenNorms = new double[tokens];
+    for (int row = 0; row < tokens; row++) {
+      double squares = 0;
+      for (int k = 0; k < inputs; k++) {
+        float value = x[row * inputs + k];
+        activations[k * tokens + row] = value;
+        squares += (double) value * value;
+      }
+      tokenNorms[row] = Math.sqrt(squares);
+    }
+    products = new double[data.weights() * outputs][tokens];
     outputNorms = new double[data.weights() * outputs];
   }
 
   /** Computes it, on all cores. */
   static ExactProduct of(LinearData data) {
-    ExactProduct product = new ExactProduct(data);
     try (Arena arena = Arena.ofShared()) {
       MemorySegment mapped = data.map(arena);
-      float[] x = RawNumbers.floats(data.activations(mapped), data.dtype());
-      product.measure(x);
-      int outputs = data.product().outputs();
-      for (int w = 0; w < data.weights(); w++) {
-        int weight = w;
-        IntStream.range(0, Math.ceilDiv(outputs, OUTPUTS))
-            .parallel()
-            .forEach(block -> product.multiply(x, mapped, weight, block * OUTPUTS));
-      }
-    }
-    return product;
-  }
-
-  private void measure(float[] x) {
-    int inputs = data.product().inputs();
-    for (int row = 0; row < rowNorms.length; row++) {
-      double squares = 0;
-      for (int k = 0; k < inputs; k++) {
-        squares += (double) x[row * inputs + k] * x[row * inputs + k];
-      }
-      rowNorms[row] = Math.sqrt(squares);
+      ExactProduct exact =
+          new ExactProduct(data, RawNumbers.floats(data.activations(mapped), data.dtype()));
+      // All weights are one matrix behind the activations.
+      MemorySegment weights = mapped.asSlice(data.weightOffset(0));
+      IntStream.range(0, Math.ceilDiv(exact.products.length, OUTPUTS))
+          .parallel()
+          .forEach(block -> exact.multiply(weights, block * OUTPUTS));
+      return exact;
     }
   }
 
-  private void multiply(float[] x, MemorySegment mapped, int weight, int from) {
-    int tokens = data.product().tokens();
-    int inputs = data.product().inputs();
-    int outputs = data.product().outputs();
-    MemorySegment matrix = data.weight(mapped, weight);
-    int width = Math.min(OUTPUTS, outputs - from);
-    double[] panel = new double[INPUTS * width];
-    double[] sums = new double[width];
-    double[] squares = new double[width];
-    for (int k = 0; k < inputs; k += INPUTS) {
-      int depth = Math.min(INPUTS, inputs - k);
-      for (int j = 0; j < width; j++) {
-        for (int i = 0; i < depth; i++) {
-          long at = (long) (from + j) * inputs + k + i;
-          double w = RawNumbers.number(matrix, data.dtype(), at);
-          panel[i * width + j] = w;
-          squares[j] += w * w;
-        }
-      }
-      for (int row = 0; row < tokens; row++) {
-        int to = (weight * tokens + row) * outputs + from;
-        System.arraycopy(values, to, sums, 0, width);
-        for (int i = 0; i < depth; i++) {
-          addScaled(sums, x[row * inputs + k + i], panel, i * width);
-        }
-        System.arraycopy(sums, 0, values, to, width);
+  private void multiply(MemorySegment weights, int from) {
+    int to = Math.min(from + OUTPUTS, products.length);
+    for (int k = 0; k < inputs; k++) {
+      for (int output = from; output < to; output++) {
+        double w = RawNumbers.number(weights, data.dtype(), (long) output * inputs + k);
+        outputNorms[output] += w * w;
+        addScaled(products[output], w, activations, k * tokens);
       }
     }
-    for (int j = 0; j < width; j++) {
-      outputNorms[weight * outputs + from + j] = Math.sqrt(squares[j]);
+    for (int output = from; output < to; output++) {
+      outputNorms[output] = Math.sqrt(outputNorms[output]);
     }
   }
 
-  private static void addScaled(double[] sums, double factor, double[] panel, int at) {
-    for (int j = 0; j < sums.length; j++) {
-      sums[j] += factor * panel[at + j];
+  private static void addScaled(double[] sums, double factor, float[] values, int at) {
+    for (int i = 0; i < sums.length; i++) {
+      sums[i] += factor * values[at + i];
     }
   }
 
@@ -116,43 +98,45 @@ final class ExactProduct {
    * @param stored the type that the output was rounded to
    */
   Verdict check(float[] output, DType stored) {
-    if (output.length != values.length) {
-      return new Verdict.Differs(
-          "%d numbers instead of %d".formatted(output.length, values.length));
+    int size = data.weights() * tokens * outputs;
+    if (output.length != size) {
+      return new Verdict.Differs("%d numbers instead of %d".formatted(output.length, size));
     }
-    int inputs = data.product().inputs();
-    int outputs = data.product().outputs();
     double sumStep = 4 * Math.sqrt(inputs) * FLOAT_STEP;
     double ownStep = stored == DType.BFLOAT16 ? BFLOAT16_STEP : FLOAT_STEP;
     int wrong = 0;
     int first = -1;
-    for (int i = 0; i < output.length; i++) {
-      int row = i / outputs;
-      int column = row / rowNorms.length * outputs + i % outputs;
+    for (int i = 0; i < size; i++) {
+      double exact = value(i);
       double allowed =
-          sumStep * rowNorms[row % rowNorms.length] * outputNorms[column]
-              + ownStep * Math.abs(values[i]);
-      if (!(Math.abs(output[i] - values[i]) <= allowed)) {
+          sumStep * tokenNorms[token(i)] * outputNorms[row(i)] + ownStep * Math.abs(exact);
+      if (!(Math.abs(output[i] - exact) <= allowed)) {
         wrong++;
         first = first < 0 ? i : first;
       }
     }
-    if (wrong == 0) {
-      return new Verdict.Agrees("all %d elements right".formatted(output.length));
-    }
-    return new Verdict.Differs(
-        "%d of %d elements wrong, the first at row %d, column %d: %g instead of %g"
-            .formatted(
-                wrong,
-                output.length,
-                first / outputs % rowNorms.length,
-                first % outputs,
-                output[first],
-                values[first]));
+    return wrong == 0
+        ? new Verdict.Agrees("all %d elements right".formatted(size))
+        : new Verdict.Differs(
+            "%d of %d elements wrong, the first at row %d, column %d: %g instead of %g"
+                .formatted(
+                    wrong, size, token(first), first % outputs, output[first], value(first)));
+  }
+
+  private int token(int element) {
+    return element / outputs % tokens;
+  }
+
+  private int row(int element) {
+    return element / outputs / tokens * outputs + element % outputs;
+  }
+
+  private double value(int element) {
+    return products[row(element)][token(element)];
   }
 
   /** The products, {@code weights × tokens × outputs}. */
   double[] values() {
-    return Arrays.copyOf(values, values.length);
+    return IntStream.range(0, data.weights() * tokens * outputs).mapToDouble(this::value).toArray();
   }
 }

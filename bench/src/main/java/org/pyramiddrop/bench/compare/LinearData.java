@@ -8,9 +8,14 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.ProductRun;
 import org.pyramiddrop.bench.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Kernels;
 
 /**
  * Where the numbers of a linear layer lie in a file that all sides map: the activations, {@code
@@ -71,5 +76,18 @@ record LinearData(Path file, Product product, int weights, DType dtype) {
   /** A weight of a mapped file. */
   MemorySegment weight(MemorySegment mapped, int index) {
     return mapped.asSlice(weightOffset(index), product.weightBytes(dtype));
+  }
+
+  /** The products of the file's numbers on a device, which is closed with them. */
+  ProductRun open(Kernels kernels) {
+    Arena arena = Arena.ofShared();
+    MemorySegment mapped = map(arena);
+    List<HostMatrix> matrices =
+        IntStream.range(0, weights)
+            .mapToObj(
+                i -> new HostMatrix(dtype, weight(mapped, i), product.outputs(), product.inputs()))
+            .toList();
+    float[] x = RawNumbers.floats(activations(mapped), dtype);
+    return new ProductRun(product, x, matrices, kernels, arena);
   }
 }

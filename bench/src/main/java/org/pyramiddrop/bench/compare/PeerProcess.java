@@ -4,6 +4,8 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +22,10 @@ import tools.jackson.databind.node.ObjectNode;
  * Another library in a process of its own, which runs and times one operation a request: a JSON
  * object a line each way; {@code torch_side.py} has the protocol.
  */
-public abstract sealed class PeerProcess implements AutoCloseable permits TorchSide, JlamaSide {
+public final class PeerProcess implements AutoCloseable {
+  static final String TORCH = "PyTorch";
+  static final String JLAMA = "Jlama";
+
   /** The other side can't be asked, or failed; the message says why. */
   public static final class Failure extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -30,6 +35,7 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
     }
   }
 
+  private final String name;
   private final Process process;
   private final BufferedWriter requests;
   private final BufferedReader answers;
@@ -37,7 +43,8 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
   private final int threads;
 
   /** Waits until the process has said what it is. */
-  PeerProcess(Process process) {
+  private PeerProcess(String name, Process process) {
+    this.name = name;
     this.process = process;
     requests = process.outputWriter(StandardCharsets.UTF_8);
     answers = process.inputReader(StandardCharsets.UTF_8);
@@ -50,24 +57,85 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
     threads = hello.path("threads").intValue();
   }
 
+  /**
+   * Starts PyTorch and transformers, by {@code torch_side.py}, or {@code torch_gpu.py} on a GPU,
+   * and waits until they are imported.
+   *
+   * @param python an interpreter that has torch and transformers
+   * @param more of the script's arguments
+   * @throws Failure if it can't be started or lacks a library
+   */
+  public static PeerProcess torch(String python, Path script, int threads, String... more) {
+    if (!Files.isRegularFile(script)) {
+      throw new IllegalArgumentException(
+          "no script at " + script + "; run from the project's root");
+    }
+    List<String> command = new ArrayList<>();
+    command.addAll(List.of(python, script.toString(), "--threads", String.valueOf(threads)));
+    command.addAll(List.of(more));
+    return start(TORCH, python, command, "; set PYTHON to one with torch and transformers");
+  }
+
+  /**
+   * Starts Jlama's matrix kernels in a Java process with this one's class path ({@link JlamaMain}):
+   * it switches off bounds checks of all vector accesses in its virtual machine, and neither side's
+   * calls shape what the compiler makes of the other's.
+   *
+   * @param threads of its pool
+   * @throws Failure if it ends at once
+   */
+  static PeerProcess jlama(int threads) {
+    List<String> command =
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules=jdk.incubator.vector",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-Djlama.force_panama_tensor_operations=true",
+            "-cp",
+            System.getProperty("java.class.path"),
+            JlamaMain.class.getName(),
+            String.valueOf(threads));
+    return start(JLAMA, JLAMA, command, "; leave it out with --without jlama");
+  }
+
+  private static PeerProcess start(
+      String name, String program, List<String> command, String advice) {
+    Process process;
+    try {
+      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    } catch (IOException e) {
+      throw new Failure(program + " can't be started" + advice);
+    }
+    try {
+      return new PeerProcess(name, process);
+    } catch (Failure e) {
+      process.destroy();
+      throw new Failure(program + " " + e.getMessage() + advice);
+    }
+  }
+
   /** What tables call it. */
-  public abstract String name();
+  public String name() {
+    return name;
+  }
 
   /** Whether it has an operation of the protocol. */
-  abstract boolean has(String operation);
+  boolean has(String operation) {
+    return name.equals(TORCH) || operation.equals("linear");
+  }
 
   /** What it runs on. */
-  public final String versions() {
+  public String versions() {
     return versions;
   }
 
   /** How many threads it uses. */
-  public final int threads() {
+  public int threads() {
     return threads;
   }
 
   /** Prepares an operation, and returns what the other side says of it. */
-  public final JsonNode prepare(ObjectNode request) {
+  public JsonNode prepare(ObjectNode request) {
     return send(request);
   }
 
@@ -76,16 +144,15 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
    *
    * @throws Failure if it took longer
    */
-  public final JsonNode prepare(ObjectNode request, Duration limit) {
+  public JsonNode prepare(ObjectNode request, Duration limit) {
     AtomicBoolean late = new AtomicBoolean();
     Thread watch = Thread.ofVirtual().start(() -> endAfter(limit, late));
     try {
       return send(request);
     } catch (Failure e) {
-      if (late.get()) {
-        throw new Failure(name() + ": was not ready within " + limit.toSeconds() + " s");
-      }
-      throw e;
+      throw late.get()
+          ? new Failure(name + ": was not ready within " + limit.toSeconds() + " s")
+          : e;
     } finally {
       watch.interrupt();
     }
@@ -110,17 +177,13 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
   }
 
   /** Runs the prepared operation once and returns how long it took, in milliseconds. */
-  public final double millis() {
+  public double millis() {
     return time().doubleValue();
   }
 
   /** Runs the prepared operation once and returns how long each of its phases took. */
-  public final List<Double> phases() {
-    List<Double> phases = new ArrayList<>();
-    for (JsonNode phase : time()) {
-      phases.add(phase.doubleValue());
-    }
-    return phases;
+  public List<Double> phases() {
+    return time().valueStream().map(JsonNode::doubleValue).toList();
   }
 
   private JsonNode time() {
@@ -129,16 +192,15 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
 
   private JsonNode send(ObjectNode request) {
     try {
-      requests.write(request.toString());
-      requests.newLine();
+      requests.write(request + "\n");
       requests.flush();
     } catch (IOException e) {
-      throw new Failure(name() + "'s process is gone: " + e.getMessage());
+      throw new Failure(name + "'s process is gone: " + e.getMessage());
     }
     try {
       return answer();
     } catch (Failure e) {
-      throw new Failure(name() + ": " + e.getMessage());
+      throw new Failure(name + ": " + e.getMessage());
     }
   }
 
@@ -160,7 +222,7 @@ public abstract sealed class PeerProcess implements AutoCloseable permits TorchS
 
   /** Ends the process. */
   @Override
-  public final void close() {
+  public void close() {
     try {
       requests.close();
       if (!process.waitFor(10, TimeUnit.SECONDS)) {

@@ -1,197 +1,150 @@
 package org.pyramiddrop.bench.compare;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
-import org.pyramiddrop.bench.Machine;
-import org.pyramiddrop.bench.ResultFile;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.Table;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Table;
 
 /**
  * Results of a comparison as a table, with a plain statement of what was compared.
  *
- * @param versions of the other sides
+ * @param peers versions of the other sides
  * @param threads of each side
  * @param command what measured
+ * @param operations a row of the table each; pruned runs have rows of their own
+ * @param statements what was the same, and how near the outputs were
  */
 record Report(
-    Machine machine, List<String> versions, int threads, String command, List<Result> results) {
+    List<String> peers,
+    int threads,
+    String command,
+    List<Operation> operations,
+    List<String> statements) {
   private static final String NOTHING = "–";
 
   private static final String READING =
-      "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, ours first, with a pause behind each run.";
+      "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.";
 
-  /** Keeps its own copies of the lists. */
-  Report {
-    versions = List.copyOf(versions);
-    results = List.copyOf(results);
+  /**
+   * A row of the table.
+   *
+   * @param pruned whether ours did less work than the others
+   */
+  record Operation(
+      String name, String dtype, boolean pruned, Spread oursMillis, Map<String, PeerTimes> peers) {}
+
+  /**
+   * Another side, in one row.
+   *
+   * @param right whether its output is; if not, it has no times
+   * @param said what was found about its output
+   * @param timesAsFast how many times as fast we are, round by round
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record PeerTimes(
+      boolean right,
+      String said,
+      @Nullable Spread millis,
+      @Nullable Spread timesAsFast,
+      @Nullable Double ratioOfMedians) {
+    static PeerTimes of(Result.Peer peer, Times ours, int row) {
+      String said = peer.verdict().said();
+      if (peer.times().isEmpty()) {
+        return new PeerTimes(false, said, null, null, null);
+      }
+      Times theirs = peer.times().get();
+      Spread millis = theirs.spread(row);
+      double ratio = millis.median() / ours.spread(row).median();
+      return new PeerTimes(true, said, millis, ours.ratios(row, theirs), ratio);
+    }
   }
 
-  /** For a terminal. */
-  List<String> text() {
-    List<String> lines = new ArrayList<>();
-    lines.add(machine.toString());
-    lines.add(sides());
-    lines.addAll(table().lines());
-    lines.add(READING);
-    lines.addAll(statements());
-    return lines;
+  static Report of(List<String> versions, int threads, String command, List<Result> results) {
+    return new Report(
+        versions,
+        threads,
+        command,
+        results.stream().flatMap(Report::operations).toList(),
+        results.stream().map(Report::statement).toList());
   }
 
-  /** For {@code bench/results}. */
-  List<String> markdown() {
-    List<String> lines = new ArrayList<>();
-    lines.add("# Beside PyTorch and Jlama, in turn");
-    lines.add("");
-    lines.add("`" + command + "` on " + machine + "; " + sides() + ".");
-    lines.add("");
-    lines.addAll(table().markdown());
-    lines.add("");
-    lines.add(READING);
-    lines.add("");
-    lines.add("What was compared:");
-    lines.add("");
-    statements().forEach(line -> lines.add("- " + line));
-    return lines;
+  private static Stream<Operation> operations(Result result) {
+    return Stream.concat(
+        operations(result, result.ours(), false),
+        result.pruned().stream().flatMap(pruned -> operations(result, pruned, true)));
   }
 
-  private String sides() {
-    return String.join("; ", versions)
-        + "; %d thread%s a side".formatted(threads, threads == 1 ? "" : "s");
+  private static Stream<Operation> operations(Result result, Times ours, boolean pruned) {
+    Comparison comparison = result.comparison();
+    List<String> rows = comparison.rows();
+    return IntStream.range(0, rows.size())
+        .mapToObj(row -> {
+          Map<String, PeerTimes> peers = new LinkedHashMap<>();
+          result.peers().forEach(peer -> peers.put(peer.name(), PeerTimes.of(peer, ours, row)));
+          String name = comparison.name() + (rows.get(row).isEmpty() ? "" : ", " + rows.get(row));
+          return new Operation(
+              pruned ? name + ", " + ModelComparison.PRUNED : name,
+              comparison.dtype().label(),
+              pruned,
+              ours.spread(row),
+              peers);
+        });
   }
 
-  private List<String> peers() {
-    return results.stream()
-        .flatMap(result -> result.peers().stream().map(Result.Peer::name))
+  /** The table, and what was compared. */
+  Document document(List<String> facts) {
+    Table<Operation> table =
+        new Table<>("beside PyTorch and Jlama, in turn", operations)
+            .column("operation", Operation::name)
+            .column("weights", Operation::dtype)
+            .column("rounds", operation -> operation.oursMillis().count())
+            .column("ours", operation -> Numbers.spread(operation.oursMillis()));
+    operations.stream()
+        .flatMap(operation -> operation.peers().keySet().stream())
         .distinct()
-        .toList();
+        .forEach(peer ->
+            table
+                .column(peer, operation -> millis(operation.peers().get(peer)))
+                .column("times as fast", operation -> ratio(operation.peers().get(peer))));
+    table.note(READING);
+    statements.forEach(table::note);
+    List<String> all = new ArrayList<>(facts);
+    all.add("sides: %s; threads of each: %d".formatted(String.join("; ", peers), threads));
+    return new Document(all, List.of(table));
   }
 
-  private Table table() {
-    List<String> head = new ArrayList<>(List.of("operation", "weights", "rounds", "ours"));
-    peers().forEach(peer -> head.addAll(List.of(peer, "times as fast")));
-    Table table = new Table().row(head.toArray(String[]::new));
-    for (Result result : results) {
-      List<String> rows = result.contest().rows();
-      for (int row = 0; row < rows.size(); row++) {
-        addRow(table, result, row, name(result, row, ""), result.ours());
-      }
-      for (Result.Lighter lighter : result.lighter()) {
-        for (int row = 0; row < rows.size(); row++) {
-          addRow(table, result, row, name(result, row, lighter.name()), lighter.times());
-        }
-      }
+  private static String millis(@Nullable PeerTimes peer) {
+    return peer == null
+        ? NOTHING
+        : Optional.ofNullable(peer.millis()).map(Numbers::spread).orElse("output differs");
+  }
+
+  private static String ratio(@Nullable PeerTimes peer) {
+    return peer == null || peer.timesAsFast() == null || peer.ratioOfMedians() == null
+        ? NOTHING
+        : "%s (%s)"
+            .formatted(Numbers.ratio(peer.ratioOfMedians()), Numbers.ratios(peer.timesAsFast()));
+  }
+
+  private static String statement(Result result) {
+    Comparison comparison = result.comparison();
+    StringBuilder line = new StringBuilder();
+    line.append(
+        "%s, %s: %s."
+            .formatted(comparison.name(), comparison.dtype().label(), comparison.statement()));
+    for (Result.Peer peer : result.peers()) {
+      String differs = peer.verdict() instanceof Verdict.Differs ? "not timed, " : "";
+      line.append(" %s: %s%s.".formatted(peer.name(), differs, peer.verdict().said()));
     }
-    return table;
-  }
-
-  private void addRow(Table table, Result result, int row, String name, Times ours) {
-    List<String> cells = new ArrayList<>();
-    cells.add(name);
-    cells.add(result.contest().dtype().label());
-    cells.add(String.valueOf(ours.rounds().size()));
-    cells.add(millis(ours.spread(row)));
-    for (String peer : peers()) {
-      cells.addAll(
-          result
-              .peer(peer)
-              .map(found ->
-                  found
-                      .times()
-                      .map(theirs -> cells(ours, theirs, row))
-                      .orElseGet(() -> notTimed(result)))
-              .orElse(List.of(NOTHING, NOTHING)));
-    }
-    table.row(cells.toArray(String[]::new));
-  }
-
-  private static List<String> cells(Times ours, Times theirs, int row) {
-    double ratio = theirs.spread(row).median() / ours.spread(row).median();
-    Spread ratios = ours.ratios(row, theirs);
-    return List.of(
-        millis(theirs.spread(row)),
-        String.format(Locale.ROOT, "%.2f (%.2f–%.2f)", ratio, ratios.low(), ratios.high()));
-  }
-
-  private static List<String> notTimed(Result result) {
-    String why =
-        switch (result.contest()) {
-          case LinearContest _ -> "wrong result";
-          case LayerContest _, ModelContest _ -> "outputs differ";
-        };
-    return List.of(why, NOTHING);
-  }
-
-  private static String name(Result result, int row, String lighter) {
-    String part = result.contest().rows().get(row);
-    return result.contest().name()
-        + (part.isEmpty() ? "" : ", " + part)
-        + (lighter.isEmpty() ? "" : ", " + lighter);
-  }
-
-  private static String millis(Spread spread) {
-    String digits = spread.median() < 10 ? "%.2f (%.2f–%.2f)" : "%.1f (%.1f–%.1f)";
-    return String.format(Locale.ROOT, digits, spread.median(), spread.low(), spread.high());
-  }
-
-  /** One a contest: what was the same, and how near the outputs were. */
-  private List<String> statements() {
-    List<String> lines = new ArrayList<>();
-    for (Result result : results) {
-      Contest contest = result.contest();
-      StringBuilder line = new StringBuilder();
-      line.append(
-          "%s, %s: %s.".formatted(contest.name(), contest.dtype().label(), contest.statement()));
-      for (Result.Peer peer : result.peers()) {
-        String verdict =
-            switch (peer.verdict()) {
-              case Verdict.Agrees agrees -> agrees.said();
-              case Verdict.Differs differs -> "not timed, " + differs.said();
-            };
-        line.append(" %s: %s.".formatted(peer.name(), verdict));
-      }
-      lines.add(line.toString());
-    }
-    return lines;
-  }
-
-  /** For other programs. */
-  void json(ObjectNode file) {
-    ArrayNode sides = file.putArray("peers");
-    versions.forEach(sides::add);
-    file.put("threads", threads).put("command", command);
-    ArrayNode list = file.putArray("operations");
-    for (Result result : results) {
-      List<String> rows = result.contest().rows();
-      for (int row = 0; row < rows.size(); row++) {
-        ObjectNode entry = list.addObject();
-        entry.put("name", name(result, row, "")).put("dtype", result.contest().dtype().label());
-        ResultFile.spread(entry.putObject("oursMillis"), result.ours().spread(row));
-        for (Result.Lighter lighter : result.lighter()) {
-          ObjectNode less = entry.putObject("lessWorkMillis").put("run", lighter.name());
-          ResultFile.spread(less, lighter.times().spread(row));
-        }
-        ObjectNode peers = entry.putObject("peers");
-        for (Result.Peer peer : result.peers()) {
-          add(peers.putObject(peer.name()), result.ours(), peer, row);
-        }
-      }
-    }
-  }
-
-  private static void add(ObjectNode to, Times ours, Result.Peer peer, int row) {
-    to.put("right", peer.verdict() instanceof Verdict.Agrees);
-    to.put("said", peer.verdict().said());
-    Optional<Times> theirs = peer.times();
-    if (theirs.isPresent()) {
-      ResultFile.spread(to.putObject("millis"), theirs.get().spread(row));
-      ResultFile.spread(to.putObject("timesAsFast"), ours.ratios(row, theirs.get()));
-      double ratio = theirs.get().spread(row).median() / ours.spread(row).median();
-      to.put("ratioOfMedians", ratio);
-    }
+    return line.toString();
   }
 }

@@ -52,33 +52,16 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
     Path file = folder ? folderOrFile.resolve(QUESTIONS) : folderOrFile;
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          "no file "
-              + file
-              + "; name a file of questions, or a folder with pictures and "
-              + QUESTIONS);
+          "no file %s; name a file of questions, or a folder with pictures and %s"
+              .formatted(file, QUESTIONS));
     }
     DatasetFormat known = format == DatasetFormat.AUTO ? DatasetFormat.recognise(file) : format;
-    String name = name(folderOrFile, folder);
-    return switch (known) {
-      case TEXTVQA ->
-          new Dataset(
-              name,
-              SampleReader.read(file, known, in(pictures, file.resolveSibling("train_images"))),
-              Metric.VQA_ACCURACY,
-              SHORT_ANSWER);
-      case POPE ->
-          new Dataset(
-              name,
-              SampleReader.read(file, known, in(pictures, file.resolveSibling("val2014"))),
-              Metric.POPE_ACCURACY,
-              SHORT_ANSWER);
-      case JSONL, AUTO ->
-          new Dataset(
-              name,
-              SampleReader.read(file, known, in(pictures, file.resolveSibling(""))),
-              Metric.EXACT_MATCH,
-              "");
-    };
+    return new Dataset(
+        name(folderOrFile, folder),
+        SampleReader.read(
+            file, known, pictures == null ? file.resolveSibling(known.pictures) : pictures),
+        known.metric,
+        known == DatasetFormat.JSONL ? "" : SHORT_ANSWER);
   }
 
   /**
@@ -103,10 +86,6 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
   /** The same questions, scored by another rule. */
   public Dataset withMetric(Metric other) {
     return new Dataset(name, samples, other, suffix);
-  }
-
-  private static Path in(@Nullable Path pictures, Path usual) {
-    return pictures == null ? usual : pictures;
   }
 
   private static String name(Path folderOrFile, boolean folder) {

@@ -9,25 +9,35 @@ import tools.jackson.core.JsonToken;
 /** How a file holds its questions. */
 public enum DatasetFormat {
   /** Whichever of the others the file's first object looks like. */
-  AUTO,
+  AUTO("", Metric.EXACT_MATCH),
 
   /**
    * Lines of {@code {"image": …, "question": …, "answers": […]}}, with an {@code "id"} or named by
    * line number; pictures beside the file.
    */
-  JSONL,
+  JSONL("", Metric.EXACT_MATCH),
 
   /**
    * TextVQA's own annotations ({@code TextVQA_0.5.1_val.json}); pictures in {@code train_images}
    * beside the file.
    */
-  TEXTVQA,
+  TEXTVQA("train_images", Metric.VQA_ACCURACY),
 
   /**
    * POPE's own lines of {@code {"question_id": …, "image": …, "text": …, "label": "yes"}} ({@code
    * coco_pope_random.json}); pictures in {@code val2014} beside the file.
    */
-  POPE;
+  POPE("val2014", Metric.POPE_ACCURACY);
+
+  /** The folder beside the file that its pictures are in. */
+  final String pictures;
+
+  final Metric metric;
+
+  DatasetFormat(String pictures, Metric metric) {
+    this.pictures = pictures;
+    this.metric = metric;
+  }
 
   /**
    * Recognises a file by the fields of its first object; of TextVQA's long array it reads nothing.

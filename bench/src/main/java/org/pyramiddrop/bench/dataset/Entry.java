@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.dataset;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -20,9 +21,14 @@ record Entry(JsonNode node, String where, String number) {
 
   /** A string that is more than white space. */
   String text(String field) {
+    return text(field, "a string that is not blank", text -> !text.isBlank());
+  }
+
+  /** A string of a kind. */
+  String text(String field, String expected, Predicate<String> valid) {
     JsonNode value = node.path(field);
-    if (!value.isString() || value.stringValue().isBlank()) {
-      throw bad(field, "a string that is not blank");
+    if (!value.isString() || !valid.test(value.stringValue())) {
+      throw bad(field, expected);
     }
     return value.stringValue();
   }
@@ -33,12 +39,12 @@ record Entry(JsonNode node, String where, String number) {
     return value.isIntegralNumber() ? value.asString() : text(field);
   }
 
-  /** At least one string; some may be empty. */
-  List<String> texts(String field) {
+  /** At least one string of a kind. */
+  List<String> texts(String field, String expected, Predicate<String> valid) {
     List<String> texts = new ArrayList<>();
     for (JsonNode value : node.path(field)) {
-      if (!value.isString()) {
-        throw bad(field, "strings only");
+      if (!value.isString() || !valid.test(value.stringValue())) {
+        throw bad(field, expected);
       }
       texts.add(value.stringValue());
     }

@@ -11,22 +11,12 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.exc.JacksonIOException;
-import tools.jackson.core.json.JsonFactory;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Strict JSON out of files that nobody vouches for: no key twice, and errors that name a line. */
 final class Json {
   static final JsonMapper MAPPER =
-      JsonMapper.builder(
-              JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
-
-  // An element of an array is read with the rest of the file behind it.
-  private static final JsonMapper ELEMENTS =
-      MAPPER.rebuild().disable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+      JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private Json() {}
 
@@ -62,13 +52,17 @@ final class Json {
 
   /** Hands on each object of the array under a name, one at a time, and passes over the rest. */
   static void elements(Path file, String array, Consumer<Entry> entries) {
-    try (JsonParser parser = ELEMENTS.createParser(file)) {
+    try (JsonParser parser = MAPPER.createParser(file)) {
       boolean found = false;
       if (parser.nextToken() == JsonToken.START_OBJECT) {
         for (String name = parser.nextName(); name != null; name = parser.nextName()) {
           if (parser.nextToken() == JsonToken.START_ARRAY && name.equals(array)) {
             found = true;
-            elements(file, parser, array, entries);
+            for (int i = 0; parser.nextToken() != JsonToken.END_ARRAY; i++) {
+              int line = parser.currentTokenLocation().getLineNr();
+              String where = "%s, line %d, %s[%d]".formatted(file, line, array, i);
+              entries.accept(new Entry(parser.readValueAsTree(), where, String.valueOf(i)));
+            }
           } else {
             parser.skipChildren();
           }
@@ -85,20 +79,6 @@ final class Json {
       }
     } catch (JacksonException e) {
       throw invalid(file, e);
-    }
-  }
-
-  private static void elements(
-      Path file, JsonParser parser, String array, Consumer<Entry> entries) {
-    int index = 0;
-    for (JsonToken next = parser.nextToken();
-        next != JsonToken.END_ARRAY;
-        next = parser.nextToken()) {
-      int line = parser.currentTokenLocation().getLineNr();
-      JsonNode node = ELEMENTS.readTree(parser);
-      String where = "%s, line %d, %s[%d]".formatted(file, line, array, index);
-      entries.accept(new Entry(node, where, String.valueOf(index)));
-      index++;
     }
   }
 

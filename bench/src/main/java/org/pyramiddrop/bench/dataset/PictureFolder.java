@@ -5,7 +5,6 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 
 /** The folder that a dataset's pictures must lie in; collects those that don't. */
@@ -30,19 +29,19 @@ final class PictureFolder {
    * @throws IllegalArgumentException if the name leads out of the folder; a picture that merely
    *     isn't there is left to {@link #requireAll}
    */
-  Path picture(Entry entry, String field, List<String> endings) {
+  Path picture(Entry entry, String field, String... endings) {
     return pictures.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
   }
 
-  private Path find(Entry entry, String field, String name, List<String> endings) {
+  private Path find(Entry entry, String field, String name, String... endings) {
     for (String ending : endings) {
       Path path = inside(entry, field, name + ending);
       if (Files.isRegularFile(path)) {
         return path;
       }
     }
-    missing.add(name + endings.getFirst());
-    return folder.resolve(name + endings.getFirst());
+    missing.add(name + endings[0]);
+    return folder.resolve(name);
   }
 
   private Path inside(Entry entry, String field, String name) {

@@ -1,86 +1,67 @@
 package org.pyramiddrop.bench.dataset;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.function.Consumer;
 
 /** Turns the entries of a file into samples; one at a time, so that a large file fits. */
 final class SampleReader {
-  private static final List<String> AS_NAMED = List.of("");
-  private static final List<String> BY_ID = List.of(".jpg", ".png");
-
-  private final PictureFolder pictures;
-  private final List<Sample> samples = new ArrayList<>();
-  private final Set<String> ids = new HashSet<>();
-
-  private SampleReader(Path pictures) {
-    this.pictures = new PictureFolder(pictures);
-  }
+  private SampleReader() {}
 
   /**
    * Every sample of a file.
    *
    * @param format not {@link DatasetFormat#AUTO}
-   * @param pictures the folder that pictures are named in
+   * @param folder the one that pictures are named in
    * @throws IllegalArgumentException that names the line, or the pictures that are not there
    */
-  static List<Sample> read(Path file, DatasetFormat format, Path pictures) {
-    SampleReader reader = new SampleReader(pictures);
-    switch (format) {
-      case JSONL -> Json.lines(file, reader::jsonl);
-      case TEXTVQA -> Json.elements(file, "data", reader::textVqa);
-      case POPE -> Json.lines(file, reader::pope);
-      case AUTO -> throw new IllegalArgumentException("AUTO is no format of a file");
+  static List<Sample> read(Path file, DatasetFormat format, Path folder) {
+    PictureFolder pictures = new PictureFolder(folder);
+    Map<String, Sample> samples = new LinkedHashMap<>();
+    Consumer<Entry> add =
+        entry -> {
+          Sample sample = sample(entry, format, pictures);
+          if (samples.putIfAbsent(sample.id(), sample) != null) {
+            throw new IllegalArgumentException(
+                "%s: expected an id of its own, but \"%s\" has been there before"
+                    .formatted(entry.where(), sample.id()));
+          }
+        };
+    if (format == DatasetFormat.TEXTVQA) {
+      Json.elements(file, "data", add);
+    } else {
+      Json.lines(file, add);
     }
-    if (reader.samples.isEmpty()) {
+    if (samples.isEmpty()) {
       throw new IllegalArgumentException(file + " holds no question");
     }
-    reader.pictures.requireAll();
-    return reader.samples;
+    pictures.requireAll();
+    return List.copyOf(samples.values());
   }
 
-  private void jsonl(Entry entry) {
-    List<String> answers = entry.texts("answers");
-    if (answers.stream().anyMatch(String::isBlank)) {
-      throw entry.bad("answers", "strings that are not blank");
-    }
-    add(
-        entry,
-        entry.has("id") ? entry.name("id") : entry.number(),
-        pictures.picture(entry, "image", AS_NAMED),
-        entry.text("question"),
-        answers);
-  }
-
-  private void textVqa(Entry entry) {
-    add(
-        entry,
-        entry.name("question_id"),
-        pictures.picture(entry, "image_id", BY_ID),
-        entry.text("question"),
-        entry.texts("answers"));
-  }
-
-  private void pope(Entry entry) {
-    String label = entry.text("label");
-    if (!PopeReport.isLabel(label)) {
-      throw entry.bad("label", "\"yes\" or \"no\"");
-    }
-    add(
-        entry,
-        entry.name("question_id"),
-        pictures.picture(entry, "image", AS_NAMED),
-        entry.text("text"),
-        List.of(label));
-  }
-
-  private void add(Entry entry, String id, Path picture, String question, List<String> answers) {
-    if (!ids.add(id)) {
-      throw new IllegalArgumentException(
-          entry.where() + ": expected an id of its own, but \"" + id + "\" has been there before");
-    }
-    samples.add(new Sample(id, picture, question, answers));
+  private static Sample sample(Entry entry, DatasetFormat format, PictureFolder pictures) {
+    return switch (format) {
+      case JSONL ->
+          new Sample(
+              entry.has("id") ? entry.name("id") : entry.number(),
+              pictures.picture(entry, "image", ""),
+              entry.text("question"),
+              entry.texts("answers", "strings that are not blank", answer -> !answer.isBlank()));
+      case TEXTVQA ->
+          new Sample(
+              entry.name("question_id"),
+              pictures.picture(entry, "image_id", ".jpg", ".png"),
+              entry.text("question"),
+              entry.texts("answers", "strings only", _ -> true));
+      case POPE ->
+          new Sample(
+              entry.name("question_id"),
+              pictures.picture(entry, "image", ""),
+              entry.text("text"),
+              List.of(entry.text("label", "\"yes\" or \"no\"", PopeReport::isLabel)));
+      case AUTO -> throw new IllegalArgumentException("AUTO is no format of a file");
+    };
   }
 }

@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.dataset;
 
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -24,24 +23,10 @@ final class VqaAccuracy {
   private static final Pattern PERIOD =
       Pattern.compile("\\.(?!\\d)", Pattern.UNICODE_CHARACTER_CLASS);
   private static final List<String> PUNCTUATION =
-      List.of(
-          ";", "/", "[", "]", "\"", "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@",
-          "`", "!");
+      ";/[]\"{}()=+\\_-><@`!".chars().mapToObj(Character::toString).toList();
   private static final Set<String> ARTICLES = Set.of("a", "an", "the");
-  private static final Map<String, String> NUMBERS =
-      Map.ofEntries(
-          Map.entry("none", "0"),
-          Map.entry("zero", "0"),
-          Map.entry("one", "1"),
-          Map.entry("two", "2"),
-          Map.entry("three", "3"),
-          Map.entry("four", "4"),
-          Map.entry("five", "5"),
-          Map.entry("six", "6"),
-          Map.entry("seven", "7"),
-          Map.entry("eight", "8"),
-          Map.entry("nine", "9"),
-          Map.entry("ten", "10"));
+  private static final List<String> NUMBERS =
+      List.of("zero one two three four five six seven eight nine ten".split(" ", -1));
 
   private VqaAccuracy() {}
 
@@ -74,10 +59,15 @@ final class VqaAccuracy {
     return WHITE_SPACE
         .splitAsStream(withoutPunctuation(text))
         .filter(word -> !word.isEmpty())
-        .map(word -> NUMBERS.getOrDefault(word, word))
+        .map(VqaAccuracy::digits)
         .filter(word -> !ARTICLES.contains(word))
         .map(Contractions::spelled)
         .collect(Collectors.joining(" "));
+  }
+
+  private static String digits(String word) {
+    int number = word.equals("none") ? 0 : NUMBERS.indexOf(word);
+    return number < 0 ? word : String.valueOf(number);
   }
 
   // A mark that stands beside a space anywhere goes without a trace; others part words.

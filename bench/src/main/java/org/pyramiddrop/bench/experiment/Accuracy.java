@@ -1,7 +1,9 @@
 package org.pyramiddrop.bench.experiment;
 
+import static org.pyramiddrop.bench.report.Numbers.decimal;
+
 /**
- * How many questions were answered right.
+ * How many questions were answered right, written as {@code 11/12}.
  *
  * @param right the sum of the scores, each from 0 to 1
  * @param asked how many questions, at least 1
@@ -31,6 +33,11 @@ record Accuracy(double right, int asked) {
     return right == asked ? 1 : centre() + halfWidth();
   }
 
+  /** The 95 % interval, in words. */
+  String interval() {
+    return Format.percent(low()) + " to " + Format.percent(high());
+  }
+
   // Wilson (1927), "Probable inference, the law of succession, and statistical inference". Scores
   // between 0 and 1 vary less than rights and wrongs of the same mean: the interval is then too
   // wide, never too narrow.
@@ -39,8 +46,12 @@ record Accuracy(double right, int asked) {
   }
 
   private double halfWidth() {
-    double share = share();
-    double variance = share * (1 - share) / asked + Z * Z / (4.0 * asked * asked);
+    double variance = share() * (1 - share()) / asked + Z * Z / (4.0 * asked * asked);
     return Z * Math.sqrt(variance) / (1 + Z * Z / asked);
+  }
+
+  @Override
+  public String toString() {
+    return decimal(right, right == Math.rint(right) ? 0 : 1) + "/" + asked;
   }
 }

@@ -1,9 +1,13 @@
 package org.pyramiddrop.bench.experiment;
 
+import static org.pyramiddrop.bench.report.Numbers.decimal;
+
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.dataset.Sample;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.PictureView;
@@ -15,11 +19,10 @@ import org.pyramiddrop.transformer.drawing.Overlay;
  * The paper's figure 1, right: what the last instruction token looks at in shallow and deep layers,
  * for one question, when nothing is dropped.
  */
-final class AttentionFigure implements Experiment {
-  private final Subject subject;
-  private final ModelAnswers model;
-  private final Sample sample;
-  private final List<Integer> layers;
+final class AttentionFigure {
+  private AttentionFigure() {}
+
+  private record Row(int layer, Place place, float attention) {}
 
   /**
    * The figure of one question.
@@ -27,58 +30,52 @@ final class AttentionFigure implements Experiment {
    * @param dropLayers each stands for the layer whose attention ranks image tokens at a drop after
    *     so many layers: the last of them
    */
-  AttentionFigure(Subject subject, ModelAnswers model, Sample sample, List<Integer> dropLayers) {
+  static Experiment of(ModelAnswers model, Sample sample, List<Integer> dropLayers) {
     Overlay.check(model.llava().config());
-    this.subject = subject;
-    this.model = model;
-    this.sample = sample;
-    layers = dropLayers.stream().map(layer -> layer - 1).toList();
+    List<Integer> layers = dropLayers.stream().map(layer -> layer - 1).toList();
+    return new Experiment(
+        "attention", List.of(), false, (_, report) -> report(model, sample, layers, report));
   }
 
-  @Override
-  public String name() {
-    return "attention";
-  }
-
-  @Override
-  public List<Variant> variants() {
-    return List.of();
-  }
-
-  @Override
-  public void report(Results results, Report report) {
+  private static void report(
+      ModelAnswers model, Sample sample, List<Integer> layers, Report report) {
     List<AttentionMap> maps = model.llava().attention(model.question(sample), layers);
-    int patchSize = subject.shape().vision().patchSize();
     PictureView view = model.llava().view(Picture.read(sample.picture()));
-    CsvFile csv = new CsvFile("layer", "part", "row", "column", "attention");
-    Table table =
-        new Table()
-            .row(
-                "layer", "attention to the picture", "highest token", "tokens that get half of it");
+    List<Row> rows = new ArrayList<>();
     for (AttentionMap map : maps) {
       List<Float> attention = map.images().getFirst();
       for (int token = 0; token < attention.size(); token++) {
-        Place place = Place.of(view.layout(), token);
-        csv.row(
-            map.layer(),
-            place.part(),
-            place.row(),
-            place.column(),
-            Cells.decimal(attention.get(token), 6));
+        rows.add(new Row(map.layer(), Place.of(view.layout(), token), attention.get(token)));
       }
-      double sum = attention.stream().mapToDouble(Float::doubleValue).sum();
-      table.row(
-          String.valueOf(map.layer()),
-          Cells.percent(sum),
-          Cells.percent(attention.stream().max(Float::compare).orElseThrow()),
-          "%d of %d".formatted(tokensOfHalf(attention, sum), attention.size()));
     }
-    report.csv(name(), csv);
-    report.image(name() + ".png", AttentionPicture.draw(view, maps, 0, patchSize));
+    report.csv(
+        "attention",
+        new Table<>("", rows)
+            .column("layer", Row::layer)
+            .column("part", row -> row.place.part)
+            .column("row", row -> row.place.row)
+            .column("column", row -> row.place.column)
+            .column("attention", row -> decimal(row.attention, 6)));
+    int patchSize = model.llava().config().vision().patchSize();
+    report.image("attention.png", AttentionPicture.draw(view, maps, 0, patchSize));
     report.print(
-        "Attention of the prompt's last token: question " + sample.id() + ", " + sample.question(),
-        table,
-        List.of());
+        new Table<>(
+                "Attention of the prompt's last token: question %s, %s"
+                    .formatted(sample.id(), sample.question()),
+                maps)
+            .column("layer", AttentionMap::layer)
+            .column("attention to the picture", map -> Format.percent(sum(map.images().getFirst())))
+            .column(
+                "highest token", map -> Format.percent(Collections.max(map.images().getFirst())))
+            .column("tokens that get half of it", map -> tokensOfHalf(map.images().getFirst())));
+  }
+
+  private static double sum(List<Float> attention) {
+    return attention.stream().mapToDouble(Float::doubleValue).sum();
+  }
+
+  private static String tokensOfHalf(List<Float> attention) {
+    return "%d of %d".formatted(tokensOfHalf(attention, sum(attention)), attention.size());
   }
 
   /**

@@ -101,7 +101,7 @@ public final class ExperimentCommand implements Callable<Integer> {
       description = "seconds of questions before times count (${DEFAULT-VALUE})")
   private double warmUp = 3;
 
-  @Mixin private Choices choices = new Choices();
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
 
   public ExperimentCommand(PrintWriter out) {
     this.out = out;
@@ -122,21 +122,21 @@ public final class ExperimentCommand implements Callable<Integer> {
   }
 
   private boolean run(Dataset dataset, Llava llava, Machine machine) {
-    Subject subject = Subject.of(ModelShape.of(llava.config()));
+    ModelPlans plans = ModelPlans.of(ModelShape.of(llava.config()));
     ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens(dataset));
-    List<Experiment> experiments = choices.named(name, subject, answers, dataset);
+    List<Experiment> experiments = options.named(name, plans, answers, dataset);
     Path results =
         folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
     Report report = new Report(results, out, source(dataset, llava, machine));
     try (Journal journal =
         Journal.open(results.resolve("answers.jsonl"), facts(dataset, llava, machine), fresh)) {
-      Survey survey =
-          new Survey(dataset, answers, journal, Duration.ofMillis(Math.round(1000 * warmUp)));
+      Duration untilTimed = Duration.ofMillis(Math.round(1000 * warmUp));
+      Evaluation evaluation = new Evaluation(dataset, answers::ask, journal, untilTimed);
       if (journal.isNew()) {
         report.deleteImages(Figure5.FOLDER);
       }
       for (Experiment experiment : experiments) {
-        survey.ask(experiment.name(), experiment.variants(), experiment.timed());
+        evaluation.run(experiment.name(), experiment.variants(), experiment.timed());
         experiment.report(new Results(dataset, journal), report);
       }
     }

@@ -1,19 +1,22 @@
 package org.pyramiddrop.bench.experiment;
 
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
+
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import org.pyramiddrop.bench.Table;
+import java.util.Map;
 import org.pyramiddrop.bench.chart.LineChart;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * The paper's figures 1 and 3: accuracy against the share of image tokens that one drop keeps, for
  * drops at several depths. The last instruction token ranks.
  */
-final class Figure1 implements Experiment {
-  private final List<Point> points = new ArrayList<>();
-  private final List<Integer> layers;
-  private final List<Double> shares;
+final class Figure1 {
+  private Figure1() {}
 
   private record Point(int layer, double share, Variant variant) {}
 
@@ -23,81 +26,58 @@ final class Figure1 implements Experiment {
    * @param layers how many layers run before the drop
    * @param shares how many of a picture's tokens stay, from 0 to 1; 1 is the model without drops
    */
-  Figure1(Subject subject, List<Integer> layers, List<Double> shares) {
-    this.layers = List.copyOf(layers);
-    this.shares = List.copyOf(shares);
+  static Experiment of(ModelPlans plans, List<Integer> layers, List<Double> shares) {
+    List<Point> points = new ArrayList<>();
     for (int layer : layers) {
       for (double share : shares) {
-        points.add(
-            new Point(
-                layer,
-                share,
-                share == 1
-                    ? subject.vanilla()
-                    : subject.variant(
-                        "keep %s after %d".formatted(share, layer),
-                        PruningPlan.explicit(List.of(layer), List.of(share)))));
+        PruningPlan plan = PruningPlan.explicit(List.of(layer), List.of(share));
+        Variant variant = share == 1 ? plans.vanilla() : plans.variant("one drop", plan);
+        points.add(new Point(layer, share, variant));
       }
     }
+    return new Experiment(
+        "figure-1",
+        points.stream().map(Point::variant).toList(),
+        false,
+        (results, report) -> report(points, results, report));
   }
 
-  @Override
-  public String name() {
-    return "figure-1";
-  }
+  private static void report(List<Point> points, Results results, Report report) {
+    Table<Point> csv =
+        new Table<>("", points)
+            .column("layer", Point::layer)
+            .column("share", point -> Format.plain(point.share));
+    report.csv("figure-1", Format.addColumns(csv, Point::variant, results));
 
-  @Override
-  public List<Variant> variants() {
-    return points.stream().map(Point::variant).toList();
-  }
-
-  @Override
-  public void report(Results results, Report report) {
-    List<String> columns = new ArrayList<>(List.of("layer", "share"));
-    columns.addAll(Cells.COLUMNS);
-    CsvFile csv = new CsvFile(columns.toArray(String[]::new));
-    for (Point point : points) {
-      List<String> row = new ArrayList<>(List.of(String.valueOf(point.layer)));
-      row.add(Cells.plain(point.share));
-      row.addAll(Cells.csv(point.variant, results));
-      csv.row(row.toArray());
-    }
-    report.csv(name(), csv);
-
+    String metric = results.dataset().metric().label();
     LineChart chart =
-        new LineChart(
+        results
+            .chart(
                 "One drop at different depths: " + results.dataset().name(),
-                "share of image tokens kept",
-                results.dataset().metric().label() + ", %")
+                "share of image tokens kept")
             .fromLargest();
-    List<String> head = new ArrayList<>(List.of("kept"));
+    Map<Double, List<Point>> byShare =
+        points.stream().collect(groupingBy(Point::share, LinkedHashMap::new, toList()));
+    Table<List<Point>> table =
+        new Table<>(
+                "Figure 1: " + metric + " when image tokens are dropped once",
+                List.copyOf(byShare.values()))
+            .column("kept", row -> Format.percent(row.getFirst().share))
+            .note("Drops after layer k: k layers see every image token.");
+    List<Integer> layers = points.stream().map(Point::layer).distinct().toList();
     for (int layer : layers) {
-      head.add("after layer " + layer);
-      chart.line("dropped after layer " + layer, line(layer, results));
+      int column = layers.indexOf(layer);
+      table.column(
+          "after layer " + layer,
+          row -> Format.percent(results.accuracy(row.get(column).variant).share()));
+      chart.line(
+          "dropped after layer " + layer,
+          points.stream()
+              .filter(point -> point.layer == layer)
+              .map(point -> results.point(point.share, point.variant))
+              .toList());
     }
-    report.chart(name(), chart);
-
-    Table table = new Table().row(head.toArray(String[]::new));
-    for (double share : shares) {
-      List<String> row = new ArrayList<>(List.of(Cells.percent(share)));
-      for (Point point : points) {
-        if (point.share == share) {
-          row.add(Cells.percent(results.accuracy(point.variant).share()));
-        }
-      }
-      table.row(row.toArray(String[]::new));
-    }
-    report.print(
-        "Figure 1: " + results.dataset().metric().label() + " when image tokens are dropped once",
-        table,
-        List.of("Drops after layer k: k layers see every image token."));
-  }
-
-  private List<LineChart.Point> line(int layer, Results results) {
-    return points.stream()
-        .filter(point -> point.layer == layer)
-        .map(point ->
-            new LineChart.Point(point.share, 100 * results.accuracy(point.variant).share()))
-        .toList();
+    report.chart("figure-1", chart);
+    report.print(table);
   }
 }

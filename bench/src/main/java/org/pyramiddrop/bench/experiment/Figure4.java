@@ -1,21 +1,25 @@
 package org.pyramiddrop.bench.experiment;
 
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
+import static org.pyramiddrop.bench.report.Numbers.decimal;
+
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.OptionalInt;
-import org.pyramiddrop.bench.Table;
+import java.util.Optional;
 import org.pyramiddrop.bench.chart.LineChart;
+import org.pyramiddrop.bench.report.Table;
 
 /**
  * The paper's figure 4: accuracy against the paper's FLOPs, PyramidDrop beside FastV, which keeps
  * as many tokens as come nearest to the same budget.
  */
-final class Figure4 implements Experiment {
-  private final Variant vanilla;
-  private final List<Point> points = new ArrayList<>();
-  private final List<String> notes = new ArrayList<>();
+final class Figure4 {
+  private Figure4() {}
 
-  private record Point(String series, String budget, double multiplyAdds, Variant variant) {}
+  private record Point(String plan, String budget, double multiplyAdds, Variant variant) {}
 
   /**
    * The figure of one model.
@@ -23,18 +27,21 @@ final class Figure4 implements Experiment {
    * @param lambdas each one's cost is a budget
    * @param fastVLayers how many layers run before FastV's drop
    */
-  Figure4(Subject subject, List<Double> lambdas, List<Integer> fastVLayers) {
-    vanilla = subject.vanilla();
+  static Experiment of(ModelPlans plans, List<Double> lambdas, List<Integer> fastVLayers) {
+    Variant vanilla = plans.vanilla();
+    List<Point> points = new ArrayList<>();
+    List<String> notes = new ArrayList<>();
+    points.add(new Point("vanilla", "", vanilla.multiplyAdds(), vanilla));
     for (double lambda : lambdas) {
-      Variant pyramid = subject.pyramid(lambda);
+      Variant pyramid = plans.pyramid(lambda);
       points.add(new Point("PyramidDrop", budget(lambda), pyramid.multiplyAdds(), pyramid));
     }
     for (int layer : fastVLayers) {
       for (double lambda : lambdas) {
-        double budget = subject.pyramid(lambda).multiplyAdds();
-        OptionalInt keep = subject.keepNearest(layer, budget);
+        double budget = plans.pyramid(lambda).multiplyAdds();
+        Optional<Integer> keep = plans.keepNearest(layer, budget);
         if (keep.isPresent()) {
-          Variant fastV = subject.fastV(layer, keep.getAsInt());
+          Variant fastV = plans.fastV(layer, keep.get());
           points.add(new Point(fastV.name(), budget(lambda), budget, fastV));
         } else {
           notes.add(
@@ -43,98 +50,62 @@ final class Figure4 implements Experiment {
         }
       }
     }
+    return new Experiment(
+        "figure-4",
+        points.stream().map(Point::variant).toList(),
+        false,
+        (results, report) -> report(points, notes, results, report));
   }
 
   private static String budget(double lambda) {
-    return "λ=" + Cells.plain(lambda);
+    return "λ=" + Format.plain(lambda);
   }
 
-  @Override
-  public String name() {
-    return "figure-4";
+  private static void report(
+      List<Point> points, List<String> notes, Results results, Report report) {
+    List<Point> vanillaLast = new ArrayList<>(points);
+    Collections.rotate(vanillaLast, -1);
+    Table<Point> csv =
+        new Table<>("", vanillaLast)
+            .column("plan", Point::plan)
+            .column("budget", Point::budget)
+            .column("budget_multiply_adds", point -> decimal(point.multiplyAdds, 0));
+    report.csv("figure-4", Format.addColumns(csv, Point::variant, results));
+    report.chart("figure-4", chart(points, results));
+    Table<Point> table =
+        new Table<>("Figure 4: accuracy at equal budgets", points)
+            .column("plan", Point::plan)
+            .column("budget", Point::budget)
+            .column("image tokens", point -> point.variant.keptText())
+            .column("FLOPs, paper", point -> Format.scaled(point.variant.multiplyAdds()))
+            .column("FLOPs, all", point -> Format.scaled(results.flops(point.variant)))
+            .column("right", point -> results.accuracy(point.variant))
+            .column("accuracy", point -> Format.percent(results.accuracy(point.variant).share()));
+    notes.forEach(table::note);
+    report.print(table);
   }
 
-  @Override
-  public List<Variant> variants() {
-    List<Variant> variants = new ArrayList<>(List.of(vanilla));
-    points.forEach(point -> variants.add(point.variant));
-    return variants;
-  }
-
-  @Override
-  public void report(Results results, Report report) {
-    csv(results, report);
-    report.chart(name(), chart(results));
-    Table table =
-        new Table()
-            .row(
-                "plan",
-                "budget",
-                "image tokens",
-                "FLOPs, paper",
-                "FLOPs, all",
-                "right",
-                "accuracy");
-    row(table, "vanilla", "", vanilla, results);
-    for (Point point : points) {
-      row(table, point.series, point.budget, point.variant, results);
-    }
-    report.print("Figure 4: accuracy at equal budgets", table, notes);
-  }
-
-  private void csv(Results results, Report report) {
-    List<String> columns = new ArrayList<>(List.of("plan", "budget", "budget_multiply_adds"));
-    columns.addAll(Cells.COLUMNS);
-    CsvFile csv = new CsvFile(columns.toArray(String[]::new));
-    for (Point point : points) {
-      List<String> row = new ArrayList<>(List.of(point.series, point.budget));
-      row.add(Cells.whole(point.multiplyAdds));
-      row.addAll(Cells.csv(point.variant, results));
-      csv.row(row.toArray());
-    }
-    List<String> row = new ArrayList<>(List.of("vanilla", "", Cells.whole(vanilla.multiplyAdds())));
-    row.addAll(Cells.csv(vanilla, results));
-    csv.row(row.toArray());
-    report.csv(name(), csv);
-  }
-
-  private LineChart chart(Results results) {
-    Cells.Scale scale = Cells.scale(vanilla.multiplyAdds());
+  private static LineChart chart(List<Point> points, Results results) {
+    Variant vanilla = points.getFirst().variant;
+    Format.Scale scale = Format.Scale.of(vanilla.multiplyAdds());
     LineChart chart =
-        new LineChart(
-            "Equal budgets: " + results.dataset().name(),
-            scale + "FLOPs as the paper counts them",
-            results.dataset().metric().label() + ", %");
-    for (String series : points.stream().map(Point::series).distinct().toList()) {
-      chart.line(
-          series,
-          points.stream()
-              .filter(point -> point.series.equals(series))
-              .map(point -> at(point.variant.multiplyAdds() / scale.unit(), point.variant, results))
-              .toList());
-    }
-    double left = points.stream().mapToDouble(p -> p.variant.multiplyAdds()).min().orElse(0);
+        results.chart("Equal budgets: " + results.dataset().name(), scale + Format.COST);
+    points.stream()
+        .skip(1)
+        .collect(groupingBy(Point::plan, LinkedHashMap::new, toList()))
+        .forEach((plan, line) ->
+            chart.line(
+                plan,
+                line.stream()
+                    .map(point ->
+                        results.point(point.variant.multiplyAdds() / scale.unit(), point.variant))
+                    .toList()));
+    double least =
+        points.stream().mapToDouble(point -> point.variant.multiplyAdds()).min().orElseThrow();
     return chart.guide(
         "vanilla",
         List.of(
-            at(left / scale.unit(), vanilla, results),
-            at(vanilla.multiplyAdds() / scale.unit(), vanilla, results)));
-  }
-
-  private static LineChart.Point at(double x, Variant variant, Results results) {
-    return new LineChart.Point(x, 100 * results.accuracy(variant).share());
-  }
-
-  private static void row(
-      Table table, String series, String budget, Variant variant, Results results) {
-    Accuracy accuracy = results.accuracy(variant);
-    table.row(
-        series,
-        budget,
-        variant.keptText(),
-        Cells.scaled(variant.multiplyAdds()),
-        Cells.scaled(results.flops(variant)),
-        Cells.right(accuracy),
-        Cells.percent(accuracy.share()));
+            results.point(least / scale.unit(), vanilla),
+            results.point(vanilla.multiplyAdds() / scale.unit(), vanilla)));
   }
 }

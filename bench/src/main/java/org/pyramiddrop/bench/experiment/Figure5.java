@@ -1,12 +1,14 @@
 package org.pyramiddrop.bench.experiment;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.pyramiddrop.bench.report.Numbers.decimal;
 
 import java.net.URLEncoder;
 import java.util.List;
 import org.pyramiddrop.bench.Progress;
-import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.dataset.Sample;
+import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Picture;
 import org.pyramiddrop.loader.PictureView;
 import org.pyramiddrop.transformer.drawing.Overlay;
@@ -15,79 +17,63 @@ import org.pyramiddrop.transformer.drawing.Overlay;
  * The paper's figure 5: for each question the picture stage by stage, dropped patches dimmed, under
  * PyramidDrop that halves. A drawing that is there already is not drawn again.
  */
-final class Figure5 implements Experiment {
+final class Figure5 {
   /** Where the drawings are. */
   static final String FOLDER = "figure-5";
 
-  private final Subject subject;
-  private final ModelAnswers model;
-  private final Variant pyramid;
+  private Figure5() {}
 
-  Figure5(Subject subject, ModelAnswers model) {
+  static Experiment of(ModelPlans plans, ModelAnswers model) {
     Overlay.check(model.llava().config());
-    this.subject = subject;
-    this.model = model;
-    pyramid = subject.pyramid(0.5);
+    Variant pyramid = plans.pyramid(0.5);
+    return new Experiment(
+        FOLDER,
+        List.of(pyramid),
+        false,
+        (results, report) -> report(pyramid, model, results, report));
   }
 
-  @Override
-  public String name() {
-    return FOLDER;
-  }
-
-  @Override
-  public List<Variant> variants() {
-    return List.of(pyramid);
-  }
-
-  @Override
-  public void report(Results results, Report report) {
-    CsvFile csv = new CsvFile("question_id", "question", "answer", "accepted", "score", "drawing");
+  private static void report(Variant pyramid, ModelAnswers model, Results results, Report report) {
     List<Sample> samples = results.dataset().samples();
-    try (Progress progress = new Progress(name(), samples.size())) {
+    try (Progress progress = new Progress(FOLDER, samples.size())) {
       for (Sample sample : samples) {
-        String drawing = FOLDER + "/" + drawing(sample);
-        if (!report.has(drawing)) {
-          draw(sample, drawing, report);
+        if (!report.has(drawing(sample))) {
+          draw(sample, pyramid, model, report);
         }
-        Journal.Entry answer = results.answer(pyramid, sample);
-        csv.row(
-            sample.id(),
-            sample.question(),
-            answer.answer(),
-            String.join(" | ", sample.answers()),
-            Cells.decimal(answer.score(), 2),
-            drawing);
         progress.step();
       }
     }
-    report.csv(name(), csv);
-    Accuracy accuracy = results.accuracy(pyramid);
+    report.csv(
+        FOLDER,
+        new Table<>("", samples)
+            .column("question_id", Sample::id)
+            .column("question", Sample::question)
+            .column("answer", sample -> results.answer(pyramid, sample).answer())
+            .column("accepted", sample -> String.join(" | ", sample.answers()))
+            .column("score", sample -> decimal(results.answer(pyramid, sample).score(), 2))
+            .column("drawing", Figure5::drawing));
     report.print(
-        "Figure 5: the image tokens that stay",
-        new Table()
-            .row("plan", "image tokens", "drawings", "right")
-            .row(
-                pyramid.name(),
-                pyramid.keptText(),
-                String.valueOf(samples.size()),
-                Cells.right(accuracy)),
-        List.of());
+        new Table<>("Figure 5: the image tokens that stay", List.of(pyramid))
+            .column("plan", Variant::name)
+            .column("image tokens", Variant::keptText)
+            .column("drawings", _ -> samples.size())
+            .column("right", results::accuracy));
   }
 
   /** A file's name that no other question has: letters and digits stay, others are escaped. */
   private static String drawing(Sample sample) {
-    return URLEncoder.encode(sample.id(), UTF_8) + ".png";
+    return FOLDER + "/" + URLEncoder.encode(sample.id(), UTF_8) + ".png";
   }
 
-  private void draw(Sample sample, String drawing, Report report) {
+  private static void draw(Sample sample, Variant variant, ModelAnswers model, Report report) {
+    LlavaConfig config = model.llava().config();
     PictureView view = model.llava().view(Picture.read(sample.picture()));
     report.image(
-        drawing,
+        drawing(sample),
         Overlay.draw(
             List.of(view),
-            model.ask(sample, pyramid.plan()).stages(),
-            subject.shape().layers(),
-            subject.shape().vision().patchSize()));
+            model.ask(sample, variant.plan()).stages(),
+            config.text().layers(),
+            config.vision().patchSize()));
   }
 }

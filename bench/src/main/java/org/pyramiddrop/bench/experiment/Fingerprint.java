@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.pyramiddrop.bench.dataset.Dataset;
@@ -53,19 +54,7 @@ final class Fingerprint {
    */
   static String model(Path folder) {
     Fingerprint print = new Fingerprint();
-    try (Stream<Path> files = Files.list(folder)) {
-      List<Path> chosen =
-          files
-              .filter(file -> MODEL_FILES.matcher(file.toString()).matches())
-              .filter(Files::isRegularFile)
-              .sorted()
-              .toList();
-      for (Path file : chosen) {
-        print.file(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(folder + " can't be read: " + e.getMessage(), e);
-    }
+    print.files(folder, 1, file -> MODEL_FILES.matcher(file.toString()).matches());
     return print.name();
   }
 
@@ -77,15 +66,8 @@ final class Fingerprint {
     Fingerprint print = new Fingerprint();
     for (Class<?> type :
         List.of(Llava.class, Devices.class, LlavaConfig.class, Fingerprint.class)) {
-      Path source =
-          Path.of(URI.create(type.getProtectionDomain().getCodeSource().getLocation().toString()));
-      try (Stream<Path> files = Files.walk(source)) {
-        for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-          print.file(file);
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(source + " can't be read: " + e.getMessage(), e);
-      }
+      String source = type.getProtectionDomain().getCodeSource().getLocation().toString();
+      print.files(Path.of(URI.create(source)), Integer.MAX_VALUE, _ -> true);
     }
     return print.name();
   }
@@ -100,11 +82,7 @@ final class Fingerprint {
       print.text(sample.question());
       print.text(sample.picture().toFile().getName());
       if (seen.add(sample.picture())) {
-        try {
-          print.file(sample.picture());
-        } catch (IOException e) {
-          throw new UncheckedIOException(sample.picture() + " can't be read: " + e.getMessage(), e);
-        }
+        print.file(sample.picture());
       }
       print.number(sample.answers().size());
       sample.answers().forEach(print::text);
@@ -112,7 +90,15 @@ final class Fingerprint {
     return print.name();
   }
 
-  private void file(Path file) throws IOException {
+  private void files(Path folder, int depth, Predicate<Path> chosen) {
+    try (Stream<Path> files = Files.walk(folder, depth)) {
+      files.filter(Files::isRegularFile).filter(chosen).sorted().forEach(this::file);
+    } catch (IOException e) {
+      throw unreadable(folder, e);
+    }
+  }
+
+  private void file(Path file) {
     try (FileChannel channel = FileChannel.open(file)) {
       text(file.toFile().getName());
       number(channel.size());
@@ -125,7 +111,13 @@ final class Fingerprint {
         }
         digest.update(slice.flip());
       }
+    } catch (IOException e) {
+      throw unreadable(file, e);
     }
+  }
+
+  private static UncheckedIOException unreadable(Path path, IOException e) {
+    return new UncheckedIOException(path + " can't be read: " + e.getMessage(), e);
   }
 
   // Lengths go in too, so that no two lists of texts run together into the same bytes.

@@ -14,8 +14,8 @@ import java.util.Map;
 import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.ObjectReader;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -36,17 +36,14 @@ final class Journal implements AutoCloseable {
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
-  private static final TypeReference<LinkedHashMap<String, String>> FACTS =
-      new TypeReference<>() {};
-
-  private static final TypeReference<Entry> ENTRY = new TypeReference<>() {};
+  private static final ObjectReader FACTS = MAPPER.readerForMapOf(String.class);
+  private static final ObjectReader ENTRY = MAPPER.readerFor(Entry.class);
 
   private final Path path;
   private final RandomAccessFile file;
-  private final Map<Asked, List<Entry>> entries = new LinkedHashMap<>();
+  private final Map<Key, List<Entry>> entries = new LinkedHashMap<>();
   private int rounds;
   private boolean isNew;
 
@@ -73,7 +70,7 @@ final class Journal implements AutoCloseable {
       double prefillMillis,
       double decodeMillis) {}
 
-  private record Asked(String plan, String sample) {}
+  private record Key(String plan, String sample) {}
 
   // A RandomAccessFile, because a channel closes when its thread is interrupted.
   private Journal(Path path, RandomAccessFile file) {
@@ -91,10 +88,7 @@ final class Journal implements AutoCloseable {
    */
   static Journal open(Path path, Map<String, String> facts, boolean fresh) {
     try {
-      Path folder = path.toAbsolutePath().getParent();
-      if (folder != null) {
-        Files.createDirectories(folder);
-      }
+      Files.createDirectories(path.toAbsolutePath().resolveSibling(""));
       RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
       try {
         Journal journal = new Journal(path, file);
@@ -129,24 +123,22 @@ final class Journal implements AutoCloseable {
       complete--;
     }
     isNew = complete == 0;
-    String header = MAPPER.writeValueAsString(facts) + '\n';
-    if (isNew && !header.startsWith(new String(bytes, UTF_8))) {
+    String header = MAPPER.writeValueAsString(facts);
+    if (isNew && !(header + '\n').startsWith(new String(bytes, UTF_8))) {
       throw new IllegalArgumentException(path + " is no journal; choose another --out");
     }
-    if (!isNew) {
-      readAll(new String(bytes, 0, complete, UTF_8).lines().toList(), facts);
+    List<String> lines = new String(bytes, 0, complete, UTF_8).lines().toList();
+    for (int i = 0; i < lines.size(); i++) {
+      if (i == 0) {
+        compare(read(lines, i, FACTS), facts);
+      } else {
+        keep(read(lines, i, ENTRY));
+      }
     }
     file.setLength(complete);
     file.seek(complete);
     if (isNew) {
-      write(MAPPER.writeValueAsString(facts));
-    }
-  }
-
-  private void readAll(List<String> lines, Map<String, String> facts) {
-    compare(read(lines, 0, FACTS), facts);
-    for (int i = 1; i < lines.size(); i++) {
-      keep(read(lines, i, ENTRY));
+      write(header);
     }
   }
 
@@ -161,9 +153,9 @@ final class Journal implements AutoCloseable {
     });
   }
 
-  private <T> T read(List<String> lines, int index, TypeReference<T> type) {
+  private <T> T read(List<String> lines, int index, ObjectReader reader) {
     try {
-      return MAPPER.readValue(lines.get(index), type);
+      return reader.readValue(lines.get(index));
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
           "%s, line %d is no line of a journal: %s; --fresh starts a new one"
@@ -192,7 +184,7 @@ final class Journal implements AutoCloseable {
 
   private void keep(Entry entry) {
     List<Entry> all =
-        entries.computeIfAbsent(new Asked(entry.plan, entry.sample), _ -> new ArrayList<>());
+        entries.computeIfAbsent(new Key(entry.plan, entry.sample), _ -> new ArrayList<>());
     if (!all.isEmpty() && !all.getFirst().answer.equals(entry.answer)) {
       throw new IllegalStateException(
           "question %s got the answers '%s' and '%s' under the same plan (%s); --fresh starts anew"
@@ -214,7 +206,7 @@ final class Journal implements AutoCloseable {
 
   /** Every answer of a variant to a question, oldest first; all of them have the same text. */
   List<Entry> entries(String plan, String sample) {
-    return List.copyOf(entries.getOrDefault(new Asked(plan, sample), List.of()));
+    return List.copyOf(entries.getOrDefault(new Key(plan, sample), List.of()));
   }
 
   @Override

@@ -15,21 +15,20 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param suffix what stands behind each question
  * @param maxTokens the most tokens of an answer
  */
-record ModelAnswers(Llava llava, String suffix, int maxTokens) implements Answers {
+record ModelAnswers(Llava llava, String suffix, int maxTokens) {
 
-  @Override
-  public Reply ask(Sample sample, PruningPlan plan) {
+  /**
+   * Answers a question under a plan.
+   *
+   * @throws CancellationException if the thread is interrupted
+   */
+  Answer ask(Sample sample, PruningPlan plan) {
     Options options = Options.defaults().withPruning(plan).withMaxTokens(maxTokens);
     Answer answer = llava.ask(question(sample), options);
     if (answer.finish() == Finish.CANCELLED) {
       throw new CancellationException("interrupted while an answer was decoded");
     }
-    return new Reply(
-        answer.text(),
-        answer.stages(),
-        answer.flops().total(),
-        answer.timings().prefillMillis(),
-        answer.timings().decodeMillis());
+    return answer;
   }
 
   /** What the model is asked, its picture read. */

@@ -1,192 +1,115 @@
 package org.pyramiddrop.bench.experiment;
 
+import static org.pyramiddrop.bench.report.Numbers.decimal;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.dataset.Metric;
-import org.pyramiddrop.bench.dataset.PopeReport;
+import org.pyramiddrop.bench.report.Table;
 
 /** The paper's tables 4 and 5: what some plans cost, and what they lose. */
-final class PlanTable implements Experiment {
-  private static final List<String> NOTES =
-      List.of(
-          "FLOPs as the paper counts them: multiply-adds of image tokens in the decoder. FLOPs of all:"
-              + " two a multiply-add, with text, vision tower, ranking and output head; the mean over the"
-              + " questions.",
-          "Prefill: the decoder over the prompt, median, lowest and highest over the questions. Faster:"
-              + " vanilla's time by the plan's on the same question, the median.");
-
-  private final String name;
-  private final String title;
-  private final List<Variant> variants;
-
-  private PlanTable(String name, String title, List<Variant> variants) {
-    this.name = name;
-    this.title = title;
-    this.variants = List.copyOf(variants);
-  }
+final class PlanTable {
+  private PlanTable() {}
 
   /**
    * Table 5: no drops, FastV that drops half, PyramidDrop that halves.
    *
    * @param fastVLayers how many layers run before FastV's drop
    */
-  static PlanTable five(Subject subject, List<Integer> fastVLayers) {
-    List<Variant> variants = new ArrayList<>(List.of(subject.vanilla()));
-    for (int layer : fastVLayers) {
-      variants.add(subject.halvingFastV(layer));
-    }
-    variants.add(subject.pyramid(0.5));
-    return new PlanTable("table-5", "Table 5: vanilla, FastV and PyramidDrop", variants);
+  static Experiment five(ModelPlans plans, List<Integer> fastVLayers) {
+    List<Variant> variants = new ArrayList<>(List.of(plans.vanilla()));
+    fastVLayers.forEach(layer -> variants.add(plans.halvingFastV(layer)));
+    variants.add(plans.pyramid(0.5));
+    return of("table-5", "Table 5: vanilla, FastV and PyramidDrop", variants);
   }
 
   /** Table 4: PyramidDrop by λ, of a model that was trained without it. */
-  static PlanTable four(Subject subject) {
-    return new PlanTable(
+  static Experiment four(ModelPlans plans) {
+    return of(
         "table-4",
         "Table 4: PyramidDrop by λ, at inference only",
-        List.of(
-            subject.vanilla(), subject.pyramid(0.4), subject.pyramid(0.5), subject.pyramid(0.6)));
+        List.of(plans.vanilla(), plans.pyramid(0.4), plans.pyramid(0.5), plans.pyramid(0.6)));
   }
 
-  @Override
-  public String name() {
-    return name;
+  private static Experiment of(String name, String title, List<Variant> variants) {
+    return new Experiment(
+        name,
+        variants,
+        true,
+        (results, report) -> {
+          report.csv(
+              name,
+              Format.addColumns(
+                  new Table<>("", variants).column("plan", Variant::name), v -> v, results));
+          List<Results.Times> times = results.times(variants);
+          report.csv(name + "-times", timesCsv(times));
+          report.chart(name, chart(title, variants, results));
+          report.table(name, table(title, times, results));
+          if (results.dataset().metric() == Metric.POPE_ACCURACY) {
+            Table<Variant> pope = pope(variants, results);
+            report.csv(name + "-pope", pope);
+            report.print(pope);
+          }
+        });
   }
 
-  @Override
-  public List<Variant> variants() {
-    return variants;
+  private static Table<Results.Times> table(
+      String title, List<Results.Times> times, Results results) {
+    Variant vanilla = times.getFirst().variant();
+    return new Table<>(title, times)
+        .column("plan", row -> row.variant().name())
+        .column("image tokens", row -> row.variant().keptText())
+        .column("FLOPs, paper", row -> Format.scaled(row.variant().multiplyAdds()))
+        .column(
+            "share", row -> Format.percent(row.variant().multiplyAdds() / vanilla.multiplyAdds()))
+        .column("FLOPs, all", row -> Format.scaled(results.flops(row.variant())))
+        .column(
+            "share", row -> Format.percent(results.flops(row.variant()) / results.flops(vanilla)))
+        .column("right", row -> results.accuracy(row.variant()))
+        .column("accuracy", row -> Format.percent(results.accuracy(row.variant()).share()))
+        .column("95 % interval", row -> results.accuracy(row.variant()).interval())
+        .column("prefill ms", row -> decimal(row.millis().median(), 2))
+        .column("low", row -> decimal(row.millis().low(), 2))
+        .column("high", row -> decimal(row.millis().high(), 2))
+        .column("faster", row -> decimal(row.speedup().median(), 2))
+        .note(
+            "FLOPs as the paper counts them: multiply-adds of image tokens in the decoder. FLOPs of all:"
+                + " two a multiply-add, with text, vision tower, ranking and output head; the mean over the"
+                + " questions.")
+        .note(
+            "Prefill: the decoder over the prompt, median, lowest and highest over the questions. Faster:"
+                + " vanilla's time by the plan's on the same question, the median.");
   }
 
-  @Override
-  public boolean timed() {
-    return true;
+  private static Table<Results.Times> timesCsv(List<Results.Times> times) {
+    return new Table<>("", times)
+        .column("plan", row -> row.variant().name())
+        .column("questions", row -> row.millis().count())
+        .column("prefill_ms", row -> decimal(row.millis().median(), 3))
+        .column("prefill_ms_low", row -> decimal(row.millis().low(), 3))
+        .column("prefill_ms_high", row -> decimal(row.millis().high(), 3))
+        .column("faster", row -> decimal(row.speedup().median(), 3))
+        .column("faster_low", row -> decimal(row.speedup().low(), 3))
+        .column("faster_high", row -> decimal(row.speedup().high(), 3));
   }
 
-  @Override
-  public void report(Results results, Report report) {
-    List<Results.Times> times = results.times(variants);
-    csv(results, report);
-    timesCsv(times, report);
-    report.chart(name, chart(results));
-    Table table =
-        new Table()
-            .row(
-                "plan",
-                "image tokens",
-                "FLOPs, paper",
-                "share",
-                "FLOPs, all",
-                "share",
-                "right",
-                "accuracy",
-                "95 % interval",
-                "prefill ms",
-                "low",
-                "high",
-                "faster");
-    Variant vanilla = variants.getFirst();
-    for (int i = 0; i < variants.size(); i++) {
-      Variant variant = variants.get(i);
-      Accuracy accuracy = results.accuracy(variant);
-      Spread millis = times.get(i).millis();
-      table.row(
-          variant.name(),
-          variant.keptText(),
-          Cells.scaled(variant.multiplyAdds()),
-          Cells.percent(variant.multiplyAdds() / vanilla.multiplyAdds()),
-          Cells.scaled(results.flops(variant)),
-          Cells.percent(results.flops(variant) / results.flops(vanilla)),
-          Cells.right(accuracy),
-          Cells.percent(accuracy.share()),
-          Cells.percent(accuracy.low()) + " to " + Cells.percent(accuracy.high()),
-          Cells.decimal(millis.median(), 2),
-          Cells.decimal(millis.low(), 2),
-          Cells.decimal(millis.high(), 2),
-          Cells.decimal(times.get(i).speedup().median(), 2));
-    }
-    report.table(name, title, table, NOTES);
-    if (results.dataset().metric() == Metric.POPE_ACCURACY) {
-      pope(results, report);
-    }
+  private static Table<Variant> pope(List<Variant> variants, Results results) {
+    return new Table<>("What POPE reports beside accuracy", variants)
+        .column("plan", Variant::name)
+        .column("accuracy", variant -> decimal(results.pope(variant).accuracy(), 4))
+        .column("precision", variant -> decimal(results.pope(variant).precision(), 4))
+        .column("recall", variant -> decimal(results.pope(variant).recall(), 4))
+        .column("f1", variant -> decimal(results.pope(variant).f1(), 4))
+        .column("yes_ratio", variant -> decimal(results.pope(variant).yesRatio(), 4));
   }
 
-  private void pope(Results results, Report report) {
-    String[] head = {"plan", "accuracy", "precision", "recall", "f1", "yes_ratio"};
-    CsvFile csv = new CsvFile(head);
-    Table table = new Table().row(head);
-    for (Variant variant : variants) {
-      PopeReport pope = results.pope(variant);
-      String[] row = {
-        variant.name(),
-        Cells.decimal(pope.accuracy(), 4),
-        Cells.decimal(pope.precision(), 4),
-        Cells.decimal(pope.recall(), 4),
-        Cells.decimal(pope.f1(), 4),
-        Cells.decimal(pope.yesRatio(), 4)
-      };
-      csv.row((Object[]) row);
-      table.row(row);
-    }
-    report.csv(name + "-pope", csv);
-    report.print("What POPE reports beside accuracy", table, List.of());
-  }
-
-  private void csv(Results results, Report report) {
-    List<String> columns = new ArrayList<>(List.of("plan"));
-    columns.addAll(Cells.COLUMNS);
-    CsvFile csv = new CsvFile(columns.toArray(String[]::new));
-    for (Variant variant : variants) {
-      List<String> row = new ArrayList<>(List.of(variant.name()));
-      row.addAll(Cells.csv(variant, results));
-      csv.row(row.toArray());
-    }
-    report.csv(name, csv);
-  }
-
-  private void timesCsv(List<Results.Times> times, Report report) {
-    CsvFile csv =
-        new CsvFile(
-            "plan",
-            "questions",
-            "prefill_ms",
-            "prefill_ms_low",
-            "prefill_ms_high",
-            "faster",
-            "faster_low",
-            "faster_high");
-    for (int i = 0; i < variants.size(); i++) {
-      Spread millis = times.get(i).millis();
-      Spread faster = times.get(i).speedup();
-      csv.row(
-          variants.get(i).name(),
-          millis.count(),
-          Cells.decimal(millis.median(), 3),
-          Cells.decimal(millis.low(), 3),
-          Cells.decimal(millis.high(), 3),
-          Cells.decimal(faster.median(), 3),
-          Cells.decimal(faster.low(), 3),
-          Cells.decimal(faster.high(), 3));
-    }
-    report.csv(name + "-times", csv);
-  }
-
-  private LineChart chart(Results results) {
-    Cells.Scale scale = Cells.scale(variants.getFirst().multiplyAdds());
-    LineChart chart =
-        new LineChart(
-            title,
-            scale + "FLOPs as the paper counts them",
-            results.dataset().metric().label() + ", %");
+  private static LineChart chart(String title, List<Variant> variants, Results results) {
+    Format.Scale scale = Format.Scale.of(variants.getFirst().multiplyAdds());
+    LineChart chart = results.chart(title, scale + Format.COST);
     for (Variant variant : variants) {
       chart.marks(
-          variant.name(),
-          List.of(
-              new LineChart.Point(
-                  variant.multiplyAdds() / scale.unit(), 100 * results.accuracy(variant).share())));
+          variant.name(), List.of(results.point(variant.multiplyAdds() / scale.unit(), variant)));
     }
     return chart;
   }

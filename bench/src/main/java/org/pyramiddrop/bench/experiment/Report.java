@@ -7,13 +7,12 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import org.jfree.chart.ChartUtils;
 import org.pyramiddrop.bench.OutputFile;
-import org.pyramiddrop.bench.Table;
 import org.pyramiddrop.bench.chart.ChartException;
 import org.pyramiddrop.bench.chart.LineChart;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.Table;
 
 /** Puts results into a folder and prints them. */
 final class Report {
@@ -44,8 +43,8 @@ final class Report {
   }
 
   /** Writes NAME.csv. */
-  void csv(String name, CsvFile csv) {
-    write(name + ".csv", csv.lines());
+  void csv(String name, Table<?> table) {
+    OutputFile.write(file(name + ".csv"), table.csv());
   }
 
   /** Draws NAME.png; if that can't be done, says so and goes on. */
@@ -80,32 +79,18 @@ final class Report {
 
   /** Writes a PNG file; it is there whole or not at all. */
   void image(String file, BufferedImage image) {
-    OutputFile.write(file(file), out -> out.write(ChartUtils.encodeAsPNG(image)));
+    LineChart.write(file(file), image);
   }
 
-  /**
-   * Writes NAME.md and prints the same.
-   *
-   * @param notes sentences behind the table
-   */
-  void table(String name, String title, Table table, List<String> notes) {
-    List<String> markdown = new ArrayList<>(List.of("# " + title, ""));
-    markdown.addAll(table.markdown());
-    for (String note : notes) {
-      markdown.addAll(List.of("", note));
-    }
-    markdown.add("");
-    source.forEach(line -> markdown.add("- " + line));
-    write(name + ".md", markdown);
-    print(title, table, notes);
+  /** Writes NAME.md and prints the same. */
+  void table(String name, Table<?> table) {
+    OutputFile.write(file(name + ".md"), new Document(source, List.of(table)).markdown());
+    print(table);
   }
 
   /** Prints a table. */
-  void print(String title, Table table, List<String> notes) {
-    out.println();
-    out.println(title);
-    table.lines().forEach(out::println);
-    notes.forEach(out::println);
+  void print(Table<?> table) {
+    new Document(List.of(), List.of(table)).lines().forEach(out::println);
   }
 
   /**
@@ -118,9 +103,5 @@ final class Report {
     source.forEach(out::println);
     out.println("results are in " + folder);
     return complete;
-  }
-
-  private void write(String name, List<String> lines) {
-    OutputFile.write(file(name), lines);
   }
 }

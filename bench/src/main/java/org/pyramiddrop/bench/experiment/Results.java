@@ -1,13 +1,15 @@
 package org.pyramiddrop.bench.experiment;
 
-import java.util.ArrayList;
+import static java.util.stream.Collectors.toMap;
+
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.TreeSet;
 import java.util.function.Function;
-import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.dataset.Dataset;
 import org.pyramiddrop.bench.dataset.PopeReport;
 import org.pyramiddrop.bench.dataset.Sample;
@@ -26,7 +28,7 @@ record Results(Dataset dataset, Journal journal) {
    * @param millis over all questions
    * @param speedup how many times as fast as the first variant, question by question
    */
-  record Times(Spread millis, Spread speedup) {}
+  record Times(Variant variant, Spread millis, Spread speedup) {}
 
   /** Whether a variant has answered a question. */
   boolean has(Variant variant, Sample sample) {
@@ -42,12 +44,13 @@ record Results(Dataset dataset, Journal journal) {
     return journal.entries(variant.key(), sample.id()).getFirst();
   }
 
+  private List<Journal.Entry> answers(Variant variant) {
+    return dataset.samples().stream().map(sample -> answer(variant, sample)).toList();
+  }
+
   /** How many questions a variant answered right. */
   Accuracy accuracy(Variant variant) {
-    double right = 0;
-    for (Sample sample : dataset.samples()) {
-      right += answer(variant, sample).score();
-    }
+    double right = answers(variant).stream().mapToDouble(Journal.Entry::score).sum();
     return new Accuracy(right, dataset.samples().size());
   }
 
@@ -57,18 +60,14 @@ record Results(Dataset dataset, Journal journal) {
    * @throws IllegalArgumentException if an accepted answer is neither yes nor no
    */
   PopeReport pope(Variant variant) {
-    List<Sample> samples = dataset.samples();
     return PopeReport.of(
-        samples.stream().map(sample -> answer(variant, sample).answer()).toList(),
-        samples.stream().map(sample -> sample.answers().getFirst()).toList());
+        answers(variant).stream().map(Journal.Entry::answer).toList(),
+        dataset.samples().stream().map(sample -> sample.answers().getFirst()).toList());
   }
 
   /** The honest count of a prompt, the mean over the questions. */
   double flops(Variant variant) {
-    return dataset.samples().stream()
-        .mapToDouble(sample -> answer(variant, sample).flops())
-        .average()
-        .orElseThrow();
+    return answers(variant).stream().mapToDouble(Journal.Entry::flops).average().orElseThrow();
   }
 
   /**
@@ -77,14 +76,13 @@ record Results(Dataset dataset, Journal journal) {
    * @return one a variant, in their order; none if there was no such round
    */
   List<Journal.Entry> round(List<Variant> variants, Sample sample) {
-    List<Map<Integer, Journal.Entry>> each = new ArrayList<>();
-    for (Variant variant : variants) {
-      each.add(
-          journal.entries(variant.key(), sample.id()).stream()
-              .filter(entry -> entry.round() != Journal.UNTIMED)
-              .collect(
-                  Collectors.toMap(Journal.Entry::round, Function.identity(), (_, last) -> last)));
-    }
+    List<Map<Integer, Journal.Entry>> each =
+        variants.stream()
+            .map(variant ->
+                journal.entries(variant.key(), sample.id()).stream()
+                    .filter(entry -> entry.round() != Journal.UNTIMED)
+                    .collect(toMap(Journal.Entry::round, Function.identity(), (_, last) -> last)))
+            .toList();
     TreeSet<Integer> common = new TreeSet<>(each.getFirst().keySet());
     each.forEach(rounds -> common.retainAll(rounds.keySet()));
     return common.isEmpty()
@@ -96,18 +94,24 @@ record Results(Dataset dataset, Journal journal) {
   List<Times> times(List<Variant> variants) {
     List<List<Journal.Entry>> rounds =
         dataset.samples().stream().map(sample -> round(variants, sample)).toList();
-    List<Times> times = new ArrayList<>();
-    for (int i = 0; i < variants.size(); i++) {
-      int variant = i;
-      times.add(
-          new Times(
-              Spread.of(rounds.stream().map(round -> round.get(variant).prefillMillis()).toList()),
-              Spread.of(
-                  rounds.stream()
-                      .map(round ->
-                          round.getFirst().prefillMillis() / round.get(variant).prefillMillis())
-                      .toList())));
-    }
-    return times;
+    return IntStream.range(0, variants.size())
+        .mapToObj(i ->
+            new Times(
+                variants.get(i),
+                Spread.of(rounds, round -> round.get(i).prefillMillis()),
+                Spread.of(
+                    rounds,
+                    round -> round.getFirst().prefillMillis() / round.get(i).prefillMillis())))
+        .toList();
+  }
+
+  /** An empty chart of accuracies. */
+  LineChart chart(String title, String across) {
+    return new LineChart(title, across, dataset.metric().label() + ", %");
+  }
+
+  /** A variant's point in it. */
+  LineChart.Point point(double x, Variant variant) {
+    return new LineChart.Point(x, 100 * accuracy(variant).share());
   }
 }

@@ -46,12 +46,16 @@ record Variant(
 
   /** The image tokens of each stage, for a cell of a table. */
   String keptText() {
-    return kept.stream().map(String::valueOf).collect(Collectors.joining(" "));
+    return spaced(kept);
   }
 
   /** The first layer of each stage, for a cell of a table. */
   String firstLayersText() {
-    return firstLayers.stream().map(String::valueOf).collect(Collectors.joining(" "));
+    return spaced(firstLayers);
+  }
+
+  private static String spaced(List<Integer> numbers) {
+    return numbers.stream().map(String::valueOf).collect(Collectors.joining(" "));
   }
 
   private static String words(Enum<?> choice) {

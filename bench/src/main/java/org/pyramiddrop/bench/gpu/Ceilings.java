@@ -1,6 +1,12 @@
 package org.pyramiddrop.bench.gpu;
 
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.pruning.AnswerWork;
+import org.pyramiddrop.bench.pruning.Phases;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
+import org.pyramiddrop.bench.report.Table;
 
 /**
  * What a GPU can do at most, and so the least time that work can take on it.
@@ -35,5 +41,29 @@ record Ceilings(double tflops, double bandwidth) {
   /** The least milliseconds for moving these bytes. */
   double bytesMillis(double bytes) {
     return bytes / (bandwidth * PER_MILLI);
+  }
+
+  /** The least milliseconds of each phase; the answer's is the sum of the others. */
+  Phases<Double> floor(AnswerWork work) {
+    double vision = flopsMillis(work.visionFlops());
+    double prefill = Math.max(flopsMillis(work.prefillFlops()), bytesMillis(work.weightBytes()));
+    double step = bytesMillis(work.stepBytes());
+    double answer = vision + prefill + work.steps() * step;
+    return new Phases<>(
+        Map.of(
+            Phase.VISION, vision, Phase.PREFILL, prefill, Phase.STEP, step, Phase.ANSWER, answer));
+  }
+
+  /** These beside what was seen to be reached. */
+  Table<?> table(Ceilings seen) {
+    record Row(String name, double seen, double ceiling) {}
+    return new Table<>(
+            "what this machine reaches",
+            List.of(
+                new Row("square product, TFLOP/s", seen.tflops, tflops),
+                new Row("copy or read, TB/s", seen.bandwidth, bandwidth)))
+        .column("", Row::name)
+        .number("seen here", Row::seen)
+        .number("shares are of", Row::ceiling);
   }
 }

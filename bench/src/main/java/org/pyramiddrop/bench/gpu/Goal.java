@@ -2,10 +2,12 @@ package org.pyramiddrop.bench.gpu;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Objects;
 import java.util.OptionalDouble;
-import java.util.function.Function;
-import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.pruning.Phases;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
+import org.pyramiddrop.bench.pruning.PlanResult;
+import org.pyramiddrop.bench.report.Numbers;
 
 /** What the CUDA backend is to reach, and from where on it is reached. */
 enum Goal {
@@ -13,7 +15,7 @@ enum Goal {
   PREFILL("prefill, share of its floor", 0.75),
   /** The same of a decode step. */
   DECODE("decode step, share of its floor", 0.85),
-  /** How many times as long the fastest way of PyTorch takes, in turn with us. */
+  /** How many times as long the fastest mode of PyTorch takes, in turn with us. */
   PEER("times as fast as PyTorch at its best", 1),
   /** The part of the saved arithmetic of a prefill that comes back as time. */
   PAID("prefill, speed-up by FLOPs ratio", 0.90);
@@ -32,67 +34,59 @@ enum Goal {
   /**
    * A goal beside what was measured.
    *
+   * @param model its name
    * @param subject the plan, or the part of an answer
-   * @param seen none, if it could not be measured
+   * @param value none, if it could not be measured
    */
-  record Mark(Goal goal, String subject, OptionalDouble seen) {
+  record Check(Goal goal, String model, String subject, OptionalDouble value) {
     /** What it is about. */
     String what() {
-      return subject + ": " + goal.label;
+      return model + ", " + subject + ": " + goal.label;
     }
 
     String least() {
-      return three(goal.least);
+      return Numbers.ratio(goal.least);
     }
 
     String measured() {
-      return seen.isPresent() ? three(seen.getAsDouble()) : "-";
+      return value.isPresent() ? Numbers.ratio(value.getAsDouble()) : "-";
     }
 
     /** Whether it is reached, or what it is missed by. */
-    String said() {
-      if (seen.isEmpty()) {
+    String verdict() {
+      if (value.isEmpty()) {
         return "not measured";
       }
-      double missed = goal.least - seen.getAsDouble();
-      return missed <= 0 ? "reached" : "missed by " + three(missed);
+      double missed = goal.least - value.getAsDouble();
+      return missed <= 0 ? "reached" : "missed by " + Numbers.ratio(missed);
     }
   }
 
-  private static String three(double value) {
-    return String.format(Locale.ROOT, "%.3f", value);
-  }
-
-  /** All marks of a model. */
-  static List<Mark> marks(ModelResult result) {
-    List<Mark> marks = new ArrayList<>();
-    for (ModelResult.Plan plan : result.plans()) {
-      Phases.Run floor = plan.work().floor(result.ceilings());
-      marks.add(mark(PREFILL, plan.name(), floor.prefill() / plan.millis().prefill().median()));
-      marks.add(mark(DECODE, plan.name(), floor.step() / plan.millis().step().median()));
+  /** All goals beside what was measured of a model. */
+  static List<Check> checks(ModelResult result) {
+    List<Check> checks = new ArrayList<>();
+    for (PlanResult plan : result.plans()) {
+      Phases<Double> floor = result.ceilings().floor(plan.work());
+      for (Phase phase : List.of(Phase.PREFILL, Phase.STEP)) {
+        Goal goal = phase == Phase.PREFILL ? PREFILL : DECODE;
+        double share = floor.get(phase) / plan.millis().get(phase).median();
+        checks.add(new Check(goal, result.model(), plan.name(), OptionalDouble.of(share)));
+      }
       if (plan.drops() > 1 && result.prompt().imageTokens() >= MANY_TOKENS) {
-        marks.add(mark(PAID, plan.name(), plan.prefillSaving().paid()));
+        OptionalDouble paid = OptionalDouble.of(plan.paid().get(Phase.PREFILL));
+        checks.add(new Check(PAID, result.model(), plan.name(), paid));
       }
     }
-    marks.add(beside(result, "vision", Phases::vision));
-    marks.add(beside(result, "prefill", Phases::prefill));
-    marks.add(beside(result, "decode step", Phases::step));
-    marks.add(beside(result, result.newTokens() + " tokens", Phases::answer));
-    return marks;
-  }
-
-  private static Mark mark(Goal goal, String subject, double seen) {
-    return new Mark(goal, subject, OptionalDouble.of(seen));
-  }
-
-  private static Mark beside(ModelResult result, String subject, Function<Phases, Spread> part) {
-    return new Mark(
-        PEER,
-        subject + ", no drops",
-        result.peers().stream()
-            .map(ModelResult.Peer::ratios)
-            .filter(ratios -> ratios != null)
-            .mapToDouble(ratios -> part.apply(ratios).median())
-            .min());
+    for (Phase phase : Phase.values()) {
+      OptionalDouble least =
+          result.peers().stream()
+              .map(ModelResult.Peer::ratios)
+              .filter(Objects::nonNull)
+              .mapToDouble(ratios -> ratios.get(phase).median())
+              .min();
+      String subject = phase.label(result.newTokens()) + ", no drops";
+      checks.add(new Check(PEER, result.model(), subject, least));
+    }
+    return checks;
   }
 }

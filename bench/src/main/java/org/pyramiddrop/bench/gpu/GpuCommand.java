@@ -7,18 +7,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.DeviceCeiling;
-import org.pyramiddrop.bench.Document;
-import org.pyramiddrop.bench.Document.Section;
 import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.OptionValues;
 import org.pyramiddrop.bench.OutputFile;
 import org.pyramiddrop.bench.compare.PeerProcess;
-import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
@@ -40,7 +39,6 @@ import picocli.CommandLine.Spec;
     description = "Times a whole model, or operations alone, on the GPU.",
     showDefaultValues = true)
 public final class GpuCommand implements Callable<Integer> {
-  private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
   private static final int FAILED = 1;
 
   private final PrintWriter out;
@@ -125,12 +123,10 @@ public final class GpuCommand implements Callable<Integer> {
   }
 
   private void check() {
-    if (runs < 1 || repeats < 1) {
-      throw new IllegalArgumentException("--runs and --repeats must be at least 1");
-    }
-    if (newTokens < 2 || textTokens < 2) {
-      throw new IllegalArgumentException("--new-tokens and --text-tokens must be at least 2");
-    }
+    OptionValues.atLeast(1, "--runs", runs);
+    OptionValues.atLeast(1, "--repeats", repeats);
+    OptionValues.atLeast(2, "--new-tokens", newTokens);
+    OptionValues.atLeast(2, "--text-tokens", textTokens);
     OutputFile.check("--out", file);
     torch.check();
     new Ceilings(1, 1).or(tflops, bandwidth);
@@ -138,16 +134,15 @@ public final class GpuCommand implements Callable<Integer> {
 
   private void model(Path folder, Map<String, String> facts) {
     LlavaConfig config = LlavaConfig.read(folder);
-    GpuModel.Setting setting =
-        new GpuModel.Setting(pictureSize(config), textTokens, newTokens, runs);
+    ModelTimer.Setting setting =
+        new ModelTimer.Setting(pictureSize(config), textTokens, newTokens, runs);
     Ceilings seen;
     try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
-      seen = reached(new GpuTimes(kernels, null, repeats, runs));
+      seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
     }
     say("the model");
-    try (ModelOnDevice open =
-            ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
-        GpuModel ours = new GpuModel(open, setting)) {
+    try (ModelOnDevice open = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
+        ModelTimer ours = ModelTimer.of(open, setting)) {
       facts.put(
           "model",
           "%d layers, %d wide, on %s"
@@ -166,9 +161,9 @@ public final class GpuCommand implements Callable<Integer> {
       // A peer may take longer than there is time for: what was measured is kept before.
       Document document = save(result);
       TorchAnswers theirs = new TorchAnswers(ours, folder, torch::start, torch.limit());
-      for (String way : torch.ways()) {
-        say("PyTorch, " + way);
-        result = result.with(theirs.in(way));
+      for (String mode : torch.modes()) {
+        say("PyTorch, " + mode);
+        result = result.with(theirs.in(mode));
         document = save(result);
       }
       document.lines().forEach(out::println);
@@ -176,47 +171,49 @@ public final class GpuCommand implements Callable<Integer> {
   }
 
   private Resolution pictureSize(LlavaConfig config) {
-    if (picture == null) {
-      int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
-      return new Resolution(side, side);
-    }
-    Matcher size = SIZE.matcher(picture);
-    if (!size.matches()) {
-      throw new IllegalArgumentException(
-          "--picture is written width x height, as 672x672, not " + picture);
-    }
-    return new Resolution(Integer.parseInt(size.group(2)), Integer.parseInt(size.group(1)));
+    int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
+    return picture == null
+        ? new Resolution(side, side)
+        : OptionValues.pictureSize("--picture", picture);
   }
 
+  /** Keeps what there is of a model as JSON and its tables as Markdown. */
   private Document save(ModelResult result) {
-    List<Section> sections = new ArrayList<>(ModelTables.details(result));
-    sections.add(OperationTables.reached(result.seen(), result.ceilings()));
-    sections.add(ModelTables.table(List.of(result)));
-    sections.add(ModelTables.goals(List.of(result)));
-    Document document = new Document(GpuFacts.lines(result.facts()), sections);
+    List<Table<?>> tables = new ArrayList<>(ModelTables.details(result));
+    tables.add(result.ceilings().table(result.seen()));
+    tables.add(ModelTables.table(List.of(result)));
+    tables.add(ModelTables.goals(List.of(result)));
+    Document document = new Document(GpuFacts.lines(result.facts()), tables);
     if (file != null) {
       OutputFile.write(file, document.markdown());
-      ResultFiles.write(ResultFiles.json(file), result);
+      String name = file.getFileName().toString().replaceFirst("\\.md$", "") + ".json";
+      JsonFile.write(file.resolveSibling(name), result);
     }
     return document;
   }
 
   private void operations(Map<String, String> facts) {
-    try (Rival rival = rival();
+    @Nullable PeerProcess started = null;
+    String peer;
+    try {
+      started = torch.start();
+      peer = started.versions();
+    } catch (PeerProcess.Failure e) {
+      peer = "no PyTorch: " + e.getMessage();
+    }
+    try (@Nullable PeerProcess side = started;
         Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
-      GpuTimes times = new GpuTimes(kernels, rival.torch(), repeats, runs);
-      Ceilings seen = reached(times);
-      List<GpuTimes.Times> all = new ArrayList<>();
+      OperationTimer timer = new OperationTimer(kernels, side, repeats, runs);
+      Ceilings seen = ceilings(timer);
+      List<OperationTimes> all = new ArrayList<>();
       for (GpuOperation operation : tiny ? GpuOperation.tiny() : GpuOperation.of7B()) {
         say(operation.name());
-        all.add(times.time(operation));
+        all.add(timer.time(operation));
       }
       Document document =
           new Document(
               GpuFacts.lines(facts),
-              List.of(
-                  OperationTables.operations(all, rival.said()),
-                  OperationTables.reached(seen, seen.or(tflops, bandwidth))));
+              List.of(OperationTimes.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
       document.lines().forEach(out::println);
       if (file != null) {
         OutputFile.write(file, document.markdown());
@@ -224,30 +221,11 @@ public final class GpuCommand implements Callable<Integer> {
     }
   }
 
-  private Ceilings reached(GpuTimes times) {
+  private Ceilings ceilings(OperationTimer timer) {
     say("the machine's ceilings");
     return tiny
-        ? times.reached(64, 256)
-        : times.reached(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS);
-  }
-
-  /** PyTorch's side, and what it is or why there is none. */
-  private record Rival(@Nullable TorchSide torch, String said) implements AutoCloseable {
-    @Override
-    public void close() {
-      if (torch != null) {
-        torch.close();
-      }
-    }
-  }
-
-  private Rival rival() {
-    try {
-      TorchSide started = torch.start();
-      return new Rival(started, started.versions());
-    } catch (PeerProcess.Failure e) {
-      return new Rival(null, "no PyTorch: " + e.getMessage());
-    }
+        ? timer.ceilings(64, 256)
+        : timer.ceilings(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS);
   }
 
   private void say(String what) {

@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.gpu;
 
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,7 +8,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.pruning.Saving;
+import org.pyramiddrop.bench.pruning.Phases;
+import org.pyramiddrop.bench.pruning.PlanResult;
+import org.pyramiddrop.bench.report.JsonFile;
 
 /**
  * What a whole model on a GPU came to; lies in result files as it is here.
@@ -29,7 +32,7 @@ record ModelResult(
     double loadMillis,
     Ceilings seen,
     Ceilings ceilings,
-    List<Plan> plans,
+    List<PlanResult> plans,
     List<Peer> peers) {
 
   /** Keeps its own copies. */
@@ -49,31 +52,24 @@ record ModelResult(
   record Prompt(String picture, int crops, int imageTokens, int textTokens) {}
 
   /**
-   * One plan.
-   *
-   * @param drops how often it drops tokens
-   * @param prefillSaving the prefill's time and FLOPs against those without drops
-   * @param answerSpeedup how many times as fast a whole answer is as without drops
-   * @param keyValueBytes allocated for keys and values, room for the answer included
-   */
-  record Plan(
-      String name,
-      int drops,
-      AnswerWork work,
-      Phases millis,
-      Saving prefillSaving,
-      Spread answerSpeedup,
-      long keyValueBytes) {}
-
-  /**
-   * PyTorch in one way, without drops.
+   * PyTorch in one mode, without drops.
    *
    * @param said how near its output is to ours, or why there are no times
    * @param millis or null, if it couldn't run or disagrees
    * @param ratios how many times as long it took as we did without drops, in the same rounds; null
    *     where there are no times
    */
-  record Peer(String name, String said, @Nullable Phases millis, @Nullable Phases ratios) {}
+  record Peer(
+      String name, String said, @Nullable Phases<Spread> millis, @Nullable Phases<Spread> ratios) {}
+
+  /**
+   * Reads a result.
+   *
+   * @throws IllegalArgumentException if the file has none
+   */
+  static ModelResult read(Path file) {
+    return JsonFile.read(file, ModelResult.class, "bench gpu");
+  }
 
   /** The same with one more peer. */
   ModelResult with(Peer peer) {

@@ -1,26 +1,26 @@
 package org.pyramiddrop.bench.gpu;
 
-import static org.pyramiddrop.bench.gpu.Numbers.NONE;
-import static org.pyramiddrop.bench.gpu.Numbers.mebibytes;
-import static org.pyramiddrop.bench.gpu.Numbers.number;
-import static org.pyramiddrop.bench.gpu.Numbers.range;
-import static org.pyramiddrop.bench.gpu.Numbers.ratio;
-import static org.pyramiddrop.bench.gpu.Numbers.share;
-
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import org.pyramiddrop.bench.Document.Section;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Spread;
-import org.pyramiddrop.bench.Table;
+import org.pyramiddrop.bench.pruning.AnswerWork;
+import org.pyramiddrop.bench.pruning.Phases;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
+import org.pyramiddrop.bench.pruning.PlanResult;
+import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Table;
 
 /** What whole models came to, as tables. */
 final class ModelTables {
+  private static final double MEBI = 1 << 20;
+
   private ModelTables() {}
 
   /** All that was measured of one model, part by part, with the spread. */
-  static List<Section> details(ModelResult result) {
-    return List.of(parts(result), pruning(result), peers(result));
+  static List<Table<?>> details(ModelResult result) {
+    return List.of(phases(result), pruning(result), peers(result));
   }
 
   /** The model and what it was asked. */
@@ -36,184 +36,157 @@ final class ModelTables {
             prompt.textTokens());
   }
 
-  private static Section parts(ModelResult result) {
-    Table table = new Table().row("", "median ms", "low–high", "work", "floor ms", "of the floor");
-    table.row("load", number(result.loadMillis()), NONE, NONE, NONE, NONE);
-    for (ModelResult.Plan plan : result.plans()) {
-      Phases.Run floor = plan.work().floor(result.ceilings());
-      Phases millis = plan.millis();
-      String of = ", " + plan.name();
-      part(table, "vision" + of, millis.vision(), tera(plan.work().visionFlops()), floor.vision());
-      part(
-          table,
-          "prefill" + of,
-          millis.prefill(),
-          tera(plan.work().prefillFlops()),
-          floor.prefill());
-      part(
-          table,
-          "decode step" + of,
-          millis.step(),
-          String.format(Locale.ROOT, "%.3f GB", plan.work().stepBytes() / 1e9),
-          floor.step());
-      part(table, result.newTokens() + " tokens" + of, millis.answer(), NONE, floor.answer());
+  /**
+   * What took some time.
+   *
+   * @param work in words
+   * @param floor the least possible milliseconds, if it is known; a load, which is timed once, has
+   *     none
+   */
+  private record Timed(String name, Spread millis, String work, @Nullable Double floor) {}
+
+  private static Table<?> phases(ModelResult result) {
+    List<Timed> rows = new ArrayList<>();
+    rows.add(new Timed("load", Spread.of(List.of(result.loadMillis())), "", null));
+    for (PlanResult plan : result.plans()) {
+      Phases<Double> floor = result.ceilings().floor(plan.work());
+      for (Phase phase : Phase.values()) {
+        rows.add(
+            new Timed(
+                phase.label(result.newTokens()) + ", " + plan.name(),
+                plan.millis().get(phase),
+                work(plan.work(), phase),
+                floor.get(phase)));
+      }
     }
-    return new Section(
-        title(result),
-        table,
-        List.of(
+    return new Table<>(title(result), rows)
+        .column("", Timed::name)
+        .number("median ms", row -> row.millis.median())
+        .column("low–high", row -> row.floor == null ? "" : Numbers.range(row.millis))
+        .column("work", Timed::work)
+        .optional("floor ms", Timed::floor, Numbers::number)
+        .column("of the floor", row -> row.floor == null ? "" : share(row.floor, row.millis))
+        .note(
             "vision: from pixels in host memory to the picture's embeddings, all crops; prefill: from"
                 + " token ids to the first token; decode step: each run's mean over its steps; the last"
-                + " row of each is one clock from pixels to the last token, in a run of its own",
+                + " row of each is one clock from pixels to the last token, in a run of its own")
+        .note(
             "floors: the product's own count of work at %s TFLOP/s and %s TB/s; a prefill and a step read every weight once, a step all keys and values as well"
                 .formatted(
-                    number(result.ceilings().tflops()), number(result.ceilings().bandwidth()))));
+                    Numbers.number(result.ceilings().tflops()),
+                    Numbers.number(result.ceilings().bandwidth())));
   }
 
-  private static void part(Table table, String name, Spread millis, String work, double floor) {
-    table.row(
-        name,
-        number(millis.median()),
-        range(millis),
-        work,
-        number(floor),
-        share(floor, millis.median()));
+  private static String work(AnswerWork work, Phase phase) {
+    return switch (phase) {
+      case VISION -> Numbers.decimal(work.visionFlops() / 1e12, 3) + " TFLOP";
+      case PREFILL -> Numbers.decimal(work.prefillFlops() / 1e12, 3) + " TFLOP";
+      case STEP -> Numbers.decimal(work.stepBytes() / 1e9, 3) + " GB";
+      case ANSWER -> "";
+    };
   }
 
-  private static String tera(double flops) {
-    return String.format(Locale.ROOT, "%.3f TFLOP", flops / 1e12);
+  private static String share(double floor, Spread millis) {
+    return Numbers.percent(floor / millis.median());
   }
 
-  private static Section pruning(ModelResult result) {
-    Table table =
-        new Table()
-            .row(
-                "",
-                "prefill, times as fast",
-                "low–high",
-                "FLOPs ratio",
-                "paid",
-                result.newTokens() + " tokens, times as fast",
-                "low–high",
-                "keys and values, MiB");
-    for (ModelResult.Plan plan : result.plans()) {
-      Spread prefill = plan.prefillSaving().speedup();
-      table.row(
-          plan.name(),
-          ratio(prefill.median()),
-          range(prefill),
-          ratio(plan.prefillSaving().flopsRatio()),
-          ratio(plan.prefillSaving().paid()),
-          ratio(plan.answerSpeedup().median()),
-          range(plan.answerSpeedup()),
-          mebibytes(plan.keyValueBytes()));
-    }
-    return new Section(
-        "what pruning pays",
-        table,
-        List.of(
+  private static Table<?> pruning(ModelResult result) {
+    return new Table<>("what pruning pays", result.plans())
+        .column("", PlanResult::name)
+        .ratios("prefill, times as fast", plan -> plan.speedup().get(Phase.PREFILL))
+        .ratio("FLOPs ratio", plan -> plan.flopsRatio().get(Phase.PREFILL))
+        .ratio("paid", plan -> plan.paid().get(Phase.PREFILL))
+        .ratios(
+            result.newTokens() + " tokens, times as fast", plan -> plan.speedup().get(Phase.ANSWER))
+        .column("keys and values, MiB", plan -> mebibytes(plan.keyValueBytes()))
+        .note(
             "against the plan without drops, round by round; paid: times as fast by FLOPs ratio, 1 is all of"
-                + " the saved work; keys and values as allocated, room for the answer included"));
+                + " the saved work; keys and values as allocated, room for the answer included");
   }
 
-  private static Section peers(ModelResult result) {
-    Table table =
-        new Table()
-            .row(
-                "times as long as ours without drops",
-                "vision",
-                "prefill",
-                "decode step",
-                result.newTokens() + " tokens",
-                "low–high");
-    List<String> notes = new ArrayList<>();
-    for (ModelResult.Peer peer : result.peers()) {
-      Phases ratios = peer.ratios();
-      if (ratios == null) {
-        table.row(peer.name(), "-", "-", "-", "-", "-");
-      } else {
-        table.row(
-            peer.name(),
-            ratio(ratios.vision().median()),
-            ratio(ratios.prefill().median()),
-            ratio(ratios.step().median()),
-            ratio(ratios.answer().median()),
-            range(ratios.answer()));
-      }
-      notes.add(peer.name() + ": " + peer.said());
+  private static String mebibytes(long bytes) {
+    return Numbers.decimal(bytes / MEBI, 0);
+  }
+
+  private static Table<?> peers(ModelResult result) {
+    Table<ModelResult.Peer> table =
+        new Table<>("beside PyTorch", result.peers())
+            .column("times as long as ours without drops", ModelResult.Peer::name);
+    for (Phase phase : Phase.values()) {
+      table.column(
+          phase.label(result.newTokens()),
+          peer -> orDash(peer.ratios(), ratios -> Numbers.ratio(ratios.get(phase).median())));
     }
-    notes.add(
+    table.column(
+        "low–high",
+        peer -> orDash(peer.ratios(), ratios -> Numbers.ratios(ratios.get(Phase.ANSWER))));
+    result.peers().forEach(peer -> table.note(peer.name() + ": " + peer.said()));
+    return table.note(
         ("the same checkpoint, ids and pixels, no drops, in turn with ours; timed only if the first token's"
                 + " logits are within %s of their deviation; PyTorch doesn't wait for single tokens, and runs all"
                 + " layers of the vision tower, ours those whose output is read; all but eager: static cache,"
                 + " compiled in that mode, and CUDA graphs")
             .formatted(TorchAnswers.BOUND));
-    return new Section("beside PyTorch", table, notes);
   }
 
+  private static <T> String orDash(@Nullable T measured, Function<T, String> text) {
+    return measured == null ? "-" : text.apply(measured);
+  }
+
+  /**
+   * A plan or a peer of a model.
+   *
+   * @param millis if it could run
+   * @param keyValues mebibytes
+   */
+  private record Row(
+      String name, @Nullable Phases<Spread> millis, Phases<Double> floor, String keyValues) {}
+
   /** All models in one table, a plan or a peer a row. */
-  static Section table(List<ModelResult> results) {
+  static Table<?> table(List<ModelResult> results) {
     int newTokens = results.getFirst().newTokens();
-    Table table =
-        new Table()
-            .row(
-                "",
-                "vision ms",
-                "prefill ms",
-                "of the floor",
-                "decode step ms",
-                "of the floor",
-                newTokens + " tokens ms",
-                "of the floor",
-                "keys and values, MiB");
+    List<Row> rows = new ArrayList<>();
     List<String> notes = new ArrayList<>();
     for (ModelResult result : results) {
       String model = result.model() + ", ";
-      for (ModelResult.Plan plan : result.plans()) {
-        row(
-            table,
-            model + plan.name(),
-            plan.millis(),
-            plan.work().floor(result.ceilings()),
-            mebibytes(plan.keyValueBytes()));
+      for (PlanResult plan : result.plans()) {
+        Phases<Double> floor = result.ceilings().floor(plan.work());
+        rows.add(
+            new Row(model + plan.name(), plan.millis(), floor, mebibytes(plan.keyValueBytes())));
       }
-      AnswerWork work = result.plans().getFirst().work();
+      Phases<Double> floor = result.ceilings().floor(result.plans().getFirst().work());
       for (ModelResult.Peer peer : result.peers()) {
-        Phases millis = peer.millis();
-        if (millis == null) {
-          table.row(model + peer.name(), "-", "-", "-", "-", "-", "-", "-", "-");
+        boolean timed = peer.millis() != null;
+        rows.add(new Row(model + peer.name(), peer.millis(), floor, timed ? "" : "-"));
+        if (!timed) {
           notes.add(model + peer.name() + ": " + peer.said());
-        } else {
-          row(table, model + peer.name(), millis, work.floor(result.ceilings()), NONE);
         }
       }
       notes.add(title(result));
     }
-    return new Section("the table", table, notes);
-  }
-
-  private static void row(
-      Table table, String name, Phases millis, Phases.Run floor, String keyValues) {
-    table.row(
-        name,
-        number(millis.vision().median()),
-        number(millis.prefill().median()),
-        share(floor.prefill(), millis.prefill().median()),
-        number(millis.step().median()),
-        share(floor.step(), millis.step().median()),
-        number(millis.answer().median()),
-        share(floor.answer(), millis.answer().median()),
-        keyValues);
+    Table<Row> table = new Table<>("the table", rows).column("", Row::name);
+    for (Phase phase : Phase.values()) {
+      table.column(
+          phase.label(newTokens) + " ms",
+          row -> orDash(row.millis, millis -> Numbers.number(millis.get(phase).median())));
+      if (phase != Phase.VISION) {
+        table.column(
+            "of the floor",
+            row -> orDash(row.millis, millis -> share(row.floor.get(phase), millis.get(phase))));
+      }
+    }
+    table.column("keys and values, MiB", Row::keyValues);
+    notes.forEach(table::note);
+    return table;
   }
 
   /** What was to be reached, and what was. */
-  static Section goals(List<ModelResult> results) {
-    Table table = new Table().row("", "measured", "goal", "");
-    for (ModelResult result : results) {
-      for (Goal.Mark mark : Goal.marks(result)) {
-        table.row(result.model() + ", " + mark.what(), mark.measured(), mark.least(), mark.said());
-      }
-    }
-    return new Section("goals", table, List.of());
+  static Table<?> goals(List<ModelResult> results) {
+    return new Table<>(
+            "goals", results.stream().flatMap(result -> Goal.checks(result).stream()).toList())
+        .column("", Goal.Check::what)
+        .column("measured", Goal.Check::measured)
+        .column("goal", Goal.Check::least)
+        .column("", Goal.Check::verdict);
   }
 }

@@ -3,13 +3,13 @@ package org.pyramiddrop.bench.gpu;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.pyramiddrop.bench.compare.TorchSide;
+import org.pyramiddrop.bench.compare.PeerProcess;
 import picocli.CommandLine.Option;
 
 /** Where PyTorch is, and what it is asked. */
 final class TorchOptions {
-  private static final String NO_WAY = "none";
-  private static final List<String> WAYS = List.of("eager", "reduce-overhead", "max-autotune");
+  private static final String NO_MODE = "none";
+  private static final List<String> MODES = List.of("eager", "reduce-overhead", "max-autotune");
 
   @Option(names = "--python", description = "an interpreter with torch, to run beside")
   private String python = "python3";
@@ -22,7 +22,7 @@ final class TorchOptions {
       split = ",",
       description =
           "ways that PyTorch runs the model in: eager, reduce-overhead, max-autotune, none")
-  private List<String> ways = WAYS;
+  private List<String> modes = MODES;
 
   @Option(names = "--torch-device", description = "cpu only shows that its side runs")
   private String device = "cuda";
@@ -32,22 +32,22 @@ final class TorchOptions {
       description = "seconds that each way has to load the model, compile and record")
   private int readyWithin = 150;
 
-  /** Refuses what is no way and no time. */
+  /** Refuses unknown modes and no time. */
   void check() {
     if (readyWithin < 1) {
       throw new IllegalArgumentException("--ready-within must be at least 1");
     }
-    for (String way : ways) {
-      if (!WAYS.contains(way) && !way.equals(NO_WAY)) {
+    for (String mode : modes) {
+      if (!MODES.contains(mode) && !mode.equals(NO_MODE)) {
         throw new IllegalArgumentException(
-            "--torch takes %s or %s, not %s".formatted(String.join(", ", WAYS), NO_WAY, way));
+            "--torch takes %s or %s, not %s".formatted(String.join(", ", MODES), NO_MODE, mode));
       }
     }
   }
 
-  /** The ways that are wanted. */
-  List<String> ways() {
-    return ways.stream().filter(way -> !way.equals(NO_WAY)).toList();
+  /** The modes that are wanted. */
+  List<String> modes() {
+    return modes.stream().filter(mode -> !mode.equals(NO_MODE)).toList();
   }
 
   /** How long one may take until it is ready. */
@@ -56,7 +56,7 @@ final class TorchOptions {
   }
 
   /** Starts a process. */
-  TorchSide start() {
-    return TorchSide.start(python, script, 1, "--device", device);
+  PeerProcess start() {
+    return PeerProcess.torch(python, script, 1, "--device", device);
   }
 }

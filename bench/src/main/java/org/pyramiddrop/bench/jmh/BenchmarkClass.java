@@ -32,51 +32,44 @@ record BenchmarkClass(Class<?> type, Role role, Quick quick) {
    */
   record Quick(int warmups, int runs, Map<String, List<String>> parameters) {}
 
-  // Iterations of a third of a second, unless each invocation is timed by itself.
-  private static final Quick FAST = new Quick(2, 5, Map.of());
+  // A layer of 2940 tokens takes twelve seconds where one of 636 takes two and a half.
+  private static final List<String> QUICK_STAGES =
+      List.of("576", "576-288", "288", "144", "72", "2880");
 
-  /** All of them. */
+  /** All of them; iterations of a third of a second, unless each invocation is timed by itself. */
   static final List<BenchmarkClass> ALL =
       List.of(
-          new BenchmarkClass(PeakBenchmark.class, Role.CPU_CEILING, FAST),
-          new BenchmarkClass(ReadBandwidthBenchmark.class, Role.CPU_CEILING, FAST),
-          new BenchmarkClass(DeviceCeilingBenchmark.class, Role.GPU_CEILING, FAST),
-          new BenchmarkClass(VisionBenchmark.class, Role.OPERATION, new Quick(2, 7, Map.of())),
-          // A layer of 2940 tokens takes twelve seconds where one of 636 takes two and a half.
+          new BenchmarkClass(PeakBenchmark.class, Role.CPU_CEILING, new Quick(2, 5, Map.of())),
           new BenchmarkClass(
-              DecoderLayerBenchmark.class,
-              Role.OPERATION,
-              new Quick(
-                  1, 3, Map.of("stage", List.of("576", "576-288", "288", "144", "72", "2880")))),
+              ReadBandwidthBenchmark.class, Role.CPU_CEILING, new Quick(2, 5, Map.of())),
           new BenchmarkClass(
-              PrefillBenchmark.class,
-              Role.OPERATION,
-              new Quick(1, 3, Map.of("imageTokens", List.of("576")))),
-          new BenchmarkClass(
-              DecodeStepBenchmark.class,
-              Role.OPERATION,
-              new Quick(3, 9, Map.of("imageTokens", List.of("576", "2880")))),
-          new BenchmarkClass(DropBenchmark.class, Role.OPERATION, new Quick(4, 5, Map.of())),
-          new BenchmarkClass(
-              MatrixProductBenchmark.class,
-              Role.OPERATION,
-              new Quick(2, 7, Map.of("projection", List.of("UP")))),
-          new BenchmarkClass(
-              DecodeProductBenchmark.class,
-              Role.OPERATION,
-              new Quick(2, 5, Map.of("projection", List.of("UP", "HEAD")))));
+              DeviceCeilingBenchmark.class, Role.GPU_CEILING, new Quick(2, 5, Map.of())),
+          operation(VisionBenchmark.class, 2, 7, Map.of()),
+          operation(DecoderLayerBenchmark.class, 1, 3, Map.of("stage", QUICK_STAGES)),
+          operation(PrefillBenchmark.class, 1, 3, Map.of("imageTokens", List.of("576"))),
+          operation(DecodeStepBenchmark.class, 3, 9, Map.of("imageTokens", List.of("576", "2880"))),
+          operation(DropBenchmark.class, 4, 5, Map.of()),
+          operation(MatrixProductBenchmark.class, 2, 7, Map.of("projection", List.of("UP"))),
+          operation(
+              DecodeProductBenchmark.class, 2, 5, Map.of("projection", List.of("UP", "HEAD"))));
 
-  /** Whether it is measured on a device of this name. */
-  boolean runsOn(String backend) {
-    return switch (role) {
-      case CPU_CEILING -> backend.equals("cpu");
-      case GPU_CEILING -> !backend.equals("cpu");
-      case OPERATION -> true;
-    };
+  private static BenchmarkClass operation(
+      Class<?> type, int warmups, int runs, Map<String, List<String>> parameters) {
+    return new BenchmarkClass(type, Role.OPERATION, new Quick(warmups, runs, parameters));
+  }
+
+  /** Whether a benchmark of this name, class and method, measures a ceiling. */
+  static boolean isCeiling(String benchmark) {
+    return ALL.stream().anyMatch(type -> type.isCeiling() && type.benchmarks().contains(benchmark));
   }
 
   boolean isCeiling() {
     return role != Role.OPERATION;
+  }
+
+  /** Whether it is measured on a device of this name. */
+  boolean runsOn(String backend) {
+    return role == Role.OPERATION || (role == Role.CPU_CEILING) == backend.equals("cpu");
   }
 
   /** Names of its benchmarks, class and method. */

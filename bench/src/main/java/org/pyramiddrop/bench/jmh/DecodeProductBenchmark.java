@@ -6,7 +6,6 @@ import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
@@ -23,10 +22,10 @@ import org.pyramiddrop.kernels.DType;
  * machines lay the weights out in different pages.
  */
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 4, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 9, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class DecodeProductBenchmark extends DeviceBenchmark {
   private static final long LEAST_BYTES = 700_000_000;
 
@@ -35,7 +34,6 @@ public class DecodeProductBenchmark extends DeviceBenchmark {
 
   @Param DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
   ProductRun product;
 
   /** Asks for more memory than other benchmarks take turns in. */
@@ -51,17 +49,14 @@ public class DecodeProductBenchmark extends DeviceBenchmark {
   @Setup
   public void setUp() {
     Product one = projection.product(modelSize(), 1);
-    product = new ProductRun(one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2);
-    prepare(product.kernels(), (kernels, scratch) -> product::run);
+    product =
+        ProductRun.random(one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2);
+    closeLater(product::close);
+    prepare(product.kernels(), product::run);
   }
 
   @Benchmark
   public void product() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    product.close();
   }
 }

@@ -1,17 +1,13 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.PruningChoice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedStep;
 import org.pyramiddrop.kernels.DType;
@@ -25,11 +21,9 @@ import org.pyramiddrop.kernels.DType;
  * itself, each on the same cache. The first steps map the weights' pages and are thrown away; two
  * virtual machines lay the caches out in different pages.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 10)
 @Measurement(iterations = 20)
-@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class DecodeStepBenchmark extends DeviceBenchmark {
   @Param({"72", "576", "2880"})
   int imageTokens;
@@ -39,27 +33,18 @@ public class DecodeStepBenchmark extends DeviceBenchmark {
   @Param("BFLOAT16")
   DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
-  private ModelOnDevice decoder;
-
-  @SuppressWarnings("NullAway.Init")
   RepeatedStep step;
 
   @Setup
   public void setUp() {
-    decoder = decoder(dtype);
-    step = new RepeatedStep(decoder, ModelWork.prompt(imageTokens), plan.plan(), /* seed= */ 5);
-    prepare(decoder.kernels(), (kernels, scratch) -> step::run);
+    ModelOnDevice model = model(dtype);
+    step = new RepeatedStep(model, ModelWork.prompt(imageTokens), plan.plan(), /* seed= */ 5);
+    closeLater(step::close);
+    prepare(model.kernels(), step::run);
   }
 
   @Benchmark
   public void step() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    step.close();
-    decoder.close();
   }
 }

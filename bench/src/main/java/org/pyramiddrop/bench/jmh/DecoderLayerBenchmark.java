@@ -1,12 +1,7 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
@@ -27,11 +22,9 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * steady. Whether the products' sums stay in registers is decided when a virtual machine compiles
  * them, hence two of them.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 2)
 @Measurement(iterations = 5)
-@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class DecoderLayerBenchmark extends DeviceBenchmark {
   @Param({
     "576", "576-288", "288", "288-144", "144", "144-72", "72",
@@ -42,10 +35,6 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
   @Param("BFLOAT16")
   DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
-  private ModelOnDevice decoder;
-
-  @SuppressWarnings("NullAway.Init")
   RepeatedPrefill layer;
 
   /** The image tokens that a layer begins with. */
@@ -61,21 +50,17 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    decoder = decoder(dtype);
+    ModelOnDevice model = model(dtype);
     PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
     layer =
-        new RepeatedPrefill(decoder, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
-    prepare(decoder.kernels(), (kernels, scratch) -> layer::run);
+        new RepeatedPrefill(
+            model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
+    closeLater(layer::close);
+    prepare(model.kernels(), layer::run);
   }
 
   @Benchmark
   public void layer() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    layer.close();
-    decoder.close();
   }
 }

@@ -1,7 +1,14 @@
 package org.pyramiddrop.bench.jmh;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
@@ -22,6 +29,9 @@ import org.pyramiddrop.kernels.Kernels;
  * at its end; {@link Suite} tells JMH so, and times are those of one operation.
  */
 @State(Scope.Benchmark)
+@BenchmarkMode(Mode.SingleShotTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public abstract class DeviceBenchmark {
   /** How often the work is recorded in a row where it can be. */
   static final int REPEATS = 100;
@@ -41,8 +51,8 @@ public abstract class DeviceBenchmark {
   /** Bytes that inputs which take turns are more than, so that memory is what is measured. */
   long cached = Math.max(4 * Machine.lastLevelCacheBytes(), LEAST_CACHED);
 
-  @SuppressWarnings("NullAway.Init")
-  private RepeatedRun run;
+  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private Runnable invocation = () -> {};
 
   ModelSize modelSize() {
     return ModelSize.of(size);
@@ -52,12 +62,29 @@ public abstract class DeviceBenchmark {
     return Devices.open(backend, threads, activations);
   }
 
-  ModelOnDevice decoder(DType dtype) {
-    return ModelOnDevice.open(BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
+  /** The model, closed with the benchmark. */
+  ModelOnDevice model(DType dtype) {
+    ModelOnDevice model =
+        ModelOnDevice.open(
+            BenchFolder.model(modelSize()), Optional.of(dtype), this::open);
+    closeLater(model::close);
+    return model;
   }
 
+  /** Frees something at the end; what was opened last goes first. */
+  void closeLater(Runnable close) {
+    closers.push(close);
+  }
+
+  /** Records the work, if the device can; to be called last. */
   void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {
-    run = new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1);
+    RepeatedRun run = new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1);
+    closeLater(run::close);
+    invocation = run::run;
+  }
+
+  void prepare(Kernels kernels, Runnable work) {
+    prepare(kernels, (_, _) -> work);
   }
 
   /** How many inputs of a size must take turns. */
@@ -67,16 +94,13 @@ public abstract class DeviceBenchmark {
 
   /** Runs what was prepared, and waits. */
   void runAndWait() {
-    run.run();
+    invocation.run();
   }
 
-  /** Frees what {@link #prepare} took, before the device it lies on. */
   @TearDown
   public void tearDown() {
-    run.close();
-    close();
+    while (!closers.isEmpty()) {
+      closers.pop().run();
+    }
   }
-
-  /** Frees what the benchmark itself opened. */
-  abstract void close();
 }

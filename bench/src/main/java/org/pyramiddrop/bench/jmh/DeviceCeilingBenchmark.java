@@ -1,12 +1,7 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
@@ -22,11 +17,9 @@ import org.pyramiddrop.kernels.Kernels;
  * <p>A run is a hundred of them in a row, long enough for the clock to settle within three; two
  * processes, since memory is laid out anew in each.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 3)
 @Measurement(iterations = 9)
-@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class DeviceCeilingBenchmark extends DeviceBenchmark {
   /** Which ceiling is measured. */
   public enum Part {
@@ -43,15 +36,14 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   int side = DeviceCeiling.SIDE;
   int copiedRows = DeviceCeiling.COPIED_ROWS;
 
-  @SuppressWarnings("NullAway.Init")
   Kernels kernels;
 
-  @SuppressWarnings("NullAway.Init")
   DeviceCeiling.Probe probe;
 
   @Setup
   public void setUp() {
     kernels = open(dtype);
+    closeLater(kernels::close);
     prepare(kernels, this::work);
   }
 
@@ -67,10 +59,5 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   @Benchmark
   public void ceiling() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    kernels.close();
   }
 }

@@ -8,7 +8,6 @@ import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
@@ -30,10 +29,10 @@ import org.pyramiddrop.kernels.Tensor;
  * let the compiler settle; three virtual machines compile the loops anew.
  */
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 4, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 9, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class DropBenchmark extends DeviceBenchmark {
   /** Which part runs. */
   public enum Part {
@@ -53,26 +52,20 @@ public class DropBenchmark extends DeviceBenchmark {
   @Param("BFLOAT16")
   DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
   Kernels kernels;
 
-  @SuppressWarnings("NullAway.Init")
   Heads heads;
 
-  @SuppressWarnings("NullAway.Init")
   Tensor query;
 
   /** Keys, or hidden states to gather rows of; only what the part needs. */
   List<Tensor> inputs = List.of();
 
-  @SuppressWarnings("NullAway.Init")
   Tensor scores;
 
-  @SuppressWarnings("NullAway.Init")
   Indices chosen;
 
   /** What the last run gathered. */
-  @SuppressWarnings("NullAway.Init")
   Tensor gathered;
 
   private int turn;
@@ -82,6 +75,7 @@ public class DropBenchmark extends DeviceBenchmark {
     CheckpointShape shape = modelSize().shape();
     heads = new Heads(shape.heads(), shape.keyValueHeads(), shape.hidden() / shape.heads());
     kernels = open(dtype);
+    closeLater(kernels::close);
     prepare(kernels, this::work);
   }
 
@@ -139,10 +133,5 @@ public class DropBenchmark extends DeviceBenchmark {
   @Benchmark
   public void drop() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    kernels.close();
   }
 }

@@ -5,10 +5,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.kernels.DType;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -20,39 +19,47 @@ import tools.jackson.databind.json.JsonMapper;
  */
 record JmhResult(String name, Map<String, String> parameters, Spread millis) {
 
-  /** What is measured, however often. */
-  private record Benchmark(String name, Map<String, String> parameters) {}
+  /** An object of JMH's file. */
+  private record Entry(
+      String benchmark, @Nullable Map<String, String> params, Metric primaryMetric) {
+    /** The same, whatever was measured. */
+    JmhResult key() {
+      String[] name = benchmark.split("\\.", -1);
+      return new JmhResult(
+          name[name.length - 2] + "." + name[name.length - 1],
+          params == null ? Map.of() : params,
+          new Spread(0, 0, 0, 0));
+    }
+  }
+
+  /** Times of each iteration of each fork. */
+  private record Metric(String scoreUnit, List<List<Double>> rawData) {
+    List<Double> millis() {
+      return rawData.stream().flatMap(List::stream).map(this::millis).toList();
+    }
+
+    private double millis(double value) {
+      return switch (scoreUnit) {
+        case "ms/op" -> value;
+        case "ops/s" -> 1e3 / value;
+        default -> throw new IllegalArgumentException("results in " + scoreUnit + " aren't known");
+      };
+    }
+  }
 
   /** Reads what JMH wrote; what it wrote of several rounds is put together. */
   static List<JmhResult> read(Path file) {
-    Map<Benchmark, List<Double>> measured = new LinkedHashMap<>();
-    for (JsonNode entry : JsonMapper.shared().readTree(file.toFile()).values()) {
-      String[] name = entry.path("benchmark").stringValue().split("\\.", -1);
-      Map<String, String> parameters = new TreeMap<>();
-      entry.path("params").forEachEntry((key, value) -> parameters.put(key, value.stringValue()));
-      JsonNode metric = entry.path("primaryMetric");
-      String unit = metric.path("scoreUnit").stringValue();
-      List<Double> millis =
-          measured.computeIfAbsent(
-              new Benchmark(name[name.length - 2] + "." + name[name.length - 1], parameters),
-              _ -> new ArrayList<>());
-      for (JsonNode fork : metric.path("rawData").values()) {
-        fork.values().forEach(value -> millis.add(millis(value.doubleValue(), unit)));
-      }
+    Map<JmhResult, List<Double>> measured = new LinkedHashMap<>();
+    for (Entry entry : JsonMapper.shared().readValue(file, Entry[].class)) {
+      measured
+          .computeIfAbsent(entry.key(), _ -> new ArrayList<>())
+          .addAll(entry.primaryMetric().millis());
     }
     return measured.entrySet().stream()
         .map(entry ->
             new JmhResult(
-                entry.getKey().name(), entry.getKey().parameters(), Spread.of(entry.getValue())))
+                entry.getKey().name, entry.getKey().parameters, Spread.of(entry.getValue())))
         .toList();
-  }
-
-  private static double millis(double value, String unit) {
-    return switch (unit) {
-      case "ms/op" -> value;
-      case "ops/s" -> 1e3 / value;
-      default -> throw new IllegalArgumentException("results in " + unit + " aren't known");
-    };
   }
 
   /** A parameter of a benchmark that has it. */
@@ -77,10 +84,6 @@ record JmhResult(String name, Map<String, String> parameters, Spread millis) {
    * The type that activations, keys and values have: the CPU's are float32 whatever weights are.
    */
   DType activations() {
-    return onCpu() ? DType.FLOAT32 : dtype();
-  }
-
-  boolean onCpu() {
-    return parameters.getOrDefault("backend", "cpu").equals("cpu");
+    return parameters.getOrDefault("backend", "cpu").equals("cpu") ? DType.FLOAT32 : dtype();
   }
 }

@@ -1,12 +1,8 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
@@ -21,11 +17,10 @@ import org.pyramiddrop.kernels.DType;
  * meaningful. The compiler is done within the first two; five are thrown away. Whether the tile's
  * sums stay in registers is decided when a virtual machine compiles it, hence three of them.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 5)
 @Measurement(iterations = 9)
 @Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class MatrixProductBenchmark extends DeviceBenchmark {
   @Param({"ATTENTION", "UP", "DOWN"})
   Projection projection = Projection.UP;
@@ -35,24 +30,19 @@ public class MatrixProductBenchmark extends DeviceBenchmark {
 
   @Param DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
   ProductRun product;
 
   @Setup
   public void setUp() {
     product =
-        new ProductRun(
+        ProductRun.random(
             projection.product(modelSize(), tokens), dtype, 1, open(dtype), /* seed= */ 1);
-    prepare(product.kernels(), (kernels, scratch) -> product::run);
+    closeLater(product::close);
+    prepare(product.kernels(), product::run);
   }
 
   @Benchmark
   public void product() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    product.close();
   }
 }

@@ -1,17 +1,13 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.PruningChoice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.kernels.DType;
@@ -24,11 +20,9 @@ import org.pyramiddrop.kernels.DType;
  * <p>It takes many seconds, its layers run the same code over and over, so that one run is warm-up
  * enough, and four of each of two virtual machines are measured.
  */
-@BenchmarkMode(Mode.SingleShotTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 1)
 @Measurement(iterations = 4)
-@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
 public class PrefillBenchmark extends DeviceBenchmark {
   @Param({"576", "2880"})
   int imageTokens;
@@ -38,29 +32,20 @@ public class PrefillBenchmark extends DeviceBenchmark {
   @Param("BFLOAT16")
   DType dtype = DType.BFLOAT16;
 
-  @SuppressWarnings("NullAway.Init")
-  private ModelOnDevice decoder;
-
-  @SuppressWarnings("NullAway.Init")
   RepeatedPrefill prefill;
 
   @Setup
   public void setUp() {
-    decoder = decoder(dtype);
+    ModelOnDevice model = model(dtype);
     prefill =
         new RepeatedPrefill(
-            decoder, ModelWork.prompt(imageTokens), plan.plan(), BenchFolder.LAYERS, /* seed= */ 6);
-    prepare(decoder.kernels(), (kernels, scratch) -> prefill::run);
+            model, ModelWork.prompt(imageTokens), plan.plan(), BenchFolder.LAYERS, /* seed= */ 6);
+    closeLater(prefill::close);
+    prepare(model.kernels(), prefill::run);
   }
 
   @Benchmark
   public void prefill() {
     runAndWait();
-  }
-
-  @Override
-  void close() {
-    prefill.close();
-    decoder.close();
   }
 }

@@ -1,17 +1,17 @@
 package org.pyramiddrop.bench.jmh;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.Machine;
-import org.pyramiddrop.bench.ResultFile;
 import org.pyramiddrop.bench.Spread;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.json.JsonMapper;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Table;
 
 /**
  * One run of benchmarks, each set against the ceilings that the same run measured.
@@ -33,12 +33,6 @@ record Results(
   /** The file's name in {@link BenchFolder#root}. */
   static final String FILE = "bench.json";
 
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder()
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-          .build();
-
   /**
    * What bounds operations.
    *
@@ -47,7 +41,17 @@ record Results(
    * @param speed 10⁹ FLOPs or bytes a second, in the fastest iteration
    * @param measured the operation that reached it
    */
-  record Ceiling(Work.Limit limit, String dtype, double speed, String measured) {}
+  record Ceiling(Work.Limit limit, String dtype, double speed, String measured) {
+    @Override
+    public String toString() {
+      return "%s %s (%s%s)"
+          .formatted(
+              Numbers.number(speed),
+              limit == Work.Limit.ARITHMETIC ? "GFLOP/s" : "GB/s",
+              dtype.isEmpty() ? "" : dtype + " ",
+              measured);
+    }
+  }
 
   /**
    * One benchmark with one choice of parameters.
@@ -73,27 +77,30 @@ record Results(
       @Nullable Double gigabytes,
       @Nullable Double share) {}
 
-  /** Keeps the results as {@value #FILE}. */
-  void write() {
-    ResultFile.write(
-        FILE,
-        file -> {
-          file.put("device", device).put("command", command).put("date", date);
-          file.set("ceilings", MAPPER.valueToTree(ceilings));
-          file.set("rows", MAPPER.valueToTree(rows));
-        });
+  /** Reads what {@code bench run} kept. */
+  static Results read(Path file) {
+    return JsonFile.read(file, Results.class, "bench run");
   }
 
-  /** Reads what {@link #write} kept. */
-  static Results read(Path file) {
-    if (!Files.isRegularFile(file)) {
-      throw new IllegalArgumentException("no results at " + file + "; run the benchmarks first");
-    }
-    try {
-      return MAPPER.readValue(file.toFile(), Results.class);
-    } catch (JacksonException e) {
-      throw new IllegalArgumentException(
-          file + " holds no results of bench run: " + e.getOriginalMessage(), e);
-    }
+  /** As a table. */
+  Document document() {
+    List<String> facts = new ArrayList<>();
+    facts.add("machine: " + machine);
+    facts.add("measured on " + device + " by " + command + ", " + date);
+    ceilings.forEach(ceiling -> facts.add("ceiling: " + ceiling));
+    Table<Row> table =
+        new Table<>("operations beside the machine's ceilings", rows)
+            .column("operation", Row::operation)
+            .column("shape", Row::shape)
+            .column("type", Row::dtype)
+            .spread("median ms", Row::millis)
+            .optional("GFLOP/s", Row::gflops, Numbers::number)
+            .optional("GB/s", Row::gigabytes, Numbers::number)
+            .optional("of ceiling", Row::share, Numbers::percent)
+            .note(
+                "Times are of one operation: the median of all runs, their lowest and highest. The share is of"
+                    + " the ceiling that bounds the operation, arithmetic or, where bytes are counted, memory; a"
+                    + " ceiling is the fastest iteration of its probe.");
+    return new Document(facts, List.of(table));
   }
 }

@@ -13,19 +13,17 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
-import org.pyramiddrop.bench.Invocation;
 import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.ModelSize;
-import org.pyramiddrop.bench.OutputFile;
+import org.pyramiddrop.bench.report.ReportOptions;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Runs the JMH benchmarks, keeps their results as JSON and prints them. */
 @Command(
@@ -34,8 +32,6 @@ import picocli.CommandLine.Spec;
     showDefaultValues = true)
 public final class RunCommand implements Callable<Integer> {
   private final PrintWriter out;
-
-  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(
       names = "--only",
@@ -66,8 +62,7 @@ public final class RunCommand implements Callable<Integer> {
           "${COMPLETION-CANDIDATES}: of weights, and on a GPU of all else, for every benchmark")
   private @Nullable DType dtype;
 
-  @Option(names = "--markdown", paramLabel = "FILE", description = "write the table there as well")
-  private @Nullable Path markdown;
+  @Mixin private ReportOptions report = new ReportOptions();
 
   public RunCommand(PrintWriter out) {
     this.out = out;
@@ -76,7 +71,7 @@ public final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     DeviceStatus device = device();
-    OutputFile.check("--markdown", markdown);
+    report.check();
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("size", size);
     if (dtype != null) {
@@ -96,21 +91,16 @@ public final class RunCommand implements Callable<Integer> {
     BenchFolder.model(ModelSize.of(size));
     Path folder = BenchFolder.root();
     suite.run(passes, folder, out);
-    Rating rating = new Rating(JmhResult.read(folder.resolve(Suite.RESULTS)));
+    Rating rating = Rating.of(JmhResult.read(folder.resolve(Suite.RESULTS)));
     Results results =
         new Results(
             Machine.here(),
             device.name() + ", " + device.detail(),
-            Invocation.of(spec),
+            report.command(),
             Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
             rating.ceilings(),
             rating.rows());
-    results.write();
-    out.println();
-    Summary.lines(results).forEach(out::println);
-    if (markdown != null) {
-      OutputFile.write(markdown, Summary.markdown(results));
-    }
+    report.publish(out, results.document(), Results.FILE, results);
     return 0;
   }
 

@@ -101,7 +101,7 @@ record Suite(
    * @param folder for JMH's results, {@value #RESULTS}, written after each class, and for what JMH
    *     says about each, {@code DropBenchmark.log}
    * @param out hears what runs
-   * @throws BenchmarkException if one fails
+   * @throws IllegalStateException if one fails
    */
   void run(List<Pass> passes, Path folder, PrintWriter out) {
     List<RunResult> results = new ArrayList<>();
@@ -117,7 +117,7 @@ record Suite(
         results.addAll(new Runner(options(pass, log)).run());
       } catch (RunnerException e) {
         out.println();
-        throw new BenchmarkException(benchmarks + " failed; " + log + " says why", e);
+        throw new IllegalStateException(benchmarks + " failed; " + log + " says why", e);
       }
       out.printf(", %.0f s%n", (System.nanoTime() - start) / 1e9);
       write(results, folder.resolve(RESULTS));

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.BenchFolder;
+import org.pyramiddrop.bench.report.Document;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -36,8 +37,9 @@ public final class SummaryCommand implements Callable<Integer> {
   public Integer call() {
     Results run =
         Results.read(results == null ? BenchFolder.root().resolve(Results.FILE) : results);
-    (earlier == null ? Summary.lines(run) : Beside.lines(Results.read(earlier), run))
-        .forEach(out::println);
+    Document document =
+        earlier == null ? run.document() : RunComparison.document(Results.read(earlier), run);
+    document.lines().forEach(out::println);
     return 0;
   }
 }

@@ -6,10 +6,10 @@ import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What one operation of a benchmark does, and so what its speed is counted in.
@@ -36,18 +36,18 @@ record Work(String operation, String shape, String dtype, double flops, double b
 
   static Work of(JmhResult result) {
     return switch (result.name()) {
-      case "PeakBenchmark.oneCore" -> peak("multiply-adds, one core");
-      case "PeakBenchmark.allCores" -> peak("multiply-adds, all cores");
-      case "ReadBandwidthBenchmark.oneCore" -> reading("reading, one core", result);
-      case "ReadBandwidthBenchmark.allCores" -> reading("reading, all cores", result);
-      case "DeviceCeilingBenchmark.ceiling" -> ceiling(result);
+      case "PeakBenchmark.oneCore" -> peak("one core");
+      case "PeakBenchmark.allCores" -> peak("all cores");
+      case "ReadBandwidthBenchmark.oneCore" -> reading("one core", result.number("streams"));
+      case "ReadBandwidthBenchmark.allCores" -> reading("all cores", result.number("streams"));
+      case "DeviceCeilingBenchmark.ceiling" -> ceiling(result.parameter("part"), result.dtype());
       case "MatrixProductBenchmark.product" -> matrixProduct(result);
       case "DecodeProductBenchmark.product" -> decodeProduct(result);
       case "VisionBenchmark.picture" -> picture(result);
-      case "DecoderLayerBenchmark.layer" -> layer(result);
-      case "PrefillBenchmark.prefill" -> prefill(result);
-      case "DecodeStepBenchmark.step" -> step(result);
-      case "DropBenchmark.drop" -> drop(result);
+      case "DecoderLayerBenchmark.layer" -> layer(result.parameter("stage"), result);
+      case "PrefillBenchmark.prefill" -> prefill(result.number("imageTokens"), result);
+      case "DecodeStepBenchmark.step" -> step(result.number("imageTokens"), result);
+      case "DropBenchmark.drop" -> drop(result.number("imageTokens"), result);
       default ->
           throw new IllegalArgumentException(
               "no count of the work of " + result.name() + "; add it to Work");
@@ -58,39 +58,32 @@ record Work(String operation, String shape, String dtype, double flops, double b
     return new Work(operation, shape, dtype.label(), flops, 0, Limit.ARITHMETIC);
   }
 
-  private static Work peak(String operation) {
-    return arithmetic(operation, "", DType.FLOAT32, PeakBenchmark.FLOPS);
+  private static Work memory(
+      String operation, String shape, DType dtype, double flops, double bytes) {
+    return new Work(operation, shape, dtype.label(), flops, bytes, Limit.MEMORY);
   }
 
-  private static Work reading(String operation, JmhResult result) {
-    int streams = result.number("streams");
-    return new Work(
-        operation,
-        streams == 1 ? "1 stream" : streams + " streams",
-        "",
-        0,
-        ReadBandwidthBenchmark.CHUNK,
-        Limit.MEMORY);
+  private static Work peak(String cores) {
+    return arithmetic("multiply-adds, " + cores, "", DType.FLOAT32, PeakBenchmark.FLOPS);
   }
 
-  private static Work ceiling(JmhResult result) {
+  private static Work reading(String cores, int streams) {
+    String shape = streams == 1 ? "1 stream" : streams + " streams";
+    return new Work("reading, " + cores, shape, "", 0, ReadBandwidthBenchmark.CHUNK, Limit.MEMORY);
+  }
+
+  private static Work ceiling(String part, DType dtype) {
     int side = DeviceCeiling.SIDE;
-    DType dtype = result.dtype();
-    return switch (DeviceCeilingBenchmark.Part.valueOf(result.parameter("part"))) {
-      case SQUARE_PRODUCT ->
-          arithmetic(
-              "square product",
-              new Product(side, side, side).toString(),
-              dtype,
-              DeviceCeiling.flops(side));
-      case COPY ->
-          new Work(
-              "copy",
-              DeviceCeiling.COPIED_ROWS + " rows of " + side,
-              dtype.label(),
-              0,
-              DeviceCeiling.copiedBytes(DeviceCeiling.COPIED_ROWS, side, dtype.bytes()),
-              Limit.MEMORY);
+    int rows = DeviceCeiling.COPIED_ROWS;
+    return switch (DeviceCeilingBenchmark.Part.valueOf(part)) {
+      case SQUARE_PRODUCT -> {
+        Product product = new Product(side, side, side);
+        yield arithmetic("square product", product.toString(), dtype, product.flops());
+      }
+      case COPY -> {
+        double bytes = DeviceCeiling.copiedBytes(rows, side, dtype.bytes());
+        yield memory("copy", rows + " rows of " + side, dtype, 0, bytes);
+      }
     };
   }
 
@@ -105,13 +98,12 @@ record Work(String operation, String shape, String dtype, double flops, double b
 
   private static Work decodeProduct(JmhResult result) {
     Product product = product(result, 1);
-    return new Work(
+    return memory(
         result.parameter("projection").equals("HEAD") ? "output head" : "decode product",
         product.toString(),
-        result.dtype().label(),
+        result.dtype(),
         product.flops(),
-        product.weightBytes(result.dtype()),
-        Limit.MEMORY);
+        product.weightBytes(result.dtype()));
   }
 
   private static Work picture(JmhResult result) {
@@ -133,8 +125,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
     };
   }
 
-  private static Work layer(JmhResult result) {
-    String stage = result.parameter("stage");
+  private static Work layer(String stage, JmhResult result) {
     int image = DecoderLayerBenchmark.imageTokens(stage);
     PromptShape prompt = ModelWork.prompt(image);
     ModelShape model = model(result);
@@ -151,65 +142,57 @@ record Work(String operation, String shape, String dtype, double flops, double b
             ModelWork.layer(model, prompt));
   }
 
-  private static Work prefill(JmhResult result) {
-    int image = result.number("imageTokens");
+  private static Work prefill(int image, JmhResult result) {
+    int layers = BenchFolder.LAYERS;
+    PruningChoice plan = plan(result);
     return arithmetic(
-        "prefill, %d layers".formatted(BenchFolder.LAYERS),
-        "%d tokens, %s".formatted(TEXT + image, choice(result)),
+        "prefill, %d layers".formatted(layers),
+        "%d tokens, %s".formatted(TEXT + image, plan),
         result.dtype(),
-        ModelWork.prefill(
-            model(result), BenchFolder.LAYERS, choice(result).plan(), ModelWork.prompt(image)));
+        ModelWork.prefill(model(result), layers, plan.plan(), ModelWork.prompt(image)));
   }
 
-  private static Work step(JmhResult result) {
-    int image = result.number("imageTokens");
+  private static Work step(int image, JmhResult result) {
     ModelShape model = model(result);
     PromptShape prompt = ModelWork.prompt(image);
-    PruningPlan plan = choice(result).plan();
-    return new Work(
+    PruningChoice plan = plan(result);
+    return memory(
         "decode step, %d layers".formatted(BenchFolder.LAYERS),
-        "behind %d tokens, %s".formatted(TEXT + image, choice(result)),
-        result.dtype().label(),
-        ModelWork.decodeStep(model, plan, prompt),
-        ModelWork.decodeStepBytes(model, plan, prompt, result.dtype(), result.activations()),
-        Limit.MEMORY);
+        "behind %d tokens, %s".formatted(TEXT + image, plan),
+        result.dtype(),
+        ModelWork.decodeStep(model, plan.plan(), prompt),
+        ModelWork.decodeStepBytes(
+            model, plan.plan(), prompt, result.dtype(), result.activations()));
   }
 
-  private static Work drop(JmhResult result) {
-    int image = result.number("imageTokens");
+  private static Work drop(int image, JmhResult result) {
     ModelShape model = model(result);
     DType dtype = result.activations();
     DropBenchmark.Part part = DropBenchmark.Part.valueOf(result.parameter("part"));
     String operation = part.name().toLowerCase(Locale.ROOT);
     return switch (part) {
       case RANKING ->
-          new Work(
+          memory(
               operation,
               "%d keys, %d heads".formatted(TEXT + image, model.heads()),
-              dtype.label(),
+              dtype,
               ModelWork.scoring(model, TEXT + image),
-              ModelWork.scoringBytes(model, TEXT + image, dtype),
-              Limit.MEMORY);
-      case SELECTION ->
-          new Work(
-              operation,
-              "%d of %d".formatted(image / 2, image),
-              DType.FLOAT32.label(),
-              0,
-              0,
-              Limit.LATENCY);
+              ModelWork.scoringBytes(model, TEXT + image, dtype));
+      case SELECTION -> {
+        String shape = "%d of %d".formatted(image / 2, image);
+        yield new Work(operation, shape, DType.FLOAT32.label(), 0, 0, Limit.LATENCY);
+      }
       case GATHER ->
-          new Work(
+          memory(
               operation,
               "%d rows of %d".formatted(image / 2, model.hidden()),
-              dtype.label(),
+              dtype,
               0,
-              ModelWork.gatherBytes(model, image / 2, dtype),
-              Limit.MEMORY);
+              ModelWork.gatherBytes(model, image / 2, dtype));
     };
   }
 
-  private static PruningChoice choice(JmhResult result) {
+  private static PruningChoice plan(JmhResult result) {
     return PruningChoice.valueOf(result.parameter("plan"));
   }
 

@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.load;
 
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CudaStream;
 import org.pyramiddrop.cuda.DeviceBuffer;
@@ -22,12 +23,12 @@ final class Bus {
       // The first copy sets things up.
       stream.upload(from.segment(), 0, to.address(), once);
       stream.synchronize();
-      long start = System.nanoTime();
+      Stopwatch stopwatch = new Stopwatch();
       for (long left = bytes; left > 0; left -= once) {
         stream.upload(from.segment(), 0, to.address(), Math.min(once, left));
       }
       stream.synchronize();
-      return (System.nanoTime() - start) / 1e6;
+      return stopwatch.millis();
     }
   }
 }

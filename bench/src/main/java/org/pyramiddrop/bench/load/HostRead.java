@@ -3,14 +3,14 @@ package org.pyramiddrop.bench.load;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.pyramiddrop.bench.timing.Stopwatch;
 
 /** Mapped memory, read without a device: what files, page cache and cores allow. */
 final class HostRead {
@@ -30,36 +30,34 @@ final class HostRead {
 
   /** The share of it that lies in memory now, as the operating system tells. */
   double resident() {
-    long all = 0;
-    long resident = 0;
-    for (MemorySegment part : parts) {
-      all += part.byteSize();
-      resident += part.isLoaded() ? part.byteSize() : 0;
-    }
-    return all == 0 ? 1 : (double) resident / all;
+    long all = bytes(parts.stream());
+    return all == 0 ? 1 : (double) bytes(parts.stream().filter(MemorySegment::isLoaded)) / all;
+  }
+
+  private static long bytes(Stream<MemorySegment> parts) {
+    return parts.mapToLong(MemorySegment::byteSize).sum();
   }
 
   /** Copies all of it into memory that is used again and again, and returns the milliseconds. */
-  double millis(int threads) throws InterruptedException {
+  double millis(int threads) {
     AtomicInteger next = new AtomicInteger();
-    Callable<Void> reader =
+    Runnable reader =
         () -> {
           try (Arena arena = Arena.ofConfined()) {
             MemorySegment to = arena.allocate(PART, 64);
             for (int i = next.getAndIncrement(); i < parts.size(); i = next.getAndIncrement()) {
-              MemorySegment from = parts.get(i);
-              MemorySegment.copy(from, 0, to, 0, from.byteSize());
+              MemorySegment.copy(parts.get(i), 0, to, 0, parts.get(i).byteSize());
             }
           }
-          return null;
         };
     try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
-      long start = System.nanoTime();
-      for (Future<Void> read : pool.invokeAll(Collections.nCopies(threads, reader))) {
-        read.get();
-      }
-      return (System.nanoTime() - start) / 1e6;
-    } catch (ExecutionException e) {
+      return Stopwatch.time(() ->
+          CompletableFuture.allOf(
+                  Stream.generate(() -> CompletableFuture.runAsync(reader, pool))
+                      .limit(threads)
+                      .toArray(CompletableFuture[]::new))
+              .join());
+    } catch (CompletionException e) {
       throw new IllegalStateException("the files can't be read: " + e.getCause(), e);
     }
   }

@@ -2,20 +2,17 @@ package org.pyramiddrop.bench.load;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.Invocation;
-import org.pyramiddrop.bench.Machine;
-import org.pyramiddrop.bench.OutputFile;
-import org.pyramiddrop.bench.ResultFile;
+import org.pyramiddrop.bench.OptionValues;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.model.RepeatedLoad;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.timing.Rounds;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /**
  * How fast a checkpoint's weights get to the GPU. Loads, reads on the host and copies from pinned
@@ -28,8 +25,6 @@ import picocli.CommandLine.Spec;
 public final class LoadCommand implements Callable<Integer> {
   private final PrintWriter out;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
-
   @Option(names = "--model", required = true, description = "a checkpoint's folder")
   private Path model = Path.of("");
 
@@ -39,59 +34,41 @@ public final class LoadCommand implements Callable<Integer> {
   @Option(names = "--threads", description = "that read on the host (one a core, 16 at most)")
   private int threads = Math.min(16, Runtime.getRuntime().availableProcessors());
 
-  @Option(names = "--markdown", description = "a Markdown file for the table")
-  private @Nullable Path markdown;
+  @Mixin private ReportOptions report = new ReportOptions();
 
   public LoadCommand(PrintWriter out) {
     this.out = out;
   }
 
   @Override
-  public Integer call() throws InterruptedException {
-    if (runs < 1 || threads < 1) {
-      throw new IllegalArgumentException("--runs and --threads must be at least 1");
-    }
-    OutputFile.check("--markdown", markdown);
+  public Integer call() {
+    OptionValues.atLeast(1, "--runs", runs);
+    OptionValues.atLeast(1, "--threads", threads);
+    report.check();
     try (RepeatedLoad load = RepeatedLoad.open(model, "cuda")) {
-      LoadReport report = measure(load);
+      LoadResult result = measure(load);
       List<String> facts =
-          List.of(
-              "machine: " + Machine.here(),
-              "device: " + load.device(),
-              "command: " + Invocation.of(spec),
-              "setting: %d threads read on the host".formatted(threads));
-      report.document(facts).lines().forEach(out::println);
-      ResultFile.write(
-          "load.json",
-          file -> {
-            facts.forEach(fact -> file.withArray("facts").add(fact));
-            report.json(file);
-          });
-      if (markdown != null) {
-        OutputFile.write(markdown, report.document(facts).markdown());
-      }
+          report.facts(load.device(), "setting: %d threads read on the host".formatted(threads));
+      report.publish(out, new Document(facts, List.of(result.table())), "load.json", result);
     }
     return 0;
   }
 
-  private LoadReport measure(RepeatedLoad load) throws InterruptedException {
+  private LoadResult measure(RepeatedLoad load) {
     double resident = new HostRead(load.stored()).resident();
     RepeatedLoad.Loaded first = load.load();
     HostRead read = new HostRead(first.mapped());
-    List<Double> loads = new ArrayList<>();
-    List<Double> reads = new ArrayList<>();
-    List<Double> copies = new ArrayList<>();
-    for (int i = 0; i < runs; i++) {
-      reads.add(read.millis(threads));
-      copies.add(Bus.millis(first.bytes()));
-      loads.add(load.load().millis());
-    }
-    return new LoadReport(
-        first.bytes(),
-        resident,
-        first.millis(),
-        Spread.of(loads),
-        Spread.of(reads),
-        Spread.of(copies));
+    List<Spread> millis =
+        Rounds.of(0, runs)
+            .<Double>run(
+                List.of(
+                    () -> load.load().millis(),
+                    () -> read.millis(threads),
+                    () -> Bus.millis(first.bytes())))
+            .stream()
+            .map(Spread::of)
+            .toList();
+    return new LoadResult(
+        first.bytes(), resident, first.millis(), millis.get(0), millis.get(1), millis.get(2));
   }
 }

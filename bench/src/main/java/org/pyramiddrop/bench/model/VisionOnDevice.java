@@ -20,9 +20,8 @@ public final class VisionOnDevice implements AutoCloseable {
   private final Tensor features;
   private final Tensor embeddings;
 
-  /** Takes the memory, and the model, which it closes. */
+  /** Takes the memory; the model must stay open. */
   public VisionOnDevice(ModelOnDevice model) {
-    owned.add(model);
     try {
       kernels = model.kernels();
       encoder = model.engine().imageEncoder();

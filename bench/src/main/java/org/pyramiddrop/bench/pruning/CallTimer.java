@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Kernels;
 
 /**
- * Stands before a device's operations and notes how long each call takes. An operation that the
- * device leaves to others, as {@link Kernels} says by default, is noted as those.
+ * Wraps a device and notes how long each call of an operation takes. An operation that the device
+ * makes of others, as {@link Kernels} does by default, is noted as those.
  */
 final class CallTimer {
   private final List<Call> calls = new ArrayList<>();
@@ -20,12 +20,12 @@ final class CallTimer {
   record Call(String operation, long nanos) {}
 
   /**
-   * Stands before a device, and closes it when it is closed.
+   * Wraps a device; closing the wrapper closes it.
    *
    * @throws IllegalArgumentException if calls return before their work is done, as on a GPU; the
    *     device is closed then
    */
-  Kernels before(Kernels kernels) {
+  Kernels wrap(Kernels kernels) {
     if (kernels.replays()) {
       String device = kernels.description();
       kernels.close();
@@ -50,11 +50,11 @@ final class CallTimer {
         && kernels.getClass().getMethod(method.getName(), method.getParameterTypes()).isDefault();
   }
 
-  /** The calls since this was asked last, in order. */
-  List<Call> take() {
-    List<Call> taken = List.copyOf(calls);
+  /** The calls since the last time this was called, in order. */
+  List<Call> drain() {
+    List<Call> drained = List.copyOf(calls);
     calls.clear();
-    return taken;
+    return drained;
   }
 
   private @Nullable Object timed(Kernels kernels, Method method, Object @Nullable [] arguments)

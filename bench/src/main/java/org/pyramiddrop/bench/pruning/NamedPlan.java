@@ -4,7 +4,7 @@ import java.util.List;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * A way of pruning and what tables call it.
+ * A plan and what tables call it.
  *
  * @param label what a chart calls it
  */

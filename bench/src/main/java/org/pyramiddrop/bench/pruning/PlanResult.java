@@ -1,64 +1,73 @@
 package org.pyramiddrop.bench.pruning;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
-import java.util.function.ToDoubleFunction;
+import java.util.Map;
 import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * What one plan came to.
+ * What answers under one plan came to.
  *
- * @param work its arithmetic
+ * @param drops how often it drops tokens
+ * @param work of an answer
+ * @param speedup how many times as fast as without drops, round by round
+ * @param flopsRatio how many times less arithmetic than without drops; not of a step: what that
+ *     waits for is memory
  * @param keyValueBytes bytes of keys and values, room for the answer included
- * @param prefill milliseconds from token ids and image embeddings to the first token
- * @param step milliseconds from one token to the next
- * @param answer milliseconds from token ids and image embeddings to the last token
- * @param prefillSaving the prefill's time and FLOPs against those without drops
- * @param stepSpeedup how many times as fast a step is as without drops
- * @param answerSaving the answer's time and FLOPs against those without drops
  */
-record PlanResult(
-    NamedPlan plan,
-    PlanWork work,
-    long keyValueBytes,
-    Spread prefill,
-    Spread step,
-    Spread answer,
-    Saving prefillSaving,
-    Spread stepSpeedup,
-    Saving answerSaving) {
-
-  /** A plan's runs, one a round. */
-  record Rounds(NamedPlan plan, PlanWork work, List<Run> runs) {
-    Rounds {
-      runs = List.copyOf(runs);
-    }
-
-    private List<Double> each(ToDoubleFunction<Run> number) {
-      return runs.stream().mapToDouble(number).boxed().toList();
-    }
-  }
+public record PlanResult(
+    String name,
+    int drops,
+    AnswerWork work,
+    Phases<Spread> millis,
+    Phases<Spread> speedup,
+    Phases<Double> flopsRatio,
+    long keyValueBytes) {
 
   /**
-   * Sums up a plan's runs.
+   * A plan's answers.
    *
-   * @param plain those without drops, in the same rounds
+   * @param millis of each, one a round
    */
-  static PlanResult of(Rounds rounds, Rounds plain) {
-    List<Double> prefill = rounds.each(Run::prefillMillis);
-    List<Double> step = rounds.each(Run::stepMillis);
-    List<Double> answer = rounds.each(Run::answerMillis);
+  public record Runs(
+      String name,
+      PruningPlan plan,
+      AnswerWork work,
+      List<Phases<Double>> millis,
+      long keyValueBytes) {}
+
+  /**
+   * Sums up runs.
+   *
+   * @param all the plan without drops first; all in the same rounds
+   */
+  public static List<PlanResult> of(List<Runs> all) {
+    return all.stream().map(runs -> of(runs, all.getFirst())).toList();
+  }
+
+  private static PlanResult of(Runs runs, Runs plain) {
+    AnswerWork work = runs.work;
     return new PlanResult(
-        rounds.plan,
-        rounds.work,
-        rounds.runs.getFirst().keyValueBytes(),
-        Spread.of(prefill),
-        Spread.of(step),
-        Spread.of(answer),
-        Saving.of(
-            plain.each(Run::prefillMillis), prefill, plain.work.prefill(), rounds.work.prefill()),
-        // What a step waits for is memory: FLOPs would not say what to expect.
-        Saving.of(plain.each(Run::stepMillis), step, 1, 1).speedup(),
-        Saving.of(
-            plain.each(Run::answerMillis), answer, plain.work.answer(), rounds.work.answer()));
+        runs.name,
+        runs.plan.drops().size(),
+        work,
+        Phases.spreads(runs.millis),
+        Phases.ratios(plain.millis, runs.millis),
+        new Phases<>(
+            Map.of(
+                Phase.PREFILL,
+                plain.work.prefillFlops() / work.prefillFlops(),
+                Phase.ANSWER,
+                plain.work.answerFlops() / work.answerFlops())),
+        runs.keyValueBytes);
+  }
+
+  /** Which part of the saved work came back as time: 1 is all of it. */
+  @JsonProperty(access = JsonProperty.Access.READ_ONLY)
+  public Phases<Double> paid() {
+    return Phases.of(
+        flopsRatio.values().keySet(), phase -> speedup.get(phase).median() / flopsRatio.get(phase));
   }
 }

@@ -9,22 +9,21 @@ import org.pyramiddrop.bench.Spread;
 /**
  * A plan's prefill by what it was spent on, over some rounds.
  *
- * @param prefill milliseconds of a prefill with its operations timed
+ * @param prefillMillis of a prefill with its operations timed
  * @param shares of that prefill, round by round
  */
-record PlanShares(NamedPlan plan, Spread prefill, Map<Part, Spread> shares) {
+record PlanShares(String name, Spread prefillMillis, Map<PrefillPart, Spread> shares) {
 
-  static PlanShares of(NamedPlan plan, List<Breakdown> rounds) {
-    Map<Part, Spread> shares = new EnumMap<>(Part.class);
-    for (Part part : Part.values()) {
-      shares.put(part, Spread.of(rounds.stream().map(round -> round.share(part)).toList()));
+  static PlanShares of(String name, List<Breakdown> rounds) {
+    Map<PrefillPart, Spread> shares = new EnumMap<>(PrefillPart.class);
+    for (PrefillPart part : PrefillPart.values()) {
+      shares.put(part, Spread.of(rounds, round -> round.share(part)));
     }
-    return new PlanShares(
-        plan, Spread.of(rounds.stream().map(round -> round.totalNanos() / 1e6).toList()), shares);
+    return new PlanShares(name, Spread.of(rounds, round -> round.totalNanos() / 1e6), shares);
   }
 
   /** A part's share. */
-  Spread share(Part part) {
+  Spread share(PrefillPart part) {
     return Objects.requireNonNull(shares.get(part));
   }
 }

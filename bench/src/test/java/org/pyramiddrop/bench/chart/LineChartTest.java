@@ -46,8 +46,8 @@ class LineChartTest {
 
   @Test
   void writesEachLabelBesideItsOwnPoint() throws IOException {
-    int[] below = inkAround(labelled(List.of("WWWWWW", "i"), LineChart.Beside.BELOW));
-    int[] above = inkAround(labelled(List.of("i", "WWWWWW"), LineChart.Beside.ABOVE));
+    int[] below = inkAround(labelled(List.of("WWWWWW", "i"), LineChart.LabelSide.BELOW));
+    int[] above = inkAround(labelled(List.of("i", "WWWWWW"), LineChart.LabelSide.ABOVE));
     // Above and below the left point, then the right one; the right one was given first.
     assertThat(below[0]).isZero();
     assertThat(below[2]).isZero();
@@ -61,12 +61,12 @@ class LineChartTest {
 
   @Test
   void refusesLabelsThatAreNotOneAPoint() {
-    assertThatThrownBy(() -> labelled(List.of("alone"), LineChart.Beside.ABOVE))
+    assertThatThrownBy(() -> labelled(List.of("alone"), LineChart.LabelSide.ABOVE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("plans has 2 points and 1 labels");
   }
 
-  private static LineChart labelled(List<String> labels, LineChart.Beside side) {
+  private static LineChart labelled(List<String> labels, LineChart.LabelSide side) {
     return new LineChart("Speed", "tokens", "seconds")
         .marks("plans", List.of(new Point(10, 5), new Point(0, 5)), labels, side);
   }

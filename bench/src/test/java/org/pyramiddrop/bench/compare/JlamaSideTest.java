@@ -11,16 +11,17 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.kernels.DType;
 
 class JlamaSideTest {
-  private static JlamaSide jlama;
+  private static PeerProcess jlama;
 
   @TempDir private Path temp;
 
   @BeforeAll
   static void start() {
-    jlama = JlamaSide.start(2);
+    jlama = PeerProcess.jlama(2);
   }
 
   @AfterAll
@@ -29,8 +30,12 @@ class JlamaSideTest {
   }
 
   private Result hold(String sizes, int weights, DType dtype) {
-    Referee referee = new Referee(temp, List.of(jlama), 2, new Rounds(0, 1, 2, 60, 0));
-    return referee.hold(new LinearContest(Product.parse(sizes), weights, dtype));
+    return Result.of(
+        LinearComparison.of(Product.parse(sizes), weights, dtype),
+        temp,
+        List.of(jlama),
+        2,
+        Rounds.of(0, 2));
   }
 
   @Test

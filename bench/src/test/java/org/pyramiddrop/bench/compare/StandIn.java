@@ -15,7 +15,7 @@ final class StandIn {
    * @param output what it says it computed, whatever it is asked
    * @param said the answer to what prepares it
    */
-  static TorchSide computing(Path folder, float[] output, int phases, String said)
+  static PeerProcess computing(Path folder, float[] output, int phases, String said)
       throws IOException {
     Path numbers = folder.resolve("stand-in.raw");
     RawNumbers.write(numbers, output);
@@ -38,7 +38,7 @@ final class StandIn {
   }
 
   /** Starts a script. */
-  static TorchSide start(Path folder, String script) throws IOException {
-    return TorchSide.start("sh", Files.writeString(folder.resolve("side.py"), script), 3);
+  static PeerProcess start(Path folder, String script) throws IOException {
+    return PeerProcess.torch("sh", Files.writeString(folder.resolve("side.py"), script), 3);
   }
 }

@@ -21,6 +21,7 @@ import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.compare.RawNumbers;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.kernels.DType;
 
 /** Each kind of file that is too large for the disk it is to lie on. */
@@ -47,8 +48,7 @@ class FullDiskTest {
       Path folder = disk.folder();
       StringWriter out = new StringWriter();
       Report report = new Report(folder, new PrintWriter(out, true), List.of());
-      CsvFile csv = new CsvFile("a");
-      csv.row("x".repeat(20_000));
+      Table<String> csv = new Table<>("", List.of("x".repeat(20_000))).column("a", text -> text);
       BufferedImage noise = new BufferedImage(200, 200, BufferedImage.TYPE_INT_RGB);
       Random random = new Random(7);
       for (int i = 0; i < 200 * 200; i++) {

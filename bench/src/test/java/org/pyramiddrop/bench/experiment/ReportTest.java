@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.bench.chart.LineChart;
+import org.pyramiddrop.bench.report.Table;
 
 class ReportTest {
   @TempDir private Path temp;
@@ -25,13 +26,22 @@ class ReportTest {
     return new Report(temp, new PrintWriter(out, true), List.of("from here"));
   }
 
+  @SafeVarargs
+  private static Table<List<Object>> table(List<Object>... rows) {
+    return new Table<>("", List.of(rows))
+        .column("a", List::getFirst)
+        .column("b", row -> row.get(1));
+  }
+
   @Test
   void quotesWhatWouldBreakALine() throws IOException {
-    report().csv("x", new CsvFile("a", "b").row("1,5", "say \"no\"").row("two\nlines", 3));
+    report().csv("x", table(List.of("1,5", "say \"no\""), List.of("two\nlines", 3)));
     assertThat(temp.resolve("x.csv"))
         .hasContent("a,b\n\"1,5\",\"say \"\"no\"\"\"\n\"two\nlines\",3\n");
-    assertThatThrownBy(() -> new CsvFile("a", "b").row(1))
-        .isInstanceOf(IllegalArgumentException.class);
+    Table<List<Object>> lacksAValue = table(List.of(1));
+    assertThatThrownBy(() -> report().csv("y", lacksAValue))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+    assertThat(temp.resolve("y.csv")).doesNotExist();
   }
 
   @Test
@@ -48,7 +58,7 @@ class ReportTest {
   void forgetsDrawingsOnly() {
     Report report = report();
     report.image("deep/1.png", new BufferedImage(2, 2, BufferedImage.TYPE_INT_RGB));
-    report.csv("deep/index", new CsvFile("a"));
+    report.csv("deep/index", table());
     assertThat(report.has("deep/1.png")).isTrue();
     report.deleteImages("deep");
     report.deleteImages("none");
@@ -67,6 +77,6 @@ class ReportTest {
     "120, 0.00 M"
   })
   void showsThreeDigits(double count, String shown) {
-    assertThat(Cells.scaled(count)).isEqualTo(shown);
+    assertThat(Format.scaled(count)).isEqualTo(shown);
   }
 }

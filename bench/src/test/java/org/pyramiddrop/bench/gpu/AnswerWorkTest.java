@@ -9,6 +9,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.pruning.AnswerWork;
+import org.pyramiddrop.bench.pruning.Phases;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -39,7 +42,7 @@ class AnswerWorkTest {
   })
   void aLlavaOf7BTakesNoLessThanItsWork(int imageTokens, int crops, double pruned, double vision) {
     PromptShape prompt = PromptShape.of(30, imageTokens, crops, 30);
-    Phases.Run plain = floor(PruningPlan.none(), prompt);
+    Phases<Double> plain = floor(PruningPlan.none(), prompt);
     double n = imageTokens + 60;
     double square = 4096.0 * 4096;
     double feedForward = 3 * 4096.0 * 11008;
@@ -47,18 +50,21 @@ class AnswerWorkTest {
     // Of the last layer only the last token's output is wanted.
     double last = n * 2 * square + 2 * square + feedForward + 2 * n * 4096;
     double multiplyAdds = 31 * layer + last + 4096.0 * 32064;
-    assertThat(plain.prefill()).isCloseTo(2 * multiplyAdds / 790e9, within(1e-9));
-    assertThat(plain.vision()).isCloseTo(vision, Offset.offset(0.02 * vision));
-    assertThat(floor(PYRAMID, prompt).prefill()).isCloseTo(pruned, Offset.offset(0.005 * pruned));
+    assertThat(plain.get(Phase.PREFILL)).isCloseTo(2 * multiplyAdds / 790e9, within(1e-9));
+    assertThat(plain.get(Phase.VISION)).isCloseTo(vision, Offset.offset(0.02 * vision));
+    assertThat(floor(PYRAMID, prompt).get(Phase.PREFILL))
+        .isCloseTo(pruned, Offset.offset(0.005 * pruned));
     double weights = 2 * (32 * (4 * square + feedForward) + 4096.0 * 32064);
     double keyValues = (n + 1 + 63) * 2 * 32 * 4096 * 2;
-    assertThat(plain.step()).isCloseTo((weights + keyValues) / 4.3e9, within(1e-9));
-    assertThat(plain.answer())
-        .isCloseTo(plain.vision() + plain.prefill() + 127 * plain.step(), within(1e-9));
+    assertThat(plain.get(Phase.STEP)).isCloseTo((weights + keyValues) / 4.3e9, within(1e-9));
+    assertThat(plain.get(Phase.ANSWER))
+        .isCloseTo(
+            plain.get(Phase.VISION) + plain.get(Phase.PREFILL) + 127 * plain.get(Phase.STEP),
+            within(1e-9));
   }
 
-  private static Phases.Run floor(PruningPlan plan, PromptShape prompt) {
-    return AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, 127, DType.BFLOAT16).floor(H200);
+  private static Phases<Double> floor(PruningPlan plan, PromptShape prompt) {
+    return H200.floor(AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, 127, DType.BFLOAT16));
   }
 
   @Test
@@ -66,7 +72,7 @@ class AnswerWorkTest {
     PromptShape word = PromptShape.of(1, 0, 0, 0);
     AnswerWork work =
         AnswerWork.of(ModelShape.LLAVA_7B, PruningPlan.none(), word, 1, DType.BFLOAT16);
-    assertThat(work.floor(H200).prefill()).isEqualTo(H200.bytesMillis(work.weightBytes()));
+    assertThat(H200.floor(work).get(Phase.PREFILL)).isEqualTo(H200.bytesMillis(work.weightBytes()));
   }
 
   @Test

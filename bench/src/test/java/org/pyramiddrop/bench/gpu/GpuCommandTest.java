@@ -16,6 +16,8 @@ import org.pyramiddrop.bench.Bench;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
+import org.pyramiddrop.bench.pruning.PlanResult;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.VisionConfig;
@@ -72,7 +74,7 @@ class GpuCommandTest {
         .containsPattern("3 tokens, no drops: times as fast as PyTorch.* not measured");
     assertThat(Files.readString(file))
         .contains("- GPU: Emulated GPU 0", "| prefill, no drops |", "## goals");
-    ModelResult result = ResultFiles.read(temp.resolve("gpu.json"));
+    ModelResult result = ModelResult.read(temp.resolve("gpu.json"));
     assertThat(result.seen()).isEqualTo(result.ceilings());
     assertThat(result.peers()).hasSize(3);
     assertThat(result.plans()).hasSize(3);
@@ -80,10 +82,10 @@ class GpuCommandTest {
     assertThat(result.plans().getFirst().keyValueBytes()).isEqualTo((76 + 2) * 4 * 2 * 64 * 2);
     assertThat(result.plans().get(2).keyValueBytes())
         .isEqualTo((4 * (60 + 2) + 16 + 8 + 4 + 2) * 2 * 64 * 2);
-    ModelResult.Plan plain = result.plans().getFirst();
-    assertThat(plain.prefillSaving().paid()).isCloseTo(1, within(1e-12));
-    assertThat(plain.millis().answer().median())
-        .isGreaterThan(plain.millis().step().median())
+    PlanResult plain = result.plans().getFirst();
+    assertThat(plain.paid().get(Phase.PREFILL)).isCloseTo(1, within(1e-12));
+    assertThat(plain.millis().get(Phase.ANSWER).median())
+        .isGreaterThan(plain.millis().get(Phase.STEP).median())
         .isGreaterThan(0);
   }
 
@@ -103,7 +105,7 @@ class GpuCommandTest {
     // The whole picture's 4×4 patches, then 8 rows of 8 and a newline.
     assertThat(out.toString())
         .contains("LLaVA-NeXT: a picture of 112×112 pixels, 5 crops, 88 image tokens, 4 of text");
-    ModelResult result = ResultFiles.read(temp.resolve("gpu.json"));
+    ModelResult result = ModelResult.read(temp.resolve("gpu.json"));
     assertThat(result.peers()).isEmpty();
     assertThat(result.ceilings().tflops()).isEqualTo(500);
     assertThat(result.ceilings().bandwidth()).isEqualTo(result.seen().bandwidth());
@@ -124,8 +126,8 @@ class GpuCommandTest {
   @Test
   void refusesWhatItCannotMeasure() throws IOException {
     Path model = model(TINY.config());
-    refuses("--new-tokens and --text-tokens must be at least 2", "--new-tokens=1");
-    refuses("must be at least 1", "--runs=0");
+    refuses("--new-tokens must be at least 2, not 1", "--new-tokens=1");
+    refuses("--runs must be at least 1, not 0", "--runs=0");
     refuses("--torch takes eager, reduce-overhead, max-autotune or none, not fast", "--torch=fast");
     refuses("ceilings must be above 0", "--tflops=-1");
     refuses("written width x height", "--model=" + model, "--picture=672");

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.Document.Section;
+import org.pyramiddrop.bench.report.Table;
 
 class ModelTablesTest {
   private static final ModelResult.Peer FAST =
@@ -14,7 +14,7 @@ class ModelTablesTest {
 
   @Test
   void eachPartHasItsFloorAndItsShare() {
-    Section parts = ModelTables.details(Results.of("LLaVA-NeXT", 2928)).getFirst();
+    Table<?> parts = ModelTables.details(Results.of("LLaVA-NeXT", 2928)).getFirst();
     assertThat(parts.title())
         .isEqualTo(
             "LLaVA-NeXT: a picture of 672×672 pixels, 5 crops, 2928 image tokens, 60 of text");
@@ -33,17 +33,17 @@ class ModelTablesTest {
 
   @Test
   void pruningStandsBesideItsArithmetic() {
-    Section pruning = ModelTables.details(Results.of("m", 2928)).get(1);
+    Table<?> pruning = ModelTables.details(Results.of("m", 2928)).get(1);
     assertThat(Lines.cells(pruning, "PyramidDrop"))
         .containsExactly(
-            "PyramidDrop", "1.56", "1.56–1.56", "2.00", "0.78", "1.60", "1.60–1.60", "150");
+            "PyramidDrop", "1.563", "1.563–1.563", "2.000", "0.781", "1.600", "1.600–1.600", "150");
   }
 
   @Test
   void peersHaveTheirRatiosOrTheReasonWhyNot() {
-    Section peers = ModelTables.details(Results.of("m", 2928, FAST, DEAD)).get(2);
+    Table<?> peers = ModelTables.details(Results.of("m", 2928, FAST, DEAD)).get(2);
     assertThat(Lines.cells(peers, "PyTorch, eager"))
-        .containsExactly("PyTorch, eager", "2.00", "1.50", "3.00", "2.50", "2.50–2.50");
+        .containsExactly("PyTorch, eager", "2.000", "1.500", "3.000", "2.500", "2.500–2.500");
     assertThat(Lines.cells(peers, "PyTorch, max"))
         .containsExactly("PyTorch, max-autotune", "-", "-", "-", "-", "-");
     assertThat(Lines.of(peers))
@@ -56,7 +56,7 @@ class ModelTablesTest {
   void allModelsStandInOneTable() {
     List<ModelResult> both =
         List.of(Results.of("LLaVA-1.5", 576, FAST, DEAD), Results.of("LLaVA-NeXT", 2928));
-    Section table = ModelTables.table(both);
+    Table<?> table = ModelTables.table(both);
     assertThat(Lines.cells(table, "LLaVA-NeXT, no"))
         .containsExactly(
             "LLaVA-NeXT, no drops", "2.00", "12.5", "80%", "2.50", "80%", "40.0", "73%", "300");
@@ -66,7 +66,7 @@ class ModelTablesTest {
             "LLaVA-1.5, PyTorch, eager", "4.00", "25.0", "40%", "5.00", "40%", "80.0", "36%");
     assertThat(Lines.of(table))
         .contains("LLaVA-1.5, PyTorch, max-autotune: torch 1: ended without an answer");
-    assertThat(ModelTables.goals(both).table().lines())
+    assertThat(ModelTables.goals(both).lines())
         .anyMatch(
             line -> line.startsWith("LLaVA-1.5, no drops: prefill") && line.endsWith("reached"))
         .anyMatch(line ->

@@ -20,9 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.compare.PeerProcess;
 import org.pyramiddrop.bench.compare.RawNumbers;
-import org.pyramiddrop.bench.compare.TorchSide;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.pruning.Phases.Phase;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
@@ -40,14 +41,14 @@ class TorchAnswersTest {
   @TempDir private Path temp;
   private Path folder;
   private ModelOnDevice model;
-  private GpuModel ours;
+  private ModelTimer ours;
 
   @BeforeEach
   void open() {
     folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
     model = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cpu"));
-    ours = new GpuModel(model, new GpuModel.Setting(new Resolution(60, 100), 9, NEW_TOKENS, 3));
+    ours = ModelTimer.of(model, new ModelTimer.Setting(new Resolution(60, 100), 9, NEW_TOKENS, 3));
   }
 
   @AfterEach
@@ -70,7 +71,7 @@ class TorchAnswersTest {
   }
 
   /** A side that keeps the request, leaves these logits, and takes n ms a part in its n-th run. */
-  private TorchSide computing(float[] logits, String tokens) {
+  private PeerProcess computing(float[] logits, String tokens) {
     RawNumbers.write(temp.resolve("logits.raw"), logits);
     return side(
         """
@@ -90,11 +91,11 @@ class TorchAnswersTest {
             .replace("TOKENS", tokens));
   }
 
-  private TorchSide side(String script) {
+  private PeerProcess side(String script) {
     try {
       Path file =
           Files.writeString(temp.resolve("side.py"), script.replace("HERE", temp.toString()));
-      return TorchSide.start("sh", file, 1, "--device", "cuda");
+      return PeerProcess.torch("sh", file, 1, "--device", "cuda");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -118,14 +119,14 @@ class TorchAnswersTest {
     // The first of four runs doesn't count.
     assertThat(peer.millis())
         .isEqualTo(
-            new Phases(
+            Results.phases(
                 new Spread(3, 2, 4, 3),
                 new Spread(3, 2, 4, 3),
                 new Spread(3, 2, 4, 3),
                 new Spread(30, 20, 40, 3)));
     assertThat(peer.ratios())
         .isNotNull()
-        .extracting(ratios -> ratios.answer().low(), InstanceOfAssertFactories.DOUBLE)
+        .extracting(ratios -> ratios.get(Phase.ANSWER).low(), InstanceOfAssertFactories.DOUBLE)
         .isPositive();
   }
 

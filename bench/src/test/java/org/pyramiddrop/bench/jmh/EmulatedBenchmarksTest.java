@@ -16,6 +16,7 @@ import org.pyramiddrop.bench.DeviceCeiling;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Indices;

@@ -9,6 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.bench.BenchFolder;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.ModelWork;
+import org.pyramiddrop.bench.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,6 +19,9 @@ import org.pyramiddrop.bench.Machine;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.jmh.Results.Ceiling;
 import org.pyramiddrop.bench.jmh.Results.Row;
+import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.ReportOptions;
+import picocli.CommandLine;
 
 @ExtendWith(FreshBenchFolder.class)
 class ResultsTest {
@@ -28,7 +33,7 @@ class ResultsTest {
   private Rating rating(String... entries) throws IOException {
     Path file = temp.resolve("results.json");
     Files.writeString(file, "[" + String.join(",", entries) + "]");
-    return new Rating(JmhResult.read(file));
+    return Rating.of(JmhResult.read(file));
   }
 
   private static String entry(String name, String parameters, String unit, String values) {
@@ -73,7 +78,7 @@ class ResultsTest {
 
   @Test
   void setsSpeedsBesideTheCeilingOfTheSameRun() throws IOException {
-    List<String> lines = Summary.lines(onCpu());
+    List<String> lines = onCpu().document().lines();
     assertThat(lines)
         .contains(
             "machine: a processor; cores; Java 25; commit abc",
@@ -86,19 +91,19 @@ class ResultsTest {
             "1x4096x11008",
             "bfloat16",
             "9.00",
-            "8.90-9.10",
+            "8.90–9.10",
             "10.0",
             "10.0",
             "50%");
     // 57.4 GFLOP in 1.1 s, of 1100 times 83.9 MFLOP a second.
     assertThat(cells(lines, "product"))
         .containsExactly(
-            "product", "636x4096x11008", "float32", "1100", "1000-1200", "52.1", "57%");
+            "product", "636x4096x11008", "float32", "1100", "1000–1200", "52.1", "57%");
     assertThat(cells(lines, "selection"))
-        .containsExactly("selection", "288 of 576", "float32", "0.0123", "0.0123-0.0123");
-    assertThat(Summary.markdown(onCpu()))
+        .containsExactly("selection", "288 of 576", "float32", "0.0123", "0.0123–0.0123");
+    assertThat(onCpu().document().markdown())
         .contains(
-            "| product | 636x4096x11008 | float32 | 1100 | 1000-1200 | 52.1 |  | 57% |",
+            "| product | 636x4096x11008 | float32 | 1100 | 1000–1200 | 52.1 |  | 57% |",
             "- ceiling: 92.3 GFLOP/s (multiply-adds, all cores)");
   }
 
@@ -156,14 +161,14 @@ class ResultsTest {
   @Test
   void keepsWhatItReadsBack() throws IOException {
     Results results = onCpu();
-    results.write();
-    Path file = BenchFolder.root().resolve(Results.FILE);
-    Results read = Results.read(file);
-    assertThat(read.ceilings()).isEqualTo(results.ceilings());
-    assertThat(read.rows()).isEqualTo(results.rows());
-    assertThat(read.machine()).isEqualTo(Machine.here());
-    assertThat(List.of(read.device(), read.command(), read.date()))
-        .containsExactly("cpu, cores", "bench run", "2026-01-01T00:00:00Z");
+    Path markdown = temp.resolve("table.md");
+    StringWriter out = new StringWriter();
+    ReportOptions options = new ReportOptions();
+    new CommandLine(options).parseArgs("--markdown", markdown.toString());
+    options.publish(new PrintWriter(out, true), results.document(), Results.FILE, results);
+    assertThat(Results.read(BenchFolder.root().resolve(Results.FILE))).isEqualTo(results);
+    assertThat(Files.readAllLines(markdown)).isEqualTo(results.document().markdown());
+    assertThat(out.toString().lines().skip(1)).isEqualTo(results.document().lines());
   }
 
   @Test
@@ -174,7 +179,7 @@ class ResultsTest {
         .hasMessageContaining("other.json holds no results of bench run");
     assertThatThrownBy(() -> Results.read(temp.resolve("none.json")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("run the benchmarks first");
+        .hasMessageContaining("bench run writes them");
   }
 
   @Test
@@ -199,10 +204,12 @@ class ResultsTest {
 
   @Test
   void twoRunsAgreeWhereTheirRangesMeet() {
-    assertThat(Beside.agree(new Spread(10, 9, 11, 5), new Spread(12, 11, 13, 5))).isTrue();
-    assertThat(Beside.agree(new Spread(12, 11, 13, 5), new Spread(10, 9, 11, 5))).isTrue();
-    assertThat(Beside.agree(new Spread(10, 9, 11, 5), new Spread(12, 11.1, 13, 5))).isFalse();
-    assertThat(Beside.agree(new Spread(12, 11.1, 13, 5), new Spread(10, 9, 11, 5))).isFalse();
+    assertThat(RunComparison.agree(new Spread(10, 9, 11, 5), new Spread(12, 11, 13, 5))).isTrue();
+    assertThat(RunComparison.agree(new Spread(12, 11, 13, 5), new Spread(10, 9, 11, 5))).isTrue();
+    assertThat(RunComparison.agree(new Spread(10, 9, 11, 5), new Spread(12, 11.1, 13, 5)))
+        .isFalse();
+    assertThat(RunComparison.agree(new Spread(12, 11.1, 13, 5), new Spread(10, 9, 11, 5)))
+        .isFalse();
   }
 
   @Test
@@ -238,13 +245,13 @@ class ResultsTest {
             row("layer", "2", 30, 29, 31),
             row("layer", "1", 11, 10, 13),
             row("new", "1", 1, 1, 1));
-    List<String> lines = Beside.lines(earlier, later);
+    List<String> lines = RunComparison.document(earlier, later).lines();
     assertThat(lines)
         .anyMatch(l -> l.startsWith("earlier: a;"))
         .anyMatch(l -> l.startsWith("later: b;"));
     assertThat(cells(lines, "a layer"))
         .containsExactly(
-            "a layer", "2", "float32", "20.0", "19.0-21.0", "30.0", "29.0-31.0", "1.50", "no");
+            "a layer", "2", "float32", "20.0", "19.0–21.0", "30.0", "29.0–31.0", "1.500", "no");
     assertThat(lines)
         .contains(
             "only in the later run: a new 1 float32", "only in the earlier run: a old 1 float32");
@@ -253,8 +260,9 @@ class ResultsTest {
 
   @Test
   void runsWithNothingInCommonArentCompared() {
-    assertThatThrownBy(
-            () -> Beside.lines(run("a", row("x", "1", 1, 1, 1)), run("b", row("y", "1", 1, 1, 1))))
+    assertThatThrownBy(() ->
+            RunComparison.document(
+                run("a", row("x", "1", 1, 1, 1)), run("b", row("y", "1", 1, 1, 1))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("no benchmark in common");
   }
@@ -279,9 +287,9 @@ class ResultsTest {
 
   @Test
   void printsThreeDigitsOrMore() {
-    assertThat(List.of(Summary.digits(0), Summary.digits(0.005518), Summary.digits(0.1)))
+    assertThat(List.of(Numbers.number(0), Numbers.number(0.005518), Numbers.number(0.1)))
         .containsExactly("0.00", "0.00552", "0.100");
-    assertThat(List.of(Summary.digits(9.994), Summary.digits(43.21), Summary.digits(12345.6)))
+    assertThat(List.of(Numbers.number(9.994), Numbers.number(43.21), Numbers.number(12345.6)))
         .containsExactly("9.99", "43.2", "12346");
   }
 

@@ -94,7 +94,7 @@ class RunCommandTest {
         .containsEntry("size", "tiny")
         .containsEntry("part", "SELECTION")
         .containsEntry("backend", "cpu");
-    Rating rating = new Rating(results);
+    Rating rating = Rating.of(results);
     assertThat(rating.ceilings()).hasSize(1);
     assertThat(rating.rows())
         .filteredOn(row -> row.operation().startsWith("prefill"))
@@ -108,7 +108,7 @@ class RunCommandTest {
       Suite suite = suite("DropB", "cuda", true);
       assertThatThrownBy(
               () -> suite.run(List.of(suite.passes().getLast()), temp, new PrintWriter(out, true)))
-          .isInstanceOf(BenchmarkException.class)
+          .isInstanceOf(IllegalStateException.class)
           .hasMessage("DropBenchmark.drop failed; %s says why", temp.resolve("DropBenchmark.log"));
     }
     assertThat(Files.readString(temp.resolve("DropBenchmark.log"))).contains("no NVIDIA driver");
@@ -162,6 +162,6 @@ class RunCommandTest {
   @Test
   void summariesNeedResults() {
     assertThat(run("summary", temp.resolve("none.json").toString())).isEqualTo(2);
-    assertThat(err.toString()).contains("run the benchmarks first");
+    assertThat(err.toString()).contains("bench run writes them");
   }
 }

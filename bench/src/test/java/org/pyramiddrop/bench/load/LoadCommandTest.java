@@ -21,6 +21,7 @@ import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.ModelSize;
 import org.pyramiddrop.bench.Spread;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Checkpoint;
 import tools.jackson.databind.JsonNode;
@@ -86,9 +87,9 @@ class LoadCommandTest {
     Spread loads = Spread.of(List.of(1250.0));
     Spread reads = Spread.of(List.of(1000.0));
     Spread copies = Spread.of(List.of(300.0));
-    LoadReport report = new LoadReport(13_000_000_000L, 0.5, 5000, loads, reads, copies);
-    assertThat(report.share()).isCloseTo(0.8, within(1e-12));
-    assertThat(report.document(List.of()).lines())
+    LoadResult result = new LoadResult(13_000_000_000L, 0.5, 5000, loads, reads, copies);
+    assertThat(result.share()).isCloseTo(0.8, within(1e-12));
+    assertThat(new Document(List.of(), List.of(result.table())).lines())
         .anySatisfy(line -> assertThat(line.split(" {2,}")).startsWith("load again", "10.4"))
         .anySatisfy(line -> assertThat(line.split(" {2,}")).startsWith("first load", "2.60"))
         .anySatisfy(line -> assertThat(line).contains("load again: 80%"));

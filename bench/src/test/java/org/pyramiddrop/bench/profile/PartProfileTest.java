@@ -7,17 +7,22 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.Product;
+import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Profile;
 
 /** What several profiles of the same launches come to. */
 class PartProfileTest {
-  private static final Profile.Product DOWN = new Profile.Product(636, 11008, 4096);
-  private static final Profile.Product STEP = new Profile.Product(1, 4096, 4096);
+  private static final Product DOWN = new Product(636, 11008, 4096);
+  private static final Product STEP = new Product(1, 4096, 4096);
 
-  private static Profile.Launch launch(
-      String kernel, Profile.@Nullable Product product, double micros) {
-    return new Profile.Launch(kernel, "1x1x1", product, micros);
+  private static Profile.Launch launch(String kernel, @Nullable Product product, double micros) {
+    Profile.@Nullable Product sizes =
+        product == null
+            ? null
+            : new Profile.Product(product.tokens(), product.inputs(), product.outputs());
+    return new Profile.Launch(kernel, "1x1x1", sizes, micros);
   }
 
   private static Profile profile(double plain, double... micros) {
@@ -30,7 +35,7 @@ class PartProfileTest {
   }
 
   private static PartProfile part(Profile... profiles) {
-    return new PartProfile("prefill", new PartProfile.Work.Flops(4e12), List.of(profiles));
+    return PartProfile.of("prefill", new PartProfile.Work.Flops(4e12), List.of(profiles));
   }
 
   @Test
@@ -38,22 +43,22 @@ class PartProfileTest {
     PartProfile part =
         part(profile(100, 2, 70, 5, 10), profile(90, 1, 90, 3, 30), profile(400, 9, 80, 4, 20));
     assertThat(part.launches())
-        .extracting(Profile.Launch::micros)
+        .extracting(PartProfile.Launch::micros)
         .containsExactly(2., 80., 4., 20.);
     assertThat(part.groups())
         .containsExactly(
             new PartProfile.Group("cublasLtMatmul", DOWN, 1, 80),
             new PartProfile.Group("cublasLtMatmul", STEP, 1, 20),
             new PartProfile.Group("norm", null, 2, 6));
-    assertThat(part.plain().median()).isEqualTo(100);
-    assertThat(part.marked().low()).isEqualTo(87);
+    assertThat(part.plainMicros().median()).isEqualTo(100);
+    assertThat(part.markedMicros().low()).isEqualTo(87);
   }
 
   @Test
   void aReportHasEachGroupsShareAndSpeed() {
     PartProfile part = part(profile(1000, 10, 1000, 10, 20));
-    ProfileReport report = new ProfileReport(List.of("a fact"), List.of(part), DType.BFLOAT16);
-    List<String> lines = report.document().lines();
+    Document document = new Document(List.of("a fact"), List.of(part.table(DType.BFLOAT16)));
+    List<String> lines = document.lines();
     // 2 · 636 · 11008 · 4096 operations in a millisecond; 2 · 4096² bytes in 20 microseconds.
     assertThat(cells(lines, "636x11008x4096"))
         .containsExactly(

@@ -105,7 +105,7 @@ class ProfileCommandTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"--runs=0, --runs must be", "--image-size=12, is written as 672x336"})
+  @CsvSource({"--runs=0, --runs must be", "--image-size=12, is written width x height in pixels"})
   void refusesWhatIsNoSetting(String option, String message) {
     assertThat(run("profile", model, option)).isEqualTo(2);
     assertThat(err.toString().lines()).singleElement().asString().contains(message);

@@ -26,34 +26,34 @@ class CallTimerTest {
   void passesCallsOnAndNotesThemInOrder() {
     CallTimer timer = new CallTimer();
     float[] values = RandomNumbers.floats(21, 1);
-    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+    try (Kernels kernels = timer.wrap(Devices.open("cpu", 1, DType.FLOAT32));
         Tensor x = kernels.allocate(7, 3);
         Tensor out = kernels.allocate(2, 3);
         Indices rows = kernels.indices(6, 1)) {
       kernels.upload(values, x);
-      timer.take();
+      timer.drain();
       long start = System.nanoTime();
       kernels.gatherRows(x, rows, out);
       float[] gathered = kernels.download(out);
       long nanos = System.nanoTime() - start;
-      List<Call> calls = timer.take();
+      List<Call> calls = timer.drain();
       assertThat(gathered)
           .containsExactly(values[18], values[19], values[20], values[3], values[4], values[5]);
       assertThat(calls).extracting(Call::operation).containsExactly("gatherRows", "download");
       assertThat(calls).allMatch(call -> call.nanos() > 0);
       assertThat(calls.stream().mapToLong(Call::nanos).sum()).isLessThanOrEqualTo(nanos);
-      assertThat(timer.take()).isEmpty();
+      assertThat(timer.drain()).isEmpty();
     }
   }
 
   @Test
   void countsACallThatCallsAnotherOnce() {
     CallTimer timer = new CallTimer();
-    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+    try (Kernels kernels = timer.wrap(Devices.open("cpu", 1, DType.FLOAT32));
         Tensor x = kernels.allocate(1, 1)) {
       // A default method, which asks for the type and then the other allocate.
       assertThat(x.rows()).isEqualTo(1);
-      assertThat(timer.take()).extracting(Call::operation).containsExactly("dtype", "allocate");
+      assertThat(timer.drain()).extracting(Call::operation).containsExactly("dtype", "allocate");
     }
   }
 
@@ -61,15 +61,15 @@ class CallTimerTest {
   void notesAnOperationThatTheDeviceLeavesToOthersAsThose() {
     CallTimer timer = new CallTimer();
     float[] values = RandomNumbers.floats(6, 1);
-    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+    try (Kernels kernels = timer.wrap(Devices.open("cpu", 1, DType.FLOAT32));
         Tensor x = kernels.allocate(2, 3);
         Tensor out = kernels.allocate(2, 1);
         Weight norm = weight(kernels, 3);
         Weight w = weight(kernels, 1)) {
       kernels.upload(values, x);
-      timer.take();
+      timer.drain();
       kernels.normLinear(x, norm, 1e-5f, w, null, out);
-      assertThat(timer.take())
+      assertThat(timer.drain())
           .extracting(Call::operation)
           .containsExactly("dtype", "allocate", "rmsNorm", "linear");
       assertThat(kernels.download(out)).doesNotContain(0);
@@ -89,14 +89,14 @@ class CallTimerTest {
   @Test
   void letsAnOperationsOwnRefusalThrough() {
     CallTimer timer = new CallTimer();
-    try (Kernels kernels = timer.before(Devices.open("cpu", 1, DType.FLOAT32));
+    try (Kernels kernels = timer.wrap(Devices.open("cpu", 1, DType.FLOAT32));
         Tensor x = kernels.allocate(7, 3);
         Tensor out = kernels.allocate(7, 4)) {
-      timer.take();
+      timer.drain();
       assertThatThrownBy(() -> kernels.copy(x, out))
           .isExactlyInstanceOf(IllegalArgumentException.class)
           .hasNoCause();
-      assertThat(timer.take()).extracting(Call::operation).containsExactly("copy");
+      assertThat(timer.drain()).extracting(Call::operation).containsExactly("copy");
     }
   }
 
@@ -116,7 +116,7 @@ class CallTimerTest {
                     default -> null;
                   };
                 });
-    assertThatThrownBy(() -> new CallTimer().before(late))
+    assertThatThrownBy(() -> new CallTimer().wrap(late))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("cuda, a GPU runs operations after their calls return")
         .hasMessageContaining("use --backend cpu");

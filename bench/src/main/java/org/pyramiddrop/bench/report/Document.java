@@ -1,0 +1,40 @@
+package org.pyramiddrop.bench.report;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Tables with what has to be known about them, as text and as Markdown.
+ *
+ * @param facts where, when and by what they were measured
+ */
+public record Document(List<String> facts, List<Table<?>> tables) {
+  /** Keeps its own copies. */
+  public Document {
+    facts = List.copyOf(facts);
+    tables = List.copyOf(tables);
+  }
+
+  /** As text. */
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>(facts);
+    for (Table<?> table : tables) {
+      lines.addAll(List.of("", table.title()));
+      lines.addAll(table.lines());
+      lines.addAll(table.notes());
+    }
+    return lines;
+  }
+
+  /** As Markdown. */
+  public List<String> markdown() {
+    List<String> lines = new ArrayList<>();
+    facts.forEach(fact -> lines.add("- " + fact));
+    for (Table<?> table : tables) {
+      lines.addAll(List.of("", "## " + table.title(), ""));
+      lines.addAll(table.markdown());
+      table.notes().forEach(note -> lines.addAll(List.of("", note)));
+    }
+    return lines;
+  }
+}
