@@ -41,8 +41,7 @@ final class CharacterTokenizer {
 
   private static final String SPECIAL_TOKEN =
       """
-      {"id": %d, "content": "%s", "single_word": false, "lstrip": false, "rstrip": false,
-       "normalized": false, "special": true}
+      {"single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}
       """;
 
   private CharacterTokenizer() {}
@@ -73,6 +72,7 @@ final class CharacterTokenizer {
   }
 
   private static void special(ObjectNode file, int id, String content) {
-    file.withArray("added_tokens").add(ConfigFiles.json(SPECIAL_TOKEN, id, content));
+    file.withArray("added_tokens")
+        .add(ConfigFiles.json(SPECIAL_TOKEN).put("id", id).put("content", content));
   }
 }

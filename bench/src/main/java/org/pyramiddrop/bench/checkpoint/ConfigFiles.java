@@ -10,6 +10,7 @@ import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** The JSON files beside a LLaVA checkpoint's tensors, as Hugging Face lays them out. */
@@ -17,33 +18,25 @@ final class ConfigFiles {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
-  private static final String GENERATION =
-      """
-      {"bos_token_id": 1, "eos_token_id": %s, "pad_token_id": %d}
-      """;
-
   private static final String PREPROCESSOR =
       """
-      {"image_processor_type": "%1$sImageProcessor", "do_center_crop": true, "do_convert_rgb": true,
-       "do_normalize": true, "do_rescale": true, "do_resize": true, "resample": 3,
-       "crop_size": {"height": %2$d, "width": %2$d}, "size": {"shortest_edge": %2$d},
-       "rescale_factor": 0.00392156862745098,
+      {"do_center_crop": true, "do_convert_rgb": true, "do_normalize": true, "do_rescale": true,
+       "do_resize": true, "resample": 3,
        "image_mean": [0.48145466, 0.4578275, 0.40821073],
        "image_std": [0.26862954, 0.26130258, 0.27577711]}
       """;
 
   private static final String PROCESSOR =
       """
-      {"processor_class": "%sProcessor", "patch_size": %d, "image_token": "<image>",
-       "num_additional_image_tokens": 1, "vision_feature_select_strategy": "default"}
+      {"image_token": "<image>", "num_additional_image_tokens": 1,
+       "vision_feature_select_strategy": "default"}
       """;
 
   private static final String TOKENIZER =
       """
-      {"tokenizer_class": "PreTrainedTokenizerFast", "processor_class": "%sProcessor",
-       "add_bos_token": true, "add_eos_token": false, "bos_token": "<s>", "eos_token": "</s>",
-       "unk_token": "<unk>", "pad_token": "<pad>", "image_token": "<image>",
-       "model_max_length": %d}
+      {"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": true, "add_eos_token": false,
+       "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+       "image_token": "<image>"}
       """;
 
   /**
@@ -66,15 +59,27 @@ final class ConfigFiles {
   private ConfigFiles() {}
 
   static void write(Path folder, LlavaConfig config, DType dtype) {
+    VisionConfig vision = config.vision();
     // What transformers calls the family's classes by.
     String family = config.anyResolution() ? "LlavaNext" : "Llava";
-    int padding = config.imageTokenId() + 1;
+    String processor = family + "Processor";
     write(folder, "config.json", config(config, family, dtype));
-    write(folder, "generation_config.json", json(GENERATION, config.text().endTokenIds(), padding));
+    ObjectNode generation =
+        json("{\"bos_token_id\": 1}").put("pad_token_id", config.imageTokenId() + 1);
+    generation.putPOJO("eos_token_id", config.text().endTokenIds());
+    write(folder, "generation_config.json", generation);
     write(folder, "preprocessor_config.json", preprocessor(config));
-    write(folder, "processor_config.json", json(PROCESSOR, family, config.vision().patchSize()));
+    write(
+        folder,
+        "processor_config.json",
+        json(PROCESSOR).put("processor_class", processor).put("patch_size", vision.patchSize()));
     write(folder, "tokenizer.json", CharacterTokenizer.of(config.imageTokenId()));
-    write(folder, "tokenizer_config.json", json(TOKENIZER, family, config.text().maxPositions()));
+    write(
+        folder,
+        "tokenizer_config.json",
+        json(TOKENIZER)
+            .put("processor_class", processor)
+            .put("model_max_length", config.text().maxPositions()));
     write(folder, "chat_template.json", Map.of("chat_template", CHAT_TEMPLATE));
   }
 
@@ -82,8 +87,8 @@ final class ConfigFiles {
     OutputFile.write(folder.resolve(name), List.of(MAPPER.writeValueAsString(content)));
   }
 
-  static ObjectNode json(String format, Object... values) {
-    return (ObjectNode) MAPPER.readTree(format.formatted(values));
+  static ObjectNode json(String text) {
+    return (ObjectNode) MAPPER.readTree(text);
   }
 
   private static ObjectNode config(LlavaConfig config, String family, DType dtype) {
@@ -100,7 +105,7 @@ final class ConfigFiles {
         .putPOJO("vision_feature_layer", config.visionFeatureLayers())
         .put("vision_feature_select_strategy", config.keepsClassToken() ? "full" : "default");
     if (config.anyResolution()) {
-      file.putPOJO("image_grid_pinpoints", pinpoints(config));
+      file.set("image_grid_pinpoints", pinpoints(config));
       file.put("use_image_newline_parameter", true);
     }
     file.putObject("text_config")
@@ -131,15 +136,20 @@ final class ConfigFiles {
 
   private static ObjectNode preprocessor(LlavaConfig config) {
     int side = config.vision().imageSize();
-    return config.anyResolution()
-        ? json(PREPROCESSOR, "LlavaNext", side)
-            .put("do_pad", true)
-            .putPOJO("image_grid_pinpoints", pinpoints(config))
-        : json(PREPROCESSOR, "CLIP", side);
+    ObjectNode file = json(PREPROCESSOR).put("rescale_factor", 1.0 / 255);
+    file.putObject("crop_size").put("height", side).put("width", side);
+    file.putObject("size").put("shortest_edge", side);
+    if (!config.anyResolution()) {
+      return file.put("image_processor_type", "CLIPImageProcessor");
+    }
+    file.set("image_grid_pinpoints", pinpoints(config));
+    return file.put("do_pad", true).put("image_processor_type", "LlavaNextImageProcessor");
   }
 
   /** Height before width, as everywhere in these files. */
-  private static List<List<Integer>> pinpoints(LlavaConfig config) {
-    return config.pinpoints().stream().map(p -> List.of(p.height(), p.width())).toList();
+  private static ArrayNode pinpoints(LlavaConfig config) {
+    ArrayNode pinpoints = MAPPER.createArrayNode();
+    config.pinpoints().forEach(p -> pinpoints.addArray().add(p.height()).add(p.width()));
+    return pinpoints;
   }
 }

@@ -34,29 +34,29 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
     List<WeightPlan> all = new ArrayList<>();
     int hidden = config.text().hiddenSize();
     int features = config.vision().hiddenSize() * config.visionFeatureLayers().size();
-    vision(new Module(all, "vision_tower.vision_model.", true), config.vision());
-    Module projector = new Module(all, "multi_modal_projector.", true);
+    vision(new Part(all, "vision_tower.vision_model.", true), config.vision());
+    Part projector = new Part(all, "multi_modal_projector.", true);
     projector.linear("linear_1", hidden, features, 1);
     projector.linear("linear_2", hidden, hidden, 1);
     if (config.anyResolution()) {
-      new Module(all, "", false).tensor("image_newline", 1, hidden);
+      new Part(all, "", false).tensor("image_newline", 1, hidden);
     }
-    decoder(new Module(all, "language_model.", false), config.text());
+    decoder(new Part(all, "language_model.", false), config.text());
     return List.copyOf(all);
   }
 
-  private static void vision(Module tower, VisionConfig vision) {
+  private static void vision(Part tower, VisionConfig vision) {
     int hidden = vision.hiddenSize();
     int patch = vision.patchSize();
     double embedding = Math.sqrt(3.0 / (vision.channels() * patch * patch));
-    Module embeddings = tower.part("embeddings.");
+    Part embeddings = tower.part("embeddings.");
     embeddings.tensor("class_embedding", 1, hidden);
     embeddings.tensor("patch_embedding.weight", embedding, hidden, vision.channels(), patch, patch);
     embeddings.tensor("position_embedding.weight", 1, vision.patches() + 1, hidden);
     tower.norm("pre_layrnorm", hidden);
     double residual = 1 / Math.sqrt(2.0 * vision.layers());
     for (int i = 0; i < vision.layers(); i++) {
-      Module layer = tower.part("encoder.layers." + i + ".");
+      Part layer = tower.part("encoder.layers." + i + ".");
       layer.norm("layer_norm1", hidden);
       layer.linear("self_attn.q_proj", hidden, hidden, Math.sqrt(SCORES));
       layer.linear("self_attn.k_proj", hidden, hidden, Math.sqrt(SCORES));
@@ -69,14 +69,14 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
     tower.norm("post_layernorm", hidden);
   }
 
-  private static void decoder(Module decoder, TextConfig text) {
+  private static void decoder(Part decoder, TextConfig text) {
     int hidden = text.hiddenSize();
     int queries = text.heads() * text.headSize();
     int keys = text.keyValueHeads() * text.headSize();
     decoder.tensor("model.embed_tokens.weight", Math.sqrt(3), text.vocabSize(), hidden);
     double residual = 1 / Math.sqrt(2.0 * text.layers());
     for (int i = 0; i < text.layers(); i++) {
-      Module layer = decoder.part("model.layers." + i + ".");
+      Part layer = decoder.part("model.layers." + i + ".");
       layer.norm("input_layernorm", hidden);
       layer.linear("self_attn.q_proj", queries, hidden, Math.sqrt(SCORES));
       layer.linear("self_attn.k_proj", keys, hidden, Math.sqrt(SCORES));
@@ -92,9 +92,9 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
   }
 
   /** A part of the model: adds tensors under its name, with biases if it has them. */
-  private record Module(List<WeightPlan> all, String prefix, boolean bias) {
-    Module part(String name) {
-      return new Module(all, prefix + name, bias);
+  private record Part(List<WeightPlan> all, String prefix, boolean bias) {
+    Part part(String name) {
+      return new Part(all, prefix + name, bias);
     }
 
     void tensor(String name, double spread, Integer... shape) {

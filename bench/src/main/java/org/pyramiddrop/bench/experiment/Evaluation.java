@@ -94,7 +94,7 @@ record Evaluation(
     for (Sample sample : dataset.samples()) {
       for (Variant variant : variants) {
         refuseIfInterrupted();
-        model.apply(sample, variant.plan());
+        Answer _ = model.apply(sample, variant.plan());
       }
       if (System.nanoTime() - start >= warmUp.toNanos()) {
         return;

@@ -14,8 +14,8 @@ import java.util.Map;
 import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.ObjectReader;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -38,8 +38,8 @@ final class Journal implements AutoCloseable {
           .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
           .build();
 
-  private static final ObjectReader FACTS = MAPPER.readerForMapOf(String.class);
-  private static final ObjectReader ENTRY = MAPPER.readerFor(Entry.class);
+  private static final TypeReference<Map<String, String>> FACTS = new TypeReference<>() {};
+  private static final TypeReference<Entry> ENTRY = new TypeReference<>() {};
 
   private final Path path;
   private final RandomAccessFile file;
@@ -153,9 +153,9 @@ final class Journal implements AutoCloseable {
     });
   }
 
-  private <T> T read(List<String> lines, int index, ObjectReader reader) {
+  private <T> T read(List<String> lines, int index, TypeReference<T> type) {
     try {
-      return reader.readValue(lines.get(index));
+      return MAPPER.readValue(lines.get(index), type);
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
           "%s, line %d is no line of a journal: %s; --fresh starts a new one"
