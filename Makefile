@@ -34,7 +34,7 @@ EMULATED := -Dpyramiddrop.cuda.driver=target/emulated/libcuda-emulated.so -Dpyra
   -Dpyramiddrop.cuda.kernels=target/emulated/kernels -Dpyramiddrop.cuda.tuning=off
 
 SCENES := models/scenes
-PICTURE := $(SCENES)/heldout/0000.png
+IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test fuzz soak bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
@@ -44,14 +44,14 @@ help: ## List these targets
 
 build: cuda $(CLASSES) ## Build bin/pyramiddrop, without tests
 
-run: $(CLASSES) ## Ask the demo model three questions about one picture, and draw what it looked at
+run: $(CLASSES) ## Ask the demo model three questions about one image, and draw what it looked at
 	@mkdir -p target
 	@for question in "how many triangle s are there ?" "what shape is cyan ?"; do \
 	  echo "> $$question"; \
-	  bin/pyramiddrop generate --model $(SCENES)/model --image $(PICTURE) --prompt "$$question" && echo || exit; \
+	  bin/pyramiddrop generate --model $(SCENES)/model --image $(IMAGE) --prompt "$$question" && echo || exit; \
 	done
 	@echo "> what number is on the gray triangle ?"
-	@bin/pyramiddrop generate --model $(SCENES)/model --image $(PICTURE) \
+	@bin/pyramiddrop generate --model $(SCENES)/model --image $(IMAGE) \
 	  --prompt "what number is on the gray triangle ?" --overlay target/overlay.png
 
 test: tools cuda emulation ## Build everything and run all checks and tests
@@ -163,7 +163,7 @@ $(FATBIN): $(wildcard $(CUDA)/*)
 # keep-classes COMMAND FILE: a start reads them from there half a second faster; without the file it works as well.
 define keep-classes
 @rm -f $(2)
-@$(1) '-J-XX:ArchiveClassesAtExit='$(2) generate --model $(SCENES)/model --image $(PICTURE) \
+@$(1) '-J-XX:ArchiveClassesAtExit='$(2) generate --model $(SCENES)/model --image $(IMAGE) \
   --prompt "what shape is cyan ?" --format json >/dev/null 2>&1 && test -f $(2) || \
   echo "no archive of classes could be made: the command starts more slowly"
 endef

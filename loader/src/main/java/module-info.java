@@ -1,6 +1,6 @@
 /**
  * Hugging Face checkpoints and inputs, read from disk: safetensors files, configurations,
- * tokenizer, chat template and pictures.
+ * tokenizer, chat template and images.
  */
 module org.pyramiddrop.loader {
   requires static org.jspecify;

@@ -96,7 +96,7 @@ class BatchCommandTest {
     assertThat(rows.get(0).get("answer").stringValue()).isNotBlank();
     assertError(rows.get(1), "no/such.png: no such file");
     assertError(rows.get(2), "the line is blank");
-    assertError(rows.get(3), "the prompt has 1 <image> place for 0 pictures");
+    assertError(rows.get(3), "the prompt has 1 <image> place for 0 images");
     assertError(rows.get(4), "not a JSON object: []");
     assertError(rows.get(6), "the prompt contains <image>");
   }

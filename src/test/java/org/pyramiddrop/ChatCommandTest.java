@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 class ChatCommandTest {
   private static final Path SCENES = Path.of("..", "..", "models", "scenes");
   private static final Path MODEL = SCENES.resolve("model");
-  private static final String PICTURE = SCENES.resolve("heldout").resolve("0000.png").toString();
+  private static final String IMAGE = SCENES.resolve("heldout").resolve("0000.png").toString();
   private static final List<String> QUESTIONS =
       List.of(
           "what number is on the gray triangle ?",
@@ -78,7 +78,7 @@ class ChatCommandTest {
   void aQuestionThatCantBeAskedIsOneLineAndAsIfItHadNotBeen() {
     String bad = "an <image> of what ?";
     CommandRun untroubled = chat(QUESTIONS, List.of());
-    // The picture goes with the first question that can be asked; blank lines are none.
+    // The image goes with the first question that can be asked; blank lines are none.
     CommandRun json =
         chat(
             List.of(bad, QUESTIONS.get(0), "", " ", bad, QUESTIONS.get(1), QUESTIONS.get(2)),
@@ -120,7 +120,7 @@ class ChatCommandTest {
     return CommandRun.of(
         questions,
         Stream.concat(
-            Stream.of("chat", "--model", MODEL.toString(), "--image", PICTURE), options.stream()));
+            Stream.of("chat", "--model", MODEL.toString(), "--image", IMAGE), options.stream()));
   }
 
   /** A run of its own for the conversation so far. */
@@ -131,7 +131,7 @@ class ChatCommandTest {
             "--model",
             MODEL.toString(),
             "--image",
-            PICTURE,
+            IMAGE,
             "--raw-prompt",
             ChatTemplate.read(MODEL).render(turns, true),
             "--format",

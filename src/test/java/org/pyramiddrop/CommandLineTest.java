@@ -24,14 +24,14 @@ import tools.jackson.databind.json.JsonMapper;
 class CommandLineTest {
   private static final Path SCENES = Path.of("..", "..", "models", "scenes");
   private static final Path MODEL = SCENES.resolve("model");
-  private static final Path PICTURE = SCENES.resolve("heldout").resolve("0000.png");
-  private static final Path OTHER_PICTURE = SCENES.resolve("heldout").resolve("0001.png");
+  private static final Path IMAGE = SCENES.resolve("heldout").resolve("0000.png");
+  private static final Path OTHER_IMAGE = SCENES.resolve("heldout").resolve("0001.png");
   private static final Path FIXTURES = Path.of("resources", "fixtures");
   private static final String QUESTION = "what number is on the gray triangle ?";
 
   @Test
   void jsonIsOneObjectWithTheKeysItPromises() {
-    JsonNode root = json("--image", PICTURE.toString(), "--logits", "3");
+    JsonNode root = json("--image", IMAGE.toString(), "--logits", "3");
 
     assertThat(root.propertyNames())
         .containsExactly(
@@ -66,7 +66,7 @@ class CommandLineTest {
 
   @Test
   void eachStageKeepsHalfOfTheTokensOfTheStageBefore() {
-    JsonNode stages = json("--image", PICTURE.toString()).get("stages");
+    JsonNode stages = json("--image", IMAGE.toString()).get("stages");
 
     assertThat(numbers(stages, "firstLayer")).containsExactly(0, 2, 4, 6);
     assertThat(numbers(stages, "imageTokens")).containsExactly(64, 32, 16, 8);
@@ -84,7 +84,7 @@ class CommandLineTest {
   @ParameterizedTest
   @MethodSource
   void everyStrategyHasItsOwnStages(List<String> flags, List<Integer> counts) {
-    List<String> args = new ArrayList<>(List.of("--image", PICTURE.toString()));
+    List<String> args = new ArrayList<>(List.of("--image", IMAGE.toString()));
     args.addAll(flags);
 
     assertThat(numbers(json(args.toArray(new String[0])).get("stages"), "imageTokens"))
@@ -102,7 +102,7 @@ class CommandLineTest {
 
   @Test
   void severalImagesAreReducedEachOnItsOwn() {
-    JsonNode root = json("--image", PICTURE.toString(), "--image", OTHER_PICTURE.toString());
+    JsonNode root = json("--image", IMAGE.toString(), "--image", OTHER_IMAGE.toString());
 
     JsonNode last = root.get("stages").get(3);
     assertThat(root.get("imageTokens").intValue()).isEqualTo(128);
@@ -122,7 +122,7 @@ class CommandLineTest {
 
   @Test
   void theSameSeedDrawsTheSameAnswer() {
-    String[] flags = {"--image", PICTURE.toString(), "--temperature", "3", "--seed", "7"};
+    String[] flags = {"--image", IMAGE.toString(), "--temperature", "3", "--seed", "7"};
 
     assertThat(json(flags).get("tokenIds")).isEqualTo(json(flags).get("tokenIds"));
   }
@@ -131,7 +131,7 @@ class CommandLineTest {
   void textStreamsTheAnswerJsonHoldsAndThenThePyramid(@TempDir Path folder) throws IOException {
     Path overlay = folder.resolve("overlay.png");
 
-    CommandRun run = generate("--image", PICTURE.toString(), "--overlay", overlay.toString());
+    CommandRun run = generate("--image", IMAGE.toString(), "--overlay", overlay.toString());
 
     assertThat(run.err()).isEmpty();
     List<String> lines = run.out().lines().toList();
@@ -139,7 +139,7 @@ class CommandLineTest {
         .matches("2 tokens, the first after \\d+\\.\\d\\d s, then \\d+\\.\\d tokens/s");
     assertThat(lines.subList(0, lines.size() - 1))
         .containsExactly(
-            json("--image", PICTURE.toString()).get("answer").stringValue(),
+            json("--image", IMAGE.toString()).get("answer").stringValue(),
             "",
             "stage  layers  image tokens   share",
             "    0     0-1            64  100.0%",
@@ -201,7 +201,7 @@ class CommandLineTest {
             "drop layer 8 is outside the model's 8 decoder layers: choose 1 to 7"),
         Arguments.of(List.of("--image", SCENES.resolve("draw.py").toString()), "draw.py"),
         Arguments.of(
-            Stream.generate(() -> List.of("--image", PICTURE.toString()))
+            Stream.generate(() -> List.of("--image", IMAGE.toString()))
                 .limit(8)
                 .flatMap(List::stream)
                 .toList(),
@@ -209,14 +209,14 @@ class CommandLineTest {
   }
 
   @Test
-  void aRawPromptNeedsAPlaceForEachPicture() {
+  void aRawPromptNeedsAPlaceForEachImage() {
     CommandRun run =
         run(
             "generate",
             "--model",
             MODEL.toString(),
             "--image",
-            PICTURE.toString(),
+            IMAGE.toString(),
             "--raw-prompt",
             "no place here");
 

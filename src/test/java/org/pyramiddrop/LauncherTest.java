@@ -25,7 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 class LauncherTest {
   private static final Path SCENES = Installation.root().resolve("models/scenes");
   private static final String MODEL = SCENES.resolve("model").toString();
-  private static final Path PICTURE = SCENES.resolve("heldout/0000.png");
+  private static final Path IMAGE = SCENES.resolve("heldout/0000.png");
   private static final String QUESTION = "how many diamond s are there ?";
   private static final String ANSWER = "3";
 
@@ -59,7 +59,7 @@ class LauncherTest {
   void chatReadsAFileWithAByteOrderMark() throws IOException, InterruptedException {
     Path questions = Files.writeString(own.resolve("questions"), "\uFEFF" + QUESTION + "\r\n");
     CommandRun run =
-        command("chat", "--model", MODEL, "--image", PICTURE.toString())
+        command("chat", "--model", MODEL, "--image", IMAGE.toString())
             .readingFile(questions)
             .run();
 
@@ -92,7 +92,7 @@ class LauncherTest {
                 "--model",
                 MODEL,
                 "--image",
-                PICTURE.toString(),
+                IMAGE.toString(),
                 "--prompt",
                 QUESTION)
             .with("HOME", nowhere)
@@ -173,7 +173,7 @@ class LauncherTest {
                 own.toString(),
                 Installation.CHECKOUT.command().toString(),
                 MODEL,
-                PICTURE.toString(),
+                IMAGE.toString(),
                 QUESTION)
             .with("LC_ALL", "C")
             .run();
@@ -267,7 +267,7 @@ class LauncherTest {
 
   static Stream<List<String>> anOutputThatCantBeWrittenIsAFailedRun() {
     List<String> generate =
-        List.of("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
+        List.of("generate", "--model", MODEL, "--image", IMAGE.toString(), "--prompt", QUESTION);
     List<String> json = new ArrayList<>(generate);
     json.addAll(List.of("--format", "json"));
     return Stream.of(
@@ -369,10 +369,10 @@ class LauncherTest {
   }
 
   @Test
-  void aPictureComesFromThePipe() throws IOException, InterruptedException {
+  void anImageComesFromThePipe() throws IOException, InterruptedException {
     CommandRun run =
         command("generate", "--model", MODEL, "--image", "-", "--prompt", QUESTION)
-            .readingFile(PICTURE)
+            .readingFile(IMAGE)
             .run();
 
     assertThat(run.ownErr()).isEmpty();
@@ -382,10 +382,10 @@ class LauncherTest {
   @Test
   void aBatchThatMemoryDoesntHoldTogetherIsAskedInParts() throws IOException, InterruptedException {
     // As pixels, 24 MB each.
-    Path picture = own.resolve("large.jpg");
+    Path image = own.resolve("large.jpg");
     ImageIO.write(
-        new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", picture.toFile());
-    String line = "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, picture);
+        new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", image.toFile());
+    String line = "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, image);
     CommandRun run =
         command("-J-Xmx120m", "batch", "--model", MODEL, "--max-tokens", "2")
             .reading(Collections.nCopies(6, line).toArray(new String[0]))
@@ -400,7 +400,7 @@ class LauncherTest {
   @Test
   void leavesNothingBehind() throws IOException, InterruptedException {
     Program program =
-        command("generate", "--model", MODEL, "--image", PICTURE.toString(), "--prompt", QUESTION);
+        command("generate", "--model", MODEL, "--image", IMAGE.toString(), "--prompt", QUESTION);
     program.run();
 
     assertThat(program.leftovers()).isEmpty();
@@ -422,7 +422,7 @@ class LauncherTest {
   }
 
   private static String line() {
-    return "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, PICTURE);
+    return "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, IMAGE);
   }
 
   private static JsonNode json(CommandRun run) {

@@ -49,7 +49,7 @@ class OriginalLayoutCommandTest {
         JsonMapper.shared().readTree(FIXTURES.resolve(name).resolve("reference.json").toFile());
     JsonNode prompt = reference.get("prompts").get("oneImage");
     JsonNode expected = reference.get("cases").get("pyramid");
-    String picture = prompt.get("pictures").get(0).asString() + ".png";
+    String image = prompt.get("pictures").get(0).asString() + ".png";
 
     CommandRun run =
         run(
@@ -59,7 +59,7 @@ class OriginalLayoutCommandTest {
             "--vision-tower",
             CLIP,
             "--image",
-            FIXTURES.resolve("pictures").resolve(picture).toString(),
+            FIXTURES.resolve("pictures").resolve(image).toString(),
             "--raw-prompt",
             prompt.get("rendered").asString(),
             "--max-tokens",
@@ -131,7 +131,7 @@ class OriginalLayoutCommandTest {
   }
 
   @Test
-  void flopsCountsTilesOfPicturesWhoseSizesItIsTold() {
+  void flopsCountsTilesOfImagesWhoseSizesItIsTold() {
     CommandRun run =
         run(
             "flops",

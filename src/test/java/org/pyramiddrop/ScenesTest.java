@@ -13,7 +13,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The demo checkpoint on pictures and questions that its training never saw. */
+/** The demo checkpoint on images and questions that its training never saw. */
 final class ScenesTest {
   private static final Path SCENES = Path.of("../../models/scenes");
 
@@ -32,9 +32,9 @@ final class ScenesTest {
     Path heldout = SCENES.resolve("heldout");
     for (String line : Files.readAllLines(heldout.resolve("questions.jsonl"))) {
       JsonNode question = JsonMapper.shared().readTree(line);
-      Path picture = heldout.resolve(question.get("image").asString());
+      Path image = heldout.resolve(question.get("image").asString());
       String answer =
-          model.ask(Question.of(question.get("question").asString(), picture), options).text();
+          model.ask(Question.of(question.get("question").asString(), image), options).text();
       if (answer.equals(question.get("answers").get(0).asString())) {
         right++;
       }

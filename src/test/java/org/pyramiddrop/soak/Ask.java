@@ -9,9 +9,9 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import javax.imageio.ImageIO;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureException;
-import org.pyramiddrop.loader.PictureLimits;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageException;
+import org.pyramiddrop.loader.ImageLimits;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Conversation;
 import org.pyramiddrop.transformer.Finish;
@@ -71,97 +71,97 @@ record Ask(String name, Way way) {
     }
   }
 
-  /** All kinds of requests about each of these pictures. */
-  static List<Ask> all(Llava model, List<Path> pictures) {
-    return pictures.stream().flatMap(picture -> about(model, picture).stream()).toList();
+  /** All kinds of requests about each of these images. */
+  static List<Ask> all(Llava model, List<Path> images) {
+    return images.stream().flatMap(image -> about(model, image).stream()).toList();
   }
 
-  private static List<Ask> about(Llava model, Path picture) {
+  private static List<Ask> about(Llava model, Path image) {
     Options fastV = SHORT.withPruning(PruningPlan.fastV(2, 0.5));
     Options sampled = PYRAMID.withSampling(Sampling.of(1.3, 0.9, 7));
     Options told = PYRAMID.withLogProbabilities(3).withTopLogits(4);
     return List.of(
-        new Ask("unpruned", () -> said(model, picture, SHORT)),
-        new Ask("pyramid", () -> said(model, picture, PYRAMID)),
-        new Ask("FastV", () -> said(model, picture, fastV)),
-        new Ask("sampled", () -> said(model, picture, sampled)),
-        new Ask("log-probabilities", () -> said(model, picture, told)),
-        new Ask("batch", () -> batch(model, picture)),
-        new Ask("conversation", () -> conversation(model, picture)),
-        new Ask("attention", () -> model.attention(question(picture), List.of(1, 3))),
-        new Ask("data URI", () -> uri(model, picture)),
-        new Ask("stopped at a token", () -> stopped(model, picture)),
+        new Ask("unpruned", () -> said(model, image, SHORT)),
+        new Ask("pyramid", () -> said(model, image, PYRAMID)),
+        new Ask("FastV", () -> said(model, image, fastV)),
+        new Ask("sampled", () -> said(model, image, sampled)),
+        new Ask("log-probabilities", () -> said(model, image, told)),
+        new Ask("batch", () -> batch(model, image)),
+        new Ask("conversation", () -> conversation(model, image)),
+        new Ask("attention", () -> model.attention(question(image), List.of(1, 3))),
+        new Ask("data URI", () -> uri(model, image)),
+        new Ask("stopped at a token", () -> stopped(model, image)),
         new Ask(
             "stopped in the prefill",
             () ->
                 failure(
                     CancellationException.class,
-                    () -> model.ask(question(picture), PYRAMID, new Stopping(1)))),
-        new Ask("interrupted", () -> interrupted(model, picture)),
-        new Ask("cut picture", () -> cut(picture)),
+                    () -> model.ask(question(image), PYRAMID, new Stopping(1)))),
+        new Ask("interrupted", () -> interrupted(model, image)),
+        new Ask("cut image", () -> cut(image)),
         new Ask(
-            "one picture too few",
+            "one image too few",
             () ->
                 failure(
                     IllegalArgumentException.class,
-                    () -> model.ask(Question.raw("<image> <image> what ?", picture), SHORT))),
+                    () -> model.ask(Question.raw("<image> <image> what ?", image), SHORT))),
         new Ask(
             "too long",
             () ->
                 failure(
                     IllegalArgumentException.class,
-                    () -> model.ask(Question.of(SHAPE.repeat(2000), picture), SHORT))));
+                    () -> model.ask(Question.of(SHAPE.repeat(2000), image), SHORT))));
   }
 
-  private static Question question(Path picture) {
-    return Question.of(COUNT, picture);
+  private static Question question(Path image) {
+    return Question.of(COUNT, image);
   }
 
-  private static Object said(Llava model, Path picture, Options options) {
-    return Said.of(model.ask(question(picture), options));
+  private static Object said(Llava model, Path image, Options options) {
+    return Said.of(model.ask(question(image), options));
   }
 
-  private static Object batch(Llava model, Path picture) {
+  private static Object batch(Llava model, Path image) {
     List<Request> rows =
         List.of(
-            new Request(question(picture), PYRAMID),
-            new Request(Question.of(SHAPE, picture), SHORT.withMaxTokens(2)),
+            new Request(question(image), PYRAMID),
+            new Request(Question.of(SHAPE, image), SHORT.withMaxTokens(2)),
             new Request(Question.of(SHAPE), SHORT));
     return model.askAll(rows).stream().map(Said::of).toList();
   }
 
-  private static Object conversation(Llava model, Path picture) {
+  private static Object conversation(Llava model, Path image) {
     try (Conversation conversation = model.converse(PYRAMID)) {
-      Answer first = conversation.ask(question(picture)).answer();
+      Answer first = conversation.ask(question(image)).answer();
       return List.of(Said.of(first), Said.of(conversation.ask(Question.of(SHAPE)).answer()));
     }
   }
 
-  private static Object stopped(Llava model, Path picture) {
-    return Said.of(model.ask(question(picture), PYRAMID, new Stopping(Integer.MAX_VALUE)));
+  private static Object stopped(Llava model, Path image) {
+    return Said.of(model.ask(question(image), PYRAMID, new Stopping(Integer.MAX_VALUE)));
   }
 
-  private static Object interrupted(Llava model, Path picture) {
+  private static Object interrupted(Llava model, Path image) {
     Thread.currentThread().interrupt();
     try {
-      return failure(CancellationException.class, () -> model.ask(question(picture), PYRAMID));
+      return failure(CancellationException.class, () -> model.ask(question(image), PYRAMID));
     } finally {
       Thread.interrupted();
     }
   }
 
-  private static Object cut(Path picture) throws IOException {
-    byte[] whole = Files.readAllBytes(picture);
+  private static Object cut(Path image) throws IOException {
+    byte[] whole = Files.readAllBytes(image);
     byte[] half = Arrays.copyOf(whole, whole.length / 2);
     return failure(
-        PictureException.class, () -> Picture.read(half, "half", PictureLimits.defaults()));
+        ImageException.class, () -> Image.read(half, "half", ImageLimits.defaults()));
   }
 
-  private static Object uri(Llava model, Path picture) throws IOException {
+  private static Object uri(Llava model, Path image) throws IOException {
     ByteArrayOutputStream jpeg = new ByteArrayOutputStream();
-    ImageIO.write(Picture.read(picture).toImage(), "jpeg", jpeg);
+    ImageIO.write(Image.read(image).toImage(), "jpeg", jpeg);
     String uri = "data:image/jpeg;base64," + Base64.getEncoder().encodeToString(jpeg.toByteArray());
-    Picture read = Picture.ofDataUri(uri, PictureLimits.defaults());
+    Image read = Image.ofDataUri(uri, ImageLimits.defaults());
     return Said.of(model.ask(Question.of(COUNT, List.of(read)), PYRAMID));
   }
 

@@ -20,7 +20,7 @@ import org.pyramiddrop.transformer.LoadOptions;
  * make soak} starts it.
  */
 final class Soak {
-  private static final int PICTURES = 4;
+  private static final int IMAGES = 4;
   private static final int FOOTPRINTS = 30;
 
   private Soak() {}
@@ -38,7 +38,7 @@ final class Soak {
     LoadOptions options = LoadOptions.defaults().withBackend(backend).withThreads(2);
     List<String> problems;
     try (Llava model = Llava.load(scenes.resolve("model"), options)) {
-      problems = run(Ask.all(model, pictures(scenes)), requests, new SplittableRandom(seed));
+      problems = run(Ask.all(model, images(scenes)), requests, new SplittableRandom(seed));
     }
     if (problems.isEmpty()) {
       System.out.println(requests + " requests answered alike, no growth");
@@ -48,12 +48,12 @@ final class Soak {
     }
   }
 
-  private static List<Path> pictures(Path scenes) throws IOException {
+  private static List<Path> images(Path scenes) throws IOException {
     try (Stream<Path> files = Files.list(scenes.resolve("heldout"))) {
       return files
           .filter(file -> file.toString().endsWith(".png"))
           .sorted()
-          .limit(PICTURES)
+          .limit(IMAGES)
           .toList();
     }
   }

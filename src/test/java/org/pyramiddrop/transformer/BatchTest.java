@@ -23,7 +23,7 @@ final class BatchTest {
     return Fixture.names();
   }
 
-  /** Six rows that differ in pictures, length and plan; more than four take the wide product. */
+  /** Six rows that differ in images, length and plan; more than four take the wide product. */
   private static List<Request> rows(Fixture fixture, int tokens) {
     Options options = Options.defaults().withMaxTokens(tokens).withTopLogits(5);
     return List.of(
@@ -120,10 +120,10 @@ final class BatchTest {
     try (Fixture fixture = new Fixture("mha-float32");
         Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
       Request good = new Request(fixture.question("oneImage"), Options.defaults());
-      Request bad = new Request(Question.raw("<image> and no picture"), Options.defaults());
+      Request bad = new Request(Question.raw("<image> and no image"), Options.defaults());
       assertThatThrownBy(() -> model.askAll(List.of(good, bad)))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("1 <image> place for 0 pictures");
+          .hasMessageContaining("1 <image> place for 0 images");
       assertThat(model.askAll(List.of())).isEmpty();
     }
   }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.TokenListener.Phase;
 
 /** What is heard of vision and prefill on the CPU, and how both end in the middle. */
@@ -23,8 +23,8 @@ final class CancellationTest {
   private record Work(int vision, int prefill) {
     static Work of(Llava model, Question question) {
       int crops =
-          question.pictures().stream()
-              .mapToInt(picture -> model.view(picture).layout().crops())
+          question.images().stream()
+              .mapToInt(image -> model.view(image).layout().crops())
               .sum();
       int states = model.config().vision().layers() + 1;
       int deepest =
@@ -65,13 +65,13 @@ final class CancellationTest {
             .isEqualTo(call.phase() == Phase.VISION ? work.vision() : work.prefill());
         assertThat(call.thread()).isSameAs(Thread.currentThread());
       }
-      // Pictures first.
+      // Images first.
       assertThat(heard.calls().get(work.vision()).phase()).isEqualTo(Phase.PREFILL);
     }
   }
 
   @Test
-  void withoutPicturesOnlyThePrefillIsHeard() {
+  void withoutImagesOnlyThePrefillIsHeard() {
     try (Fixture fixture = new Fixture("mha-float32");
         Llava model = load(fixture)) {
       Heard heard = new Heard((phase, done, total) -> true);
@@ -205,7 +205,7 @@ final class CancellationTest {
       Question first =
           Question.of(
               fixture.json().get("prompts").get("oneImage").get("words").asString(),
-              List.of(Picture.read(fixture.picture("wide"))));
+              List.of(Image.read(fixture.image("wide"))));
       Question second = Question.of("and what is this ?", List.of());
       Work work = Work.of(model, first);
       untroubled.ask(first);

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -41,13 +41,13 @@ final class ConversationTest {
         .flatMap(name -> plans().stream().map(plan -> Arguments.of(name, plan)));
   }
 
-  private static Question words(Fixture fixture, String prompt, List<Picture> pictures) {
-    return Question.of(fixture.json().get("prompts").get(prompt).get("words").asString(), pictures);
+  private static Question words(Fixture fixture, String prompt, List<Image> images) {
+    return Question.of(fixture.json().get("prompts").get(prompt).get("words").asString(), images);
   }
 
   /** The conversation so far as one raw prompt. */
-  private static Question fresh(Fixture fixture, List<ChatTurn> turns, List<Picture> pictures) {
-    return new Question(ChatTemplate.read(fixture.folder()).render(turns, true), pictures, true);
+  private static Question fresh(Fixture fixture, List<ChatTurn> turns, List<Image> images) {
+    return new Question(ChatTemplate.read(fixture.folder()).render(turns, true), images, true);
   }
 
   @ParameterizedTest
@@ -57,8 +57,8 @@ final class ConversationTest {
     try (Fixture fixture = new Fixture(name);
         Llava model = Llava.load(fixture.folder(), TestDevice.options());
         Conversation conversation = model.converse(options)) {
-      Picture wide = Picture.read(fixture.picture("wide"));
-      Picture upright = Picture.read(fixture.picture("upright"));
+      Image wide = Image.read(fixture.image("wide"));
+      Image upright = Image.read(fixture.image("upright"));
       List<Question> questions =
           List.of(
               words(fixture, "oneImage", List.of(wide)),
@@ -66,11 +66,11 @@ final class ConversationTest {
               words(fixture, "oneImage", List.of(upright)),
               words(fixture, "twoImages", List.of()));
       List<ChatTurn> turns = new ArrayList<>();
-      List<Picture> shown = new ArrayList<>();
+      List<Image> shown = new ArrayList<>();
       int before = 0;
       for (Question question : questions) {
-        turns.add(new ChatTurn(Role.USER, question.pictures().size(), question.prompt()));
-        shown.addAll(question.pictures());
+        turns.add(new ChatTurn(Role.USER, question.images().size(), question.prompt()));
+        shown.addAll(question.images());
         Answer expected = model.ask(fresh(fixture, turns, shown), options);
         Reply reply = conversation.ask(question);
         Answer actual = reply.answer();
@@ -103,7 +103,7 @@ final class ConversationTest {
         Conversation conversation = model.converse(SIX.withPruning(plans().getFirst()))) {
       int layers = model.config().text().layers();
       List<ChatTurn> turns = new ArrayList<>();
-      List<Picture> pictures = new ArrayList<>();
+      List<Image> images = new ArrayList<>();
       int kept = -1;
       String system = "";
       // Each plan twice in a row, and once with standing instructions that change in between.
@@ -112,16 +112,16 @@ final class ConversationTest {
         String nextSystem = turn == 2 * plans().size() ? "You are brief ." : "";
         Options options = SIX.withPruning(plan).withMaxTokens(2);
         conversation.setOptions(options.withSystemPrompt(nextSystem));
-        List<Picture> more = turn == 0 ? List.of(Picture.read(fixture.picture("wide"))) : List.of();
+        List<Image> more = turn == 0 ? List.of(Image.read(fixture.image("wide"))) : List.of();
         Question question = words(fixture, turn % 3 == 0 ? "oneImage" : "textOnly", more);
-        pictures.addAll(more);
+        images.addAll(more);
         turns.add(new ChatTurn(Role.USER, more.size(), question.prompt()));
         List<ChatTurn> all = new ArrayList<>(turns);
         if (!nextSystem.isEmpty()) {
           all.addFirst(new ChatTurn(Role.SYSTEM, 0, nextSystem));
         }
         Reply reply = conversation.ask(question);
-        Answer expected = model.ask(fresh(fixture, all, pictures), options);
+        Answer expected = model.ask(fresh(fixture, all, images), options);
         assertThat(reply.answer().tokenIds()).as("turn %d", turn).isEqualTo(expected.tokenIds());
         assertThat(reply.answer().stages()).isEqualTo(expected.stages());
         for (int i = 0; i < 20; i++) {
@@ -176,7 +176,7 @@ final class ConversationTest {
         Llava model = Llava.load(fixture.folder(), TestDevice.options());
         Conversation conversation = model.converse(SIX);
         Conversation untroubled = model.converse(SIX)) {
-      Question first = words(fixture, "oneImage", List.of(Picture.read(fixture.picture("wide"))));
+      Question first = words(fixture, "oneImage", List.of(Image.read(fixture.image("wide"))));
       Question second = words(fixture, "textOnly", List.of());
       conversation.ask(first);
       untroubled.ask(first);
@@ -203,7 +203,7 @@ final class ConversationTest {
     try (Fixture fixture = new Fixture("mha-float32");
         Llava model = Llava.load(fixture.folder(), TestDevice.options());
         Conversation untroubled = model.converse(SIX)) {
-      Question first = words(fixture, "oneImage", List.of(Picture.read(fixture.picture("wide"))));
+      Question first = words(fixture, "oneImage", List.of(Image.read(fixture.image("wide"))));
       Question second = words(fixture, "textOnly", List.of());
       Conversation conversation = model.converse(SIX);
       conversation.ask(first);

@@ -10,14 +10,14 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.kernels.cuda.TestGpu;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.TokenListener.Phase;
 
 /** What is heard of vision and prefill on a GPU, or on the emulated one, and how both end. */
 final class CudaCancellationTest {
   private static final Options TWO = Options.defaults().withMaxTokens(2);
 
-  /** Several crops a picture. */
+  /** Several crops an image. */
   private static final Fixture FIXTURE = new Fixture("next-vicuna-float32");
 
   @BeforeAll
@@ -37,8 +37,8 @@ final class CudaCancellationTest {
   }
 
   private static int crops(Llava model, Question question) {
-    return question.pictures().stream()
-        .mapToInt(picture -> model.view(picture).layout().crops())
+    return question.images().stream()
+        .mapToInt(image -> model.view(image).layout().crops())
         .sum();
   }
 
@@ -73,7 +73,7 @@ final class CudaCancellationTest {
       Question question =
           Question.of(
               FIXTURE.json().get("prompts").get("oneImage").get("words").asString(),
-              List.of(Picture.read(FIXTURE.picture("wide"))));
+              List.of(Image.read(FIXTURE.image("wide"))));
       Heard stopping = new Heard((phase, done, total) -> phase == Phase.VISION || done < 3);
       assertThatThrownBy(() -> conversation.ask(question, stopping))
           .isInstanceOf(CancellationException.class);

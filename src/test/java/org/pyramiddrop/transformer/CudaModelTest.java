@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.cuda.TestGpu;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.RunnerPool;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
@@ -68,7 +68,7 @@ final class CudaModelTest {
     }
   }
 
-  /** Two pictures, and none. */
+  /** Two images, and none. */
   private static List<Question> fixtureQuestions(String name) {
     return List.of(fixtureQuestion(name, "twoImages"), fixtureQuestion(name, "textOnly"));
   }
@@ -205,10 +205,10 @@ final class CudaModelTest {
       assertThat(other).isNotSameAs(runner);
       runners.release(other);
 
-      // Another picture has passed through it meanwhile.
+      // Another image has passed through it meanwhile.
       SequenceRunner again = runners.acquire(shape);
       assertThat(again).isSameAs(runner);
-      Question turned = new Question(first.prompt(), otherPicture(), true);
+      Question turned = new Question(first.prompt(), otherImage(), true);
       model.fill(again, turned);
       model.tokens(again, turned, 5);
       model.fill(again, first);
@@ -217,8 +217,8 @@ final class CudaModelTest {
     }
   }
 
-  private static List<Picture> otherPicture() {
-    List<Picture> two = fixtureQuestion("mha-float32", "twoImages").pictures();
+  private static List<Image> otherImage() {
+    List<Image> two = fixtureQuestion("mha-float32", "twoImages").images();
     return List.of(two.get(1));
   }
 

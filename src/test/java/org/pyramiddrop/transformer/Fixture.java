@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.SafetensorsFile;
 import org.pyramiddrop.loader.StoredTensor;
 import org.pyramiddrop.transformer.pruning.Depth;
@@ -73,14 +73,14 @@ final class Fixture implements AutoCloseable {
     return out;
   }
 
-  /** A picture's part of the tensors that there are for each; LLaVA-1.5 has them all in one. */
-  float[] floats(String kind, String picture) {
-    if (has(kind + "." + picture)) {
-      return floats(kind + "." + picture);
+  /** An image's part of the tensors that there are for each; LLaVA-1.5 has them all in one. */
+  float[] floats(String kind, String image) {
+    if (has(kind + "." + image)) {
+      return floats(kind + "." + image);
     }
     float[] all = floats(kind);
-    int index = pictures().indexOf(picture);
-    int size = all.length / pictures().size();
+    int index = images().indexOf(image);
+    int size = all.length / images().size();
     return Arrays.copyOfRange(all, index * size, (index + 1) * size);
   }
 
@@ -91,8 +91,8 @@ final class Fixture implements AutoCloseable {
         .toList();
   }
 
-  /** The names of all prompts' pictures. */
-  List<String> pictures() {
+  /** The names of all prompts' images. */
+  List<String> images() {
     return json.get("pictures").propertyNames().stream().toList();
   }
 
@@ -111,12 +111,12 @@ final class Fixture implements AutoCloseable {
   /** A prompt of the reference as a raw question, so that the template is not what is tested. */
   Question question(String prompt) {
     JsonNode p = json.get("prompts").get(prompt);
-    List<Picture> pictures = new ArrayList<>();
-    p.get("pictures").forEach(f -> pictures.add(Picture.read(picture(f.asString()))));
-    return new Question(p.get("rendered").asString(), pictures, true);
+    List<Image> images = new ArrayList<>();
+    p.get("pictures").forEach(f -> images.add(Image.read(image(f.asString()))));
+    return new Question(p.get("rendered").asString(), images, true);
   }
 
-  Path picture(String name) {
+  Path image(String name) {
     return root.resolve("pictures").resolve(name.endsWith(".png") ? name : name + ".png");
   }
 

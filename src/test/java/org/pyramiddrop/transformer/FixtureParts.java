@@ -17,7 +17,7 @@ import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.transformer.engine.Decoder;
 import org.pyramiddrop.transformer.engine.ImageEncoder;
@@ -58,9 +58,9 @@ final class FixtureParts implements AutoCloseable {
   }
 
   /** What the vision tower is given, by the reference, so that image decoding is not tested. */
-  List<Pixels> pixels(String picture) {
+  List<Pixels> pixels(String image) {
     int side = config.vision().imageSize();
-    float[] values = fixture.floats("pixels", picture);
+    float[] values = fixture.floats("pixels", image);
     int size = 3 * side * side;
     assertThat(values.length % size).isZero();
     return IntStream.range(0, values.length / size)
@@ -70,8 +70,8 @@ final class FixtureParts implements AutoCloseable {
   }
 
   /** What the projector is given of each crop, one below the other. */
-  float[] features(String picture) {
-    List<Pixels> crops = pixels(picture);
+  float[] features(String image) {
+    List<Pixels> crops = pixels(image);
     try (Tensor features = kernels.allocate(crops.size() * tower.tokens(), tower.columns());
         Tensor patches = tower.allocatePatches()) {
       for (int i = 0; i < crops.size(); i++) {
@@ -82,25 +82,25 @@ final class FixtureParts implements AutoCloseable {
     }
   }
 
-  ImageLayout layout(String picture) {
-    return processor.layout(Picture.read(fixture.picture(picture)));
+  ImageLayout layout(String image) {
+    return processor.layout(Image.read(fixture.image(image)));
   }
 
-  /** Layers of the vision tower over all of a picture's crops. */
-  int visionLayers(String picture) {
-    return layout(picture).crops() * encoder.cropLayers();
+  /** Layers of the vision tower over all of an image's crops. */
+  int visionLayers(String image) {
+    return layout(image).crops() * encoder.cropLayers();
   }
 
-  /** What stands for a picture in the prompt; the caller closes it. */
-  Tensor embeddings(String picture) {
-    Tensor embeddings = kernels.allocate(layout(picture).tokens(), decoder.hiddenSize());
-    encode(picture, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), embeddings);
+  /** What stands for an image in the prompt; the caller closes it. */
+  Tensor embeddings(String image) {
+    Tensor embeddings = kernels.allocate(layout(image).tokens(), decoder.hiddenSize());
+    encode(image, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), embeddings);
     return embeddings;
   }
 
-  /** Writes what stands for a picture; see {@link ImageEncoder#encode}. */
-  void encode(String picture, Progress progress, Tensor out) {
-    encoder.encode(pixels(picture), layout(picture), progress, out);
+  /** Writes what stands for an image; see {@link ImageEncoder#encode}. */
+  void encode(String image, Progress progress, Tensor out) {
+    encoder.encode(pixels(image), layout(image), progress, out);
   }
 
   Prompt prompt(String name) {
@@ -119,8 +119,8 @@ final class FixtureParts implements AutoCloseable {
   /** Embeddings of a prompt's images, from the reference's pixels; the caller closes them. */
   List<Tensor> images(String prompt) {
     List<Tensor> images = new ArrayList<>();
-    for (JsonNode picture : fixture.json().get("prompts").get(prompt).get("pictures")) {
-      images.add(embeddings(picture.asString()));
+    for (JsonNode image : fixture.json().get("prompts").get(prompt).get("pictures")) {
+      images.add(embeddings(image.asString()));
     }
     return images;
   }

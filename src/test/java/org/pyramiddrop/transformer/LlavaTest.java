@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
@@ -186,15 +186,15 @@ final class LlavaTest {
 
   @ParameterizedTest
   @MethodSource("org.pyramiddrop.transformer.Fixture#names")
-  void answersFromPictureFilesAndWordsAsTheReferenceDoes(String name) {
+  void answersFromImageFilesAndWordsAsTheReferenceDoes(String name) {
     LoadOptions load = LoadOptions.defaults().withBackend(Backend.CPU);
     try (Fixture fixture = new Fixture(name);
         Llava model = Llava.load(fixture.folder(), load)) {
       Options unpruned = TWELVE.withPruning(PruningPlan.none());
       for (String prompt : List.of("oneImage", "textOnly", "twoImages")) {
         JsonNode expected = fixture.json().get("prompts").get(prompt);
-        List<Picture> pictures = fixture.question(prompt).pictures();
-        Question question = Question.of(expected.get("words").asString(), pictures);
+        List<Image> images = fixture.question(prompt).images();
+        Question question = Question.of(expected.get("words").asString(), images);
         Answer answer = model.ask(question, unpruned);
         assertThat(answer.tokenIds()).isEqualTo(fixture.tokens(expected));
         assertThat(answer.text()).isEqualTo(expected.get("answer").asString());
@@ -304,15 +304,15 @@ final class LlavaTest {
   }
 
   @Test
-  void refusesAPromptWithoutAPlaceForEachPicture() {
+  void refusesAPromptWithoutAPlaceForEachImage() {
     try (Llava model = load()) {
-      Picture picture = Picture.read(FIXTURE.picture("wide"));
+      Image image = Image.read(FIXTURE.image("wide"));
       assertThatThrownBy(
-              () -> model.ask(new Question("USER: what ? ASSISTANT:", List.of(picture), true)))
-          .hasMessage("the prompt has 0 <image> places for 1 picture");
+              () -> model.ask(new Question("USER: what ? ASSISTANT:", List.of(image), true)))
+          .hasMessage("the prompt has 0 <image> places for 1 image");
       assertThatThrownBy(() -> model.ask(new Question("<image> what", List.of(), true)))
-          .hasMessage("the prompt has 1 <image> place for 0 pictures");
-      assertThatThrownBy(() -> model.ask(Question.of("what is <image> ?", List.of(picture))))
+          .hasMessage("the prompt has 1 <image> place for 0 images");
+      assertThatThrownBy(() -> model.ask(Question.of("what is <image> ?", List.of(image))))
           .hasMessageContaining("the prompt contains <image>");
     }
   }

@@ -17,7 +17,7 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
 import org.pyramiddrop.transformer.engine.Decoder;
@@ -75,19 +75,19 @@ final class LoadedModel implements AutoCloseable {
     return decoder;
   }
 
-  /** A question's token ids, with room where its pictures go. */
+  /** A question's token ids, with room where its images go. */
   Prompt prompt(Question question) {
     String text = question.prompt();
-    int pictures = question.pictures().size();
+    int images = question.images().size();
     if (!question.raw()) {
-      ChatTurn turn = new ChatTurn(Role.USER, pictures, text);
+      ChatTurn turn = new ChatTurn(Role.USER, images, text);
       text = ChatTemplate.read(folder).render(List.of(turn), true);
     }
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
       return Prompt.of(
           tokenizer.encode(text, true),
           config.imageTokenId(),
-          question.pictures().stream().map(processor()::layout).toList());
+          question.images().stream().map(processor()::layout).toList());
     }
   }
 
@@ -95,10 +95,10 @@ final class LoadedModel implements AutoCloseable {
     return ImageProcessor.read(folder, config);
   }
 
-  private void embed(Picture picture, Tensor out) {
+  private void embed(Image image, Tensor out) {
     encoder.encode(
-        processor().process(picture),
-        processor().layout(picture),
+        processor().process(image),
+        processor().layout(image),
         Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
         out);
   }
@@ -107,11 +107,12 @@ final class LoadedModel implements AutoCloseable {
   float[] logits(Question question, PruningPlan plan) {
     Prompt prompt = prompt(question);
     Schedule schedule = plan.schedule(decoder.layers());
-    List<Tensor> images = new ArrayList<>();
-    for (Picture picture : question.pictures()) {
-      Tensor image = kernels.allocate(processor().layout(picture).tokens(), decoder.hiddenSize());
-      embed(picture, image);
-      images.add(image);
+    List<Tensor> embeddings = new ArrayList<>();
+    for (Image image : question.images()) {
+      Tensor embedding =
+          kernels.allocate(processor().layout(image).tokens(), decoder.hiddenSize());
+      embed(image, embedding);
+      embeddings.add(embedding);
     }
     try (Indices ids = kernels.indices(prompt.ids());
         KeptRows kept = new KeptRows(kernels, schedule, prompt);
@@ -119,15 +120,15 @@ final class LoadedModel implements AutoCloseable {
         Tensor logits = kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary());
         Sequence sequence =
             new Sequence(
-                kernels, schedule, kept, decoder.embedPrompt(ids, prompt.images(), images))) {
+                kernels, schedule, kept, decoder.embedPrompt(ids, prompt.images(), embeddings))) {
       decoder.prefill(sequence, 0, schedule, cache, _ -> {}, logits);
       return kernels.download(logits);
     } finally {
-      images.forEach(Tensor::close);
+      embeddings.forEach(Tensor::close);
     }
   }
 
-  /** A runner for a question, its pictures in it. */
+  /** A runner for a question, its images in it. */
   SequenceRunner runner(Question question, PruningPlan plan, int further) {
     Prompt prompt = prompt(question);
     SequenceRunner runner =
@@ -139,10 +140,10 @@ final class LoadedModel implements AutoCloseable {
     return runner;
   }
 
-  /** Puts a question's pictures into a runner. */
+  /** Puts a question's images into a runner. */
   void fill(SequenceRunner runner, Question question) {
-    IntStream.range(0, question.pictures().size())
-        .forEach(i -> embed(question.pictures().get(i), runner.imageEmbeddings().get(i)));
+    IntStream.range(0, question.images().size())
+        .forEach(i -> embed(question.images().get(i), runner.imageEmbeddings().get(i)));
   }
 
   /** Reads the prompt, takes steps, and returns all tokens. */

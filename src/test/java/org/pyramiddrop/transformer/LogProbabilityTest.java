@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -98,7 +98,7 @@ final class LogProbabilityTest {
         Question words =
             Question.of(
                 FIXTURE.json().get("prompts").get("oneImage").get("words").asString(),
-                List.of(Picture.read(FIXTURE.picture("wide"))));
+                List.of(Image.read(FIXTURE.image("wide"))));
         assertSame(
             conversation.ask(words).answer().probabilities(),
             model.ask(words, told).probabilities());

@@ -19,13 +19,13 @@ import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
 
-/** Checkpoints in the layout of the original LLaVA repository, from picture files to answers. */
+/** Checkpoints in the layout of the original LLaVA repository, from image files to answers. */
 final class OriginalCheckpointTest {
   private static final List<String> NAMES =
       List.of("original-pad", "original-square", "original-anyres");
@@ -76,18 +76,18 @@ final class OriginalCheckpointTest {
 
   @ParameterizedTest
   @MethodSource("names")
-  void processesPicturesAsTheOriginalDoes(String name) {
+  void processesImagesAsTheOriginalDoes(String name) {
     try (Fixture fixture = new Fixture(name)) {
       LlavaConfig config = LlavaConfig.read(fixture.folder(), clip(fixture));
       ImageProcessor processor = ImageProcessor.read(clip(fixture), config);
-      for (String picture : fixture.pictures()) {
-        List<Pixels> crops = processor.process(Picture.read(fixture.picture(picture)));
-        float[] expected = fixture.floats("pixels", picture);
+      for (String image : fixture.images()) {
+        List<Pixels> crops = processor.process(Image.read(fixture.image(image)));
+        float[] expected = fixture.floats("pixels", image);
         int size = crops.getFirst().values().length;
         assertThat(crops).hasSize(expected.length / size);
         for (int i = 0; i < crops.size(); i++) {
           assertClose(
-              picture + ", crop " + i,
+              image + ", crop " + i,
               crops.get(i).values(),
               Arrays.copyOfRange(expected, i * size, (i + 1) * size),
               1e-6);
@@ -175,22 +175,22 @@ final class OriginalCheckpointTest {
   }
 
   @Test
-  void asksForARawPromptWithAPlaceForEachPicture() {
+  void asksForARawPromptWithAPlaceForEachImage() {
     try (Loaded loaded = Loaded.of("original-pad")) {
-      Picture picture = Picture.read(loaded.fixture.picture("wide"));
-      assertThatThrownBy(() -> loaded.model.ask(Question.of("what is it ?", List.of(picture))))
+      Image image = Image.read(loaded.fixture.image("wide"));
+      assertThatThrownBy(() -> loaded.model.ask(Question.of("what is it ?", List.of(image))))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContainingAll("has no chat template", "raw prompt");
       assertThatThrownBy(
-              () -> loaded.model.ask(new Question("USER: what ?", List.of(picture), true)))
-          .hasMessage("the prompt has 0 <image> places for 1 picture");
+              () -> loaded.model.ask(new Question("USER: what ?", List.of(image), true)))
+          .hasMessage("the prompt has 0 <image> places for 1 image");
       assertThatThrownBy(() -> loaded.model.ask(new Question("<image> what", List.of(), true)))
-          .hasMessage("the prompt has 1 <image> place for 0 pictures");
+          .hasMessage("the prompt has 1 <image> place for 0 images");
     }
   }
 
   @Test
-  void aPictureIsNoTokenThatCouldBeLookedUp() {
+  void anImageIsNoTokenThatCouldBeLookedUp() {
     ImageLayout layout = new ImageLayout(2, false, null);
     Prompt prompt = Prompt.of(new int[] {1, -200, 7}, -200, List.of(layout));
     assertThat(prompt.ids()).containsExactly(1, 0, 0, 0, 0, 7);

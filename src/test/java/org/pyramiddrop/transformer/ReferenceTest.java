@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
@@ -51,20 +51,20 @@ final class ReferenceTest {
 
   @ParameterizedTest
   @MethodSource("checkpoints")
-  void processesPicturesAsTheReferenceDoes(String name) {
+  void processesImagesAsTheReferenceDoes(String name) {
     try (FixtureParts parts = new FixtureParts(name, false)) {
       float[] scale = {0.26862954f, 0.26130258f, 0.27577711f};
-      for (String picture : parts.fixture.pictures()) {
-        List<Pixels> actual = parts.processor.process(Picture.read(parts.fixture.picture(picture)));
-        List<Pixels> expected = parts.pixels(picture);
-        assertThat(actual).hasSameSizeAs(expected).hasSize(parts.layout(picture).crops());
+      for (String image : parts.fixture.images()) {
+        List<Pixels> actual = parts.processor.process(Image.read(parts.fixture.image(image)));
+        List<Pixels> expected = parts.pixels(image);
+        assertThat(actual).hasSameSizeAs(expected).hasSize(parts.layout(image).crops());
         for (int crop = 0; crop < expected.size(); crop++) {
           float[] values = expected.get(crop).values();
           assertThat(actual.get(crop).values()).hasSameSizeAs(values);
           for (int i = 0; i < values.length; i++) {
             float error = Math.abs(actual.get(crop).values()[i] - values[i]);
             assertThat(error * scale[i / (values.length / 3)] * 255)
-                .as("%s, crop %d, value %d", picture, crop, i)
+                .as("%s, crop %d, value %d", image, crop, i)
                 .isLessThanOrEqualTo(2.001f);
           }
         }
@@ -74,19 +74,19 @@ final class ReferenceTest {
 
   @ParameterizedTest
   @MethodSource("checkpoints")
-  void encodesPicturesAsTheReferenceDoes(String name) {
+  void encodesImagesAsTheReferenceDoes(String name) {
     try (FixtureParts parts = new FixtureParts(name, false)) {
-      for (String picture : parts.fixture.pictures()) {
+      for (String image : parts.fixture.images()) {
         assertClose(
-            "vision features of " + picture,
-            parts.features(picture),
-            parts.fixture.floats("visionFeatures", picture),
+            "vision features of " + image,
+            parts.features(image),
+            parts.fixture.floats("visionFeatures", image),
             TOLERANCE);
-        try (Tensor embeddings = parts.embeddings(picture)) {
+        try (Tensor embeddings = parts.embeddings(image)) {
           assertClose(
-              "image features of " + picture,
+              "image features of " + image,
               parts.kernels.download(embeddings),
-              parts.fixture.floats("imageFeatures", picture),
+              parts.fixture.floats("imageFeatures", image),
               TOLERANCE);
         }
       }
@@ -97,19 +97,19 @@ final class ReferenceTest {
   @MethodSource("checkpoints")
   void encodingCanBeGivenUpBehindTheLastLayer(String name) {
     try (FixtureParts parts = new FixtureParts(name, false)) {
-      String picture = parts.fixture.pictures().getFirst();
-      float[] expected = parts.fixture.floats("imageFeatures", picture);
+      String image = parts.fixture.images().getFirst();
+      float[] expected = parts.fixture.floats("imageFeatures", image);
       try (Tensor out =
-          parts.kernels.allocate(parts.layout(picture).tokens(), parts.decoder.hiddenSize())) {
+          parts.kernels.allocate(parts.layout(image).tokens(), parts.decoder.hiddenSize())) {
         Heard heard = new Heard((phase, done, total) -> done < total);
         Progress giveUpBehindTheLast =
             Progress.ofVision(
                 (done, total) -> heard.onProgress(TokenListener.Phase.VISION, done, total),
-                parts.visionLayers(picture));
+                parts.visionLayers(image));
         assertThatExceptionOfType(CancellationException.class)
-            .isThrownBy(() -> parts.encode(picture, giveUpBehindTheLast, out));
-        assertThat(heard.last(TokenListener.Phase.VISION)).isEqualTo(parts.visionLayers(picture));
-        parts.encode(picture, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), out);
+            .isThrownBy(() -> parts.encode(image, giveUpBehindTheLast, out));
+        assertThat(heard.last(TokenListener.Phase.VISION)).isEqualTo(parts.visionLayers(image));
+        parts.encode(image, Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE), out);
         assertClose("encoded again", parts.kernels.download(out), expected, TOLERANCE);
       }
     }
@@ -126,7 +126,7 @@ final class ReferenceTest {
             Prompt.of(
                 tokenizer.encode(question.prompt(), true),
                 parts.config.imageTokenId(),
-                question.pictures().stream().map(parts.processor::layout).toList());
+                question.images().stream().map(parts.processor::layout).toList());
         assertThat(actual.ids()).isEqualTo(parts.ints(prompt + ".inputIds"));
         assertThat(actual.images()).isEqualTo(parts.prompt(prompt).images());
       }

@@ -36,7 +36,7 @@ final class RepetitionPenaltyTest {
         for (int round = 0; round < 2; round++) {
           boolean[] seen = new boolean[model.decoder().vocabulary()];
           for (int i = 0; i < prompt.length(); i++) {
-            if (!inPicture(prompt, i)) {
+            if (!inImage(prompt, i)) {
               seen[prompt.ids()[i]] = true;
             }
           }
@@ -56,7 +56,7 @@ final class RepetitionPenaltyTest {
     }
   }
 
-  private static boolean inPicture(Prompt prompt, int place) {
+  private static boolean inImage(Prompt prompt, int place) {
     return prompt.images().stream()
         .anyMatch(span -> place >= span.start() && place < span.start() + span.count());
   }
@@ -90,16 +90,16 @@ final class RepetitionPenaltyTest {
       String words = fixture.json().get("prompts").get("oneImage").get("words").asString();
       String more = fixture.json().get("prompts").get("textOnly").get("words").asString();
       List<ChatTurn> turns = new ArrayList<>(List.of(new ChatTurn(Role.USER, 1, words)));
-      Answer said = conversation.ask(Question.of(words, first.pictures())).answer();
+      Answer said = conversation.ask(Question.of(words, first.images())).answer();
       turns.add(new ChatTurn(Role.ASSISTANT, 0, said.text()));
       turns.add(new ChatTurn(Role.USER, 0, more));
       String all = ChatTemplate.read(fixture.folder()).render(turns, true);
-      Answer fresh = model.ask(new Question(all, first.pictures(), true), options);
+      Answer fresh = model.ask(new Question(all, first.images(), true), options);
       assertThat(conversation.ask(Question.of(more)).answer().tokenIds())
           .isEqualTo(fresh.tokenIds());
       assertThat(
               model
-                  .askAll(List.of(new Request(new Question(all, first.pictures(), true), options)))
+                  .askAll(List.of(new Request(new Question(all, first.images(), true), options)))
                   .getFirst()
                   .tokenIds())
           .isEqualTo(fresh.tokenIds());

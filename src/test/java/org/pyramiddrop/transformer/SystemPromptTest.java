@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 
 /** Standing instructions against the same prompt written out. */
@@ -27,12 +27,12 @@ final class SystemPromptTest {
   private static Question words(Fixture fixture) {
     return Question.of(
         fixture.json().get("prompts").get("oneImage").get("words").asString(),
-        List.of(Picture.read(fixture.picture("wide"))));
+        List.of(Image.read(fixture.image("wide"))));
   }
 
   private static Question written(Fixture fixture, List<ChatTurn> turns, Question question) {
     return new Question(
-        ChatTemplate.read(fixture.folder()).render(turns, true), question.pictures(), true);
+        ChatTemplate.read(fixture.folder()).render(turns, true), question.images(), true);
   }
 
   private static void assertSame(Answer actual, Answer expected) {
@@ -70,7 +70,7 @@ final class SystemPromptTest {
       List<ChatTurn> turns = new ArrayList<>(List.of(new ChatTurn(Role.SYSTEM, 0, SYSTEM)));
       for (int i = 0; i < 3; i++) {
         Question next = i == 0 ? question : Question.of(question.prompt(), List.of());
-        turns.add(new ChatTurn(Role.USER, next.pictures().size(), next.prompt()));
+        turns.add(new ChatTurn(Role.USER, next.images().size(), next.prompt()));
         Reply reply = conversation.ask(next);
         Answer fresh = model.ask(written(fixture, turns, question), SIX);
         assertThat(reply.answer().promptTokens()).isEqualTo(fresh.promptTokens());

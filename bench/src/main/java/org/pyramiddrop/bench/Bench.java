@@ -19,7 +19,7 @@ import org.pyramiddrop.bench.profile.ProfileCommand;
 import org.pyramiddrop.bench.pruning.PruningCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.PictureException;
+import org.pyramiddrop.loader.ImageException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -85,7 +85,7 @@ public final class Bench implements Runnable {
     }
     if (e instanceof CheckpointException
         || e instanceof DeviceException
-        || e instanceof PictureException
+        || e instanceof ImageException
         || e instanceof UncheckedIOException
         || e instanceof IllegalStateException
         || e instanceof ChartException

@@ -26,7 +26,7 @@ final class CheckpointCommand implements Callable<Integer> {
   @Parameters(paramLabel = "DIR", description = "the folder to write; must not exist")
   private Path folder = Path.of("");
 
-  @Option(names = "--next", description = "LLaVA-NeXT: pictures of any resolution, as tiles")
+  @Option(names = "--next", description = "LLaVA-NeXT: images of any resolution, as tiles")
   private boolean next;
 
   @Option(names = "--tiny", description = "next to nothing, to see that all runs")

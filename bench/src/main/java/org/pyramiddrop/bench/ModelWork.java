@@ -13,12 +13,12 @@ public final class ModelWork {
   /** Drops half of each image after the first layer. */
   public static final PruningPlan HALVE = PruningPlan.pyramid(List.of(1), 0.5);
 
-  /** Tokens of text beside a picture. */
+  /** Tokens of text beside an image. */
   public static final int TEXT_TOKENS = 60;
 
   private ModelWork() {}
 
-  /** A picture with half of the text before it, half behind it. */
+  /** An image with half of the text before it, half behind it. */
   public static PromptShape prompt(int imageTokens) {
     return PromptShape.of(TEXT_TOKENS / 2, imageTokens, 1, TEXT_TOKENS - TEXT_TOKENS / 2);
   }
@@ -87,13 +87,13 @@ public final class ModelWork {
     return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
   }
 
-  /** FLOPs of a picture's way through the vision tower's patch embedding and layers. */
+  /** FLOPs of an image's way through the vision tower's patch embedding and layers. */
   public static double visionTower(ModelShape shape) {
     FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
     return counter.vision(1) - projector(shape);
   }
 
-  /** FLOPs of the projector's two layers for one picture. */
+  /** FLOPs of the projector's two layers for one image. */
   public static double projector(ModelShape shape) {
     ModelShape.Vision vision = shape.vision();
     int features = vision.hidden() * vision.featureLayers();

@@ -18,8 +18,8 @@ public final class OptionValues {
     }
   }
 
-  /** Reads a picture's size, width before height. */
-  public static Resolution pictureSize(String option, String text) {
+  /** Reads an image's size, width before height. */
+  public static Resolution imageSize(String option, String text) {
     Matcher size = SIZE.matcher(text);
     if (!size.matches()) {
       throw new IllegalArgumentException(
@@ -32,7 +32,7 @@ public final class OptionValues {
   public static void fits(int imageTokens, int textTokens, int newTokens, int positions) {
     if (imageTokens + textTokens + newTokens > positions) {
       throw new IllegalArgumentException(
-          "%d tokens of a picture, %d of text and %d new ones don't fit into the model's %d positions"
+          "%d tokens of an image, %d of text and %d new ones don't fit into the model's %d positions"
               .formatted(imageTokens, textTokens, newTokens, positions));
     }
   }

@@ -6,7 +6,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 public enum PruningChoice {
   /** No drops. */
   NONE("no drops"),
-  /** Half of the picture after two layers. */
+  /** Half of the image after two layers. */
   FASTV("FastV K=2 R=0.5"),
   /** Half of what is left after each of four stages but the last. */
   PYRAMID("PyramidDrop λ=0.5");

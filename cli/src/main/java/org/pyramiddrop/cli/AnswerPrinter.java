@@ -14,7 +14,7 @@ record AnswerPrinter(PrintWriter out, Format format, Progress progress, BooleanS
   public boolean onProgress(Phase phase, int done, int total) {
     progress.move(
         switch (phase) {
-          case VISION -> "looking at the picture";
+          case VISION -> "looking at the image";
           case PREFILL -> "reading the prompt";
         },
         done,

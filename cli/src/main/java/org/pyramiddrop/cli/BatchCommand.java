@@ -42,7 +42,7 @@ final class BatchCommand implements Callable<Integer> {
       description = "How many questions are answered together; ${DEFAULT-VALUE}.")
   private int batchSize = 8;
 
-  @Mixin private PictureOptions pictures = new PictureOptions();
+  @Mixin private ImageOptions images = new ImageOptions();
 
   @Mixin private AnswerOptions answering = new AnswerOptions();
 
@@ -70,7 +70,7 @@ final class BatchCommand implements Callable<Integer> {
       throw new UsageException("--batch-size must be at least 1, got " + batchSize);
     }
     Options options = answering.options(Format.JSON);
-    pictures.limits();
+    images.limits();
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
@@ -160,7 +160,7 @@ final class BatchCommand implements Callable<Integer> {
     }
     try {
       List<Request> requests =
-          rows.stream().map(row -> new Request(row.question(pictures), options)).toList();
+          rows.stream().map(row -> new Request(row.question(images), options)).toList();
       return llava.askAll(requests).stream()
           .map(answer -> new Answered(GenerateJson.of(answer, llava), ""))
           .toList();

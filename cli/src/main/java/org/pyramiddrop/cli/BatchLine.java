@@ -111,11 +111,11 @@ record BatchLine(String prompt, boolean raw, List<Path> images) {
   }
 
   /**
-   * The question, its pictures read.
+   * The question, its images read.
    *
-   * @throws org.pyramiddrop.loader.PictureException if one can't be
+   * @throws org.pyramiddrop.loader.ImageException if one can't be
    */
-  Question question(PictureOptions pictureOptions) {
-    return new Question(prompt, images.stream().map(pictureOptions::read).toList(), raw);
+  Question question(ImageOptions imageOptions) {
+    return new Question(prompt, images.stream().map(imageOptions::read).toList(), raw);
   }
 }

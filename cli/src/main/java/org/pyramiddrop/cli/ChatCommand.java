@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.Reply;
@@ -38,10 +38,10 @@ final class ChatCommand implements Callable<Integer> {
   @Option(
       names = "--image",
       paramLabel = "FILE",
-      description = "A picture that the questions are about. Give one flag for each.")
+      description = "An image that the questions are about. Give one flag for each.")
   private List<Path> imageFiles = new ArrayList<>();
 
-  @Mixin private PictureOptions pictureOptions = new PictureOptions();
+  @Mixin private ImageOptions imageOptions = new ImageOptions();
 
   @Mixin private AnswerOptions answering = new AnswerOptions();
 
@@ -74,18 +74,18 @@ final class ChatCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Options options = answering.options(format);
-    pictureOptions.limits();
+    imageOptions.limits();
     if (imageFiles.contains(Path.of("-"))) {
       throw new UsageException("--image - doesn't go with chat, which reads questions from there");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
     model.checkBackend();
-    List<Picture> pictures = imageFiles.stream().map(pictureOptions::read).toList();
+    List<Image> images = imageFiles.stream().map(imageOptions::read).toList();
     Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load();
-        ChatSession session = new ChatSession(llava, options, pictures)) {
+        ChatSession session = new ChatSession(llava, options, images)) {
       progress.close();
       if (!Terminal.isThere()) {
         return answerAll(session, QuestionSource.of(in));
@@ -107,7 +107,7 @@ final class ChatCommand implements Callable<Integer> {
       try {
         line.words();
         if (words.startsWith("/") && !words.startsWith("//")) {
-          SlashCommand.run(words, session, pictureOptions).forEach(err::println);
+          SlashCommand.run(words, session, imageOptions).forEach(err::println);
         } else if (!words.isEmpty()) {
           answer(session, words.startsWith("/") ? words.substring(1) : words, questions);
         }

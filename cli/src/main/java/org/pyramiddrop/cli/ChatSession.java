@@ -2,7 +2,7 @@ package org.pyramiddrop.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.Conversation;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
@@ -17,14 +17,14 @@ final class ChatSession implements AutoCloseable {
   private Options options;
   private Conversation conversation;
 
-  /** Pictures that go with the next question that can be asked. */
-  private final List<Picture> unseen;
+  /** Images that go with the next question that can be asked. */
+  private final List<Image> unseen;
 
-  ChatSession(Llava llava, Options options, List<Picture> pictures) {
+  ChatSession(Llava llava, Options options, List<Image> images) {
     this.llava = llava;
     this.options = options;
     conversation = llava.converse(options);
-    unseen = new ArrayList<>(pictures);
+    unseen = new ArrayList<>(images);
   }
 
   Llava llava() {
@@ -38,9 +38,9 @@ final class ChatSession implements AutoCloseable {
     return reply;
   }
 
-  /** Shows a picture with the next question. */
-  void show(Picture picture) {
-    unseen.add(picture);
+  /** Shows an image with the next question. */
+  void show(Image image) {
+    unseen.add(image);
   }
 
   /** Forgets what was said and shown. */

@@ -5,7 +5,7 @@ import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.PictureException;
+import org.pyramiddrop.loader.ImageException;
 import org.pyramiddrop.transformer.NanLogitsException;
 import picocli.CommandLine.ParameterException;
 
@@ -22,7 +22,7 @@ final class ExitReason {
       case ParameterException _ -> BAD_USE;
       case UsageException _ -> BAD_USE;
       case IllegalArgumentException _ -> BAD_USE;
-      case PictureException _ -> BAD_USE;
+      case ImageException _ -> BAD_USE;
       case DeviceException _ -> BAD_USE;
       default -> FAILED;
     };

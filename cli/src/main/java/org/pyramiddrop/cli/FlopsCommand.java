@@ -35,14 +35,14 @@ final class FlopsCommand implements Callable<Integer> {
       names = "--image-tokens",
       paramLabel = "N",
       split = ",",
-      description = "Image token counts; those of 1, 5 and 9 pictures if none are given.")
+      description = "Image token counts; those of 1, 5 and 9 images if none are given.")
   private @Nullable List<Integer> imageTokens;
 
   @Option(
       names = "--image-size",
       paramLabel = "WxH",
       split = ",",
-      description = "Pictures of these sizes as the --model takes them, instead of token counts.")
+      description = "Images of these sizes as the --model takes them, instead of token counts.")
   private @Nullable List<String> imageSizes;
 
   @Option(
@@ -90,7 +90,7 @@ final class FlopsCommand implements Callable<Integer> {
     return null;
   }
 
-  /** As many whole pictures as it takes to give each count. */
+  /** As many whole images as it takes to give each count. */
   private List<FlopsTable.Images> counted(ModelShape shape) {
     int each = shape.vision().tokens();
     List<Integer> counts = imageTokens == null ? List.of(each, 5 * each, 9 * each) : imageTokens;
@@ -106,7 +106,7 @@ final class FlopsCommand implements Callable<Integer> {
 
   private List<FlopsTable.Images> sized(@Nullable LlavaConfig config, List<String> sizes) {
     if (config == null) {
-      throw new UsageException("--image-size needs a --model, which says what it makes of pictures");
+      throw new UsageException("--image-size needs a --model, which says what it makes of images");
     }
     if (imageTokens != null) {
       throw new UsageException("--image-size doesn't go with --image-tokens");

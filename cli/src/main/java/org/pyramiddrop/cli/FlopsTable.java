@@ -25,7 +25,7 @@ record FlopsTable(int textTokens, List<Row> rows) {
   /**
    * The image tokens of a prompt.
    *
-   * @param crops how many pictures go through the vision tower to give them
+   * @param crops how many images go through the vision tower to give them
    */
   record Images(int tokens, int crops) {}
 

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
 /** Answers one question. */
 @Command(
     name = "generate",
-    description = "Answers a question about pictures, or about nothing but its own words.",
+    description = "Answers a question about images, or about nothing but its own words.",
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class GenerateCommand implements Callable<Integer> {
@@ -39,11 +39,11 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--image",
       paramLabel = "FILE",
       description =
-          "A picture: PNG, JPEG or WebP; - reads it from the standard input. Give one flag for"
+          "An image: PNG, JPEG or WebP; - reads it from the standard input. Give one flag for"
               + " each.")
   private List<Path> imageFiles = new ArrayList<>();
 
-  @Mixin private PictureOptions pictureOptions = new PictureOptions();
+  @Mixin private ImageOptions imageOptions = new ImageOptions();
 
   @ArgGroup(multiplicity = "1")
   private Prompt prompt = new Prompt();
@@ -75,15 +75,15 @@ final class GenerateCommand implements Callable<Integer> {
         names = "--raw-prompt",
         paramLabel = "TEXT",
         required = true,
-        description = "The whole prompt as it is, with <image> where pictures go.")
+        description = "The whole prompt as it is, with <image> where images go.")
     private @Nullable String raw;
 
-    private Question about(List<Picture> pictures) {
+    private Question about(List<Image> images) {
       String text = raw != null ? raw : words;
       if (text == null) {
         throw new UsageException("give --prompt or --raw-prompt");
       }
-      return new Question(text, pictures, raw != null);
+      return new Question(text, images, raw != null);
     }
   }
 
@@ -95,9 +95,9 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Options options = answering.options(format);
-    pictureOptions.limits();
+    imageOptions.limits();
     if (Collections.frequency(imageFiles, STANDARD_INPUT) > 1) {
-      throw new UsageException("--image - can be given once only; the standard input holds one picture");
+      throw new UsageException("--image - can be given once only; the standard input holds one image");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
@@ -105,8 +105,8 @@ final class GenerateCommand implements Callable<Integer> {
       OverlayFile.check(overlay, config, imageFiles);
     }
     model.checkBackend();
-    List<Picture> pictures = pictures();
-    Question question = prompt.about(pictures);
+    List<Image> images = images();
+    Question question = prompt.about(images);
     Progress progress = new Progress("loading the model");
     try (progress;
         Llava llava = model.load()) {
@@ -114,7 +114,7 @@ final class GenerateCommand implements Callable<Integer> {
           llava.ask(question, options, new AnswerPrinter(out, format, progress, () -> false));
       progress.close();
       if (overlay != null) {
-        List<PictureView> views = pictures.stream().map(llava::view).toList();
+        List<ImageView> views = images.stream().map(llava::view).toList();
         OverlayFile.write(
             overlay,
             Overlay.draw(
@@ -125,10 +125,10 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private List<Picture> pictures() {
+  private List<Image> images() {
     return imageFiles.stream()
         .map(file ->
-            file.equals(STANDARD_INPUT) ? pictureOptions.read(in) : pictureOptions.read(file))
+            file.equals(STANDARD_INPUT) ? imageOptions.read(in) : imageOptions.read(file))
         .toList();
   }
 

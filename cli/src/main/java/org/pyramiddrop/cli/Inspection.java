@@ -25,9 +25,9 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * @param visionTower where the vision tower of a checkpoint in the original LLaVA layout is; null
  *     in the Hugging Face layout
  * @param types how many tensors there are of each type
- * @param pictures what pictures of some sizes become, where that depends on the size; the first has
+ * @param images what images of some sizes become, where that depends on the size; the first has
  *     that of the vision tower's square
- * @param pyramid the default plan's stages for one picture, the first of those; empty where the
+ * @param pyramid the default plan's stages for one image, the first of those; empty where the
  *     decoder has too few layers for it
  * @param list every tensor, if they were asked for
  */
@@ -41,7 +41,7 @@ record Inspection(
     Map<String, Integer> types,
     @Nullable String visionTower,
     LlavaConfig config,
-    @Nullable List<Sized> pictures,
+    @Nullable List<Sized> images,
     List<Stage> pyramid,
     @Nullable List<Tensor> list) {
   private static final List<Resolution> SIZES =
@@ -52,9 +52,9 @@ record Inspection(
           new Resolution(1080, 1920));
 
   /**
-   * What a picture becomes.
+   * What an image becomes.
    *
-   * @param crops how many pictures go through the vision tower for it
+   * @param crops how many images go through the vision tower for it
    */
   record Sized(int width, int height, int crops, int imageTokens) {}
 
@@ -84,12 +84,12 @@ record Inspection(
         types,
         visionTower(checkpoint, config.original(), towerFolder),
         config,
-        config.anyResolution() ? pictures(config) : null,
+        config.anyResolution() ? images(config) : null,
         pyramid(config),
         list ? tensors : null);
   }
 
-  private static List<Sized> pictures(LlavaConfig config) {
+  private static List<Sized> images(LlavaConfig config) {
     List<Resolution> sizes = new ArrayList<>(List.of(square(config)));
     sizes.addAll(SIZES);
     return sizes.stream()
@@ -181,16 +181,16 @@ record Inspection(
                 config.original() == null
                     ? "image token " + config.imageTokenId()
                     : "no image token"));
-    if (pictures != null) {
+    if (images != null) {
       lines.add(
           "tiles     that make up "
               + config.pinpoints().stream()
                   .map(Resolution::toString)
                   .collect(Collectors.joining(", ")));
     }
-    for (Sized size : pictures == null ? List.<Sized>of() : pictures) {
+    for (Sized size : images == null ? List.<Sized>of() : images) {
       lines.add(
-          "picture   of %d×%d: %d crops, %d image tokens"
+          "image   of %d×%d: %d crops, %d image tokens"
               .formatted(size.width(), size.height(), size.crops(), size.imageTokens()));
     }
     if (pyramid.isEmpty()) {

@@ -34,7 +34,7 @@ final class NumberText {
   }
 
   /**
-   * A picture's size, read from {@code WxH}.
+   * An image's size, read from {@code WxH}.
    *
    * @throws UsageException naming the flag, if it is none
    */

@@ -30,7 +30,7 @@ final class OverlayFile {
     try {
       for (Path image : images) {
         if (Files.exists(file) && Files.exists(image) && Files.isSameFile(file, image)) {
-          throw new UsageException("--overlay " + file + ": would replace the picture");
+          throw new UsageException("--overlay " + file + ": would replace the image");
         }
       }
       AtomicFile.check(file);

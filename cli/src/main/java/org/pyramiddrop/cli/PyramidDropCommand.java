@@ -28,10 +28,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
  *   <tr><td>2</td><td>a model folder that isn't there or has no {@code config.json}</td></tr>
  *   <tr><td>2</td><td>a vision tower's folder that isn't there, is needed and not given, or given and
  *       not needed</td></tr>
- *   <tr><td>2</td><td>a picture that isn't there or can't be read as one</td></tr>
+ *   <tr><td>2</td><td>an image that isn't there or can't be read as one</td></tr>
  *   <tr><td>2</td><td>a plan that doesn't fit the model's layers</td></tr>
  *   <tr><td>2</td><td>a prompt that leaves no room in the model's context, or doesn't go with the
- *       pictures</td></tr>
+ *       images</td></tr>
  *   <tr><td>2</td><td>a backend that isn't available</td></tr>
  *   <tr><td>2</td><td>an overlay whose folder isn't there, or for a model with a class token</td></tr>
  *   <tr><td>1</td><td>some questions of a chat or a batch that couldn't be asked, each for a reason
@@ -43,7 +43,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
  */
 @Command(
     name = "pyramiddrop",
-    description = "Answers questions about pictures with LLaVA models, dropping image tokens.",
+    description = "Answers questions about images with LLaVA models, dropping image tokens.",
     mixinStandardHelpOptions = true,
     version = "pyramiddrop 0.1.0-SNAPSHOT",
     footer = {

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -17,7 +17,7 @@ import picocli.CommandLine.ParameterException;
 final class SlashCommand {
   private static final List<String> HELP =
       List.of(
-          "/image FILE    show a picture with the next question",
+          "/image FILE    show an image with the next question",
           "/clear         forget what was said and shown",
           "/plan FLAGS    drop image tokens by another plan, with the flags of generate:",
           "               /plan --lambda 0.4, /plan --pruning fastv; alone it says what the plan is",
@@ -37,16 +37,16 @@ final class SlashCommand {
    * Does what a line says.
    *
    * @param line begins with a slash
-   * @param pictures how they are read
+   * @param images how they are read
    * @return what to tell whoever wrote it, line by line
    * @throws UsageException if there is no such command
    * @throws IllegalArgumentException if the plan doesn't fit the model
    */
-  static List<String> run(String line, ChatSession session, PictureOptions pictures) {
+  static List<String> run(String line, ChatSession session, ImageOptions images) {
     String[] words = line.split("\\s+", 2);
     String rest = words.length > 1 ? words[1].strip() : "";
     return switch (words[0]) {
-      case "/image" -> image(rest, session, pictures);
+      case "/image" -> image(rest, session, images);
       case "/clear" -> {
         refuseWords("/clear", rest);
         session.clear();
@@ -61,16 +61,16 @@ final class SlashCommand {
     };
   }
 
-  private static List<String> image(String name, ChatSession session, PictureOptions pictures) {
+  private static List<String> image(String name, ChatSession session, ImageOptions images) {
     String file = unquoted(name);
     if (file.isEmpty()) {
       throw new UsageException("/image needs a FILE");
     }
-    Picture picture = pictures.read(Path.of(file));
-    session.show(picture);
+    Image image = images.read(Path.of(file));
+    session.show(image);
     return List.of(
         "%s, %d×%d pixels, goes with the next question"
-            .formatted(file, picture.width(), picture.height()));
+            .formatted(file, image.width(), image.height()));
   }
 
   /** A name as terminals paste it: in quotes, or below the home folder. */

@@ -14,13 +14,13 @@ import tools.jackson.databind.JsonNode;
 class BatchLineTest {
 
   @Test
-  void readsAQuestionAboutPictures() {
+  void readsAQuestionAboutImages() {
     assertThat(parse("{\"images\": [\"a b.png\", \"/c.jpg\"], \"prompt\": \"é ?\"}"))
         .isEqualTo(new BatchLine("é ?", false, List.of(Path.of("a b.png"), Path.of("/c.jpg"))));
   }
 
   @Test
-  void picturesMayBeLeftOutAndThePromptRaw() {
+  void imagesMayBeLeftOutAndThePromptRaw() {
     assertThat(parse(" {\"rawPrompt\": \"x\"} ")).isEqualTo(new BatchLine("x", true, List.of()));
   }
 

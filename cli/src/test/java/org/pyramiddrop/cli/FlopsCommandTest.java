@@ -58,7 +58,7 @@ class FlopsCommandTest {
   }
 
   @Test
-  void picturesOfSomeSizeCountAsTheModelTakesThem(@TempDir Path folder) throws IOException {
+  void imagesOfSomeSizeCountAsTheModelTakesThem(@TempDir Path folder) throws IOException {
     Files.writeString(
         folder.resolve("config.json"),
         """

@@ -88,7 +88,7 @@ class InspectCommandTest {
   }
 
   @Test
-  void aModelOfTilesSaysWhatPicturesOfSomeSizesBecome() throws IOException {
+  void aModelOfTilesSaysWhatImagesOfSomeSizesBecome() throws IOException {
     Files.writeString(
         folder.resolve("config.json"),
         """
@@ -101,20 +101,20 @@ class InspectCommandTest {
     assertThat(run.out().lines())
         .containsSequence(
             "tiles     that make up 672×336, 336×672, 672×672, 336×1008, 1008×336",
-            "picture   of 336×336: 3 crops, 1176 image tokens",
-            "picture   of 640×480: 5 crops, 2340 image tokens",
-            "picture   of 480×640: 5 crops, 2352 image tokens",
-            "picture   of 1024×1024: 5 crops, 2928 image tokens",
-            "picture   of 1920×1080: 5 crops, 1948 image tokens",
+            "image   of 336×336: 3 crops, 1176 image tokens",
+            "image   of 640×480: 5 crops, 2340 image tokens",
+            "image   of 480×640: 5 crops, 2352 image tokens",
+            "image   of 1024×1024: 5 crops, 2928 image tokens",
+            "image   of 1920×1080: 5 crops, 1948 image tokens",
             "pyramid   1176 image tokens from layer 0 on",
             "          588 image tokens from layer 2 on");
-    JsonNode picture =
+    JsonNode image =
         JsonMapper.shared()
             .readTree(Run.of("inspect", "--format", "json", "--model", folder.toString()).out())
             .get("pictures")
             .get(1);
-    assertThat(picture.propertyNames()).containsExactly("width", "height", "crops", "imageTokens");
-    assertThat(picture.get("imageTokens").intValue()).isEqualTo(2340);
+    assertThat(image.propertyNames()).containsExactly("width", "height", "crops", "imageTokens");
+    assertThat(image.get("imageTokens").intValue()).isEqualTo(2340);
   }
 
   @Test

@@ -53,9 +53,9 @@ class PyramidDropCommandTest {
           "--stop",
           "--logits",
           "--log-probabilities",
-          "--max-picture-bytes",
-          "--max-picture-pixels",
-          "--max-picture-seconds",
+          "--max-image-bytes",
+          "--max-image-pixels",
+          "--max-image-seconds",
           "--verbose");
 
   @TempDir private Path folder;
@@ -112,9 +112,9 @@ class PyramidDropCommandTest {
             nowhere + " --format json --log-probabilities -1",
             "--log-probabilities must not be negative, got -1"),
         Arguments.of(nowhere + " --stop=", "a stop string must not be empty"),
-        Arguments.of(nowhere + " --max-picture-bytes 0", "a picture's file may have 1 to"),
-        Arguments.of("chat --model m --max-picture-pixels 0", "a picture may have 1 to"),
-        Arguments.of("batch --model m --max-picture-seconds 0", "must be given some time"),
+        Arguments.of(nowhere + " --max-image-bytes 0", "an image's file may have 1 to"),
+        Arguments.of("chat --model m --max-image-pixels 0", "an image may have 1 to"),
+        Arguments.of("batch --model m --max-image-seconds 0", "must be given some time"),
         Arguments.of(nowhere + " --image a\0b", "'a\0b' can't name a file: Nul character"),
         Arguments.of(nowhere + " --image - --image -", "--image - can be given once only"),
         Arguments.of(nowhere + " --logits 5", "--logits needs --format json"),
@@ -176,12 +176,12 @@ class PyramidDropCommandTest {
   }
 
   @Test
-  void refusesAPictureBeyondTheLimits() throws IOException {
+  void refusesAnImageBeyondTheLimits() throws IOException {
     Files.writeString(folder.resolve("config.json"), CONFIG);
     BufferedImage image = new BufferedImage(20, 30, BufferedImage.TYPE_INT_RGB);
-    Path picture = folder.resolve("picture.png");
-    ImageIO.write(image, "png", picture.toFile());
-    for (String limit : List.of("--max-picture-pixels=599", "--max-picture-bytes=9")) {
+    Path file = folder.resolve("picture.png");
+    ImageIO.write(image, "png", file.toFile());
+    for (String limit : List.of("--max-image-pixels=599", "--max-image-bytes=9")) {
       assertBadUse(
           Run.of(
               "generate",
@@ -190,17 +190,17 @@ class PyramidDropCommandTest {
               "--prompt",
               "x",
               "--image",
-              picture.toString(),
+              file.toString(),
               limit),
-          picture.toString());
+          file.toString());
     }
   }
 
   @Test
-  void anOverlayNeverReplacesThePicture() throws IOException {
+  void anOverlayNeverReplacesTheImage() throws IOException {
     Files.writeString(folder.resolve("config.json"), CONFIG);
-    Path picture = Files.writeString(folder.resolve("picture.png"), "x");
-    Path link = Files.createSymbolicLink(folder.resolve("link.png"), picture);
+    Path image = Files.writeString(folder.resolve("picture.png"), "x");
+    Path link = Files.createSymbolicLink(folder.resolve("link.png"), image);
 
     assertBadUse(
         Run.of(
@@ -210,16 +210,16 @@ class PyramidDropCommandTest {
             "--prompt",
             "x",
             "--image",
-            picture.toString(),
+            image.toString(),
             "--overlay",
             link.toString()),
-        "would replace the picture");
+        "would replace the image");
   }
 
   @Test
-  void refusesAPictureThatIsNone() throws IOException {
+  void refusesAnImageThatIsNone() throws IOException {
     Files.writeString(folder.resolve("config.json"), CONFIG);
-    Path picture = Files.writeString(folder.resolve("words.png"), "these are words");
+    Path image = Files.writeString(folder.resolve("words.png"), "these are words");
 
     assertBadUse(
         Run.of(
@@ -229,8 +229,8 @@ class PyramidDropCommandTest {
             "--prompt",
             "x",
             "--image",
-            picture.toString()),
-        picture.toString());
+            image.toString()),
+        image.toString());
   }
 
   @Test

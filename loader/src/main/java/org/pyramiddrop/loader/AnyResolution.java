@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * How LLaVA-NeXT takes a picture of any resolution: the best fitting of some grids of tiles, the
- * picture resized into it as large as it goes and padded in the middle of black; the same as the
+ * How LLaVA-NeXT takes an image of any resolution: the best fitting of some grids of tiles, the
+ * image resized into it as large as it goes and padded in the middle of black; the same as the
  * transformers library's LlavaNextImageProcessor.
  *
  * @param pinpoints resolutions to choose from, whole numbers of tiles
@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
  */
 record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean rounds) {
 
-  /** How a model that takes pictures of any resolution takes them. */
+  /** How a model that takes images of any resolution takes them. */
   static AnyResolution of(LlavaConfig config) {
     VisionConfig vision = config.vision();
     return new AnyResolution(
@@ -26,21 +26,21 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
   }
 
   /**
-   * The resolution that shows most of the picture's pixels; of equals, the one that wastes least;
+   * The resolution that shows most of the image's pixels; of equals, the one that wastes least;
    * of those, the first.
    */
-  Resolution best(Resolution picture) {
+  Resolution best(Resolution image) {
     Resolution best = pinpoints.getFirst();
     long mostShown = 0;
     long leastWasted = Long.MAX_VALUE;
     for (Resolution candidate : pinpoints) {
       double scale =
           Math.min(
-              (double) candidate.width() / picture.width(),
-              (double) candidate.height() / picture.height());
-      long width = (long) (picture.width() * scale);
-      long height = (long) (picture.height() * scale);
-      long shown = Math.min(width * height, (long) picture.width() * picture.height());
+              (double) candidate.width() / image.width(),
+              (double) candidate.height() / image.height());
+      long width = (long) (image.width() * scale);
+      long height = (long) (image.height() * scale);
+      long shown = Math.min(width * height, (long) image.width() * image.height());
       long wasted = (long) candidate.width() * candidate.height() - shown;
       if (shown > mostShown || (shown == mostShown && wasted < leastWasted)) {
         best = candidate;
@@ -51,31 +51,31 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
     return best;
   }
 
-  /** The largest size with the picture's proportions inside a resolution. */
-  static Resolution fitted(Resolution picture, Resolution inside) {
-    double across = (double) inside.width() / picture.width();
-    double down = (double) inside.height() / picture.height();
+  /** The largest size with the image's proportions inside a resolution. */
+  static Resolution fitted(Resolution image, Resolution inside) {
+    double across = (double) inside.width() / image.width();
+    double down = (double) inside.height() / image.height();
     return across < down
         ? new Resolution(
-            Math.min((int) Math.ceil(picture.height() * across), inside.height()), inside.width())
+            Math.min((int) Math.ceil(image.height() * across), inside.height()), inside.width())
         : new Resolution(
-            inside.height(), Math.min((int) Math.ceil(picture.width() * down), inside.width()));
+            inside.height(), Math.min((int) Math.ceil(image.width() * down), inside.width()));
   }
 
-  /** The tiles of a picture and the part of their patches that is not padding. */
-  ImageLayout.Tiles tiles(Resolution picture) {
-    Resolution best = best(picture);
+  /** The tiles of an image and the part of their patches that is not padding. */
+  ImageLayout.Tiles tiles(Resolution image) {
+    Resolution best = best(image);
     int side = tile / patch;
     int tileRows = best.height() / tile;
     int tileColumns = best.width() / tile;
     int rows = tileRows * side;
     int columns = tileColumns * side;
     // Not from the pixels that padding took: the reference rounds anew, in patches.
-    if ((double) picture.width() / picture.height() > (double) columns / rows) {
-      int top = (rows - scaled(picture.height(), (double) columns / picture.width())) / 2;
+    if ((double) image.width() / image.height() > (double) columns / rows) {
+      int top = (rows - scaled(image.height(), (double) columns / image.width())) / 2;
       return new ImageLayout.Tiles(tileRows, tileColumns, top, 0, rows - 2 * top, columns);
     }
-    int left = (columns - scaled(picture.width(), (double) rows / picture.height())) / 2;
+    int left = (columns - scaled(image.width(), (double) rows / image.height())) / 2;
     return new ImageLayout.Tiles(tileRows, tileColumns, 0, left, rows, columns - 2 * left);
   }
 
@@ -86,9 +86,9 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
         : (int) exact;
   }
 
-  /** The picture resized and padded to the best resolution, cut into tiles row by row. */
-  List<Picture> cut(Picture picture, Resampler resampler) {
-    Picture canvas = canvas(picture, resampler);
+  /** The image resized and padded to the best resolution, cut into tiles row by row. */
+  List<Image> cut(Image image, Resampler resampler) {
+    Image canvas = canvas(image, resampler);
     int across = canvas.width() / tile;
     return IntStream.range(0, across * (canvas.height() / tile))
         .mapToObj(i -> canvas.part(i % across * tile, i / across * tile, tile, tile))
@@ -99,9 +99,9 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
    * What the patches see that {@link #tiles} counts, side by side. Where patches don't fill a tile,
    * its right and lower edges are in none.
    */
-  Picture grid(Picture picture, Resampler resampler) {
-    Picture canvas = canvas(picture, resampler);
-    ImageLayout.Tiles tiles = tiles(new Resolution(picture.height(), picture.width()));
+  Image grid(Image image, Resampler resampler) {
+    Image canvas = canvas(image, resampler);
+    ImageLayout.Tiles tiles = tiles(new Resolution(image.height(), image.width()));
     int width = tiles.columns() * patch;
     int[] rgb = new int[tiles.rows() * patch * width];
     for (int i = 0; i < rgb.length; i++) {
@@ -109,7 +109,7 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
       int y = place(tiles.top() * patch + i / width);
       rgb[i] = canvas.rgb(x, y);
     }
-    return new Picture(width, tiles.rows() * patch, rgb);
+    return new Image(width, tiles.rows() * patch, rgb);
   }
 
   /** From a place among patches side by side to one among tiles side by side. */
@@ -118,13 +118,13 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
     return amongPatches / inTile * tile + amongPatches % inTile;
   }
 
-  private Picture canvas(Picture picture, Resampler resampler) {
-    Resolution size = new Resolution(picture.height(), picture.width());
+  private Image canvas(Image image, Resampler resampler) {
+    Resolution size = new Resolution(image.height(), image.width());
     Resolution canvas = best(size);
     Resolution fitted = fitted(size, canvas);
-    Picture resized =
+    Image resized =
         resampler.resize(
-            picture, fitted.width(), fitted.height(), 0, 0, fitted.width(), fitted.height());
+            image, fitted.width(), fitted.height(), 0, 0, fitted.width(), fitted.height());
     int left = (canvas.width() - fitted.width()) / 2;
     int top = (canvas.height() - fitted.height()) / 2;
     return resized.padded(canvas.width(), canvas.height(), left, top);

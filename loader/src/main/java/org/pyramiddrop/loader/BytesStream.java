@@ -19,7 +19,7 @@ final class BytesStream extends ImageInputStreamImpl {
   private static final int MOST_READS_BEHIND_THE_END = 100;
 
   private final byte[] bytes;
-  private final PictureLimits limits;
+  private final ImageLimits limits;
   private final long mostAllocated;
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private final long allocatedBefore = threads.getCurrentThreadAllocatedBytes();
@@ -41,7 +41,7 @@ final class BytesStream extends ImageInputStreamImpl {
    *
    * @param mostAllocated how many bytes of Java's heap this thread may take while it is read
    */
-  BytesStream(byte[] bytes, PictureLimits limits, long mostAllocated) {
+  BytesStream(byte[] bytes, ImageLimits limits, long mostAllocated) {
     this.bytes = bytes;
     this.limits = limits;
     this.mostAllocated = mostAllocated;

@@ -80,7 +80,7 @@ public final class ChatTemplate {
    *
    * @param addGenerationPrompt whether to end with what asks the model to speak
    * @throws CheckpointException if there is no template, it is of no known family, or it has no
-   *     place for a turn's role or pictures
+   *     place for a turn's role or images
    */
   public String render(List<ChatTurn> turns, boolean addGenerationPrompt) {
     if (family == null) {

@@ -3,16 +3,16 @@ package org.pyramiddrop.loader;
 import java.util.Base64;
 import java.util.Locale;
 
-/** The picture in a {@code data:} URI. */
+/** The image in a {@code data:} URI. */
 final class DataUri {
-  /** What messages call such a picture: the text itself may be megabytes long. */
+  /** What messages call such an image: the text itself may be megabytes long. */
   static final String NAME = "the data: URI";
 
   private static final String SCHEME = "data:";
 
   private DataUri() {}
 
-  static byte[] bytes(String uri, PictureLimits limits) {
+  static byte[] bytes(String uri, ImageLimits limits) {
     if (!uri.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
       throw wrong("doesn't start with 'data:'");
     }
@@ -31,7 +31,7 @@ final class DataUri {
     try {
       return Base64.getDecoder().decode(withoutSpaces(uri.substring(comma + 1)));
     } catch (IllegalArgumentException e) {
-      throw new PictureException(NAME, "isn't valid base64: " + FailureReason.of(e), e);
+      throw new ImageException(NAME, "isn't valid base64: " + FailureReason.of(e), e);
     }
   }
 
@@ -47,7 +47,7 @@ final class DataUri {
     return kept.toString();
   }
 
-  private static PictureException wrong(String how) {
-    return new PictureException(NAME, how, null);
+  private static ImageException wrong(String how) {
+    return new ImageException(NAME, how, null);
   }
 }

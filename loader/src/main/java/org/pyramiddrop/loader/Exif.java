@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
-/** Finds the one field of EXIF metadata that says how a picture stands. */
+/** Finds the one field of EXIF metadata that says how an image stands. */
 final class Exif {
   private static final byte[] PREFIX = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
   private static final int FIELD_BYTES = 12;
@@ -29,8 +29,8 @@ final class Exif {
   }
 
   /**
-   * The orientation that metadata between two places says, with or without its prefix. A picture
-   * whose metadata is damaged is still a picture; it counts as having none.
+   * The orientation that metadata between two places says, with or without its prefix. An image
+   * whose metadata is damaged is still an image; it counts as having none.
    */
   static Orientation orientation(byte[] bytes, int from, int end) {
     int start = isAt(bytes, from, end) ? from + PREFIX.length : from;

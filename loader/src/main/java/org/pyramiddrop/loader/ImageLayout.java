@@ -3,8 +3,8 @@ package org.pyramiddrop.loader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which places of a picture its image tokens stand for, in their order: first the whole picture,
- * squeezed into the vision tower's square, row by row; then, of a model that takes pictures of any
+ * Which places of an image its image tokens stand for, in their order: first the whole image,
+ * squeezed into the vision tower's square, row by row; then, of a model that takes images of any
  * resolution, the finer grid that tiles make, row by row, with a newline token behind each row.
  *
  * @param side patches of a side of the vision tower's square
@@ -30,15 +30,15 @@ public record ImageLayout(int side, boolean classToken, @Nullable Tiles tiles) {
     }
   }
 
-  /** What a model makes of pictures of some size. */
-  public static ImageLayout of(LlavaConfig config, Resolution picture) {
+  /** What a model makes of images of some size. */
+  public static ImageLayout of(LlavaConfig config, Resolution image) {
     VisionConfig vision = config.vision();
-    Tiles tiles = config.anyResolution() ? AnyResolution.of(config).tiles(picture) : null;
+    Tiles tiles = config.anyResolution() ? AnyResolution.of(config).tiles(image) : null;
     return new ImageLayout(
         vision.imageSize() / vision.patchSize(), config.keepsClassToken(), tiles);
   }
 
-  /** Pictures that go through the vision tower. */
+  /** Images that go through the vision tower. */
   public int crops() {
     return tiles == null ? 1 : 1 + tiles.tileRows * tiles.tileColumns;
   }
@@ -48,12 +48,12 @@ public record ImageLayout(int side, boolean classToken, @Nullable Tiles tiles) {
     return side * side + (classToken ? 1 : 0);
   }
 
-  /** Tokens that stand for the picture in the prompt. */
+  /** Tokens that stand for the image in the prompt. */
   public int tokens() {
     return cropTokens() + (tiles == null ? 0 : tiles.tokens());
   }
 
-  /** The token of a patch of the whole picture. */
+  /** The token of a patch of the whole image. */
   public int whole(int row, int column) {
     return (classToken ? 1 : 0) + row * side + column;
   }

@@ -11,7 +11,7 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes pictures into what the vision tower takes: resize, cut out the middle, scale, normalise;
+ * Makes images into what the vision tower takes: resize, cut out the middle, scale, normalise;
  * the same as the transformers library's CLIPImageProcessor and LlavaNextImageProcessor on Pillow.
  * Safe for use from several threads.
  */
@@ -51,7 +51,7 @@ public final class ImageProcessor {
     this.anyResolution = anyResolution;
   }
 
-  /** What becomes of a picture's size before the middle is cut out. */
+  /** What becomes of an image's size before the middle is cut out. */
   private sealed interface Resizing {
     /** The shorter edge gets this length, the other one follows. */
     record ShortestEdge(Resampler resampler, int length) implements Resizing {}
@@ -69,7 +69,7 @@ public final class ImageProcessor {
    * checkpoint in the original LLaVA layout come with its vision tower: they are in that one's
    * folder, or those of the CLIP model it names.
    *
-   * @throws CheckpointException if they are missing, broken, unsupported, or make pictures of
+   * @throws CheckpointException if they are missing, broken, unsupported, or make images of
    *     another size than the vision tower takes
    */
   public static ImageProcessor read(Path folder, LlavaConfig config) {
@@ -82,7 +82,7 @@ public final class ImageProcessor {
       return tiling(settings, config, resizing);
     }
     if (settings.flag("do_pad", false)) {
-      throw settings.wrong("do_pad", "isn't supported; pictures are cut to a square, not padded");
+      throw settings.wrong("do_pad", "isn't supported; images are cut to a square, not padded");
     }
     boolean crops = settings.flag("do_center_crop", true);
     int side = vision.imageSize();
@@ -90,13 +90,13 @@ public final class ImageProcessor {
     if (made[0] != side || made[1] != side) {
       throw settings.wrong(
           crops ? "crop_size" : "size",
-          "makes %d×%d pictures, the vision tower takes %d×%d"
+          "makes %d×%d images, the vision tower takes %d×%d"
               .formatted(made[0], made[1], side, side));
     }
     return new ImageProcessor(config, resizing, crops, settings, null);
   }
 
-  // The whole picture is squeezed into the square; cutting and resizing its tiles, which are
+  // The whole image is squeezed into the square; cutting and resizing its tiles, which are
   // squares already, changes nothing.
   private static ImageProcessor tiling(
       ConfigFields settings, LlavaConfig config, Resizing resizing) {
@@ -111,7 +111,7 @@ public final class ImageProcessor {
           default ->
               throw settings.wrong(
                   "size",
-                  "must make %d×%d pictures, which the vision tower takes".formatted(side, side));
+                  "must make %d×%d images, which the vision tower takes".formatted(side, side));
         };
     if (settings.flag("do_center_crop", true)) {
       int[] crop = cropSize(settings);
@@ -199,7 +199,7 @@ public final class ImageProcessor {
       return new int[] {exact.height, exact.width};
     }
     throw settings.wrong(
-        "do_center_crop", "leaves pictures of any size; it needs size with height and width");
+        "do_center_crop", "leaves images of any size; it needs size with height and width");
   }
 
   // A sample has 256 values, so its normalised value is looked up. Scaling is done in double and
@@ -239,48 +239,48 @@ public final class ImageProcessor {
   }
 
   /**
-   * Which tokens a picture becomes.
+   * Which tokens an image becomes.
    *
-   * @throws IllegalArgumentException if the model can't take a picture of this size
+   * @throws IllegalArgumentException if the model can't take an image of this size
    */
-  public ImageLayout layout(Picture picture) {
+  public ImageLayout layout(Image image) {
     if (padsToSquare()) {
-      picture.checkSquare();
+      image.checkSquare();
     }
     if (resizing instanceof Resizing.ShortestEdge(Resampler _, int length)) {
-      longerEdge(picture, length);
+      longerEdge(image, length);
     }
-    return ImageLayout.of(config, new Resolution(picture.height(), picture.width()));
+    return ImageLayout.of(config, new Resolution(image.height(), image.width()));
   }
 
   /**
-   * What the model sees of a picture.
+   * What the model sees of an image.
    *
-   * @throws IllegalArgumentException if the model can't take a picture of this size
+   * @throws IllegalArgumentException if the model can't take an image of this size
    */
-  public PictureView views(Picture picture) {
-    Picture grid =
+  public ImageView views(Image image) {
+    Image grid =
         anyResolution != null && resizing instanceof Resizing.Exact exact
-            ? anyResolution.grid(picture, exact.resampler)
+            ? anyResolution.grid(image, exact.resampler)
             : null;
-    return new PictureView(view(picture), grid, layout(picture));
+    return new ImageView(view(image), grid, layout(image));
   }
 
   /**
-   * What the vision tower takes for a picture, normalised: the whole picture, then the tiles of a
+   * What the vision tower takes for an image, normalised: the whole image, then the tiles of a
    * model that takes any resolution, row by row.
    *
-   * @throws IllegalArgumentException if the model can't take a picture of this size
+   * @throws IllegalArgumentException if the model can't take an image of this size
    */
-  public List<Pixels> process(Picture picture) {
-    List<Pixels> crops = new ArrayList<>(List.of(normalised(view(picture))));
+  public List<Pixels> process(Image image) {
+    List<Pixels> crops = new ArrayList<>(List.of(normalised(view(image))));
     if (anyResolution != null && resizing instanceof Resizing.Exact exact) {
-      anyResolution.cut(picture, exact.resampler).forEach(tile -> crops.add(normalised(tile)));
+      anyResolution.cut(image, exact.resampler).forEach(tile -> crops.add(normalised(tile)));
     }
     return List.copyOf(crops);
   }
 
-  private Pixels normalised(Picture view) {
+  private Pixels normalised(Image view) {
     int[] rgb = view.packed();
     float[] values = new float[CHANNELS * rgb.length];
     for (int i = 0; i < rgb.length; i++) {
@@ -292,12 +292,12 @@ public final class ImageProcessor {
   }
 
   /**
-   * What the vision tower sees of a picture, still to look at: resized and cut, not yet normalised.
+   * What the vision tower sees of an image, still to look at: resized and cut, not yet normalised.
    *
-   * @throws IllegalArgumentException if the model can't take a picture of this size
+   * @throws IllegalArgumentException if the model can't take an image of this size
    */
-  public Picture view(Picture picture) {
-    return padsToSquare() ? resized(picture.squared(background)) : resized(picture);
+  public Image view(Image image) {
+    return padsToSquare() ? resized(image.squared(background)) : resized(image);
   }
 
   private boolean padsToSquare() {
@@ -305,45 +305,45 @@ public final class ImageProcessor {
     return original != null && original.padsToSquare();
   }
 
-  private static int longerEdge(Picture picture, int shorterEdge) {
-    int shorter = Math.min(picture.width(), picture.height());
-    int longer = Math.max(picture.width(), picture.height());
+  private static int longerEdge(Image image, int shorterEdge) {
+    int shorter = Math.min(image.width(), image.height());
+    int longer = Math.max(image.width(), image.height());
     double length = (double) ((long) shorterEdge * longer) / shorter;
     if (length > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "a picture of %d×%d pixels is too long for a model that makes its shorter side %d long"
-              .formatted(picture.width(), picture.height(), shorterEdge));
+          "an image of %d×%d pixels is too long for a model that makes its shorter side %d long"
+              .formatted(image.width(), image.height(), shorterEdge));
     }
     return (int) length;
   }
 
-  private Picture resized(Picture picture) {
+  private Image resized(Image image) {
     return switch (resizing) {
       case Resizing.ShortestEdge(Resampler resampler, int length) -> {
-        int longer = longerEdge(picture, length);
-        boolean wide = picture.width() > picture.height();
-        yield middle(picture, resampler, wide ? longer : length, wide ? length : longer);
+        int longer = longerEdge(image, length);
+        boolean wide = image.width() > image.height();
+        yield middle(image, resampler, wide ? longer : length, wide ? length : longer);
       }
       case Resizing.Exact(Resampler resampler, int toHeight, int toWidth) ->
-          middle(picture, resampler, toWidth, toHeight);
+          middle(image, resampler, toWidth, toHeight);
       case Resizing.None() ->
-          middle(picture, Resampler.BILINEAR, picture.width(), picture.height());
+          middle(image, Resampler.BILINEAR, image.width(), image.height());
     };
   }
 
-  // Where the resized picture is smaller than the cut-out, it stands in the middle of black, half a
+  // Where the resized image is smaller than the cut-out, it stands in the middle of black, half a
   // pixel towards the
   // end if it can't stand in the very middle.
-  private Picture middle(Picture picture, Resampler resampler, int fullWidth, int fullHeight) {
+  private Image middle(Image image, Resampler resampler, int fullWidth, int fullHeight) {
     if (!crops) {
-      return resampler.resize(picture, fullWidth, fullHeight, 0, 0, fullWidth, fullHeight);
+      return resampler.resize(image, fullWidth, fullHeight, 0, 0, fullWidth, fullHeight);
     }
     int partWidth = Math.min(width, fullWidth);
     int partHeight = Math.min(height, fullHeight);
     int left = (fullWidth - partWidth) / 2;
     int top = (fullHeight - partHeight) / 2;
-    Picture part =
-        resampler.resize(picture, fullWidth, fullHeight, left, top, partWidth, partHeight);
+    Image part =
+        resampler.resize(image, fullWidth, fullHeight, left, top, partWidth, partHeight);
     if (partWidth == width && partHeight == height) {
       return part;
     }

@@ -44,42 +44,42 @@ final class JpegFile {
     this.kept = new FileParts(bytes);
   }
 
-  static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
+  static EncodedImage read(String name, byte[] bytes, ImageLimits limits) {
     return new JpegFile(name, bytes).read(limits);
   }
 
-  private EncodedPicture read(PictureLimits limits) {
+  private EncodedImage read(ImageLimits limits) {
     readSegments();
     Frame found = frame;
     if (found == null || scans == 0) {
-      throw new PictureException(name, "is truncated: it holds no pixels", null);
+      throw new ImageException(name, "is truncated: it holds no pixels", null);
     }
     int components = found.components.size();
     if (components == 4) {
-      throw new PictureException(
+      throw new ImageException(
           name, "is a CMYK JPEG, which isn't supported; save it as RGB", null);
     }
     if (components != 1 && components != 3) {
-      throw new PictureException(
+      throw new ImageException(
           name, "has " + components + " colour components, which isn't supported", null);
     }
-    EncodedPicture picture =
-        new EncodedPicture(
+    EncodedImage image =
+        new EncodedImage(
             "jpeg",
             found.width,
             found.height,
             orientation == null ? Orientation.UPRIGHT : orientation,
             kept.between(isRgb(found.components) ? STARTS_AS_RGB : STARTS_AS_JFIF, new byte[0]));
-    picture.check(name, limits);
+    image.check(name, limits);
     checkPacked(found);
     if (scans > limits.maxScans()) {
-      throw new PictureException(
+      throw new ImageException(
           name,
           "has %d scans, more than the %d that are read; save it anew"
               .formatted(scans, limits.maxScans()),
           null);
     }
-    return picture;
+    return image;
   }
 
   // Whatever stands between two segments, packed pixels or nonsense, is skipped as libjpeg skips
@@ -121,7 +121,7 @@ final class JpegFile {
   private int segmentEnd(int marker) {
     int length = marker + 4 <= bytes.length ? twoBytes(marker + 2) : 0;
     if (length < 2 || marker + 2 + length > bytes.length) {
-      throw new PictureException(name, "is truncated: a segment of it is missing", null);
+      throw new ImageException(name, "is truncated: a segment of it is missing", null);
     }
     return marker + 2 + length;
   }
@@ -153,7 +153,7 @@ final class JpegFile {
   private Frame frame(int data, int end) {
     int count = end - data >= 6 ? bytes[data + 5] & 0xFF : 0;
     if (count == 0 || end - data < 6 + 3 * count) {
-      throw new PictureException(name, "is damaged: its header is too short", null);
+      throw new ImageException(name, "is damaged: its header is too short", null);
     }
     List<Component> components = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -188,7 +188,7 @@ final class JpegFile {
             .min()
             .orElse(0);
     if (fewest > 8L * bytes.length) {
-      throw new PictureException(
+      throw new ImageException(
           name,
           "is damaged: %d bytes can't hold its %d×%d pixels"
               .formatted(bytes.length, found.width, found.height),

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *     {@code llava_llama} or {@code llava_mistral}
  * @param vision the vision tower
  * @param text the decoder
- * @param imageTokenId the token that stands for a picture in the prompt; in the original layout,
+ * @param imageTokenId the token that stands for an image in the prompt; in the original layout,
  *     which has no such token, a negative number that only holds the place
  * @param visionFeatureLayers hidden states of the tower that the projector reads, as written: 0 is
  *     the tower's embeddings, -1 its last layer's output, and so on
@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param projectorActivation {@code gelu}, between the projector's two layers
  * @param projectorBias whether those layers have biases
  * @param tieWordEmbeddings whether the output matrix is the embedding matrix
- * @param pinpoints resolutions that a model cuts pictures into tiles at; empty for one that takes
- *     each picture as one square
+ * @param pinpoints resolutions that a model cuts images into tiles at; empty for one that takes
+ *     each image as one square
  * @param original what the layout of the original LLaVA repository adds; null for a checkpoint in
  *     the Hugging Face layout
  */
@@ -81,7 +81,7 @@ public record LlavaConfig(
         null);
   }
 
-  /** Whether it takes pictures of any resolution, as tiles beside the whole. */
+  /** Whether it takes images of any resolution, as tiles beside the whole. */
   public boolean anyResolution() {
     return !pinpoints.isEmpty();
   }
@@ -172,12 +172,12 @@ public record LlavaConfig(
       throw config.wrong(key, "must hold pairs of multiples of image_size = " + side);
     }
     if (pinpoints.stream()
-        .anyMatch(p -> (long) p.height() * p.width() > PictureLimits.REFERENCE_PIXELS)) {
+        .anyMatch(p -> (long) p.height() * p.width() > ImageLimits.REFERENCE_PIXELS)) {
       throw config.wrong(
           key,
           "must not exceed the "
-              + PictureLimits.REFERENCE_PIXELS
-              + " pixels that a picture may have");
+              + ImageLimits.REFERENCE_PIXELS
+              + " pixels that an image may have");
     }
     return pinpoints;
   }
@@ -202,11 +202,11 @@ public record LlavaConfig(
   }
 
   /**
-   * Checks that a model folder's configuration and tokenizer agree on the token that stands for a
-   * picture; else pictures land on a word. The original layout has no such token.
+   * Checks that a model folder's configuration and tokenizer agree on the token that stands for an
+   * image; else images land on a word. The original layout has no such token.
    *
    * @param folder where {@code config.json} is
-   * @param token what the tokenizer knows the picture's token as, such as {@code <image>}
+   * @param token what the tokenizer knows the image's token as, such as {@code <image>}
    * @param tokenizerId that token's id by the tokenizer; empty if it knows none
    * @throws CheckpointException if they don't, with both ids
    */
@@ -221,7 +221,7 @@ public record LlavaConfig(
             : "tokenizer.json has no token '%s'".formatted(token);
     throw config.wrong(
         imageTokenKey(config),
-        "makes %d the picture's token, but %s; config.json and tokenizer.json must be of the same model"
+        "makes %d the image's token, but %s; config.json and tokenizer.json must be of the same model"
             .formatted(imageTokenId, known));
   }
 

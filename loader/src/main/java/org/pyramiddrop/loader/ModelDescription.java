@@ -7,8 +7,8 @@ import java.util.Optional;
  * What builds a model, whatever family and layout its files are of: sizes, and the names its
  * tensors have in the checkpoint at hand.
  *
- * @param imageNewline the name of the tensor that ends each row of a tiled picture; empty where
- *     pictures are not cut into tiles
+ * @param imageNewline the name of the tensor that ends each row of a tiled image; empty where
+ *     images are not cut into tiles
  */
 public record ModelDescription(
     VisionTowerDescription visionTower,

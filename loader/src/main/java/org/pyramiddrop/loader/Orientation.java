@@ -1,7 +1,7 @@
 package org.pyramiddrop.loader;
 
 /**
- * How a stored picture has to be turned to stand upright: the eight values of EXIF's orientation
+ * How a stored image has to be turned to stand upright: the eight values of EXIF's orientation
  * tag, in order.
  */
 enum Orientation {
@@ -25,7 +25,7 @@ enum Orientation {
     return value >= 1 && value <= values().length ? values()[value - 1] : UPRIGHT;
   }
 
-  static Picture upright(Picture stored, Orientation orientation) {
+  static Image upright(Image stored, Orientation orientation) {
     if (orientation == UPRIGHT) {
       return stored;
     }
@@ -49,6 +49,6 @@ enum Orientation {
             };
       }
     }
-    return new Picture(width, height, rgb);
+    return new Image(width, height, rgb);
   }
 }

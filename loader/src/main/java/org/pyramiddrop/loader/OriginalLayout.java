@@ -8,10 +8,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a checkpoint in the layout of the original LLaVA repository adds: it is written as a
  * language model's, its vision tower is inside or in a folder of its own, and its vocabulary has no
- * word for a picture.
+ * word for an image.
  *
  * @param visionTower what {@code mm_vision_tower} names
- * @param padsToSquare whether pictures are padded to squares before they are resized ({@code
+ * @param padsToSquare whether images are padded to squares before they are resized ({@code
  *     image_aspect_ratio} is {@code pad})
  */
 public record OriginalLayout(String visionTower, boolean padsToSquare) {
@@ -26,7 +26,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
     return checkpoint.names().stream().anyMatch(name -> name.startsWith(INSIDE));
   }
 
-  /** Whether the name alone says how the vision tower is made and how it wants its pictures. */
+  /** Whether the name alone says how the vision tower is made and how it wants its images. */
   boolean isWellKnown() {
     return VisionConfig.named(visionTower).isPresent();
   }
@@ -49,9 +49,9 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
         config.oneOf("model_type", "", List.of("llava", "llava_llama", "llava_mistral"));
     String tower = config.text(TOLD_BY, "");
     config.oneOf("mm_projector_type", "linear", List.of("mlp2x_gelu"));
-    refuse(config, "mm_use_im_start_end", "would put tokens around each picture");
+    refuse(config, "mm_use_im_start_end", "would put tokens around each image");
     refuse(config, "mm_use_im_patch_token", "would add a token to the vocabulary");
-    refuse(config, "s2", "would look at each picture at several scales");
+    refuse(config, "s2", "would look at each image at several scales");
     VisionConfig vision = vision(folder, tower, towerFolder);
     if (config.positive("mm_hidden_size", vision.hiddenSize()) != vision.hiddenSize()) {
       throw config.wrong(

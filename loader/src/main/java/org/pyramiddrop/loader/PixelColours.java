@@ -8,13 +8,13 @@ import java.awt.image.Raster;
 
 /**
  * Takes colours out of a decoded image as they were stored. {@link BufferedImage#getRGB} would
- * convert grey values and pictures with a colour profile into sRGB, which the reference processor
+ * convert grey values and images with a colour profile into sRGB, which the reference processor
  * does not.
  */
 final class PixelColours {
   private PixelColours() {}
 
-  static Picture picture(BufferedImage image) {
+  static Image image(BufferedImage image) {
     int width = image.getWidth();
     int height = image.getHeight();
     int[] rgb;
@@ -28,7 +28,7 @@ final class PixelColours {
         rgb[i] &= 0xFFFFFF;
       }
     }
-    return new Picture(width, height, rgb);
+    return new Image(width, height, rgb);
   }
 
   /**

@@ -1,7 +1,7 @@
 package org.pyramiddrop.loader;
 
 /**
- * A picture as the vision tower takes it.
+ * An image as the vision tower takes it.
  *
  * @param channels colour channels, red first
  * @param height rows

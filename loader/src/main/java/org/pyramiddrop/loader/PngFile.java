@@ -19,7 +19,7 @@ final class PngFile {
 
   private PngFile() {}
 
-  static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
+  static EncodedImage read(String name, byte[] bytes, ImageLimits limits) {
     ByteBuffer file = ByteBuffer.wrap(bytes);
     FileParts kept = new FileParts(bytes);
     kept.keep(0, SIGNATURE);
@@ -35,14 +35,14 @@ final class PngFile {
         throw truncated(name);
       }
       if (before.isEmpty() && !(type.equals("IHDR") && length == HEADER)) {
-        throw new PictureException(name, "is damaged: its header isn't its first chunk", null);
+        throw new ImageException(name, "is damaged: its header isn't its first chunk", null);
       }
       int end = at + AROUND + (int) length;
       switch (type) {
         case "IHDR", "PLTE" -> kept.keep(at, end);
         case "IDAT" -> {
           if (packed > 0 && !before.equals("IDAT")) {
-            throw new PictureException(
+            throw new ImageException(
                 name, "is damaged: other chunks stand between its pixels", null);
           }
           packed += length;
@@ -60,20 +60,20 @@ final class PngFile {
     if (packed == 0) {
       throw truncated(name);
     }
-    EncodedPicture picture =
-        new EncodedPicture(
+    EncodedImage image =
+        new EncodedImage(
             "png",
             Integer.toUnsignedLong(file.getInt(16)),
             Integer.toUnsignedLong(file.getInt(20)),
             orientation,
             kept.between(new byte[0], END));
-    picture.check(name, limits);
-    checkPacked(name, picture, file.get(24), file.get(25), packed);
-    return picture;
+    image.check(name, limits);
+    checkPacked(name, image, file.get(24), file.get(25), packed);
+    return image;
   }
 
   private static void checkPacked(
-      String name, EncodedPicture picture, int bitDepth, int colourType, long packed) {
+      String name, EncodedImage image, int bitDepth, int colourType, long packed) {
     int samples =
         switch (colourType) {
           case 0, 3 -> 1;
@@ -81,24 +81,24 @@ final class PngFile {
           case 4 -> 2;
           case 6 -> 4;
           default ->
-              throw new PictureException(
+              throw new ImageException(
                   name, "is damaged: there is no colour type " + colourType, null);
         };
     if (colourType == 0 && bitDepth == 16) {
-      throw new PictureException(
+      throw new ImageException(
           name, "is a 16-bit grey PNG, which isn't supported; save it with 8 bits", null);
     }
-    long unpacked = picture.height() * ((picture.width() * samples * bitDepth + 7) / 8);
+    long unpacked = image.height() * ((image.width() * samples * bitDepth + 7) / 8);
     if (unpacked > MOST_BYTES_OF_ONE * (packed + 1)) {
-      throw new PictureException(
+      throw new ImageException(
           name,
           "is damaged: %d bytes can't hold its %d×%d pixels"
-              .formatted(packed, picture.width(), picture.height()),
+              .formatted(packed, image.width(), image.height()),
           null);
     }
   }
 
-  private static PictureException truncated(String name) {
-    return new PictureException(name, "is truncated: a chunk of it is missing", null);
+  private static ImageException truncated(String name) {
+    return new ImageException(name, "is truncated: a chunk of it is missing", null);
   }
 }

@@ -1,8 +1,8 @@
 package org.pyramiddrop.loader;
 
 /**
- * Resizes 8-bit pictures exactly as Pillow does: a filter widened by the scale when shrinking,
- * weights in 22-bit fixed point, columns first, then rows (of a very tall picture rows first), with
+ * Resizes 8-bit images exactly as Pillow does: a filter widened by the scale when shrinking,
+ * weights in 22-bit fixed point, columns first, then rows (of a very tall image rows first), with
  * a rounding to 8 bits between the two.
  */
 enum Resampler {
@@ -34,7 +34,7 @@ enum Resampler {
     };
   }
 
-  /** Weights that are held at a time; a long picture's take more memory than the picture. */
+  /** Weights that are held at a time; a long image's take more memory than the image. */
   private static final int WEIGHTS_AT_A_TIME = 1 << 20;
 
   /** Which inputs make one output, and how much of each. */
@@ -72,34 +72,34 @@ enum Resampler {
   }
 
   /**
-   * The part of a resized picture that starts at ({@code left}, {@code top}) and has the given
-   * size. The rest is never computed, so a very long picture costs no more than its middle.
+   * The part of a resized image that starts at ({@code left}, {@code top}) and has the given
+   * size. The rest is never computed, so a very long image costs no more than its middle.
    *
-   * @param fullWidth columns of the whole resized picture
-   * @param fullHeight rows of the whole resized picture
+   * @param fullWidth columns of the whole resized image
+   * @param fullHeight rows of the whole resized image
    */
-  Picture resize(
-      Picture picture, int fullWidth, int fullHeight, int left, int top, int width, int height) {
-    Side across = new Side(picture.width(), fullWidth, left, width);
-    Side down = new Side(picture.height(), fullHeight, top, height);
+  Image resize(
+      Image image, int fullWidth, int fullHeight, int left, int top, int width, int height) {
+    Side across = new Side(image.width(), fullWidth, left, width);
+    Side down = new Side(image.height(), fullHeight, top, height);
     int firstColumn = low(across, 0);
     int columns = high(across, width - 1) - firstColumn;
     int firstRow = low(down, 0);
     int rows = high(down, height - 1) - firstRow;
-    // Pillow takes the rows of a very tall picture first, and rounding in between shows the order.
-    if (picture.height() > 100L * picture.width() && fullHeight < picture.height()) {
-      return narrow(lower(picture, down, 0, firstColumn, columns), across, firstColumn, 0, height);
+    // Pillow takes the rows of a very tall image first, and rounding in between shows the order.
+    if (image.height() > 100L * image.width() && fullHeight < image.height()) {
+      return narrow(lower(image, down, 0, firstColumn, columns), across, firstColumn, 0, height);
     }
-    return lower(narrow(picture, across, 0, firstRow, rows), down, firstRow, 0, width);
+    return lower(narrow(image, across, 0, firstRow, rows), down, firstRow, 0, width);
   }
 
   /**
    * Resizes along rows.
    *
-   * @param skipped columns that the picture lacks at its start
+   * @param skipped columns that the image lacks at its start
    * @param top the first row to take
    */
-  private Picture narrow(Picture picture, Side side, int skipped, int top, int rows) {
+  private Image narrow(Image image, Side side, int skipped, int top, int rows) {
     int[] made = new int[Math.multiplyExact(rows, side.count)];
     int mostTaps = (int) Math.min(side.inputs, 2 * support * side.widening() + 2);
     int atATime = Math.max(1, WEIGHTS_AT_A_TIME / mostTaps);
@@ -109,32 +109,32 @@ enum Resampler {
         taps[i] = taps(side, from + i);
       }
       for (int y = 0; y < rows; y++) {
-        int row = (top + y) * picture.width() - skipped;
+        int row = (top + y) * image.width() - skipped;
         for (int i = 0; i < taps.length; i++) {
           made[y * side.count + from + i] =
-              weigh(picture.packed(), row + taps[i].first, 1, taps[i].weights);
+              weigh(image.packed(), row + taps[i].first, 1, taps[i].weights);
         }
       }
     }
-    return new Picture(side.count, rows, made);
+    return new Image(side.count, rows, made);
   }
 
   /**
    * Resizes along columns.
    *
-   * @param skipped rows that the picture lacks at its start
+   * @param skipped rows that the image lacks at its start
    * @param left the first column to take
    */
-  private Picture lower(Picture picture, Side side, int skipped, int left, int columns) {
+  private Image lower(Image image, Side side, int skipped, int left, int columns) {
     int[] made = new int[Math.multiplyExact(side.count, columns)];
     for (int y = 0; y < side.count; y++) {
       Taps taps = taps(side, y);
-      int start = (taps.first - skipped) * picture.width() + left;
+      int start = (taps.first - skipped) * image.width() + left;
       for (int x = 0; x < columns; x++) {
-        made[y * columns + x] = weigh(picture.packed(), start + x, picture.width(), taps.weights);
+        made[y * columns + x] = weigh(image.packed(), start + x, image.width(), taps.weights);
       }
     }
-    return new Picture(columns, side.count, made);
+    return new Image(columns, side.count, made);
   }
 
   private Taps taps(Side side, int output) {

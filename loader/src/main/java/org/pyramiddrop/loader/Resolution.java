@@ -1,12 +1,12 @@
 package org.pyramiddrop.loader;
 
-/** A picture's size in pixels. */
+/** An image's size in pixels. */
 public record Resolution(int height, int width) {
 
   /** Refuses a side below 1. */
   public Resolution {
     if (height < 1 || width < 1) {
-      throw new IllegalArgumentException("a picture of %d×%d pixels".formatted(width, height));
+      throw new IllegalArgumentException("an image of %d×%d pixels".formatted(width, height));
     }
   }
 

@@ -56,7 +56,7 @@ public final class Tokenizer implements AutoCloseable {
 
   /**
    * The token ids of a text whose pieces between a separator are tokenised each on its own, as the
-   * original LLaVA does around pictures. What the model starts sequences with is added to the first
+   * original LLaVA does around images. What the model starts sequences with is added to the first
    * piece only.
    *
    * @param between what stands for the separator in the ids

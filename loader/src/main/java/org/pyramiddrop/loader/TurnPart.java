@@ -5,7 +5,7 @@ sealed interface TurnPart {
   /** The same text in every turn. */
   record Literal(String text) implements TurnPart {}
 
-  /** A text for each of the turn's pictures. */
+  /** A text for each of the turn's images. */
   record Images(String each) implements TurnPart {}
 
   /** The turn's own words. */

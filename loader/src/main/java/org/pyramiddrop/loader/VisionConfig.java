@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param intermediateSize width inside its feed-forward blocks
  * @param layers how many layers it has
  * @param heads attention heads; they divide {@code hiddenSize}
- * @param imageSize height and width of the pictures it takes, in pixels
+ * @param imageSize height and width of the images it takes, in pixels
  * @param patchSize height and width of a patch, in pixels
  * @param channels colour channels
  * @param layerNormEps what its layer norms add to the variance
@@ -26,10 +26,10 @@ public record VisionConfig(
     int channels,
     float layerNormEps,
     String activation) {
-  /** The side of the largest square that a picture may be. */
-  private static final int MOST_SIDE = (int) Math.sqrt(PictureLimits.REFERENCE_PIXELS);
+  /** The side of the largest square that an image may be. */
+  private static final int MOST_SIDE = (int) Math.sqrt(ImageLimits.REFERENCE_PIXELS);
 
-  /** How many patches a picture is cut into, a row of them times a column. */
+  /** How many patches an image is cut into, a row of them times a column. */
   public int patches() {
     int side = imageSize / patchSize;
     return side * side;
@@ -87,7 +87,7 @@ public record VisionConfig(
               .formatted(tower.patches(), Integer.MAX_VALUE));
     }
     if (tower.channels != 3) {
-      throw vision.wrong("num_channels", "isn't supported; pictures have 3");
+      throw vision.wrong("num_channels", "isn't supported; images have 3");
     }
     return tower;
   }

@@ -5,7 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Reads the chunks of a WebP file: one picture, or the first of an animation. */
+/** Reads the chunks of a WebP file: one image, or the first of an animation. */
 final class WebpFile {
   private static final int RIFF_HEADER = 12;
   private static final int CHUNK_HEADER = 8;
@@ -28,15 +28,15 @@ final class WebpFile {
     this.file = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  static EncodedPicture read(String name, byte[] bytes, PictureLimits limits) {
+  static EncodedImage read(String name, byte[] bytes, ImageLimits limits) {
     return new WebpFile(name, bytes).read(limits);
   }
 
-  private EncodedPicture read(PictureLimits limits) {
+  private EncodedImage read(ImageLimits limits) {
     // The decoder takes missing bytes for zeros.
     long claimed = 8 + Integer.toUnsignedLong(file.getInt(4));
     if (bytes.length < claimed) {
-      throw new PictureException(
+      throw new ImageException(
           name, "is truncated: it claims " + claimed + " bytes and has " + bytes.length, null);
     }
     readChunks(RIFF_HEADER, (int) claimed);
@@ -47,15 +47,15 @@ final class WebpFile {
       canvasWidth = bitmap.width;
       canvasHeight = bitmap.height;
     }
-    EncodedPicture picture =
-        new EncodedPicture("webp", canvasWidth, canvasHeight, orientation, alone(bitmap));
-    picture.check(name, limits);
+    EncodedImage image =
+        new EncodedImage("webp", canvasWidth, canvasHeight, orientation, alone(bitmap));
+    image.check(name, limits);
     if (bitmap.width != canvasWidth || bitmap.height != canvasHeight) {
       throw damaged(
           "its canvas has %d×%d pixels, what is on it %d×%d"
               .formatted(canvasWidth, canvasHeight, bitmap.width, bitmap.height));
     }
-    return picture;
+    return image;
   }
 
   private void readChunks(int from, int end) {
@@ -64,7 +64,7 @@ final class WebpFile {
       int data = (int) at + CHUNK_HEADER;
       long size = Integer.toUnsignedLong(file.getInt(data - 4));
       if (size > end - data) {
-        throw new PictureException(name, "is truncated: a chunk of it is missing", null);
+        throw new ImageException(name, "is truncated: a chunk of it is missing", null);
       }
       readChunk((int) at, data, data + (int) size);
       at = data + size + size % 2;
@@ -134,7 +134,7 @@ final class WebpFile {
     return (file.getShort(at) & 0xFFFF) | (bytes[at + 2] & 0xFF) << 16;
   }
 
-  private PictureException damaged(String how) {
-    return new PictureException(name, "is damaged: " + how, null);
+  private ImageException damaged(String how) {
+    return new ImageException(name, "is damaged: " + how, null);
   }
 }

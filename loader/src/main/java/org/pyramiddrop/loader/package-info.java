@@ -1,6 +1,6 @@
 /**
  * What a LLaVA run reads from disk: the checkpoint's tensors and configuration, its tokenizer and
- * chat template, and pictures prepared for the vision tower.
+ * chat template, and images prepared for the vision tower.
  */
 @NullMarked
 package org.pyramiddrop.loader;

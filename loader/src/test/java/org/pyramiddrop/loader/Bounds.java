@@ -55,7 +55,7 @@ final class Bounds {
     Cost start = Cost.now();
     try {
       reading.run();
-    } catch (CheckpointException | PictureException e) {
+    } catch (CheckpointException | ImageException e) {
       assertThat(e.getMessage()).hasSizeLessThan(3000).hasLineCount(1).doesNotContain(": null");
     } catch (IOException e) {
       throw new AssertionError(e);

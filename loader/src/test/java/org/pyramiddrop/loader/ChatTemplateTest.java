@@ -98,7 +98,7 @@ class ChatTemplateTest {
   }
 
   @Test
-  void refusesPicturesWhereTheTemplateHasNoPlaceForThem() throws IOException {
+  void refusesImagesWhereTheTemplateHasNoPlaceForThem() throws IOException {
     ChatTemplate template = read(template("llava-1.6-mistral"));
     assertThatExceptionOfType(CheckpointException.class)
         .isThrownBy(() -> template.render(List.of(new ChatTurn(Role.ASSISTANT, 1, "")), true))

@@ -8,7 +8,7 @@ import java.util.Objects;
 final class Fixtures {
   private Fixtures() {}
 
-  static Path picture(String name) {
+  static Path image(String name) {
     return resource("/pictures/" + name);
   }
 

@@ -22,8 +22,8 @@ class Fuzzers {
   /** What means something to one format or another. */
   private static final String PIECES = "Fuzzers.dict";
 
-  private static final PictureLimits SMALL_PICTURES =
-      new PictureLimits(1 << 22, 1 << 20, 100, Duration.ofSeconds(2));
+  private static final ImageLimits SMALL_IMAGES =
+      new ImageLimits(1 << 22, 1 << 20, 100, Duration.ofSeconds(2));
   private static final String TEXT =
       "USER: <image>\nWhat's on it, 12 squares? ünï 数字 🙂 \t  </s> ASSISTANT:";
   private static final List<ChatTurn> TURNS =
@@ -63,7 +63,7 @@ class Fuzzers {
       case "processor" -> processor(file);
       case "template" -> template(file);
       case "tokenizer" -> tokenizer(file);
-      case "picture" -> picture(file);
+      case "picture" -> image(file);
       default -> {
         // The name itself was changed.
       }
@@ -117,8 +117,8 @@ class Fuzzers {
     Path own = folder.resolve("processor");
     Bounds.hold(() -> {
       write(input, own.resolve("preprocessor_config.json"), own.resolve("processor_config.json"));
-      Picture picture = new Picture(2, 3, new int[6]);
-      ImageProcessor.read(own, LlavaConfig.read(own)).process(picture);
+      Image image = new Image(2, 3, new int[6]);
+      ImageProcessor.read(own, LlavaConfig.read(own)).process(image);
     });
   }
 
@@ -154,8 +154,8 @@ class Fuzzers {
 
   @FuzzTest
   @DictionaryFile(resourcePath = PIECES)
-  void picture(byte[] input) {
-    Bounds.hold(() -> Picture.read(input, "sent", SMALL_PICTURES));
+  void image(byte[] input) {
+    Bounds.hold(() -> Image.read(input, "sent", SMALL_IMAGES));
   }
 
   /** Writes what stands before the first zero byte to one file, what follows to another. */

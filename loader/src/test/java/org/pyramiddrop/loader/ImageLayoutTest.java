@@ -24,8 +24,8 @@ class ImageLayoutTest {
           new Resolution(1008, 336),
           new Resolution(336, 1008));
 
-  private static ImageLayout layout(AnyResolution grids, Resolution picture) {
-    return new ImageLayout(grids.tile() / grids.patch(), false, grids.tiles(picture));
+  private static ImageLayout layout(AnyResolution grids, Resolution image) {
+    return new ImageLayout(grids.tile() / grids.patch(), false, grids.tiles(image));
   }
 
   /** Of the form height x width. */
@@ -69,7 +69,7 @@ class ImageLayoutTest {
   @Test
   void takesEveryTokenFromWhereTheReferenceDoes() throws IOException {
     AnyResolution grids = new AnyResolution(NEXT, 336, 14, true);
-    int pictures = 0;
+    int images = 0;
     for (String line : Files.readAllLines(Fixtures.resource("/layouts/layouts.txt"))) {
       String[] fields = line.split(" ", -1);
       if (fields[0].equals("grids")) {
@@ -81,16 +81,16 @@ class ImageLayoutTest {
                 true);
         continue;
       }
-      Resolution picture = new Resolution(Integer.parseInt(fields[1]), Integer.parseInt(fields[0]));
-      Resolution best = grids.best(picture);
+      Resolution image = new Resolution(Integer.parseInt(fields[1]), Integer.parseInt(fields[0]));
+      Resolution best = grids.best(image);
       assertThat(best).as(line).isEqualTo(resolution(fields[2]));
-      assertThat(AnyResolution.fitted(picture, best)).as(line).isEqualTo(resolution(fields[3]));
-      ImageLayout layout = layout(grids, picture);
+      assertThat(AnyResolution.fitted(image, best)).as(line).isEqualTo(resolution(fields[3]));
+      ImageLayout layout = layout(grids, image);
       assertThat(layout.tokens()).as(line).isEqualTo(Integer.parseInt(fields[4]));
       assertThat(crc(layout.sources())).as(line).isEqualTo(Long.parseLong(fields[5]));
-      pictures++;
+      images++;
     }
-    assertThat(pictures).isEqualTo(4 * 136);
+    assertThat(images).isEqualTo(4 * 136);
   }
 
   @Test

@@ -60,8 +60,8 @@ class ImageProcessorTest {
     return ImageProcessor.read(folder, config(pinpoints));
   }
 
-  private static void assertSame(Picture made, String reference, int tolerance) {
-    Picture wanted = Picture.read(Fixtures.picture(reference + ".reference.png"));
+  private static void assertSame(Image made, String reference, int tolerance) {
+    Image wanted = Image.read(Fixtures.image(reference + ".reference.png"));
     assertThat(made.width()).isEqualTo(wanted.width());
     assertThat(made.height()).isEqualTo(wanted.height());
     for (int y = 0; y < wanted.height(); y++) {
@@ -100,8 +100,8 @@ class ImageProcessorTest {
         "webp-lossless.webp",
         "webp-alpha.webp"
       })
-  void makesLosslessPicturesExactlyAsTheReference(String name) throws IOException {
-    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture(name))), name, 0);
+  void makesLosslessImagesExactlyAsTheReference(String name) throws IOException {
+    assertSame(read(PLAIN).view(Image.read(Fixtures.image(name))), name, 0);
   }
 
   @ParameterizedTest
@@ -123,47 +123,47 @@ class ImageProcessorTest {
         "exif-7.jpg",
         "exif-8.jpg"
       })
-  void makesLossyPicturesAsTheReferenceWithinTwoLevels(String name) throws IOException {
-    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture(name))), name, 2);
+  void makesLossyImagesAsTheReferenceWithinTwoLevels(String name) throws IOException {
+    assertSame(read(PLAIN).view(Image.read(Fixtures.image(name))), name, 2);
   }
 
   @Test
   void makesMildLossyWebpAsTheReferenceWithinSixLevels() throws IOException {
     // The decoder doesn't smooth between the coarser colour samples, libwebp does; see
-    // Picture.read.
-    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture("webp.webp"))), "webp.webp", 6);
+    // Image.read.
+    assertSame(read(PLAIN).view(Image.read(Fixtures.image("webp.webp"))), "webp.webp", 6);
   }
 
   @ParameterizedTest
   @CsvSource({"shrunk.png", "enlarged.png"})
   void resamplesBilinearlyWhereAsked(String name) throws IOException {
     ImageProcessor processor = read(PLAIN + ",'resample':2");
-    assertSame(processor.view(Picture.read(Fixtures.picture(name))), name + ".bilinear", 0);
+    assertSame(processor.view(Image.read(Fixtures.image(name))), name + ".bilinear", 0);
   }
 
   @Test
-  void shrinksTheRowsOfAVeryTallPictureFirst() throws IOException {
+  void shrinksTheRowsOfAVeryTallImageFirst() throws IOException {
     ImageProcessor processor =
         read("'size':{'height':56,'width':56},'crop_size':{'height':56,'width':56}");
-    assertSame(processor.view(Picture.read(Fixtures.picture("tall.png"))), "tall.png.square", 0);
+    assertSame(processor.view(Image.read(Fixtures.image("tall.png"))), "tall.png.square", 0);
   }
 
   @Test
-  void resizesTheLongestPictures() throws IOException {
+  void resizesTheLongestImages() throws IOException {
     ImageProcessor processor =
         read("'size':{'height':56,'width':56},'crop_size':{'height':56,'width':56}");
     int length = 4_000_000;
     int[] grey = new int[length];
     Arrays.fill(grey, 0x777777);
-    for (Picture line : List.of(new Picture(length, 1, grey), new Picture(1, length, grey))) {
+    for (Image line : List.of(new Image(length, 1, grey), new Image(1, length, grey))) {
       assertThat(processor.view(line).packed()).containsOnly(0x777777);
     }
   }
 
   @Test
-  void refusesAPictureThatIsTooLongForItsShorterSide() throws IOException {
+  void refusesAnImageThatIsTooLongForItsShorterSide() throws IOException {
     ImageProcessor processor = read(PLAIN);
-    Picture line = new Picture(1, 40_000_000, new int[40_000_000]);
+    Image line = new Image(1, 40_000_000, new int[40_000_000]);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> processor.view(line))
         .withMessageContaining("1×40000000 pixels is too long");
@@ -193,22 +193,22 @@ class ImageProcessorTest {
   void resizesToAnExactSizeThenCutsOrPads(String name, int height, int width) throws IOException {
     ImageProcessor processor =
         read("'size':{'height':%d,'width':%d},'crop_size':56".formatted(height, width));
-    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png." + name, 0);
+    assertSame(processor.view(Image.read(Fixtures.image("rgb.png"))), "rgb.png." + name, 0);
   }
 
   @Test
   void resizesToAnExactSizeWithoutCutting() throws IOException {
     ImageProcessor processor = read("'size':{'height':56,'width':56},'do_center_crop':false");
-    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png.square", 0);
+    assertSame(processor.view(Image.read(Fixtures.image("rgb.png"))), "rgb.png.square", 0);
   }
 
   @Test
   void normalisesAsTheReference() throws IOException {
-    Pixels pixels = read(PLAIN).process(Picture.read(Fixtures.picture("rgb.png"))).getFirst();
+    Pixels pixels = read(PLAIN).process(Image.read(Fixtures.image("rgb.png"))).getFirst();
     assertThat(pixels.channels()).isEqualTo(3);
     assertThat(pixels.height()).isEqualTo(SIDE);
     assertThat(pixels.width()).isEqualTo(SIDE);
-    List<String> lines = Files.readAllLines(Fixtures.picture("normalised.txt"));
+    List<String> lines = Files.readAllLines(Fixtures.image("normalised.txt"));
     assertThat(lines).hasSize(147);
     for (String line : lines) {
       String[] fields = line.split(" ", -1);
@@ -223,20 +223,20 @@ class ImageProcessorTest {
 
   @Test
   void scalesAndNormalisesOnlyWhereAsked() throws IOException {
-    Picture picture = Picture.read(Fixtures.picture("exact.png"));
-    int red = picture.rgb(3, 2) >> 16;
+    Image image = Image.read(Fixtures.image("exact.png"));
+    int red = image.rgb(3, 2) >> 16;
     int at = 2 * SIDE + 3;
-    assertThat(read(PLAIN + ",'do_normalize':false").process(picture).getFirst().values()[at])
+    assertThat(read(PLAIN + ",'do_normalize':false").process(image).getFirst().values()[at])
         .isEqualTo((float) (red / 255.0));
     assertThat(
             read(PLAIN + ",'do_normalize':false,'do_rescale':false")
-                .process(picture)
+                .process(image)
                 .getFirst()
                 .values()[at])
         .isEqualTo(red);
     assertThat(
             read(PLAIN + ",'rescale_factor':0.5,'image_mean':[1,2,3],'image_std':[4,5,6]")
-                .process(picture)
+                .process(image)
                 .getFirst()
                 .values()[at])
         .isEqualTo((red * 0.5f - 1) / 4);
@@ -244,8 +244,8 @@ class ImageProcessorTest {
 
   @Test
   void leavesTheSizeAloneWhereAsked() throws IOException {
-    Picture picture = Picture.read(Fixtures.picture("exact.png"));
-    assertSame(read(PLAIN + ",'do_resize':false").view(picture), "exact.png", 0);
+    Image image = Image.read(Fixtures.image("exact.png"));
+    assertSame(read(PLAIN + ",'do_resize':false").view(image), "exact.png", 0);
   }
 
   @Test
@@ -253,7 +253,7 @@ class ImageProcessorTest {
     ImageProcessor processor =
         read(
             "'feature_extractor_type':'CLIPFeatureExtractor','size':56,'crop_size':56,'resample':3");
-    assertSame(processor.view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png", 0);
+    assertSame(processor.view(Image.read(Fixtures.image("rgb.png"))), "rgb.png", 0);
   }
 
   @Test
@@ -263,16 +263,16 @@ class ImageProcessorTest {
         folder.resolve("processor_config.json"),
         ("{'image_processor':{'image_processor_type':'CLIPImageProcessorFast'," + PLAIN + "}}")
             .replace('\'', '"'));
-    Picture view =
+    Image view =
         ImageProcessor.read(folder, config(List.of()))
-            .view(Picture.read(Fixtures.picture("rgb.png")));
+            .view(Image.read(Fixtures.image("rgb.png")));
     assertSame(view, "rgb.png", 0);
   }
 
   @Test
   void passesOverAProcessorConfigWithoutImageSettings() throws IOException {
     Files.writeString(folder.resolve("processor_config.json"), "{\"patch_size\":14}");
-    assertSame(read(PLAIN).view(Picture.read(Fixtures.picture("rgb.png"))), "rgb.png", 0);
+    assertSame(read(PLAIN).view(Image.read(Fixtures.image("rgb.png"))), "rgb.png", 0);
   }
 
   @ParameterizedTest
@@ -289,7 +289,7 @@ class ImageProcessorTest {
         "'size':{'shortest_edge':56,'longest_edge':90} | size | shortest_edge alone",
         "'size':{'height':56} | size | height and width",
         "'size':-1 | size = -1 | positive",
-        "'crop_size':{'height':56,'width':55} | crop_size | makes 56×55 pictures, the vision tower"
+        "'crop_size':{'height':56,'width':55} | crop_size | makes 56×55 images, the vision tower"
             + " takes 56×56",
         "'crop_size':224 | crop_size | 224×224",
         "'crop_size':{} | crop_size.height | positive",
@@ -316,10 +316,10 @@ class ImageProcessorTest {
         "'size':{'height':56,'width':56},'crop_size':56",
         "'size':56,'do_center_crop':false,'image_grid_pinpoints':[[112,112],[56,168],[168,56]]",
       })
-  void cutsPicturesIntoTilesAsTheReference(String fields) throws IOException {
+  void cutsImagesIntoTilesAsTheReference(String fields) throws IOException {
     ImageProcessor processor = read(fields + ",'do_rescale':false,'do_normalize':false", PINPOINTS);
-    List<Pixels> crops = processor.process(Picture.read(Fixtures.picture("rgb.png")));
-    Picture wanted = Picture.read(Fixtures.resource("/layouts/tiles.png"));
+    List<Pixels> crops = processor.process(Image.read(Fixtures.image("rgb.png")));
+    Image wanted = Image.read(Fixtures.resource("/layouts/tiles.png"));
     assertThat(wanted.height()).isEqualTo(crops.size() * SIDE);
     for (int y = 0; y < wanted.height(); y++) {
       for (int x = 0; x < SIDE; x++) {
@@ -334,11 +334,11 @@ class ImageProcessorTest {
   }
 
   @Test
-  void laysAPictureOutAsItIsCut() throws IOException {
-    Picture picture = Picture.read(Fixtures.picture("rgb.png"));
-    assertThat(read(PLAIN).layout(picture)).isEqualTo(new ImageLayout(4, false, null));
+  void laysAnImageOutAsItIsCut() throws IOException {
+    Image image = Image.read(Fixtures.image("rgb.png"));
+    assertThat(read(PLAIN).layout(image)).isEqualTo(new ImageLayout(4, false, null));
     // 97×61 in 112×112 is 112×71 pixels, so five of eight rows of patches, and one beside them.
-    ImageLayout layout = read(PLAIN, PINPOINTS).layout(picture);
+    ImageLayout layout = read(PLAIN, PINPOINTS).layout(image);
     assertThat(layout)
         .isEqualTo(new ImageLayout(4, false, new ImageLayout.Tiles(2, 2, 1, 0, 6, 8)));
     assertThat(layout.crops()).isEqualTo(5);

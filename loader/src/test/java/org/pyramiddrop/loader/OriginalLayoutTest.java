@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Configurations and pictures in the layout of the original LLaVA repository. */
+/** Configurations and images in the layout of the original LLaVA repository. */
 class OriginalLayoutTest {
   private static final String LLAVA_15 =
       """
@@ -140,9 +140,9 @@ class OriginalLayoutTest {
     LlavaConfig config = read("'mm_vision_tower':'openai/clip-vit-large-patch14'", null);
     assertThat(config.vision().imageSize()).isEqualTo(224);
     ImageProcessor processor = ImageProcessor.read(folder, read("", null));
-    Picture picture = Picture.read(Fixtures.picture("rgb.png"));
-    assertThat(processor.layout(picture).tokens()).isEqualTo(576);
-    assertThat(processor.process(picture).getFirst().width()).isEqualTo(336);
+    Image image = Image.read(Fixtures.image("rgb.png"));
+    assertThat(processor.layout(image).tokens()).isEqualTo(576);
+    assertThat(processor.process(image).getFirst().width()).isEqualTo(336);
   }
 
   @Test
@@ -172,7 +172,7 @@ class OriginalLayoutTest {
           'model_type':'llava_mpt'; model_type = "llava_mpt"; llava_mistral
           'mm_projector_type':'linear'; mm_projector_type = "linear"; mlp2x_gelu
           'mm_projector_type':null; mm_projector_type; mlp2x_gelu
-          'mm_use_im_start_end':true; mm_use_im_start_end = true; tokens around each picture
+          'mm_use_im_start_end':true; mm_use_im_start_end = true; tokens around each image
           'mm_use_im_patch_token':true; mm_use_im_patch_token = true; a token to the vocabulary
           's2':true; s2 = true; at several scales
           'mm_hidden_size':768; mm_hidden_size = 768; hidden_size = 1024
@@ -208,16 +208,16 @@ class OriginalLayoutTest {
   }
 
   @Test
-  void padsPicturesToSquaresOfTheMeanColour() throws IOException {
+  void padsImagesToSquaresOfTheMeanColour() throws IOException {
     ImageProcessor processor = processor("", "");
     int mean = 0x7A7468;
-    Picture wide = processor.view(white(28, 13));
+    Image wide = processor.view(white(28, 13));
     assertThat(wide.height()).isEqualTo(28);
     assertThat(wide.rgb(0, 6)).isEqualTo(mean);
     assertThat(wide.rgb(27, 7)).isEqualTo(0xFFFFFF);
     assertThat(wide.rgb(27, 19)).isEqualTo(0xFFFFFF);
     assertThat(wide.rgb(0, 20)).isEqualTo(mean);
-    Picture upright = processor.view(white(14, 28));
+    Image upright = processor.view(white(14, 28));
     assertThat(upright.rgb(6, 0)).isEqualTo(mean);
     assertThat(upright.rgb(7, 27)).isEqualTo(0xFFFFFF);
     assertThat(upright.rgb(21, 0)).isEqualTo(mean);
@@ -225,27 +225,27 @@ class OriginalLayoutTest {
   }
 
   @Test
-  void cutsTheMiddleOutOfPicturesItDoesNotPad() throws IOException {
-    Picture view = processor("'image_aspect_ratio':'square'", "").view(white(28, 13));
+  void cutsTheMiddleOutOfImagesItDoesNotPad() throws IOException {
+    Image view = processor("'image_aspect_ratio':'square'", "").view(white(28, 13));
     assertThat(view.width()).isEqualTo(28);
     assertThat(view.rgb(0, 0)).isEqualTo(0xFFFFFF);
   }
 
   @Test
-  void refusesAPictureWhoseSquareIsTooLarge() throws IOException {
+  void refusesAnImageWhoseSquareIsTooLarge() throws IOException {
     ImageProcessor processor = processor("", "");
-    Picture strip = white(20_000, 1);
+    Image strip = white(20_000, 1);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> processor.view(strip))
-        .withMessageStartingWith("a picture of 20000×1 pixels is too long");
+        .withMessageStartingWith("an image of 20000×1 pixels is too long");
   }
 
   @Test
   void resizesTilesByPillowsDefaultWhateverTheProcessorsFilter() throws IOException {
     String tiles = TILES + ",'image_grid_pinpoints':[[56,28],[28,56]]";
-    Picture picture = Picture.read(Fixtures.picture("rgb.png"));
-    List<Pixels> expected = processor(tiles, "").process(picture);
-    List<Pixels> actual = processor(tiles, ",'resample':2").process(picture);
+    Image image = Image.read(Fixtures.image("rgb.png"));
+    List<Pixels> expected = processor(tiles, "").process(image);
+    List<Pixels> actual = processor(tiles, ",'resample':2").process(image);
     assertThat(expected).hasSize(3);
     for (int i = 0; i < 3; i++) {
       assertThat(actual.get(i).values()).isEqualTo(expected.get(i).values());
@@ -255,10 +255,10 @@ class OriginalLayoutTest {
   @Test
   void cutsPaddingOffWithoutRoundingFirst() {
     // 47 · (12 / 188) is three, in double a little less.
-    Resolution picture = new Resolution(47, 188);
+    Resolution image = new Resolution(47, 188);
     List<Resolution> grid = List.of(new Resolution(28, 84));
-    assertThat(new AnyResolution(grid, 28, 7, false).tiles(picture).rows()).isEqualTo(2);
-    assertThat(new AnyResolution(grid, 28, 7, true).tiles(picture).rows()).isEqualTo(4);
+    assertThat(new AnyResolution(grid, 28, 7, false).tiles(image).rows()).isEqualTo(2);
+    assertThat(new AnyResolution(grid, 28, 7, true).tiles(image).rows()).isEqualTo(4);
   }
 
   @Test
@@ -269,13 +269,13 @@ class OriginalLayoutTest {
         .withMessage(tower.resolve("preprocessor_config.json") + ": no such file");
   }
 
-  private static Picture white(int width, int height) {
+  private static Image white(int width, int height) {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     for (int x = 0; x < width; x++) {
       for (int y = 0; y < height; y++) {
         image.setRGB(x, y, 0xFFFFFF);
       }
     }
-    return Picture.of(image);
+    return Image.of(image);
   }
 }

@@ -62,16 +62,16 @@ final class ActiveRequest implements AutoCloseable {
       throw new IllegalArgumentException(
           "a raw question is the whole prompt; write the system prompt into it");
     }
-    ChatTurn user = new ChatTurn(Role.USER, question.pictures().size(), question.prompt());
+    ChatTurn user = new ChatTurn(Role.USER, question.images().size(), question.prompt());
     String text = question.raw() ? question.prompt() : model.rendered(systemPrompt, List.of(user));
-    return model.prompt(text, question.pictures());
+    return model.prompt(text, question.images());
   }
 
-  /** Encodes the pictures, reads the prompt and takes the first token; says whether one follows. */
+  /** Encodes the images, reads the prompt and takes the first token; says whether one follows. */
   boolean prefill() {
     DeviceTurns.refuseIfInterrupted();
     long start = System.nanoTime();
-    model.encode(question.pictures(), listener, model.turns().run(runner::imageEmbeddings));
+    model.encode(question.images(), listener, model.turns().run(runner::imageEmbeddings));
     visionMillis = millisSince(start);
     long seen = System.nanoTime();
     Progress progress = model.prefillProgress(listener);

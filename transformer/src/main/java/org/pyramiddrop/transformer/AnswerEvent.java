@@ -44,7 +44,7 @@ final class AnswerEvent extends Event {
   double tokensPerSecond;
 
   @Label("Vision")
-  @Description("Vision tower and projector over the pictures")
+  @Description("Vision tower and projector over the images")
   @Timespan(Timespan.NANOSECONDS)
   long vision;
 

@@ -10,7 +10,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
 import org.pyramiddrop.transformer.engine.KeyValueCache;
@@ -24,7 +24,7 @@ import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
- * Questions and answers about the same pictures, each question with all that was said before it.
+ * Questions and answers about the same images, each question with all that was said before it.
  *
  * <p>The layers before the first drop have seen every token, so what they made of a prompt holds
  * for each prompt that begins the same: their keys and values, and the hidden states that enter the
@@ -40,7 +40,7 @@ public final class Conversation implements AutoCloseable {
   private Settings settings;
 
   private List<ChatTurn> said = List.of();
-  private List<Picture> pictures = List.of();
+  private List<Image> images = List.of();
   private @Nullable SharedLayers kept;
 
   /** These two are looked at and changed in the device's turns only. */
@@ -67,7 +67,7 @@ public final class Conversation implements AutoCloseable {
    * @param layers how many
    */
   private record SharedLayers(
-      Prompt prompt, int pictures, int layers, SequenceRunner runner, Tensor entering)
+      Prompt prompt, int images, int layers, SequenceRunner runner, Tensor entering)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -111,10 +111,10 @@ public final class Conversation implements AutoCloseable {
    * Asks the next question and tells each token of the answer as it comes. A question that fails is
    * as if it had not been asked.
    *
-   * @param question the user's words and pictures that are new in it
+   * @param question the user's words and images that are new in it
    * @param listener called on this thread; it may end the answer, which counts as said
    * @throws IllegalArgumentException if the question is raw, there are other than as many places as
-   *     pictures, or no room for an answer
+   *     images, or no room for an answer
    * @throws CheckpointException if the chat template has no place for what is asked, a system
    *     prompt for instance, or if weights that are read in place have changed since loading
    * @throws CancellationException if the thread is interrupted, or the listener stops it, before
@@ -132,14 +132,14 @@ public final class Conversation implements AutoCloseable {
       begin();
       try {
         List<ChatTurn> turns = new ArrayList<>(said);
-        turns.add(new ChatTurn(Role.USER, question.pictures().size(), question.prompt()));
-        List<Picture> shown = new ArrayList<>(pictures);
-        shown.addAll(question.pictures());
+        turns.add(new ChatTurn(Role.USER, question.images().size(), question.prompt()));
+        List<Image> shown = new ArrayList<>(images);
+        shown.addAll(question.images());
         Answered answered = answer(turns, shown, listener);
         retain(answered.kept());
         turns.add(new ChatTurn(Role.ASSISTANT, 0, answered.reply().answer().text()));
         said = List.copyOf(turns);
-        pictures = List.copyOf(shown);
+        images = List.copyOf(shown);
         return answered.reply();
       } finally {
         end();
@@ -180,7 +180,7 @@ public final class Conversation implements AutoCloseable {
   /** An answer, and what to keep of it. */
   private record Answered(Reply reply, SharedLayers kept) {}
 
-  private Answered answer(List<ChatTurn> turns, List<Picture> shown, TokenListener listener) {
+  private Answered answer(List<ChatTurn> turns, List<Image> shown, TokenListener listener) {
     AnswerEvent event = AnswerEvent.begun();
     Options options = settings.options();
     Schedule schedule = settings.schedule();
@@ -191,7 +191,7 @@ public final class Conversation implements AutoCloseable {
     Generation generation = model.generation(most, options, listener);
     Sampler sampler = new Sampler(options.sampling());
     int reused = shared == 0 ? 0 : reusable(prompt, shared);
-    int seen = kept == null || reused == 0 ? 0 : kept.pictures();
+    int seen = kept == null || reused == 0 ? 0 : kept.images();
     SequenceRunner.Shape shape =
         new SequenceRunner.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
     Resources fresh = new Resources();
@@ -257,7 +257,7 @@ public final class Conversation implements AutoCloseable {
     }
   }
 
-  /** Crops of the pictures that earlier turns have encoded. */
+  /** Crops of the images that earlier turns have encoded. */
   private int seenCrops() {
     return kept == null ? 0 : kept.prompt().shape().crops();
   }
@@ -288,7 +288,7 @@ public final class Conversation implements AutoCloseable {
    *
    * @param reused tokens of the beginning
    * @param shared those layers
-   * @param images the pictures in the end
+   * @param images the images in the end
    */
   private record Part(
       Prompt prompt, int reused, int shared, List<Prompt.Span> images, List<Tensor> embeddings) {}

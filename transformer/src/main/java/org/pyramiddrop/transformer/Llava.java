@@ -9,8 +9,8 @@ import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.engine.AttentionProbe;
 import org.pyramiddrop.transformer.engine.BatchDecoder;
 import org.pyramiddrop.transformer.engine.Progress;
@@ -18,7 +18,7 @@ import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
 
 /**
- * A LLaVA model that answers questions about pictures.
+ * A LLaVA model that answers questions about images.
  *
  * {@snippet :
  * try (Llava model = Llava.load(Path.of("llava-1.5-7b-hf"))) {
@@ -27,10 +27,10 @@ import org.pyramiddrop.transformer.engine.Resources;
  * }
  * }
  *
- * <p>Any number of threads may ask at once. They take turns on the device: a picture's encoding, a
+ * <p>Any number of threads may ask at once. They take turns on the device: an image's encoding, a
  * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a
  * long answer does not hold up others. A waiting or decoding thread that is interrupted ends its
- * answer as {@link Finish#CANCELLED}; while it encodes pictures or reads the prompt, with a {@link
+ * answer as {@link Finish#CANCELLED}; while it encodes images or reads the prompt, with a {@link
  * CancellationException}, behind the layer that is running (on a GPU, behind the crop or the
  * prefill). Its interrupt status stays set. {@link #close} lets no new question in, ends running
  * ones at their next step, and frees everything when the last is gone.
@@ -95,7 +95,7 @@ public final class Llava implements AutoCloseable {
    * Answers a question and tells each token as it comes.
    *
    * @param listener called on this thread; it may end the answer
-   * @throws IllegalArgumentException if the prompt has other than one place a picture or no room
+   * @throws IllegalArgumentException if the prompt has other than one place an image or no room
    *     for an answer, if the plan does not fit the model, or if a raw question comes with a system
    *     prompt
    * @throws CheckpointException if the chat template has no place for what is asked, a system
@@ -124,7 +124,7 @@ public final class Llava implements AutoCloseable {
    * generated together, so that each decode step reads the weights once for all of them. Each
    * answer is the one its question would get alone, up to rounding.
    *
-   * @param batch rows that may differ in length, pictures, plan, sampling and longest answer
+   * @param batch rows that may differ in length, images, plan, sampling and longest answer
    * @return the answers in that order; the decode time of each is until its own last token
    * @throws IllegalArgumentException as {@link #ask(Question, Options, TokenListener)}, before any
    *     work is begun
@@ -223,7 +223,7 @@ public final class Llava implements AutoCloseable {
         Prompt prompt = ActiveRequest.prompt(model, question, "");
         List<Tensor> embeddings =
             model.turns().run(() -> model.engine().allocateEmbeddings(prompt.images(), images));
-        model.encode(question.pictures(), (id, text) -> true, embeddings);
+        model.encode(question.images(), (id, text) -> true, embeddings);
         AttentionProbe probe =
             new AttentionProbe(model.engine().kernels(), model.engine().decoder(), prompt, layers);
         Progress progress = model.prefillProgress((id, text) -> true);
@@ -236,9 +236,9 @@ public final class Llava implements AutoCloseable {
     });
   }
 
-  /** What the model sees of a picture, and which of its tokens stands for what. */
-  public PictureView view(Picture picture) {
-    return model.imageProcessor().views(picture);
+  /** What the model sees of an image, and which of its tokens stands for what. */
+  public ImageView view(Image image) {
+    return model.imageProcessor().views(image);
   }
 
   /** What the checkpoint's configuration says. */

@@ -16,7 +16,7 @@ import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.OriginalLayout;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.FileAccess;
 import org.pyramiddrop.loader.Role;
@@ -146,7 +146,7 @@ final class Model implements AutoCloseable {
 
   /**
    * A conversation as the chat template writes it, the answer to its last turn to follow. Where the
-   * model itself said {@code <image>}, a space keeps it from being read as a picture's place.
+   * model itself said {@code <image>}, a space keeps it from being read as an image's place.
    *
    * @param systemPrompt what goes before the first turn; empty for nothing
    * @throws IllegalArgumentException if the user's words or the system prompt contain {@code
@@ -157,7 +157,7 @@ final class Model implements AutoCloseable {
     List<ChatTurn> turnsToRender = new ArrayList<>();
     if (systemPrompt.contains(IMAGE)) {
       throw new IllegalArgumentException(
-          "the system prompt contains " + IMAGE + "; pictures belong to the user's words");
+          "the system prompt contains " + IMAGE + "; images belong to the user's words");
     }
     if (!systemPrompt.isEmpty()) {
       turnsToRender.add(new ChatTurn(Role.SYSTEM, 0, systemPrompt));
@@ -168,7 +168,7 @@ final class Model implements AutoCloseable {
         throw new IllegalArgumentException(
             "the prompt contains "
                 + IMAGE
-                + "; the chat template places pictures, or use a raw prompt");
+                + "; the chat template places images, or use a raw prompt");
       }
       turnsToRender.add(
           marked
@@ -179,13 +179,13 @@ final class Model implements AutoCloseable {
   }
 
   /**
-   * A prompt with room for the pictures' tokens.
+   * A prompt with room for the images' tokens.
    *
-   * @param text as the model is to see it, with {@code <image>} where each picture goes
-   * @throws IllegalArgumentException if there are not as many places as pictures, or the context
+   * @param text as the model is to see it, with {@code <image>} where each image goes
+   * @throws IllegalArgumentException if there are not as many places as images, or the context
    *     holds no further token
    */
-  Prompt prompt(String text, List<Picture> pictures) {
+  Prompt prompt(String text, List<Image> images) {
     int[] ids =
         config.original() == null
             ? tokenizer.encode(text, true)
@@ -197,10 +197,10 @@ final class Model implements AutoCloseable {
                 .formatted(id, config.text().vocabSize()));
       }
     }
-    List<ImageLayout> layouts = pictures.stream().map(imageProcessor::layout).toList();
+    List<ImageLayout> layouts = images.stream().map(imageProcessor::layout).toList();
     // Counted before it is written out: a checkpoint may ask for any number of tiles.
     long imageTokens = layouts.stream().mapToLong(ImageLayout::tokens).sum();
-    long length = ids.length - pictures.size() + imageTokens;
+    long length = ids.length - images.size() + imageTokens;
     if (length >= config.text().maxPositions()) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
@@ -215,19 +215,19 @@ final class Model implements AutoCloseable {
   }
 
   /**
-   * Encodes pictures one by one, others' work going on between them, each crop by crop.
+   * Encodes images one by one, others' work going on between them, each crop by crop.
    *
    * @param listener hears the tower's layers over all of them
-   * @param embeddings out: of each picture, its tokens × the decoder's hidden size
+   * @param embeddings out: of each image, its tokens × the decoder's hidden size
    */
-  void encode(List<Picture> pictures, TokenListener listener, List<Tensor> embeddings) {
-    int crops = pictures.stream().map(imageProcessor::layout).mapToInt(ImageLayout::crops).sum();
+  void encode(List<Image> images, TokenListener listener, List<Tensor> embeddings) {
+    int crops = images.stream().map(imageProcessor::layout).mapToInt(ImageLayout::crops).sum();
     int layers = Math.multiplyExact(crops, engine.imageEncoder().cropLayers());
     Progress progress = Progress.ofVision(heard(listener, TokenListener.Phase.VISION), layers);
-    for (int i = 0; i < pictures.size(); i++) {
+    for (int i = 0; i < images.size(); i++) {
       Tensor to = embeddings.get(i);
-      ImageLayout layout = imageProcessor.layout(pictures.get(i));
-      List<Pixels> cropped = imageProcessor.process(pictures.get(i));
+      ImageLayout layout = imageProcessor.layout(images.get(i));
+      List<Pixels> cropped = imageProcessor.process(images.get(i));
       DeviceTurns.refuseIfInterrupted();
       turns.run(() -> {
         engine.imageEncoder().encode(cropped, layout, progress, to);

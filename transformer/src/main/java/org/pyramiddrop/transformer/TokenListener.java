@@ -3,14 +3,14 @@ package org.pyramiddrop.transformer;
 import java.util.concurrent.CancellationException;
 
 /**
- * Hears how far an answer is, on the thread that asked: layers while pictures and prompt are read,
+ * Hears how far an answer is, on the thread that asked: layers while images and prompt are read,
  * then each token as it is generated.
  */
 @FunctionalInterface
 public interface TokenListener {
   /** What is being done before the first token. */
   enum Phase {
-    /** The vision tower over the question's pictures. */
+    /** The vision tower over the question's images. */
     VISION,
     /** The decoder over the prompt. */
     PREFILL
@@ -30,11 +30,11 @@ public interface TokenListener {
   /**
    * Hears of work that is done before the first token. It is called behind each layer where layers
    * are started one by one, as on the CPU, and once behind each recording where a device replays
-   * them (CUDA graphs): a crop of a picture, a prefill. Layers that a device has been given may
+   * them (CUDA graphs): a crop of an image, a prefill. Layers that a device has been given may
    * still be running on it. Other questions wait meanwhile, and the model can't be asked from here.
    *
    * @param done layers that are done, ascending within a phase up to {@code total}
-   * @param total of {@link Phase#VISION} the vision tower's layers times all crops of all pictures
+   * @param total of {@link Phase#VISION} the vision tower's layers times all crops of all images
    *     that this question has to encode; of {@link Phase#PREFILL} the decoder's layers
    * @return false to end the question here with a {@link CancellationException}
    */

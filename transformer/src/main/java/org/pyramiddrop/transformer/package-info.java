@@ -1,4 +1,4 @@
-/** LLaVA-family models: load a checkpoint, ask about pictures, prune image tokens on the way. */
+/** LLaVA-family models: load a checkpoint, ask about images, prune image tokens on the way. */
 @NullMarked
 package org.pyramiddrop.transformer;
 

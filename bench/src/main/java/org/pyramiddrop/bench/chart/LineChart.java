@@ -180,7 +180,7 @@ public final class LineChart {
     }
   }
 
-  /** Writes any picture as PNG; the file is there whole or not at all. */
+  /** Writes any image as PNG; the file is there whole or not at all. */
   public static void write(Path png, BufferedImage image) {
     OutputFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
   }

@@ -80,7 +80,7 @@ public record CheckpointShape(
   }
 
   /**
-   * What a LLaVA-NeXT checkpoint's says: pictures become up to two tiles each way, or three one
+   * What a LLaVA-NeXT checkpoint's says: images become up to two tiles each way, or three one
    * way, as in the published ones.
    */
   public LlavaConfig nextConfig() {

@@ -40,7 +40,7 @@ final class ConfigFiles {
       """;
 
   /**
-   * Vicuna's, as LLaVA-1.5 has it: pictures of a turn first, then its words, under the role in
+   * Vicuna's, as LLaVA-1.5 has it: images of a turn first, then its words, under the role in
    * capitals.
    */
   private static final String CHAT_TEMPLATE =

@@ -19,7 +19,7 @@ final class Comparisons {
   /** Tokens of a model's answer. */
   private static final int ANSWER = 8;
 
-  /** A picture and words, as in a LLaVA-1.5 prompt. */
+  /** An image and words, as in a LLaVA-1.5 prompt. */
   private static final int PROMPT = 636;
 
   private static final Path SCENES = Path.of("models", "scenes");

@@ -15,7 +15,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A whole model that answers a question about a picture, unpruned; beside it, this library's own
+ * A whole model that answers a question about an image, unpruned; beside it, this library's own
  * pruned run.
  *
  * @param title what the model is

@@ -10,7 +10,7 @@ import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
@@ -20,7 +20,7 @@ import org.pyramiddrop.loader.VisionConfig;
  * What a whole model is given.
  *
  * @param ids the prompt, the image token once
- * @param pixels the picture as the vision tower takes it
+ * @param pixels the image as the vision tower takes it
  */
 record ModelInput(List<Integer> ids, Pixels pixels) {
   /** Keeps its own copy of the ids. */
@@ -29,17 +29,17 @@ record ModelInput(List<Integer> ids, Pixels pixels) {
   }
 
   /**
-   * A question about a picture, in the model's own template and through its own preprocessing.
+   * A question about an image, in the model's own template and through its own preprocessing.
    *
-   * @throws IllegalArgumentException if the model cuts pictures into tiles
+   * @throws IllegalArgumentException if the model cuts images into tiles
    */
-  static ModelInput of(Path model, Path picture, String question) {
+  static ModelInput of(Path model, Path image, String question) {
     LlavaConfig config = LlavaConfig.read(model);
     if (config.anyResolution()) {
       throw new IllegalArgumentException(
-          model + " cuts pictures into tiles; compare with a model of one view, as LLaVA-1.5 is");
+          model + " cuts images into tiles; compare with a model of one view, as LLaVA-1.5 is");
     }
-    Pixels pixels = ImageProcessor.read(model, config).process(Picture.read(picture)).getFirst();
+    Pixels pixels = ImageProcessor.read(model, config).process(Image.read(image)).getFirst();
     String text =
         ChatTemplate.read(model).render(List.of(new ChatTurn(Role.USER, 1, question)), true);
     try (Tokenizer tokenizer = Tokenizer.open(model)) {

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Questions about pictures, and how answers to them are scored.
+ * Questions about images, and how answers to them are scored.
  *
  * @param name the folder's or the file's, without its ending
  * @param samples at least one, in the file's order
@@ -35,31 +35,31 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
   }
 
   /**
-   * Reads the questions and finds their pictures.
+   * Reads the questions and finds their images.
    *
    * <p>LLaVA's own evaluation of TextVQA also shows the model the text that a reader of the
-   * pictures found; TextVQA's file has no such text, so scores lie lower than those LLaVA
+   * images found; TextVQA's file has no such text, so scores lie lower than those LLaVA
    * published.
    *
    * @param folderOrFile a file, or a folder with {@code questions.jsonl}
    * @param format {@link DatasetFormat#AUTO} to recognise it by content
-   * @param pictures the folder that pictures are named in, null for the format's own
+   * @param images the folder that images are named in, null for the format's own
    * @throws IllegalArgumentException if there is none, if a line is malformed (named with file and
-   *     line), if a picture lies outside the folder or is missing, or if there is no question
+   *     line), if an image lies outside the folder or is missing, or if there is no question
    */
-  public static Dataset read(Path folderOrFile, DatasetFormat format, @Nullable Path pictures) {
+  public static Dataset read(Path folderOrFile, DatasetFormat format, @Nullable Path images) {
     boolean folder = Files.isDirectory(folderOrFile);
     Path file = folder ? folderOrFile.resolve(QUESTIONS) : folderOrFile;
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          "no file %s; name a file of questions, or a folder with pictures and %s"
+          "no file %s; name a file of questions, or a folder with images and %s"
               .formatted(file, QUESTIONS));
     }
     DatasetFormat known = format == DatasetFormat.AUTO ? DatasetFormat.recognise(file) : format;
     return new Dataset(
         name(folderOrFile, folder),
         SampleReader.read(
-            file, known, pictures == null ? file.resolveSibling(known.pictures) : pictures),
+            file, known, images == null ? file.resolveSibling(known.images) : images),
         known.metric,
         known == DatasetFormat.JSONL ? "" : SHORT_ANSWER);
   }

@@ -13,29 +13,29 @@ public enum DatasetFormat {
 
   /**
    * Lines of {@code {"image": …, "question": …, "answers": […]}}, with an {@code "id"} or named by
-   * line number; pictures beside the file.
+   * line number; images beside the file.
    */
   JSONL("", Metric.EXACT_MATCH),
 
   /**
-   * TextVQA's own annotations ({@code TextVQA_0.5.1_val.json}); pictures in {@code train_images}
+   * TextVQA's own annotations ({@code TextVQA_0.5.1_val.json}); images in {@code train_images}
    * beside the file.
    */
   TEXTVQA("train_images", Metric.VQA_ACCURACY),
 
   /**
    * POPE's own lines of {@code {"question_id": …, "image": …, "text": …, "label": "yes"}} ({@code
-   * coco_pope_random.json}); pictures in {@code val2014} beside the file.
+   * coco_pope_random.json}); images in {@code val2014} beside the file.
    */
   POPE("val2014", Metric.POPE_ACCURACY);
 
-  /** The folder beside the file that its pictures are in. */
-  final String pictures;
+  /** The folder beside the file that its images are in. */
+  final String images;
 
   final Metric metric;
 
-  DatasetFormat(String pictures, Metric metric) {
-    this.pictures = pictures;
+  DatasetFormat(String images, Metric metric) {
+    this.images = images;
     this.metric = metric;
   }
 

@@ -8,7 +8,7 @@ public enum Metric {
   /**
    * 1 if the answer is one of the accepted, else 0. White space at the ends, how much of it stands
    * between words, and case don't count: a model that says "Red" for "red" has seen the same
-   * picture. Everything else counts, so "red." is wrong.
+   * image. Everything else counts, so "red." is wrong.
    */
   EXACT_MATCH("exact match"),
 

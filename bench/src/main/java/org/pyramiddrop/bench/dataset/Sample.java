@@ -4,14 +4,14 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * One question about one picture.
+ * One question about one image.
  *
  * @param id names it; no two samples of a dataset share one
- * @param picture an existing file
+ * @param image an existing file
  * @param question as the dataset has it, without {@link Dataset#suffix}
  * @param answers every accepted one, possibly with repeats (VQA asks ten people); at least one
  */
-public record Sample(String id, Path picture, String question, List<String> answers) {
+public record Sample(String id, Path image, String question, List<String> answers) {
 
   /** Refuses a sample without an answer. */
   public Sample {

@@ -14,15 +14,15 @@ final class SampleReader {
    * Every sample of a file.
    *
    * @param format not {@link DatasetFormat#AUTO}
-   * @param folder the one that pictures are named in
-   * @throws IllegalArgumentException that names the line, or the pictures that are not there
+   * @param folder the one that images are named in
+   * @throws IllegalArgumentException that names the line, or the images that are not there
    */
   static List<Sample> read(Path file, DatasetFormat format, Path folder) {
-    PictureFolder pictures = new PictureFolder(folder);
+    ImageFolder images = new ImageFolder(folder);
     Map<String, Sample> samples = new LinkedHashMap<>();
     Consumer<Entry> add =
         entry -> {
-          Sample sample = sample(entry, format, pictures);
+          Sample sample = sample(entry, format, images);
           if (samples.putIfAbsent(sample.id(), sample) != null) {
             throw new IllegalArgumentException(
                 "%s: expected an id of its own, but \"%s\" has been there before"
@@ -37,28 +37,28 @@ final class SampleReader {
     if (samples.isEmpty()) {
       throw new IllegalArgumentException(file + " holds no question");
     }
-    pictures.requireAll();
+    images.requireAll();
     return List.copyOf(samples.values());
   }
 
-  private static Sample sample(Entry entry, DatasetFormat format, PictureFolder pictures) {
+  private static Sample sample(Entry entry, DatasetFormat format, ImageFolder images) {
     return switch (format) {
       case JSONL ->
           new Sample(
               entry.has("id") ? entry.name("id") : entry.number(),
-              pictures.picture(entry, "image", ""),
+              images.image(entry, "image", ""),
               entry.text("question"),
               entry.texts("answers", "strings that are not blank", answer -> !answer.isBlank()));
       case TEXTVQA ->
           new Sample(
               entry.name("question_id"),
-              pictures.picture(entry, "image_id", ".jpg", ".png"),
+              images.image(entry, "image_id", ".jpg", ".png"),
               entry.text("question"),
               entry.texts("answers", "strings only", _ -> true));
       case POPE ->
           new Sample(
               entry.name("question_id"),
-              pictures.picture(entry, "image", ""),
+              images.image(entry, "image", ""),
               entry.text("text"),
               List.of(entry.text("label", "\"yes\" or \"no\"", PopeReport::isLabel)));
       case AUTO -> throw new IllegalArgumentException("AUTO is no format of a file");

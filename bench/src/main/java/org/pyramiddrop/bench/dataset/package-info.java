@@ -1,4 +1,4 @@
-/** Questions about pictures with accepted answers, and the rules that score a model's answers. */
+/** Questions about images with accepted answers, and the rules that score a model's answers. */
 @NullMarked
 package org.pyramiddrop.bench.dataset;
 

@@ -9,10 +9,10 @@ import java.util.List;
 import org.pyramiddrop.bench.dataset.Sample;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
-import org.pyramiddrop.transformer.drawing.AttentionPicture;
+import org.pyramiddrop.transformer.drawing.AttentionImage;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /**
@@ -40,7 +40,7 @@ final class AttentionFigure {
   private static void report(
       ModelAnswers model, Sample sample, List<Integer> layers, Report report) {
     List<AttentionMap> maps = model.llava().attention(model.question(sample), layers);
-    PictureView view = model.llava().view(Picture.read(sample.picture()));
+    ImageView view = model.llava().view(Image.read(sample.image()));
     List<Row> rows = new ArrayList<>();
     for (AttentionMap map : maps) {
       List<Float> attention = map.images().getFirst();
@@ -57,14 +57,14 @@ final class AttentionFigure {
             .column("column", row -> row.place.column)
             .column("attention", row -> decimal(row.attention, 6)));
     int patchSize = model.llava().config().vision().patchSize();
-    report.image("attention.png", AttentionPicture.draw(view, maps, 0, patchSize));
+    report.image("attention.png", AttentionImage.draw(view, maps, 0, patchSize));
     report.print(
         new Table<>(
                 "Attention of the prompt's last token: question %s, %s"
                     .formatted(sample.id(), sample.question()),
                 maps)
             .column("layer", AttentionMap::layer)
-            .column("attention to the picture", map -> Format.percent(sum(map.images().getFirst())))
+            .column("attention to the image", map -> Format.percent(sum(map.images().getFirst())))
             .column(
                 "highest token", map -> Format.percent(Collections.max(map.images().getFirst())))
             .column("tokens that get half of it", map -> tokensOfHalf(map.images().getFirst())));
@@ -81,7 +81,7 @@ final class AttentionFigure {
   /**
    * What a token stands for.
    *
-   * @param part {@code whole}, the picture in the vision tower's square; {@code grid}, the finer
+   * @param part {@code whole}, the image in the vision tower's square; {@code grid}, the finer
    *     one that tiles make; or {@code newline}, the end of a row of it
    */
   record Place(String part, int row, int column) {

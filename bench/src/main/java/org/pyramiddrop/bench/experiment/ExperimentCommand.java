@@ -54,14 +54,14 @@ public final class ExperimentCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       required = true,
-      description = "a file of questions, or a folder with questions.jsonl and pictures")
+      description = "a file of questions, or a folder with questions.jsonl and images")
   private Path data = Path.of("");
 
   @Option(names = "--format", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
   private DatasetFormat format = DatasetFormat.AUTO;
 
-  @Option(names = "--pictures", description = "where the pictures are, if not with the questions")
-  private @Nullable Path pictures;
+  @Option(names = "--images", description = "where the images are, if not with the questions")
+  private @Nullable Path images;
 
   @Option(
       names = "--metric",
@@ -144,7 +144,7 @@ public final class ExperimentCommand implements Callable<Integer> {
   }
 
   private Dataset dataset() {
-    Dataset all = Dataset.read(data, format, pictures);
+    Dataset all = Dataset.read(data, format, images);
     Dataset scored = metric == null ? all : all.withMetric(metric);
     return limit == null ? scored : scored.first(limit, seed);
   }

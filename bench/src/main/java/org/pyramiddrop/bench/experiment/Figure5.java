@@ -9,12 +9,12 @@ import org.pyramiddrop.bench.Progress;
 import org.pyramiddrop.bench.dataset.Sample;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /**
- * The paper's figure 5: for each question the picture stage by stage, dropped patches dimmed, under
+ * The paper's figure 5: for each question the image stage by stage, dropped patches dimmed, under
  * PyramidDrop that halves. A drawing that is there already is not drawn again.
  */
 final class Figure5 {
@@ -67,7 +67,7 @@ final class Figure5 {
 
   private static void draw(Sample sample, Variant variant, ModelAnswers model, Report report) {
     LlavaConfig config = model.llava().config();
-    PictureView view = model.llava().view(Picture.read(sample.picture()));
+    ImageView view = model.llava().view(Image.read(sample.image()));
     report.image(
         drawing(sample),
         Overlay.draw(

@@ -72,7 +72,7 @@ final class Fingerprint {
     return print.name();
   }
 
-  /** Names a dataset by its questions, accepted answers and pictures. */
+  /** Names a dataset by its questions, accepted answers and images. */
   static String dataset(Dataset dataset) {
     Fingerprint print = new Fingerprint();
     print.text(dataset.suffix());
@@ -80,9 +80,9 @@ final class Fingerprint {
     for (Sample sample : dataset.samples()) {
       print.text(sample.id());
       print.text(sample.question());
-      print.text(sample.picture().toFile().getName());
-      if (seen.add(sample.picture())) {
-        print.file(sample.picture());
+      print.text(sample.image().toFile().getName());
+      if (seen.add(sample.image())) {
+        print.file(sample.image());
       }
       print.number(sample.answers().size());
       sample.answers().forEach(print::text);

@@ -31,8 +31,8 @@ record ModelAnswers(Llava llava, String suffix, int maxTokens) {
     return answer;
   }
 
-  /** What the model is asked, its picture read. */
+  /** What the model is asked, its image read. */
   Question question(Sample sample) {
-    return Question.of(sample.question() + suffix, sample.picture());
+    return Question.of(sample.question() + suffix, sample.image());
   }
 }

@@ -13,7 +13,7 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * Plans for one model.
  *
  * @param shape the model's sizes
- * @param imageTokens tokens of a picture
+ * @param imageTokens tokens of an image
  */
 record ModelPlans(ModelShape shape, int imageTokens) {
   /** Layers of the decoder that the paper's layer numbers belong to. */
@@ -22,7 +22,7 @@ record ModelPlans(ModelShape shape, int imageTokens) {
   /** Stages of the paper's pyramid. */
   private static final int STAGES = 4;
 
-  /** A model whose pictures are one crop. */
+  /** A model whose images are one crop. */
   static ModelPlans of(ModelShape shape) {
     return new ModelPlans(shape, shape.vision().tokens());
   }

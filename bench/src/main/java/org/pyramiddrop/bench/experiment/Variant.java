@@ -13,7 +13,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param plan where image tokens are dropped
  * @param firstLayers the first layer of each stage
  * @param kept image tokens of each stage
- * @param multiplyAdds the paper's count for one picture
+ * @param multiplyAdds the paper's count for one image
  */
 record Variant(
     String name,

@@ -1,5 +1,5 @@
 /**
- * The paper's experiments that need no training, over any set of questions about pictures.
+ * The paper's experiments that need no training, over any set of questions about images.
  *
  * <p>An {@link org.pyramiddrop.bench.experiment.Experiment} says which {@link
  * org.pyramiddrop.bench.experiment.Variant}s of a model it compares. A {@link

@@ -54,11 +54,11 @@ public final class GpuCommand implements Callable<Integer> {
   private @Nullable Path file;
 
   @Option(
-      names = "--picture",
+      names = "--image",
       description = "width x height in pixels; two tiles each way, where a model makes tiles")
-  private @Nullable String picture;
+  private @Nullable String image;
 
-  @Option(names = "--text-tokens", description = "beside the picture's; half of them before it")
+  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
   @Option(names = "--new-tokens", description = "of each answer; the prefill gives the first")
@@ -135,7 +135,7 @@ public final class GpuCommand implements Callable<Integer> {
   private void model(Path folder, Map<String, String> facts) {
     LlavaConfig config = LlavaConfig.read(folder);
     ModelTimer.Setting setting =
-        new ModelTimer.Setting(pictureSize(config), textTokens, newTokens, runs);
+        new ModelTimer.Setting(imageSize(config), textTokens, newTokens, runs);
     Ceilings seen;
     try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
       seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
@@ -170,11 +170,11 @@ public final class GpuCommand implements Callable<Integer> {
     }
   }
 
-  private Resolution pictureSize(LlavaConfig config) {
+  private Resolution imageSize(LlavaConfig config) {
     int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
-    return picture == null
+    return image == null
         ? new Resolution(side, side)
-        : OptionValues.pictureSize("--picture", picture);
+        : OptionValues.imageSize("--image", image);
   }
 
   /** Keeps what there is of a model as JSON and its tables as Markdown. */

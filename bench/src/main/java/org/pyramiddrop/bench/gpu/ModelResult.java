@@ -45,11 +45,11 @@ record ModelResult(
   /**
    * What was asked.
    *
-   * @param picture its size in pixels, in words
+   * @param image its size in pixels, in words
    * @param crops that go through the vision tower
    * @param imageTokens newlines included
    */
-  record Prompt(String picture, int crops, int imageTokens, int textTokens) {}
+  record Prompt(String image, int crops, int imageTokens, int textTokens) {}
 
   /**
    * PyTorch in one mode, without drops.

@@ -26,10 +26,10 @@ final class ModelTables {
   /** The model and what it was asked. */
   private static String title(ModelResult result) {
     ModelResult.Prompt prompt = result.prompt();
-    return "%s: a picture of %s pixels, %d crop%s, %d image tokens, %d of text"
+    return "%s: an image of %s pixels, %d crop%s, %d image tokens, %d of text"
         .formatted(
             result.model(),
-            prompt.picture(),
+            prompt.image(),
             prompt.crops(),
             prompt.crops() == 1 ? "" : "s",
             prompt.imageTokens(),
@@ -67,7 +67,7 @@ final class ModelTables {
         .optional("floor ms", Timed::floor, Numbers::number)
         .column("of the floor", row -> row.floor == null ? "" : share(row.floor, row.millis))
         .note(
-            "vision: from pixels in host memory to the picture's embeddings, all crops; prefill: from"
+            "vision: from pixels in host memory to the image's embeddings, all crops; prefill: from"
                 + " token ids to the first token; decode step: each run's mean over its steps; the last"
                 + " row of each is one clock from pixels to the last token, in a run of its own")
         .note(

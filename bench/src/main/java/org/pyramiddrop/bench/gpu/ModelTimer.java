@@ -28,7 +28,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 record ModelTimer(
     ModelOnDevice model,
     Setting setting,
-    TowerInput picture,
+    TowerInput image,
     List<RepeatedAnswer> conversations)
     implements AutoCloseable {
   private static final long SEED = 11;
@@ -36,27 +36,27 @@ record ModelTimer(
   /**
    * What is asked, and how often.
    *
-   * @param picture its size
-   * @param textTokens beside the picture's; half of them before it
+   * @param image its size
+   * @param textTokens beside the image's; half of them before it
    * @param newTokens of each answer, at least two
    * @param runs that count
    */
-  record Setting(Resolution picture, int textTokens, int newTokens, int runs) {}
+  record Setting(Resolution image, int textTokens, int newTokens, int runs) {}
 
   /** Draws the prompt and takes the memory. */
   static ModelTimer of(ModelOnDevice model, Setting setting) {
-    TowerInput picture = TowerInput.random(model.config(), setting.picture, SEED);
+    TowerInput image = TowerInput.random(model.config(), setting.image, SEED);
     OptionValues.fits(
-        picture.layout().tokens(),
+        image.layout().tokens(),
         setting.textTokens,
         setting.newTokens,
         model.config().text().maxPositions());
     List<Integer> ids = ModelOnDevice.randomIds(model.config(), setting.textTokens, SEED);
-    ModelTimer timer = new ModelTimer(model, setting, picture, new ArrayList<>());
+    ModelTimer timer = new ModelTimer(model, setting, image, new ArrayList<>());
     try {
       for (PruningChoice choice : PruningChoice.values()) {
         timer.conversations.add(
-            model.answer(ids, picture, choice.plan(), setting.newTokens - 1));
+            model.answer(ids, image, choice.plan(), setting.newTokens - 1));
       }
     } catch (RuntimeException | Error e) {
       timer.close();
@@ -73,9 +73,9 @@ record ModelTimer(
   /** What the prompt is. */
   ModelResult.Prompt prompt() {
     return new ModelResult.Prompt(
-        picture.size().toString(),
-        picture.layout().crops(),
-        picture.layout().tokens(),
+        image.size().toString(),
+        image.layout().crops(),
+        image.layout().tokens(),
         setting.textTokens);
   }
 

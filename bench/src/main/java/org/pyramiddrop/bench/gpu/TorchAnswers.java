@@ -73,11 +73,11 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
   }
 
   private ObjectNode request(String mode, Path folder, Path output) {
-    List<Pixels> crops = ours.picture().crops();
+    List<Pixels> crops = ours.image().crops();
     Path data = folder.resolve("pixels.raw");
     RawNumbers.write(data, values(crops));
     Pixels first = crops.getFirst();
-    Resolution size = ours.picture().size();
+    Resolution size = ours.image().size();
     int[] shape = {crops.size(), first.channels(), first.height(), first.width()};
     JsonMapper json = JsonMapper.shared();
     return json.createObjectNode()

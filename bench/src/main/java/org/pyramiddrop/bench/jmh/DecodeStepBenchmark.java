@@ -13,8 +13,8 @@ import org.pyramiddrop.bench.model.RepeatedStep;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * One decode step, head included, through {@value BenchFolder#LAYERS} decoder layers behind a
- * picture of some tokens and 60 tokens of text; what each layer's cache holds follows from the
+ * One decode step, head included, through {@value BenchFolder#LAYERS} decoder layers behind an
+ * image of some tokens and 60 tokens of text; what each layer's cache holds follows from the
  * plan.
  *
  * <p>Weights are 2 GB, so caches don't matter. A step takes a tenth of a second and is timed by

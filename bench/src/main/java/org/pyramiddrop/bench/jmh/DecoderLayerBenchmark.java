@@ -12,9 +12,9 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * What a decoder layer costs at each stage of the pyramid, for a picture of 576 or 2880 tokens and
+ * What a decoder layer costs at each stage of the pyramid, for an image of 576 or 2880 tokens and
  * 60 tokens of text: a layer inside the stage ({@code 576}), and the one that ends it ({@code
- * 576-288}), which ranks the picture's tokens and runs on for half of them.
+ * 576-288}), which ranks the image's tokens and runs on for half of them.
  *
  * <p>The prompt is embedded anew and the result copied in each run, since layers work in place:
  * less than a hundredth of a layer's time. A layer takes seconds, so each invocation is timed by

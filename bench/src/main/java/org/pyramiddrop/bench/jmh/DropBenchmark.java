@@ -22,7 +22,7 @@ import org.pyramiddrop.kernels.Tensor;
 
 /**
  * What a drop itself costs: ranking all keys for the last token's query, choosing half of the
- * picture's tokens, gathering their rows.
+ * image's tokens, gathering their rows.
  *
  * <p>Keys and hidden states take turns, so that they come from memory as behind a layer's products.
  * Each takes at most milliseconds: an iteration is half a second of them. Two seconds of warm-up

@@ -14,7 +14,7 @@ import org.pyramiddrop.kernels.DType;
 
 /**
  * A prompt's whole way from token ids and image embeddings to logits, through a decoder of {@value
- * BenchFolder#LAYERS} layers, one a stage of the pyramid: a picture of 576 or 2880 tokens and 60
+ * BenchFolder#LAYERS} layers, one a stage of the pyramid: an image of 576 or 2880 tokens and 60
  * tokens of text.
  *
  * <p>It takes many seconds, its layers run the same code over and over, so that one run is warm-up

@@ -9,7 +9,7 @@ import org.pyramiddrop.bench.model.VisionOnDevice;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * A picture's way to the decoder: one layer of CLIP's tower over its 577 tokens, with the patch
+ * An image's way to the decoder: one layer of CLIP's tower over its 577 tokens, with the patch
  * embedding before it (two hundredths of the work, which is counted), and the projector.
  *
  * <p>Each takes tenths of a second and is timed by itself. The compiler is done within the first
@@ -47,7 +47,7 @@ public class VisionBenchmark extends DeviceBenchmark {
   }
 
   @Benchmark
-  public void picture() {
+  public void image() {
     runAndWait();
   }
 }

@@ -43,7 +43,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
       case "DeviceCeilingBenchmark.ceiling" -> ceiling(result.parameter("part"), result.dtype());
       case "MatrixProductBenchmark.product" -> matrixProduct(result);
       case "DecodeProductBenchmark.product" -> decodeProduct(result);
-      case "VisionBenchmark.picture" -> picture(result);
+      case "VisionBenchmark.image" -> image(result);
       case "DecoderLayerBenchmark.layer" -> layer(result.parameter("stage"), result);
       case "PrefillBenchmark.prefill" -> prefill(result.number("imageTokens"), result);
       case "DecodeStepBenchmark.step" -> step(result.number("imageTokens"), result);
@@ -106,7 +106,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
         product.weightBytes(result.dtype()));
   }
 
-  private static Work picture(JmhResult result) {
+  private static Work image(JmhResult result) {
     ModelShape model = model(result);
     ModelShape.Vision vision = model.vision();
     return switch (VisionBenchmark.Part.valueOf(result.parameter("part"))) {

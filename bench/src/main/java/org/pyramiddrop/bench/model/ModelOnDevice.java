@@ -116,18 +116,18 @@ public final class ModelOnDevice implements AutoCloseable {
   }
 
   /**
-   * A prompt about one picture.
+   * A prompt about one image.
    *
    * @param ids the prompt, the image token once
    * @param furtherTokens that there is room for behind the first one
    */
   public RepeatedAnswer answer(
-      List<Integer> ids, TowerInput picture, PruningPlan plan, int furtherTokens) {
+      List<Integer> ids, TowerInput image, PruningPlan plan, int furtherTokens) {
     Prompt prompt =
         Prompt.of(
             ids.stream().mapToInt(Integer::intValue).toArray(),
             config.imageTokenId(),
-            List.of(picture.layout()));
+            List.of(image.layout()));
     return new RepeatedAnswer(
         engine,
         prompt,
@@ -137,8 +137,8 @@ public final class ModelOnDevice implements AutoCloseable {
             engine
                 .imageEncoder()
                 .encode(
-                    picture.crops(),
-                    picture.layout(),
+                    image.crops(),
+                    image.layout(),
                     Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
                     embeddings.getFirst()));
   }

@@ -48,7 +48,7 @@ public final class RepeatedAnswer implements AutoCloseable {
             new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, furtherTokens));
   }
 
-  /** All token ids, the image token as often as the picture has tokens. */
+  /** All token ids, the image token as often as the image has tokens. */
   public int[] ids() {
     return prompt.ids();
   }
@@ -58,13 +58,13 @@ public final class RepeatedAnswer implements AutoCloseable {
     return prompt.shape();
   }
 
-  /** Encodes the pictures and waits for their embeddings. */
+  /** Encodes the images and waits for their embeddings. */
   public void encode() {
     encoder.encode(runner.imageEmbeddings());
     runner.imageEmbeddings().forEach(image -> kernels.download(image.rows(image.rows() - 1, 1)));
   }
 
-  /** Runs the prompt with the pictures as they were encoded last, and waits for the first token. */
+  /** Runs the prompt with the images as they were encoded last, and waits for the first token. */
   public int prefill() {
     steps = 0;
     return number(runner.prefill(prompt, sampler));

@@ -10,11 +10,11 @@ import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
 
 /**
- * A picture as the vision tower takes it.
+ * An image as the vision tower takes it.
  *
- * @param size of the picture, which decides its tiles
+ * @param size of the image, which decides its tiles
  * @param layout which tokens it becomes
- * @param crops the whole picture, then its tiles
+ * @param crops the whole image, then its tiles
  */
 public record TowerInput(Resolution size, ImageLayout layout, List<Pixels> crops) {
 
@@ -24,21 +24,21 @@ public record TowerInput(Resolution size, ImageLayout layout, List<Pixels> crops
   }
 
   /**
-   * A picture of one crop.
+   * An image of one crop.
    *
-   * @throws IllegalArgumentException if the model cuts pictures into tiles
+   * @throws IllegalArgumentException if the model cuts images into tiles
    */
   public static TowerInput of(LlavaConfig config, Pixels pixels) {
     Resolution size = new Resolution(pixels.height(), pixels.width());
     ImageLayout layout = ImageLayout.of(config, size);
     if (layout.crops() != 1) {
       throw new IllegalArgumentException(
-          "a model that cuts pictures into tiles can't be given one crop");
+          "a model that cuts images into tiles can't be given one crop");
     }
     return new TowerInput(size, layout, List.of(pixels));
   }
 
-  /** A picture of random pixels, normally distributed. */
+  /** An image of random pixels, normally distributed. */
   public static TowerInput random(LlavaConfig config, Resolution size, long seed) {
     ImageLayout layout = ImageLayout.of(config, size);
     Random random = new Random(seed);

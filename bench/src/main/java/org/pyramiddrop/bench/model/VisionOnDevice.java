@@ -8,7 +8,7 @@ import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.engine.ImageEncoder;
 import org.pyramiddrop.transformer.engine.Resources;
 
-/** A model's vision tower and projector, each to be run by itself on one random picture. */
+/** A model's vision tower and projector, each to be run by itself on one random image. */
 public final class VisionOnDevice implements AutoCloseable {
   private static final long SEED = 9;
 
@@ -57,7 +57,7 @@ public final class VisionOnDevice implements AutoCloseable {
     encoder.projector().project(features, embeddings);
   }
 
-  /** The picture, channel by channel, each row by row. */
+  /** The image, channel by channel, each row by row. */
   public float[] pixels() {
     return pixels.clone();
   }

@@ -27,7 +27,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Where every microsecond of a picture's encoding, a prefill and a decode step goes on the GPU. */
+/** Where every microsecond of an image's encoding, a prefill and a decode step goes on the GPU. */
 @Command(
     name = "profile",
     description = "Times a model on the GPU launch by launch, inside the graphs it runs as.",
@@ -46,10 +46,10 @@ public final class ProfileCommand implements Callable<Integer> {
   @Option(
       names = "--image-size",
       paramLabel = "WIDTHxHEIGHT",
-      description = "of the picture, in pixels (the vision tower's own)")
+      description = "of the image, in pixels (the vision tower's own)")
   private @Nullable String imageSize;
 
-  @Option(names = "--text-tokens", description = "beside the picture's; half of them before it")
+  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
   @Option(names = "--runs", description = "profiles of each part, of which medians are told")
@@ -76,18 +76,18 @@ public final class ProfileCommand implements Callable<Integer> {
     OptionValues.atLeast(2, "--text-tokens", textTokens);
     report.check();
     @Nullable Resolution size =
-        imageSize == null ? null : OptionValues.pictureSize("--image-size", imageSize);
+        imageSize == null ? null : OptionValues.imageSize("--image-size", imageSize);
     try (ModelOnDevice open =
         ModelOnDevice.open(model, Optional.empty(), ModelOnDevice.device("cuda"))) {
       int side = open.config().vision().imageSize();
-      Resolution picture = size == null ? new Resolution(side, side) : size;
-      TowerInput input = TowerInput.random(open.config(), picture, SEED);
+      Resolution image = size == null ? new Resolution(side, side) : size;
+      TowerInput input = TowerInput.random(open.config(), image, SEED);
       ImageLayout layout = input.layout();
       List<PartProfile> parts = parts(open, input);
       List<String> facts =
           report.facts(
               open.device(),
-              "setting: %d layers, %d wide; %d tokens of a picture in %d crops and %d of text"
+              "setting: %d layers, %d wide; %d tokens of an image in %d crops and %d of text"
                   .formatted(
                       open.config().text().layers(),
                       open.config().text().hiddenSize(),
@@ -105,10 +105,10 @@ public final class ProfileCommand implements Callable<Integer> {
   }
 
   private List<PartProfile> parts(ModelOnDevice open, TowerInput input) {
-    ImageLayout picture = input.layout();
+    ImageLayout image = input.layout();
     ModelShape shape = ModelShape.of(open.config());
     PromptShape prompt =
-        PromptShape.of(textTokens / 2, picture.tokens(), 1, textTokens - textTokens / 2);
+        PromptShape.of(textTokens / 2, image.tokens(), 1, textTokens - textTokens / 2);
     FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
     List<PartProfile> parts = new ArrayList<>();
     parts.add(
@@ -122,7 +122,7 @@ public final class ProfileCommand implements Callable<Integer> {
       answer.answer(2);
       parts.add(
           PartProfile.of(
-              "prefill, %d tokens, plan %s".formatted(textTokens + picture.tokens(), plan),
+              "prefill, %d tokens, plan %s".formatted(textTokens + image.tokens(), plan),
               new PartProfile.Work.Flops(
                   ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
               answer.profilePrefill(order, runs)));

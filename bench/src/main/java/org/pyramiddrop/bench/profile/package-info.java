@@ -1,4 +1,4 @@
-/** Where the time of a prefill, a decode step and a picture's encoding goes, launch by launch. */
+/** Where the time of a prefill, a decode step and an image's encoding goes, launch by launch. */
 @NullMarked
 package org.pyramiddrop.bench.profile;
 

@@ -20,7 +20,7 @@ public record Phases<T>(@JsonValue Map<Phase, T> values) {
 
   /** The phases of an answer, and the whole answer. */
   public enum Phase {
-    /** From pixels in host memory to the picture's embeddings. */
+    /** From pixels in host memory to the image's embeddings. */
     @JsonProperty("vision")
     VISION,
     /** From token ids in host memory to the first token. */

@@ -57,7 +57,7 @@ public final class PruningCommand implements Callable<Integer> {
   @Option(names = "--model", description = "a checkpoint to take instead of a random one")
   private @Nullable Path model;
 
-  @Option(names = "--image-tokens", description = "of one picture (as many as the model's)")
+  @Option(names = "--image-tokens", description = "of one image (as many as the model's)")
   private @Nullable Integer imageTokens;
 
   @Option(names = "--text-tokens", description = "half before it, half behind (${DEFAULT-VALUE})")
@@ -149,7 +149,7 @@ public final class PruningCommand implements Callable<Integer> {
             results,
             shares);
     String setting =
-        "setting: %d layers, %d wide; %d tokens of a picture and %d of text; timed rounds: %d, and %d for what the prefill spends its time on"
+        "setting: %d layers, %d wide; %d tokens of an image and %d of text; timed rounds: %d, and %d for what the prefill spends its time on"
             .formatted(
                 result.layers(),
                 result.hidden(),

@@ -23,7 +23,7 @@ class LineChartTest {
   void drawsALineThatRisesWithItsNumbers() throws IOException {
     int[] first = columnsOf(chart());
     int[] last = columnsOf(chart().fromLargest());
-    // Lower in the picture is further down: the line climbs to the right, and falls when turned.
+    // Lower in the image is further down: the line climbs to the right, and falls when turned.
     assertThat(first[0]).isGreaterThan(first[1] + 100);
     assertThat(last[1]).isGreaterThan(last[0] + 100);
   }

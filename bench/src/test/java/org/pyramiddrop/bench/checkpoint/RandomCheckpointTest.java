@@ -35,15 +35,15 @@ class RandomCheckpointTest {
 
   @ParameterizedTest
   @EnumSource
-  void answersAQuestionAboutAPicture(DType dtype) throws IOException {
+  void answersAQuestionAboutAnImage(DType dtype) throws IOException {
     Path folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.config(), dtype, 1);
-    Path picture = temp.resolve("noise.png");
-    ImageIO.write(noise(), "png", picture.toFile());
+    Path image = temp.resolve("noise.png");
+    ImageIO.write(noise(), "png", image.toFile());
     try (Llava model = Llava.load(folder)) {
       Answer answer =
           model.ask(
-              Question.of("What is here?", picture),
+              Question.of("What is here?", image),
               Options.defaults()
                   .withPruning(PruningPlan.pyramid(2, 0.5))
                   .withMaxTokens(3)
@@ -67,15 +67,15 @@ class RandomCheckpointTest {
   }
 
   @Test
-  void answersAQuestionAboutAPictureOfTiles() throws IOException {
+  void answersAQuestionAboutAnImageOfTiles() throws IOException {
     Path folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
-    Path picture = temp.resolve("noise.png");
-    ImageIO.write(noise(), "png", picture.toFile());
+    Path image = temp.resolve("noise.png");
+    ImageIO.write(noise(), "png", image.toFile());
     try (Llava model = Llava.load(folder)) {
       Answer answer =
           model.ask(
-              Question.of("What is here?", picture),
+              Question.of("What is here?", image),
               Options.defaults()
                   .withPruning(PruningPlan.none())
                   .withMaxTokens(3)

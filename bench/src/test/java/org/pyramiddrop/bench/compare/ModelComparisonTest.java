@@ -135,7 +135,7 @@ class ModelComparisonTest {
   @Test
   void sendsTheExpandedPromptAndThePixels() {
     try (Comparison.OwnSide ours = comparison(DType.BFLOAT16).preparation().prepare(temp, 1)) {
-      // A picture of 4×4 patches; 30 words on either side.
+      // An image of 4×4 patches; 30 words on either side.
       assertThat(ours.request().path("ids").size()).isEqualTo(16 + 60);
       assertThat(ours.request().path("ids").path(30).intValue()).isEqualTo(448);
       assertThat(ours.request().path("ids").path(45).intValue()).isEqualTo(448);

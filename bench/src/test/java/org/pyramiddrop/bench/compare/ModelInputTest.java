@@ -19,7 +19,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 class ModelInputTest {
   private static final Path SCENES = Path.of("..", "models", "scenes");
   private static final Path MODEL = SCENES.resolve("model");
-  private static final Path PICTURE = SCENES.resolve("heldout").resolve("0000.png");
+  private static final Path IMAGE = SCENES.resolve("heldout").resolve("0000.png");
   private static final String QUESTION = "what number is on the gray triangle ?";
 
   @Test
@@ -27,11 +27,11 @@ class ModelInputTest {
     for (PruningPlan plan : List.of(PruningPlan.none(), PruningPlan.pyramid(4, 0.5))) {
       Answer answer;
       try (Llava llava = Llava.load(MODEL)) {
-        answer = llava.ask(Question.of(QUESTION, PICTURE), Options.defaults().withPruning(plan));
+        answer = llava.ask(Question.of(QUESTION, IMAGE), Options.defaults().withPruning(plan));
       }
       int tokens = answer.tokenIds().size();
       assertThat(tokens).isPositive();
-      ModelInput input = ModelInput.of(MODEL, PICTURE, QUESTION);
+      ModelInput input = ModelInput.of(MODEL, IMAGE, QUESTION);
       try (ModelOnDevice answers =
               ModelOnDevice.open(MODEL, Optional.empty(), ModelOnDevice.device("cpu", 2));
           RepeatedAnswer answering =

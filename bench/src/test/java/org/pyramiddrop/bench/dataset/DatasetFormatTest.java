@@ -19,7 +19,7 @@ class DatasetFormatTest {
   @ParameterizedTest
   @EnumSource(names = {"AUTO", "JSONL"})
   void readsJsonLines(DatasetFormat format) throws IOException {
-    pictures(temp, "a.png", "sub/b.jpg");
+    images(temp, "a.png", "sub/b.jpg");
     Path file =
         write(
             "mine.jsonl",
@@ -45,7 +45,7 @@ class DatasetFormatTest {
   @ParameterizedTest
   @EnumSource(names = {"AUTO", "TEXTVQA"})
   void readsTextVqasOwnFile(DatasetFormat format) throws IOException {
-    pictures(temp.resolve("train_images"), "003a8ae2ef43b901.jpg", "17.png");
+    images(temp.resolve("train_images"), "003a8ae2ef43b901.jpg", "17.png");
     Path file =
         write(
             "TextVQA_0.5.1_val.json",
@@ -78,7 +78,7 @@ class DatasetFormatTest {
   @EnumSource(names = {"AUTO", "POPE"})
   void readsPopesOwnFile(DatasetFormat format) throws IOException {
     Path coco = temp.resolve("coco");
-    pictures(coco, "COCO_val2014_000000310196.jpg");
+    images(coco, "COCO_val2014_000000310196.jpg");
     Path file =
         write(
             "coco_pope_random.json",
@@ -86,21 +86,21 @@ class DatasetFormatTest {
             {"question_id": 1, "image": "COCO_val2014_000000310196.jpg", "text": "Is there a snowboard in the image?", "label": "yes"}
             {"question_id": 2, "image": "COCO_val2014_000000310196.jpg", "text": "Is there a chair?", "label": "no"}
             """);
-    Path picture = coco.resolve("COCO_val2014_000000310196.jpg");
+    Path image = coco.resolve("COCO_val2014_000000310196.jpg");
     assertThat(Dataset.read(file, format, coco))
         .isEqualTo(
             new Dataset(
                 "coco_pope_random",
                 List.of(
-                    new Sample("1", picture, "Is there a snowboard in the image?", List.of("yes")),
-                    new Sample("2", picture, "Is there a chair?", List.of("no"))),
+                    new Sample("1", image, "Is there a snowboard in the image?", List.of("yes")),
+                    new Sample("2", image, "Is there a chair?", List.of("no"))),
                 Metric.POPE_ACCURACY,
                 SHORT));
   }
 
   @Test
   void takesQuestionsJsonlOutOfAFolder() throws IOException {
-    pictures(temp, "a.png");
+    images(temp, "a.png");
     write(
         "questions.jsonl",
         """
@@ -115,7 +115,7 @@ class DatasetFormatTest {
     return Files.writeString(temp.resolve(name), content);
   }
 
-  private static void pictures(Path folder, String... names) throws IOException {
+  private static void images(Path folder, String... names) throws IOException {
     for (String name : names) {
       Path file = folder.resolve(name);
       Files.createDirectories(file.getParent());

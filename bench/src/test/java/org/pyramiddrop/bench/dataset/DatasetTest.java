@@ -25,7 +25,7 @@ class DatasetTest {
     assertThat(scenes.metric()).isEqualTo(Metric.EXACT_MATCH);
     assertThat(scenes.suffix()).isEmpty();
     assertThat(scenes.samples()).hasSize(300);
-    assertThat(scenes.samples().stream().map(Sample::picture).distinct()).hasSize(100);
+    assertThat(scenes.samples().stream().map(Sample::image).distinct()).hasSize(100);
     assertThat(scenes.samples().get(2))
         .isEqualTo(
             new Sample(
@@ -112,8 +112,8 @@ class DatasetTest {
     assertThatThrownBy(() -> new Dataset("none", List.of(), Metric.EXACT_MATCH, ""))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("none");
-    Path picture = Path.of("x.png");
-    assertThatThrownBy(() -> new Sample("4", picture, "what?", List.of()))
+    Path image = Path.of("x.png");
+    assertThatThrownBy(() -> new Sample("4", image, "what?", List.of()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("question 4");
   }

@@ -24,7 +24,7 @@ class MalformedDatasetTest {
   @TempDir private Path temp;
 
   @BeforeEach
-  void addAPicture() throws IOException {
+  void addAnImage() throws IOException {
     Files.createFile(temp.resolve("a.jpg"));
   }
 
@@ -75,7 +75,7 @@ class MalformedDatasetTest {
         "'label'|'answer'|\"label\"",
         "'question_id': 2|'question_id': 1|\"1\" has been",
         "'question_id': 2|'question_id': null|\"question_id\"",
-        "'image'|'picture'|\"image\"",
+        "'image'|'image'|\"image\"",
         "'text'|'question'|\"text\""
       },
       quoteCharacter = '`')
@@ -173,35 +173,35 @@ class MalformedDatasetTest {
   }
 
   @Test
-  void countsMissingPicturesAndNamesTheFirst() throws IOException {
+  void countsMissingImagesAndNamesTheFirst() throws IOException {
     write(
         GOOD_JSONL
             + GOOD_JSONL.replace("a.jpg", "b.jpg")
             + GOOD_JSONL.replace("a.jpg", "c.jpg")
             + GOOD_JSONL.replace("a.jpg", "b.jpg"));
     refused(DatasetFormat.AUTO)
-        .hasMessageContaining("2 of 3 pictures")
+        .hasMessageContaining("2 of 3 images")
         .hasMessageContaining("first is b.jpg");
   }
 
   @Test
-  void countsAFolderAsAMissingPicture() throws IOException {
+  void countsAFolderAsAMissingImage() throws IOException {
     Files.createDirectory(temp.resolve("b.jpg"));
     write(GOOD_JSONL.replace("a.jpg", "b.jpg"));
-    refused(DatasetFormat.AUTO).hasMessageContaining("1 of 1 pictures");
+    refused(DatasetFormat.AUTO).hasMessageContaining("1 of 1 images");
   }
 
   @Test
-  void keepsPicturesInsideAFolderThatIsNamedRelatively() throws IOException {
+  void keepsImagesInsideAFolderThatIsNamedRelatively() throws IOException {
     write(GOOD_JSONL.replace("a.jpg", "../pom.xml"));
     Path file = temp.resolve("questions.jsonl");
     assertThatThrownBy(() -> Dataset.read(file, DatasetFormat.AUTO, Path.of("..")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("inside the pictures' folder");
+        .hasMessageContaining("inside the images' folder");
   }
 
   @Test
-  void refusesAFolderOfPicturesThatIsNone() throws IOException {
+  void refusesAFolderOfImagesThatIsNone() throws IOException {
     write(GOOD_POPE);
     refused(DatasetFormat.AUTO).hasMessageContaining("val2014");
   }
@@ -222,8 +222,8 @@ class MalformedDatasetTest {
   }
 
   private AbstractThrowableAssert<?, ? extends Throwable> refused(DatasetFormat format) {
-    Path pictures = format == DatasetFormat.AUTO ? null : temp;
-    return assertThatThrownBy(() -> Dataset.read(temp, format, pictures))
+    Path images = format == DatasetFormat.AUTO ? null : temp;
+    return assertThatThrownBy(() -> Dataset.read(temp, format, images))
         .isInstanceOf(IllegalArgumentException.class)
         .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
   }

@@ -77,9 +77,9 @@ class ExperimentCommandTest {
             "table-4.csv",
             "table-5-times.csv",
             "table-5.csv");
-    for (String picture :
+    for (String image :
         List.of("attention.png", "figure-1.png", "figure-4.png", "table-4.png", "table-5.png")) {
-      assertThat(ImageIO.read(temp.resolve(picture).toFile())).as(picture).isNotNull();
+      assertThat(ImageIO.read(temp.resolve(image).toFile())).as(image).isNotNull();
     }
     try (Stream<Path> overlays = Files.list(temp.resolve("figure-5"))) {
       assertThat(overlays).hasSize(3).allMatch(file -> file.toString().endsWith(".png"));

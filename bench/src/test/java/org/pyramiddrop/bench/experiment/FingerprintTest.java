@@ -59,22 +59,22 @@ class FingerprintTest {
   }
 
   @Test
-  void aDatasetIsItsQuestionsAnswersAndPictures() throws IOException {
-    Path picture = Files.write(temp.resolve("p.png"), new byte[9]);
+  void aDatasetIsItsQuestionsAnswersAndImages() throws IOException {
+    Path image = Files.write(temp.resolve("p.png"), new byte[9]);
     Path other = Files.write(temp.resolve("o.png"), new byte[9]);
-    String name = name("", new Sample("1", picture, "what ?", List.of("a", "b")));
+    String name = name("", new Sample("1", image, "what ?", List.of("a", "b")));
     assertThat(
             List.of(
                 name,
-                name(" ", new Sample("1", picture, "what ?", List.of("a", "b"))),
-                name("", new Sample("2", picture, "what ?", List.of("a", "b"))),
+                name(" ", new Sample("1", image, "what ?", List.of("a", "b"))),
+                name("", new Sample("2", image, "what ?", List.of("a", "b"))),
                 name("", new Sample("1", other, "what ?", List.of("a", "b"))),
-                name("", new Sample("1", picture, "why ?", List.of("a", "b"))),
-                name("", new Sample("1", picture, "what ?", List.of("ab"))),
-                name("", new Sample("1", picture, "what ?", List.of("b", "a")))))
+                name("", new Sample("1", image, "why ?", List.of("a", "b"))),
+                name("", new Sample("1", image, "what ?", List.of("ab"))),
+                name("", new Sample("1", image, "what ?", List.of("b", "a")))))
         .doesNotHaveDuplicates();
-    Files.write(picture, new byte[10]);
-    assertThat(name("", new Sample("1", picture, "what ?", List.of("a", "b")))).isNotEqualTo(name);
+    Files.write(image, new byte[10]);
+    assertThat(name("", new Sample("1", image, "what ?", List.of("a", "b")))).isNotEqualTo(name);
   }
 
   private static String name(String suffix, Sample sample) {

@@ -67,7 +67,7 @@ class GpuCommandTest {
     assertThat(code).isZero();
     assertThat(out.toString())
         .contains("GPU: Emulated GPU 0", "4 layers, 64 wide, on cuda, Emulated GPU 0, bfloat16")
-        .contains("LLaVA-1.5: a picture of 56×56 pixels, 1 crop, 16 image tokens, 60 of text")
+        .contains("LLaVA-1.5: an image of 56×56 pixels, 1 crop, 16 image tokens, 60 of text")
         .contains("prefill, PyramidDrop λ=0.5", "decode step, FastV", "3 tokens, no drops")
         .contains("what pruning pays", "keys and values", "square product, TFLOP/s")
         .contains("PyTorch, max-autotune: no PyTorch: no-such-python can't be started")
@@ -90,7 +90,7 @@ class GpuCommandTest {
   }
 
   @Test
-  void measuresAPictureOfTiles() throws IOException {
+  void measuresAnImageOfTiles() throws IOException {
     Path file = temp.resolve("gpu.md");
     int code =
         measure(
@@ -102,9 +102,9 @@ class GpuCommandTest {
             "--out=" + file);
     assertThat(err.toString()).isEmpty();
     assertThat(code).isZero();
-    // The whole picture's 4×4 patches, then 8 rows of 8 and a newline.
+    // The whole image's 4×4 patches, then 8 rows of 8 and a newline.
     assertThat(out.toString())
-        .contains("LLaVA-NeXT: a picture of 112×112 pixels, 5 crops, 88 image tokens, 4 of text");
+        .contains("LLaVA-NeXT: an image of 112×112 pixels, 5 crops, 88 image tokens, 4 of text");
     ModelResult result = ModelResult.read(temp.resolve("gpu.json"));
     assertThat(result.peers()).isEmpty();
     assertThat(result.ceilings().tflops()).isEqualTo(500);
@@ -130,7 +130,7 @@ class GpuCommandTest {
     refuses("--runs must be at least 1, not 0", "--runs=0");
     refuses("--torch takes eager, reduce-overhead, max-autotune or none, not fast", "--torch=fast");
     refuses("ceilings must be above 0", "--tflops=-1");
-    refuses("written width x height", "--model=" + model, "--picture=672");
+    refuses("written width x height", "--model=" + model, "--image=672");
     refuses(
         "don't fit into the model's 4096 positions",
         "--tiny",

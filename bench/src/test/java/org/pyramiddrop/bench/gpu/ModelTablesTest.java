@@ -17,7 +17,7 @@ class ModelTablesTest {
     Table<?> parts = ModelTables.details(Results.of("LLaVA-NeXT", 2928)).getFirst();
     assertThat(parts.title())
         .isEqualTo(
-            "LLaVA-NeXT: a picture of 672×672 pixels, 5 crops, 2928 image tokens, 60 of text");
+            "LLaVA-NeXT: an image of 672×672 pixels, 5 crops, 2928 image tokens, 60 of text");
     assertThat(Lines.cells(parts, "load")).containsExactly("load", "1234");
     assertThat(Lines.cells(parts, "vision, no"))
         .containsExactly("vision, no drops", "2.00", "2.00–2.00", "1.000 TFLOP", "1.00", "50%");

@@ -10,7 +10,7 @@ import org.pyramiddrop.bench.pruning.PlanResult;
 
 /** A made-up result with round numbers. */
 final class Results {
-  /** Floors of 10 ms a prefill, 1 ms for its pictures and 2 ms a step. */
+  /** Floors of 10 ms a prefill, 1 ms for its images and 2 ms a step. */
   private static final AnswerWork WORK = work(10e12, 4e9);
 
   private static final AnswerWork LESS = work(5e12, 3e9);

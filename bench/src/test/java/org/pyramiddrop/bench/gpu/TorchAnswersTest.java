@@ -131,7 +131,7 @@ class TorchAnswersTest {
   }
 
   @Test
-  void sendsThePromptThePictureAndAllCrops() throws IOException {
+  void sendsThePromptTheImageAndAllCrops() throws IOException {
     float[] logits = logits();
     new TorchAnswers(ours, folder, () -> computing(logits, "1"), LONG).in("max-autotune");
     JsonNode request = JsonMapper.shared().readTree(Files.readString(temp.resolve("request.json")));
@@ -142,7 +142,7 @@ class TorchAnswersTest {
     // 100×60 pixels need two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8 the 4
     // rows in the middle that are not padding, each with a newline.
     assertThat(request.path("pixels").toString()).isEqualTo("[5,3,56,56]");
-    int image = ours.picture().layout().tokens();
+    int image = ours.image().layout().tokens();
     assertThat(image).isEqualTo(16 + 4 * (8 + 1));
     List<Integer> ids = request.path("ids").valueStream().map(JsonNode::intValue).toList();
     assertThat(ids).hasSize(9 + image);
@@ -152,7 +152,7 @@ class TorchAnswersTest {
     float[] pixels = RawNumbers.read(temp.resolve("pixels.raw"));
     assertThat(pixels).hasSize(5 * 3 * 56 * 56);
     assertThat(Arrays.copyOfRange(pixels, 3 * 56 * 56, 2 * 3 * 56 * 56))
-        .isEqualTo(ours.picture().crops().get(1).values());
+        .isEqualTo(ours.image().crops().get(1).values());
   }
 
   @Test

@@ -75,10 +75,10 @@ final class DecoderReference {
   }
 
   /**
-   * Runs a prompt with one picture.
+   * Runs a prompt with one image.
    *
    * @param embedded tokens × hidden
-   * @param first where the picture begins
+   * @param first where the image begins
    * @param count its tokens
    * @param layers how many run
    * @return hidden states of what is left

@@ -112,7 +112,7 @@ class EmulatedBenchmarksTest {
       benchmark.dtype = DType.FLOAT32;
       benchmark.setUp();
       BenchmarkRun.holdsTo(
-          benchmark::picture,
+          benchmark::image,
           benchmark.vision::embeddings,
           () ->
               VisionReference.projected(

@@ -12,7 +12,7 @@ import org.pyramiddrop.bench.ModelWork;
 import org.pyramiddrop.kernels.Tensor;
 
 /**
- * Benchmarks of a picture's way to the decoder, and of what a drop takes, compute what they say.
+ * Benchmarks of an image's way to the decoder, and of what a drop takes, compute what they say.
  */
 @ExtendWith(FreshBenchFolder.class)
 class OperationBenchmarksTest {
@@ -22,7 +22,7 @@ class OperationBenchmarksTest {
     benchmark.part = VisionBenchmark.Part.TOWER_LAYER;
     benchmark.setUp();
     BenchmarkRun.holdsTo(
-        benchmark::picture,
+        benchmark::image,
         benchmark.vision::features,
         () ->
             VisionReference.features(
@@ -39,7 +39,7 @@ class OperationBenchmarksTest {
     benchmark.part = VisionBenchmark.Part.PROJECTOR;
     benchmark.setUp();
     BenchmarkRun.holdsTo(
-        benchmark::picture,
+        benchmark::image,
         benchmark.vision::embeddings,
         () ->
             VisionReference.projected(
@@ -79,7 +79,7 @@ class OperationBenchmarksTest {
   }
 
   @Test
-  void selectionChoosesHalfOfThePicturesTokens() {
+  void selectionChoosesHalfOfTheImagesTokens() {
     DropBenchmark benchmark = drop(DropBenchmark.Part.SELECTION);
     double[] scores = Reference.doubles(benchmark.kernels.download(benchmark.scores));
     int[] expected = Reference.highest(scores, ModelWork.TEXT_TOKENS / 2, 21, 10);

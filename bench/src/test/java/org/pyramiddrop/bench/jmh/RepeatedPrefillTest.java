@@ -63,7 +63,7 @@ class RepeatedPrefillTest {
   }
 
   @Test
-  void aLayerThatEndsAStageKeepsHalfOfThePicture() {
+  void aLayerThatEndsAStageKeepsHalfOfTheImage() {
     float[] whole = output(PruningPlan.none(), 1);
     float[] halved = output(ModelWork.HALVE, 1);
     List<List<Float>> rows = rows(whole);

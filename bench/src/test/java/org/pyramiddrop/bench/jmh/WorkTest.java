@@ -122,7 +122,7 @@ class WorkTest {
     double embedding = 576.0 * 588 * 1024;
     double layer = 577 * 12.0 * 1024 * 1024 + 2.0 * 577 * 577 * 1024;
     assertThat(
-            work("VisionBenchmark.picture", "part", "TOWER_LAYER", "size", "7b", "dtype", "FLOAT32")
+            work("VisionBenchmark.image", "part", "TOWER_LAYER", "size", "7b", "dtype", "FLOAT32")
                 .flops())
         .isCloseTo(2 * (embedding + layer), within(1.0));
   }
@@ -130,7 +130,7 @@ class WorkTest {
   @Test
   void countsTheProjector() {
     assertThat(
-            work("VisionBenchmark.picture", "part", "PROJECTOR", "size", "7b", "dtype", "FLOAT32")
+            work("VisionBenchmark.image", "part", "PROJECTOR", "size", "7b", "dtype", "FLOAT32")
                 .flops())
         .isCloseTo(2 * 576.0 * (1024 * 4096 + 4096 * 4096), within(1.0));
   }

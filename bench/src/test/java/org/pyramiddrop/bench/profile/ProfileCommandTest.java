@@ -63,7 +63,7 @@ class ProfileCommandTest {
       assertThat(code).isZero();
     }
     assertThat(out.toString())
-        .contains("device: cuda, Emulated GPU 0", "16 tokens of a picture in 1 crops")
+        .contains("device: cuda, Emulated GPU 0", "16 tokens of an image in 1 crops")
         .contains(
             "one crop through vision tower",
             "prefill, 76 tokens, plan " + plan.toUpperCase(Locale.ROOT))

@@ -96,7 +96,7 @@ class PruningCommandTest {
     assertThat(code).isZero();
     assertThat(out.toString())
         .contains(
-            "4 layers, 64 wide; 16 tokens of a picture and 7 of text; timed rounds: 2, and 1 for")
+            "4 layers, 64 wide; 16 tokens of an image and 7 of text; timed rounds: 2, and 1 for")
         .contains("prefill", "decode, a token", "end to end, 3 new tokens", "ranking");
     assertThat(Files.readString(markdown))
         .contains("- command: bench pruning --model=", "| PyramidDrop λ=0.5 |", "## decode");

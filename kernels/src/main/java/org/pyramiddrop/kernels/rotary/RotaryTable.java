@@ -5,7 +5,7 @@ package org.pyramiddrop.kernels.rotary;
  * / 2} of each a position.
  */
 public final class RotaryTable {
-  /** Enough for a picture of the most tiles and a question; 4 MiB for heads of 128. */
+  /** Enough for an image of the most tiles and a question; 4 MiB for heads of 128. */
   private static final int INITIAL_LENGTH = 8192;
 
   private final float[] cos;

@@ -5,19 +5,19 @@ import java.util.BitSet;
 import java.util.List;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.Stage;
 
 /**
- * The paper's figure 5: the picture as the model saw it, once for every stage, with the patches
+ * The paper's figure 5: the image as the model saw it, once for every stage, with the patches
  * that have been dropped turned to dim grey. One row an image; of a model that takes tiles, the
- * finer grid stands below the whole picture, and right of it a thin column of its rows' newlines.
+ * finer grid stands below the whole image, and right of it a thin column of its rows' newlines.
  */
 public final class Overlay {
   private Overlay() {}
 
   /**
-   * Refuses a model with an image token that stands for no place of a picture.
+   * Refuses a model with an image token that stands for no place of an image.
    *
    * @throws IllegalArgumentException naming it
    */
@@ -36,7 +36,7 @@ public final class Overlay {
    * @param patchSize pixels of a patch's side
    */
   public static BufferedImage draw(
-      List<PictureView> views, List<Stage> stages, int layers, int patchSize) {
+      List<ImageView> views, List<Stage> stages, int layers, int patchSize) {
     List<Panels> rows = views.stream().map(view -> new Panels(view, patchSize)).toList();
     int width = rows.stream().mapToInt(Panels::width).max().orElseThrow() + Canvas.GAP;
     int height = rows.stream().mapToInt(Panels::height).sum();

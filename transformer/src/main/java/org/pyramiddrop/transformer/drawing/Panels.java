@@ -3,11 +3,11 @@ package org.pyramiddrop.transformer.drawing;
 import java.awt.Rectangle;
 import java.util.function.IntBinaryOperator;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 
 /**
- * One picture's tokens, each at its place: a panel of the whole picture and, where a model has a
+ * One image's tokens, each at its place: a panel of the whole image and, where a model has a
  * finer grid too, one of it below, with a thin column at its right for the newlines of its rows.
  * Panels are their views enlarged by a whole number, with a caption below.
  */
@@ -17,22 +17,22 @@ final class Panels {
 
   static final int NEWLINE_WIDTH = 8;
 
-  /** Of a newline, which shows nothing of the picture. */
+  /** Of a newline, which shows nothing of the image. */
   static final int NEWLINE = 0x2060C0;
 
   private static final int LEAST_SIDE = 336;
 
-  private final PictureView view;
+  private final ImageView view;
   private final ImageLayout layout;
   private final int patchSize;
 
   /**
-   * The panels of a picture.
+   * The panels of an image.
    *
    * @param patchSize pixels of a patch's side
    * @throws IllegalArgumentException if one of its tokens stands for no place
    */
-  Panels(PictureView view, int patchSize) {
+  Panels(ImageView view, int patchSize) {
     this.view = view;
     this.patchSize = patchSize;
     layout = view.layout();
@@ -46,7 +46,7 @@ final class Panels {
   }
 
   int width() {
-    Picture grid = view.grid();
+    Image grid = view.grid();
     int whole = view.whole().width() * scale(view.whole());
     return grid == null
         ? whole
@@ -55,7 +55,7 @@ final class Panels {
 
   /** With captions, that of the finer grid of two lines. */
   int height() {
-    Picture grid = view.grid();
+    Image grid = view.grid();
     int whole = view.whole().height() * scale(view.whole()) + Canvas.CAPTION;
     return grid == null
         ? whole
@@ -65,7 +65,7 @@ final class Panels {
   /**
    * Draws the panels.
    *
-   * @param caption below the whole picture
+   * @param caption below the whole image
    * @param gridCaption below the finer grid
    * @param colour of a pixel, from its token (-1 for none) and its colour in the view
    */
@@ -76,7 +76,7 @@ final class Panels {
       String caption,
       String gridCaption,
       IntBinaryOperator colour) {
-    Picture whole = view.whole();
+    Image whole = view.whole();
     int scale = scale(whole);
     int cell = patchSize * scale;
     Rectangle area = new Rectangle(left, top, whole.width() * scale, whole.height() * scale);
@@ -87,14 +87,14 @@ final class Panels {
         (x, y) -> colour.applyAsInt(token(x / cell, y / cell), whole.rgb(x / scale, y / scale)));
     int below = area.y + area.height;
     canvas.caption(left, below, caption);
-    Picture grid = view.grid();
+    Image grid = view.grid();
     if (grid != null) {
       drawGrid(canvas, grid, left, below + Canvas.CAPTION, gridCaption, colour);
     }
   }
 
   private void drawGrid(
-      Canvas canvas, Picture grid, int left, int top, String caption, IntBinaryOperator colour) {
+      Canvas canvas, Image grid, int left, int top, String caption, IntBinaryOperator colour) {
     int scale = scale(grid);
     int cell = patchSize * scale;
     Rectangle area = new Rectangle(left, top, grid.width() * scale, grid.height() * scale);
@@ -118,7 +118,7 @@ final class Panels {
     return column < layout.side() && row < layout.side() ? layout.whole(row, column) : -1;
   }
 
-  private static int scale(Picture view) {
+  private static int scale(Image view) {
     return Math.max(1, Math.ceilDiv(LEAST_SIDE, Math.max(view.width(), view.height())));
   }
 }

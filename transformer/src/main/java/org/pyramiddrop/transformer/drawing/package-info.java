@@ -1,4 +1,4 @@
-/** What a model looks at, drawn over its pictures. */
+/** What a model looks at, drawn over its images. */
 @NullMarked
 package org.pyramiddrop.transformer.drawing;
 

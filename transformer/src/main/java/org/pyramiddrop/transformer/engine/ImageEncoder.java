@@ -13,7 +13,7 @@ import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.Pixels;
 
 /**
- * From a picture to the decoder's embeddings: vision tower and projector, recorded as one and run
+ * From an image to the decoder's embeddings: vision tower and projector, recorded as one and run
  * crop by crop, so that many tiles need no more scratch memory than one.
  */
 public final class ImageEncoder implements AutoCloseable {
@@ -63,10 +63,10 @@ public final class ImageEncoder implements AutoCloseable {
   }
 
   /**
-   * Writes a picture's embeddings.
+   * Writes an image's embeddings.
    *
    * @param crops as {@link org.pyramiddrop.loader.ImageProcessor#process} gives them
-   * @param layout of the same picture
+   * @param layout of the same image
    * @param progress hears each layer of the tower, and may throw to give up
    * @param out the layout's tokens × the decoder's hidden size
    */

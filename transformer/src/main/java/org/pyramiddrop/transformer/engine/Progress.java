@@ -37,12 +37,12 @@ public final class Progress {
   }
 
   /**
-   * Begins to encode pictures, on the thread that asks.
+   * Begins to encode images, on the thread that asks.
    *
    * @param layers the vision tower's, times all crops
    */
   public static Progress ofVision(Listener listener, int layers) {
-    return new Progress(listener, "pictures were encoded", layers);
+    return new Progress(listener, "images were encoded", layers);
   }
 
   /**

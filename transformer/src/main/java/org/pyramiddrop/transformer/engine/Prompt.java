@@ -39,14 +39,14 @@ public final class Prompt {
    * Puts images where the image token stands.
    *
    * @param imageToken the token, or a negative number, which becomes token 0 in the image's span
-   * @param layouts which tokens each picture becomes, in order
-   * @throws IllegalArgumentException if there are not as many image tokens as pictures
+   * @param layouts which tokens each image becomes, in order
+   * @throws IllegalArgumentException if there are not as many image tokens as images
    */
   public static Prompt of(int[] ids, int imageToken, List<ImageLayout> layouts) {
     long places = IntStream.of(ids).filter(id -> id == imageToken).count();
     if (places != layouts.size()) {
       throw new IllegalArgumentException(
-          "the prompt has %d <image> place%s for %d picture%s"
+          "the prompt has %d <image> place%s for %d image%s"
               .formatted(
                   places, places == 1 ? "" : "s", layouts.size(), layouts.size() == 1 ? "" : "s"));
     }

@@ -109,12 +109,12 @@ public final class VisionTower implements AutoCloseable {
     }
   }
 
-  /** Tokens a picture becomes. */
+  /** Tokens an image becomes. */
   public int tokens() {
     return config.patches() + (config.keepsClassToken() ? 1 : 0);
   }
 
-  /** Layers that a picture goes through. */
+  /** Layers that an image goes through. */
   public int layers() {
     return layers.size();
   }
@@ -124,13 +124,13 @@ public final class VisionTower implements AutoCloseable {
     return config.featureStates().size() * config.hiddenSize();
   }
 
-  /** A tensor for a picture's patches: patches × channels · size². */
+  /** A tensor for an image's patches: patches × channels · size². */
   public Tensor allocatePatches() {
     return kernels.allocate(config.patches(), patchEmbedding.columns());
   }
 
   /**
-   * Encodes one picture.
+   * Encodes one image.
    *
    * @param patches as {@link #patches(Pixels)} gives them
    * @param behindLayer runs behind each layer, and may throw to give up

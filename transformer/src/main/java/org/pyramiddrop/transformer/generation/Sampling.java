@@ -10,7 +10,7 @@ package org.pyramiddrop.transformer.generation;
  *     at; 0 for all of them
  * @param repetitionPenalty what the logit of a token that stands in the prompt or in the answer so
  *     far is divided by if positive, multiplied by if negative, at any temperature; 1 for none. The
- *     tokens that stand for a picture count as none of the prompt's
+ *     tokens that stand for an image count as none of the prompt's
  * @param seed where the random numbers start; equal seeds give equal answers
  */
 public record Sampling(

@@ -57,7 +57,7 @@ public final class FlopCounter {
    * FLOPs of the vision tower (patch embedding and the layers that run, class token included) and
    * the two-layer projector.
    *
-   * @param crops pictures that go through the tower
+   * @param crops images that go through the tower
    */
   public double vision(int crops) {
     ModelShape.Vision vision = shape.vision();

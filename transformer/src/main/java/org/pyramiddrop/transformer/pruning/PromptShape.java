@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param text token counts of the runs of text; one more than there are images
  * @param images token counts of the images, in order
- * @param crops pictures that go through the vision tower, all images together
+ * @param crops images that go through the vision tower, all images together
  */
 public record PromptShape(List<Integer> text, List<Integer> images, int crops) {
 

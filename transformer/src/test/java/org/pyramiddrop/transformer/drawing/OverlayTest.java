@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.Stage;
 
 class OverlayTest {
@@ -19,7 +19,7 @@ class OverlayTest {
   private static final int SCALE = 12;
   private static final int PANEL = SIDE * SCALE;
 
-  private final List<PictureView> views = List.of(view(1), view(2));
+  private final List<ImageView> views = List.of(view(1), view(2));
   private final List<Stage> stages =
       List.of(
           new Stage(0, 8, List.of(List.of(0, 1, 2, 3), List.of(0, 1, 2, 3))),
@@ -85,11 +85,11 @@ class OverlayTest {
     return Ink.of(text, 30);
   }
 
-  private static PictureView view(long seed) {
-    return new PictureView(noise(seed), null, new ImageLayout(2, false, null));
+  private static ImageView view(long seed) {
+    return new ImageView(noise(seed), null, new ImageLayout(2, false, null));
   }
 
-  private static Picture noise(long seed) {
+  private static Image noise(long seed) {
     Random random = new Random(seed);
     BufferedImage image = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
     for (int y = 0; y < SIDE; y++) {
@@ -97,6 +97,6 @@ class OverlayTest {
         image.setRGB(x, y, random.nextInt(1 << 24));
       }
     }
-    return Picture.of(image);
+    return Image.of(image);
   }
 }

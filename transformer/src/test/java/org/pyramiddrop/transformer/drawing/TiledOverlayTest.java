@@ -15,12 +15,12 @@ import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
 import org.pyramiddrop.transformer.Stage;
 
-/** Drawings of pictures that tiles make up, token by token. */
+/** Drawings of images that tiles make up, token by token. */
 class TiledOverlayTest {
   private static final int PATCH = 14;
 
@@ -32,13 +32,13 @@ class TiledOverlayTest {
   private static final ImageLayout TALL =
       new ImageLayout(2, false, new ImageLayout.Tiles(3, 1, 0, 0, 5, 1));
 
-  /** A picture of 336×336: two tiles, half of whose patches are padding. */
+  /** An image of 336×336: two tiles, half of whose patches are padding. */
   private static final ImageLayout SQUARE =
       new ImageLayout(24, false, new ImageLayout.Tiles(1, 2, 0, 12, 24, 24));
 
   @Test
-  void everyPixelOfTwoPicturesIsThatOfItsToken() {
-    List<PictureView> views = List.of(view(WIDE, 1), view(TALL, 2));
+  void everyPixelOfTwoImagesIsThatOfItsToken() {
+    List<ImageView> views = List.of(view(WIDE, 1), view(TALL, 2));
     assertThat(List.of(WIDE.tokens(), TALL.tokens())).containsExactly(12, 14);
     List<Stage> stages =
         List.of(
@@ -56,15 +56,15 @@ class TiledOverlayTest {
       int left = 8 + stage * (width + 8);
       Set<Integer> wide = new HashSet<>(stages.get(stage).kept().get(0));
       Set<Integer> tall = new HashSet<>(stages.get(stage).kept().get(1));
-      assertPicture(drawn, left, 8, views.get(0), 12, 8, wide::contains);
-      assertPicture(drawn, left, 8 + first, views.get(1), 12, 5, tall::contains);
+      assertImage(drawn, left, 8, views.get(0), 12, 8, wide::contains);
+      assertImage(drawn, left, 8 + first, views.get(1), 12, 5, tall::contains);
     }
   }
 
   @Test
-  void aPictureOf336PixelsHasEachOfIts1176TokensAtItsPlace() {
+  void anImageOf336PixelsHasEachOfIts1176TokensAtItsPlace() {
     assertThat(SQUARE.tokens()).isEqualTo(1176);
-    PictureView view = view(SQUARE, 3);
+    ImageView view = view(SQUARE, 3);
     Random random = new Random(4);
     List<Integer> some = all(SQUARE).stream().filter(_ -> random.nextBoolean()).toList();
     List<Stage> stages =
@@ -77,7 +77,7 @@ class TiledOverlayTest {
 
     for (int stage = 0; stage < 3; stage++) {
       Set<Integer> kept = new HashSet<>(stages.get(stage).kept().getFirst());
-      assertPicture(drawn, 8 + stage * (348 + 8), 8, view, 1, 1, kept::contains);
+      assertImage(drawn, 8 + stage * (348 + 8), 8, view, 1, 1, kept::contains);
     }
     int last = 8 + 2 * 356;
     assertThat(caption(drawn, last, 8 + 336)).isEqualTo(ink("layers 16-31: 2 of 576"));
@@ -87,7 +87,7 @@ class TiledOverlayTest {
 
   @Test
   void captionsCountPatchesAndNewlinesApart() {
-    List<PictureView> views = List.of(view(WIDE, 1), view(TALL, 2));
+    List<ImageView> views = List.of(view(WIDE, 1), view(TALL, 2));
     List<Stage> stages =
         List.of(
             stage(0, List.of(all(WIDE), all(TALL))),
@@ -106,7 +106,7 @@ class TiledOverlayTest {
 
   @Test
   void attentionLiesOnTheTokensOfBothViews() {
-    PictureView view = new PictureView(black(2, 2), black(3, 2), WIDE);
+    ImageView view = new ImageView(black(2, 2), black(3, 2), WIDE);
     List<Float> attention = new ArrayList<>();
     for (int token = 0; token < 12; token++) {
       boolean newline = token == 7 || token == 11;
@@ -114,7 +114,7 @@ class TiledOverlayTest {
       attention.add(token < 4 ? 0f : ofGrid);
     }
     BufferedImage drawn =
-        AttentionPicture.draw(view, List.of(new AttentionMap(5, List.of(attention))), 0, PATCH);
+        AttentionImage.draw(view, List.of(new AttentionMap(5, List.of(attention))), 0, PATCH);
 
     int left = 8 + 348 + 8;
     int gridTop = 8 + 336 + 30;
@@ -132,7 +132,7 @@ class TiledOverlayTest {
 
   @Test
   void refusesATokenThatStandsForNoPlace() {
-    PictureView view = new PictureView(black(2, 2), null, new ImageLayout(2, true, null));
+    ImageView view = new ImageView(black(2, 2), null, new ImageLayout(2, true, null));
     assertThatThrownBy(
             () -> Overlay.draw(List.of(view), List.of(stage(0, List.of(List.of()))), 8, PATCH))
         .isInstanceOf(IllegalArgumentException.class)
@@ -140,16 +140,16 @@ class TiledOverlayTest {
   }
 
   /** Counts tokens through both panels in the order in which a prompt holds them. */
-  private static void assertPicture(
+  private static void assertImage(
       BufferedImage drawn,
       int left,
       int top,
-      PictureView view,
+      ImageView view,
       int scale,
       int gridScale,
       Predicate<Integer> kept) {
     ImageLayout.Tiles tiles = Objects.requireNonNull(view.layout().tiles());
-    Picture grid = Objects.requireNonNull(view.grid());
+    Image grid = Objects.requireNonNull(view.grid());
     int side = view.layout().side();
     int token = 0;
     for (int row = 0; row < side; row++) {
@@ -182,7 +182,7 @@ class TiledOverlayTest {
       BufferedImage drawn,
       int left,
       int top,
-      Picture view,
+      Image view,
       int row,
       int column,
       int scale,
@@ -214,27 +214,27 @@ class TiledOverlayTest {
     return IntStream.range(0, layout.tokens()).boxed().toList();
   }
 
-  private static PictureView view(ImageLayout layout, long seed) {
+  private static ImageView view(ImageLayout layout, long seed) {
     ImageLayout.Tiles tiles = Objects.requireNonNull(layout.tiles());
     Random random = new Random(seed);
-    return new PictureView(
+    return new ImageView(
         noise(layout.side(), layout.side(), random),
         noise(tiles.columns(), tiles.rows(), random),
         layout);
   }
 
-  private static Picture noise(int columns, int rows, Random random) {
+  private static Image noise(int columns, int rows, Random random) {
     BufferedImage image = image(columns, rows);
     for (int y = 0; y < image.getHeight(); y++) {
       for (int x = 0; x < image.getWidth(); x++) {
         image.setRGB(x, y, random.nextInt(1 << 24));
       }
     }
-    return Picture.of(image);
+    return Image.of(image);
   }
 
-  private static Picture black(int columns, int rows) {
-    return Picture.of(image(columns, rows));
+  private static Image black(int columns, int rows) {
+    return Image.of(image(columns, rows));
   }
 
   private static BufferedImage image(int columns, int rows) {

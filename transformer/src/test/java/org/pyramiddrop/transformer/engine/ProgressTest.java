@@ -51,7 +51,7 @@ class ProgressTest {
   void saysWhoEndedWhat() {
     assertThatThrownBy(() -> Progress.ofVision(listener(false), 2).layer())
         .isInstanceOf(CancellationException.class)
-        .hasMessage("the listener stopped it while pictures were encoded");
+        .hasMessage("the listener stopped it while images were encoded");
     Thread.currentThread().interrupt();
     try {
       assertThatThrownBy(() -> Progress.ofPrefill(listener(true), 2).layer())

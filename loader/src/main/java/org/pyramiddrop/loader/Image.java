@@ -6,14 +6,14 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 
-/** A decoded picture: 8-bit red, green and blue, upright. */
-public final class Picture {
+/** A decoded image: 8-bit red, green and blue, upright. */
+public final class Image {
   private final int width;
   private final int height;
   private final int[] rgb;
 
   /** Takes the array over; each element is 0xRRGGBB, row by row. */
-  Picture(int width, int height, int[] rgb) {
+  Image(int width, int height, int[] rgb) {
     this.width = width;
     this.height = height;
     this.rgb = rgb;
@@ -21,60 +21,60 @@ public final class Picture {
 
   /**
    * Reads a PNG, JPEG or WebP file and turns it as its EXIF orientation says, within the
-   * {@linkplain PictureLimits#defaults default limits}. Transparency is dropped, not blended, and
+   * {@linkplain ImageLimits#defaults default limits}. Transparency is dropped, not blended, and
    * colour profiles are ignored, as the reference processor does. Lossy WebP may come out a little
-   * different where strong colours meet: this decoder doesn't smooth between a picture's coarser
-   * colour samples. Of an animation it takes the first picture.
+   * different where strong colours meet: this decoder doesn't smooth between an image's coarser
+   * colour samples. Of an animation it takes the first image.
    *
-   * @throws PictureException if the file is missing, no such picture, damaged, CMYK, 16-bit grey or
+   * @throws ImageException if the file is missing, no such image, damaged, CMYK, 16-bit grey or
    *     over a limit, or memory doesn't suffice
    */
-  public static Picture read(Path file) {
-    return read(file, PictureLimits.defaults());
+  public static Image read(Path file) {
+    return read(file, ImageLimits.defaults());
   }
 
   /**
    * Reads a file as {@link #read(Path)} does, within other limits.
    *
-   * @throws PictureException as {@link #read(Path)}
+   * @throws ImageException as {@link #read(Path)}
    */
-  public static Picture read(Path file, PictureLimits limits) {
-    return PictureReader.read(file, limits);
+  public static Image read(Path file, ImageLimits limits) {
+    return ImageFileReader.read(file, limits);
   }
 
   /**
    * Reads the bytes of such a file.
    *
-   * @param name what messages call the picture
-   * @throws PictureException as {@link #read(Path)}
+   * @param name what messages call the image
+   * @throws ImageException as {@link #read(Path)}
    */
-  public static Picture read(byte[] file, String name, PictureLimits limits) {
-    return PictureReader.read(file, name, limits);
+  public static Image read(byte[] file, String name, ImageLimits limits) {
+    return ImageFileReader.read(file, name, limits);
   }
 
   /**
    * Reads such a file from a stream, to its end; the caller closes it.
    *
-   * @param name what messages call the picture
-   * @throws PictureException as {@link #read(Path)}
+   * @param name what messages call the image
+   * @throws ImageException as {@link #read(Path)}
    */
-  public static Picture read(InputStream stream, String name, PictureLimits limits) {
-    return PictureReader.read(stream, name, limits);
+  public static Image read(InputStream stream, String name, ImageLimits limits) {
+    return ImageFileReader.read(stream, name, limits);
   }
 
   /**
    * Reads such a file from a URI that holds it: {@code data:image/png;base64,…}. The media type is
    * not looked at, the data says what it is; spaces and line ends among the data are skipped.
    *
-   * @throws PictureException as {@link #read(Path)}, or if it is no such URI
+   * @throws ImageException as {@link #read(Path)}, or if it is no such URI
    */
-  public static Picture ofDataUri(String uri, PictureLimits limits) {
-    return PictureReader.read(DataUri.bytes(uri, limits), DataUri.NAME, limits);
+  public static Image ofDataUri(String uri, ImageLimits limits) {
+    return ImageFileReader.read(DataUri.bytes(uri, limits), DataUri.NAME, limits);
   }
 
-  /** A picture in memory; transparency is dropped, not blended. */
-  public static Picture of(BufferedImage image) {
-    return PixelColours.picture(image);
+  /** An image in memory; transparency is dropped, not blended. */
+  public static Image of(BufferedImage image) {
+    return PixelColours.image(image);
   }
 
   /** Columns. */
@@ -105,16 +105,16 @@ public final class Picture {
   }
 
   /** A part of it. */
-  Picture part(int left, int top, int partWidth, int partHeight) {
+  Image part(int left, int top, int partWidth, int partHeight) {
     int[] part = new int[partWidth * partHeight];
     for (int y = 0; y < partHeight; y++) {
       System.arraycopy(rgb, (top + y) * width + left, part, y * partWidth, partWidth);
     }
-    return new Picture(partWidth, partHeight, part);
+    return new Image(partWidth, partHeight, part);
   }
 
-  /** It in a larger picture that is black elsewhere. */
-  Picture padded(int fullWidth, int fullHeight, int left, int top) {
+  /** It in a larger image that is black elsewhere. */
+  Image padded(int fullWidth, int fullHeight, int left, int top) {
     return padded(fullWidth, fullHeight, left, top, 0);
   }
 
@@ -122,9 +122,9 @@ public final class Picture {
    * It in the middle of a square of one colour that is as long as its longer side, half a pixel
    * towards the start if it can't stand in the very middle.
    *
-   * @throws IllegalArgumentException if the square has more pixels than a picture may have
+   * @throws IllegalArgumentException if the square has more pixels than an image may have
    */
-  Picture squared(int background) {
+  Image squared(int background) {
     if (width == height) {
       return this;
     }
@@ -134,20 +134,20 @@ public final class Picture {
   }
 
   /**
-   * Refuses a picture whose square would be too large.
+   * Refuses an image whose square would be too large.
    *
    * @throws IllegalArgumentException saying so
    */
   void checkSquare() {
     long side = Math.max(width, height);
-    if (side * side > PictureLimits.REFERENCE_PIXELS) {
+    if (side * side > ImageLimits.REFERENCE_PIXELS) {
       throw new IllegalArgumentException(
-          "a picture of %d×%d pixels is too long for a model that pads pictures to squares"
+          "an image of %d×%d pixels is too long for a model that pads images to squares"
               .formatted(width, height));
     }
   }
 
-  private Picture padded(int fullWidth, int fullHeight, int left, int top, int background) {
+  private Image padded(int fullWidth, int fullHeight, int left, int top, int background) {
     int[] full = new int[fullWidth * fullHeight];
     if (background != 0) {
       Arrays.fill(full, background);
@@ -155,6 +155,6 @@ public final class Picture {
     for (int y = 0; y < height; y++) {
       System.arraycopy(rgb, y * width, full, (top + y) * fullWidth + left, width);
     }
-    return new Picture(fullWidth, fullHeight, full);
+    return new Image(fullWidth, fullHeight, full);
   }
 }

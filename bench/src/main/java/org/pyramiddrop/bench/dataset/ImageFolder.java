@@ -7,30 +7,30 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 
-/** The folder that a dataset's pictures must lie in; collects those that don't. */
-final class PictureFolder {
+/** The folder that a dataset's images must lie in; collects those that don't. */
+final class ImageFolder {
   private final Path folder;
-  private final Map<String, Path> pictures = new HashMap<>();
+  private final Map<String, Path> images = new HashMap<>();
   private final LinkedHashSet<String> missing = new LinkedHashSet<>();
 
   /** Refuses what is no folder. */
-  PictureFolder(Path folder) {
+  ImageFolder(Path folder) {
     if (!Files.isDirectory(folder)) {
       throw new IllegalArgumentException(
-          "no folder of pictures at " + folder + "; name the one that holds the dataset's");
+          "no folder of images at " + folder + "; name the one that holds the dataset's");
     }
     this.folder = folder;
   }
 
   /**
-   * The file of a picture, by its name or by the name and the first ending that exists.
+   * The file of an image, by its name or by the name and the first ending that exists.
    *
    * @param endings to try, "" for the name as it is
-   * @throws IllegalArgumentException if the name leads out of the folder; a picture that merely
+   * @throws IllegalArgumentException if the name leads out of the folder; an image that merely
    *     isn't there is left to {@link #requireAll}
    */
-  Path picture(Entry entry, String field, String... endings) {
-    return pictures.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
+  Path image(Entry entry, String field, String... endings) {
+    return images.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
   }
 
   private Path find(Entry entry, String field, String name, String... endings) {
@@ -53,15 +53,15 @@ final class PictureFolder {
     } catch (InvalidPathException e) {
       throw entry.bad(field, "a file's name (" + e.getReason() + ")");
     }
-    throw entry.bad(field, "a path inside the pictures' folder, not \"" + name + "\"");
+    throw entry.bad(field, "a path inside the images' folder, not \"" + name + "\"");
   }
 
-  /** Refuses a dataset that lacks pictures, with their count and the first one's name. */
+  /** Refuses a dataset that lacks images, with their count and the first one's name. */
   void requireAll() {
     if (!missing.isEmpty()) {
       throw new IllegalArgumentException(
-          "%d of %d pictures are not in %s, the first is %s; name the folder that holds them"
-              .formatted(missing.size(), pictures.size(), folder, missing.getFirst()));
+          "%d of %d images are not in %s, the first is %s; name the folder that holds them"
+              .formatted(missing.size(), images.size(), folder, missing.getFirst()));
     }
   }
 }

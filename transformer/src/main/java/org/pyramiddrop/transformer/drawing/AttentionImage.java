@@ -2,19 +2,19 @@ package org.pyramiddrop.transformer.drawing;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
 
 /**
- * The paper's figure 1, right: a picture, and behind it once for every layer with each patch as
+ * The paper's figure 1, right: an image, and behind it once for every layer with each patch as
  * bright as the attention it gets, from black over red and yellow to white for the layer's highest.
  * A model that takes tiles has a finer grid below, and right of it a thin column of newlines.
  */
-public final class AttentionPicture {
-  /** How much of a pixel is heat, in 256ths; the rest is the picture in grey. */
+public final class AttentionImage {
+  /** How much of a pixel is heat, in 256ths; the rest is the image in grey. */
   private static final int HEAT = 192;
 
-  private AttentionPicture() {}
+  private AttentionImage() {}
 
   /**
    * Draws one image.
@@ -26,7 +26,7 @@ public final class AttentionPicture {
    * @throws IllegalArgumentException if a map hasn't one number a token
    */
   public static BufferedImage draw(
-      PictureView view, List<AttentionMap> maps, int image, int patchSize) {
+      ImageView view, List<AttentionMap> maps, int image, int patchSize) {
     Panels panels = new Panels(view, patchSize);
     int step = panels.width() + Canvas.GAP;
     Canvas canvas = new Canvas(Canvas.GAP + (1 + maps.size()) * step, Canvas.GAP + panels.height());
@@ -36,7 +36,7 @@ public final class AttentionPicture {
       List<Float> attention = map.images().get(image);
       if (attention.size() != view.layout().tokens()) {
         throw new IllegalArgumentException(
-            "attention to %d tokens can't be drawn over a picture of %d"
+            "attention to %d tokens can't be drawn over an image of %d"
                 .formatted(attention.size(), view.layout().tokens()));
       }
       float most = attention.stream().max(Float::compare).orElseThrow();

@@ -1,7 +1,7 @@
 package org.pyramiddrop.loader;
 
 /**
- * What a picture's file says of itself before a pixel is decoded.
+ * What an image's file says of itself before a pixel is decoded.
  *
  * @param format what its decoder is called
  * @param width columns as stored
@@ -12,17 +12,17 @@ package org.pyramiddrop.loader;
  *     size; not copied
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
-record EncodedPicture(
+record EncodedImage(
     String format, long width, long height, Orientation orientation, byte[] file) {
 
   /** Refuses what is larger than allowed, or can't be in a file as short as this. */
-  void check(String name, PictureLimits limits) {
+  void check(String name, ImageLimits limits) {
     if (width < 1 || height < 1) {
-      throw new PictureException(name, "is damaged: it has no pixels", null);
+      throw new ImageException(name, "is damaged: it has no pixels", null);
     }
     // Both sides have at most 32 bits.
     if (height > limits.maxPixels() / width) {
-      throw new PictureException(
+      throw new ImageException(
           name,
           "has %d×%d pixels, more than the %d that are read"
               .formatted(width, height, limits.maxPixels()),

@@ -3,8 +3,8 @@ package org.pyramiddrop.loader;
 import java.time.Duration;
 
 /**
- * What a picture may cost, so that no file can take the memory or the time that others need. A
- * picture's size is looked at before a pixel is decoded. While one is read it takes up to twice
+ * What an image may cost, so that no file can take the memory or the time that others need. An
+ * image's size is looked at before a pixel is decoded. While one is read it takes up to twice
  * {@code maxBytes} for its file and up to 12 bytes a pixel (16-bit colours with transparency; 8-bit
  * colours take 7, a progressive JPEG 6 more, outside Java's heap), afterwards 4 bytes a pixel. A
  * decoder that takes more than twice that and 32 MiB of Java's heap on the way is stopped.
@@ -12,11 +12,11 @@ import java.time.Duration;
  * @param maxBytes the longest file, in bytes
  * @param maxPixels the most pixels, width times height
  * @param maxScans the most scans of a JPEG; encoders write one to about twenty, and each goes over
- *     the whole picture
+ *     the whole image
  * @param maxTime how long decoding may take, looked at when a decoder asks for more of the file
  */
-public record PictureLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime) {
-  /** The size at which the reference's picture library takes a file for an attack. */
+public record ImageLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime) {
+  /** The size at which the reference's image library takes a file for an attack. */
   static final long REFERENCE_PIXELS = 2L * 89_478_485;
 
   /** The largest file that fits an array. */
@@ -28,29 +28,29 @@ public record PictureLimits(long maxBytes, long maxPixels, int maxScans, Duratio
    * @throws IllegalArgumentException if one isn't positive, {@code maxBytes} is 2³¹ − 8 or more, or
    *     {@code maxPixels} more than the default
    */
-  public PictureLimits {
+  public ImageLimits {
     if (maxBytes < 1 || maxBytes >= MOST_BYTES) {
       throw new IllegalArgumentException(
-          "a picture's file may have 1 to " + (MOST_BYTES - 1) + " bytes, not " + maxBytes);
+          "an image's file may have 1 to " + (MOST_BYTES - 1) + " bytes, not " + maxBytes);
     }
     if (maxPixels < 1 || maxPixels > REFERENCE_PIXELS) {
       throw new IllegalArgumentException(
-          "a picture may have 1 to " + REFERENCE_PIXELS + " pixels, not " + maxPixels);
+          "an image may have 1 to " + REFERENCE_PIXELS + " pixels, not " + maxPixels);
     }
     if (maxScans < 1) {
-      throw new IllegalArgumentException("a picture may have 1 scan or more, not " + maxScans);
+      throw new IllegalArgumentException("an image may have 1 scan or more, not " + maxScans);
     }
     if (!maxTime.isPositive()) {
       throw new IllegalArgumentException(
-          "decoding a picture must be given some time, not " + maxTime);
+          "decoding an image must be given some time, not " + maxTime);
     }
   }
 
   /**
-   * 256 MiB, 178,956,970 pixels (where the reference's picture library takes a file for an attack),
+   * 256 MiB, 178,956,970 pixels (where the reference's image library takes a file for an attack),
    * 100 scans, 60 seconds.
    */
-  public static PictureLimits defaults() {
-    return new PictureLimits(256L << 20, REFERENCE_PIXELS, 100, Duration.ofSeconds(60));
+  public static ImageLimits defaults() {
+    return new ImageLimits(256L << 20, REFERENCE_PIXELS, 100, Duration.ofSeconds(60));
   }
 }

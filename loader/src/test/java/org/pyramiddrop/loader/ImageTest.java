@@ -26,12 +26,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class PictureTest {
+class ImageTest {
   @TempDir Path folder;
 
   private static void assertRefused(Path file, String... said) {
-    assertThatExceptionOfType(PictureException.class)
-        .isThrownBy(() -> Picture.read(file))
+    assertThatExceptionOfType(ImageException.class)
+        .isThrownBy(() -> Image.read(file))
         .satisfies(
             e -> assertThat(e).hasMessageStartingWith(file + ": ").hasMessageContainingAll(said))
         .satisfies(e -> assertThat(e).message().hasLineCount(1));
@@ -44,9 +44,9 @@ class PictureTest {
   }
 
   @Test
-  void refusesAFileThatIsNoPicture() throws IOException {
+  void refusesAFileThatIsNoImage() throws IOException {
     assertRefused(
-        Files.writeString(folder.resolve("text.png"), "not a picture"), "not a PNG, JPEG or WebP");
+        Files.writeString(folder.resolve("text.png"), "not an image"), "not a PNG, JPEG or WebP");
     assertRefused(Files.writeString(folder.resolve("empty.jpg"), ""), "not a PNG, JPEG or WebP");
     assertRefused(
         Files.writeString(folder.resolve("a.gif"), "GIF89a\1\0\1\0"), "not a PNG, JPEG or WebP");
@@ -65,7 +65,7 @@ class PictureTest {
         "exif-6.jpg"
       })
   void refusesATruncatedFile(String name) throws IOException {
-    byte[] bytes = Files.readAllBytes(Fixtures.picture(name));
+    byte[] bytes = Files.readAllBytes(Fixtures.image(name));
     for (double part : new double[] {0.05, 0.3, 0.6, 0.9}) {
       Path cut = folder.resolve(part + name);
       Files.write(cut, Arrays.copyOf(bytes, (int) (bytes.length * part)));
@@ -75,13 +75,13 @@ class PictureTest {
 
   @Test
   void refusesACmykJpegAndASixteenBitGreyPng() {
-    assertRefused(Fixtures.picture("jpeg-cmyk.jpg"), "CMYK");
-    assertRefused(Fixtures.picture("grey-16.png"), "16-bit grey");
+    assertRefused(Fixtures.image("jpeg-cmyk.jpg"), "CMYK");
+    assertRefused(Fixtures.image("grey-16.png"), "16-bit grey");
   }
 
   @Test
-  void refusesAPictureThatClaimsToBeHuge() throws IOException {
-    byte[] bytes = Files.readAllBytes(Fixtures.picture("rgb.png"));
+  void refusesAnImageThatClaimsToBeHuge() throws IOException {
+    byte[] bytes = Files.readAllBytes(Fixtures.image("rgb.png"));
     ByteBuffer header = ByteBuffer.wrap(bytes);
     header.putInt(16, 60_000).putInt(20, 60_000);
     CRC32 crc = new CRC32();
@@ -95,9 +95,9 @@ class PictureTest {
     BufferedImage grey = new BufferedImage(2, 1, BufferedImage.TYPE_BYTE_GRAY);
     grey.getRaster().setSample(0, 0, 0, 100);
     grey.getRaster().setSample(1, 0, 0, 7);
-    Picture picture = Picture.of(grey);
-    assertThat(picture.rgb(0, 0)).isEqualTo(0x646464);
-    assertThat(picture.rgb(1, 0)).isEqualTo(0x070707);
+    Image image = Image.of(grey);
+    assertThat(image.rgb(0, 0)).isEqualTo(0x646464);
+    assertThat(image.rgb(1, 0)).isEqualTo(0x070707);
   }
 
   @ParameterizedTest
@@ -109,18 +109,18 @@ class PictureTest {
         BufferedImage.TYPE_3BYTE_BGR,
         BufferedImage.TYPE_4BYTE_ABGR
       })
-  void takesPicturesInMemoryWhateverTheirLayout(int type) {
+  void takesImagesInMemoryWhateverTheirLayout(int type) {
     BufferedImage image = new BufferedImage(2, 3, type);
     int[] colours = {0x123456, 0xFFFFFF, 0x000001, 0x00FF00, 0xFE00FD, 0x800000};
     for (int i = 0; i < 6; i++) {
       image.setRGB(i % 2, i / 2, 0x40000000 | colours[i]);
     }
-    Picture picture = Picture.of(image);
-    assertThat(picture.width()).isEqualTo(2);
-    assertThat(picture.height()).isEqualTo(3);
+    Image image = Image.of(image);
+    assertThat(image.width()).isEqualTo(2);
+    assertThat(image.height()).isEqualTo(3);
     for (int i = 0; i < 6; i++) {
-      assertThat(picture.rgb(i % 2, i / 2)).isEqualTo(colours[i]);
-      assertThat(picture.toImage().getRGB(i % 2, i / 2)).isEqualTo(0xFF000000 | colours[i]);
+      assertThat(image.rgb(i % 2, i / 2)).isEqualTo(colours[i]);
+      assertThat(image.toImage().getRGB(i % 2, i / 2)).isEqualTo(0xFF000000 | colours[i]);
     }
   }
 
@@ -138,7 +138,7 @@ class PictureTest {
     Path file = folder.resolve("deep.png");
     assertThat(ImageIO.write(new BufferedImage(model, raster, false, null), "png", file.toFile()))
         .isTrue();
-    assertThat(Picture.read(file).packed()).containsExactly(0x12FF00, 0x807FFF);
+    assertThat(Image.read(file).packed()).containsExactly(0x12FF00, 0x807FFF);
   }
 
   @Test
@@ -153,12 +153,12 @@ class PictureTest {
   }
 
   private static void assertSame(Path file, String name) {
-    assertThat(Picture.read(file).packed())
-        .isEqualTo(Picture.read(Fixtures.picture(name)).packed());
+    assertThat(Image.read(file).packed())
+        .isEqualTo(Image.read(Fixtures.image(name)).packed());
   }
 
   private Path withJpegProfile(String name, byte[] profile) throws IOException {
-    byte[] bytes = Files.readAllBytes(Fixtures.picture(name));
+    byte[] bytes = Files.readAllBytes(Fixtures.image(name));
     int jfifEnd = 4 + (bytes[5] & 0xFF);
     ByteArrayOutputStream made = new ByteArrayOutputStream();
     made.write(bytes, 0, jfifEnd);
@@ -171,7 +171,7 @@ class PictureTest {
   }
 
   private Path withPngProfile(String name, byte[] profile) throws IOException {
-    byte[] bytes = Files.readAllBytes(Fixtures.picture(name));
+    byte[] bytes = Files.readAllBytes(Fixtures.image(name));
     ByteArrayOutputStream chunk = new ByteArrayOutputStream();
     chunk.writeBytes("iCCPprofile\0\0".getBytes(ISO_8859_1));
     try (DeflaterOutputStream deflater = new DeflaterOutputStream(chunk)) {
@@ -189,7 +189,7 @@ class PictureTest {
   }
 
   private Path withWebpProfile(String name, byte[] profile) throws IOException {
-    byte[] bytes = Files.readAllBytes(Fixtures.picture(name));
+    byte[] bytes = Files.readAllBytes(Fixtures.image(name));
     bytes[20] |= 0x20;
     ByteBuffer made =
         ByteBuffer.allocate(bytes.length + 8 + profile.length).order(ByteOrder.LITTLE_ENDIAN);

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Holds what is to look at to what goes through the vision tower. */
-class PictureViewTest {
+class ImageViewTest {
   private static final int PATCH = 7;
 
   @TempDir private Path folder;
@@ -36,12 +36,12 @@ class PictureViewTest {
   void everyTokenOfAPatchLooksAtThePixelsItsPatchHas(int side, int width, int height)
       throws IOException {
     ImageProcessor processor = processor(side, true);
-    Picture picture = noise(width, height);
-    List<Pixels> crops = processor.process(picture);
-    PictureView view = processor.views(picture);
+    Image image = noise(width, height);
+    List<Pixels> crops = processor.process(image);
+    ImageView view = processor.views(image);
     ImageLayout layout = view.layout();
     int[] sources = layout.sources();
-    assertThat(layout).isEqualTo(processor.layout(picture));
+    assertThat(layout).isEqualTo(processor.layout(image));
     assertThat(layout.side()).isEqualTo(4);
 
     for (int row = 0; row < 4; row++) {
@@ -51,7 +51,7 @@ class PictureViewTest {
       }
     }
     ImageLayout.Tiles tiles = Objects.requireNonNull(layout.tiles());
-    Picture grid = Objects.requireNonNull(view.grid());
+    Image grid = Objects.requireNonNull(view.grid());
     assertThat(grid.width()).isEqualTo(tiles.columns() * PATCH);
     assertThat(grid.height()).isEqualTo(tiles.rows() * PATCH);
     for (int row = 0; row < tiles.rows(); row++) {
@@ -68,7 +68,7 @@ class PictureViewTest {
 
   /** That a patch of a view has the pixels of the patch that a token comes from. */
   private static void assertSame(
-      Picture view, int row, int column, List<Pixels> crops, int source, ImageLayout layout) {
+      Image view, int row, int column, List<Pixels> crops, int source, ImageLayout layout) {
     Pixels crop = crops.get(source / layout.cropTokens());
     int patch = source % layout.cropTokens();
     int area = crop.height() * crop.width();
@@ -88,7 +88,7 @@ class PictureViewTest {
   @Test
   void aModelWithoutTilesSeesOneViewOnly() throws IOException {
     ImageProcessor processor = processor(28, false);
-    PictureView view = processor.views(noise(50, 31));
+    ImageView view = processor.views(noise(50, 31));
 
     assertThat(view.grid()).isNull();
     assertThat(view.layout()).isEqualTo(new ImageLayout(4, false, null));
@@ -107,15 +107,15 @@ class PictureViewTest {
   void refusesAGridWithoutItsLayout() {
     ImageLayout plain = new ImageLayout(4, false, null);
     ImageLayout tiled = new ImageLayout(4, false, new ImageLayout.Tiles(1, 1, 0, 0, 4, 4));
-    Picture square = noise(28, 28);
+    Image square = noise(28, 28);
 
-    assertThatThrownBy(() -> new PictureView(square, square, plain))
+    assertThatThrownBy(() -> new ImageView(square, square, plain))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new PictureView(square, null, tiled))
+    assertThatThrownBy(() -> new ImageView(square, null, tiled))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
-  /** Its pixels are the pictures' samples, neither scaled nor normalised. */
+  /** Its pixels are the images' samples, neither scaled nor normalised. */
   private ImageProcessor processor(int side, boolean tiles) throws IOException {
     Files.writeString(
         folder.resolve("preprocessor_config.json"),
@@ -150,12 +150,12 @@ class PictureViewTest {
     return ImageProcessor.read(folder, config);
   }
 
-  private static Picture noise(int width, int height) {
+  private static Image noise(int width, int height) {
     Random random = new Random(31L * width + height);
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < width * height; i++) {
       image.setRGB(i % width, i / width, random.nextInt(1 << 24));
     }
-    return Picture.of(image);
+    return Image.of(image);
   }
 }

@@ -21,24 +21,24 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What pictures may cost, and that they cost no more, whatever their files hold. */
+/** What images may cost, and that they cost no more, whatever their files hold. */
 @Timeout(60)
-class PictureLimitsTest {
-  private static final PictureLimits DEFAULTS = PictureLimits.defaults();
+class ImageLimitsTest {
+  private static final ImageLimits DEFAULTS = ImageLimits.defaults();
 
   @TempDir Path folder;
 
-  private static PictureLimits limits(long bytes, long pixels, int scans, Duration time) {
-    return new PictureLimits(bytes, pixels, scans, time);
+  private static ImageLimits limits(long bytes, long pixels, int scans, Duration time) {
+    return new ImageLimits(bytes, pixels, scans, time);
   }
 
-  private static byte[] picture(String name) throws IOException {
-    return Files.readAllBytes(Fixtures.picture(name));
+  private static byte[] image(String name) throws IOException {
+    return Files.readAllBytes(Fixtures.image(name));
   }
 
-  private static void assertRefused(byte[] file, PictureLimits limits, String... said) {
-    assertThatExceptionOfType(PictureException.class)
-        .isThrownBy(() -> Picture.read(file, "sent", limits))
+  private static void assertRefused(byte[] file, ImageLimits limits, String... said) {
+    assertThatExceptionOfType(ImageException.class)
+        .isThrownBy(() -> Image.read(file, "sent", limits))
         .satisfies(e ->
             assertThat(e)
                 .hasMessageStartingWith("sent: ")
@@ -61,12 +61,12 @@ class PictureLimitsTest {
   @Test
   void readsBytesAndStreamsAndDataUrisLikeFilesTurnedUpright() throws IOException {
     for (String name : new String[] {"exif-6.jpg", "exif-6.png", "exif-6.webp", "rgb.png"}) {
-      byte[] bytes = picture(name);
-      Picture file = Picture.read(Fixtures.picture(name));
-      try (InputStream stream = Files.newInputStream(Fixtures.picture(name))) {
-        assertThat(Picture.read(stream, "sent", DEFAULTS).packed()).isEqualTo(file.packed());
+      byte[] bytes = image(name);
+      Image file = Image.read(Fixtures.image(name));
+      try (InputStream stream = Files.newInputStream(Fixtures.image(name))) {
+        assertThat(Image.read(stream, "sent", DEFAULTS).packed()).isEqualTo(file.packed());
       }
-      assertThat(Picture.read(bytes, "sent", DEFAULTS).packed()).isEqualTo(file.packed());
+      assertThat(Image.read(bytes, "sent", DEFAULTS).packed()).isEqualTo(file.packed());
       String base64 = Base64.getEncoder().encodeToString(bytes);
       String lines = Base64.getMimeEncoder().encodeToString(bytes);
       for (String uri :
@@ -75,7 +75,7 @@ class PictureLimitsTest {
             "data:;base64," + base64,
             "DATA:image/jpeg;name=a;Base64," + lines + "\n"
           }) {
-        Picture decoded = Picture.ofDataUri(uri, DEFAULTS);
+        Image decoded = Image.ofDataUri(uri, DEFAULTS);
         assertThat(decoded.packed()).isEqualTo(file.packed());
         assertThat(decoded.width()).isEqualTo(file.width());
       }
@@ -94,27 +94,27 @@ class PictureLimitsTest {
           {"data:image/png;base64,", "is not a PNG, JPEG or WebP"},
           {"data:image/png;base64,aGVsbG8=", "is not a PNG, JPEG or WebP"}
         }) {
-      assertThatExceptionOfType(PictureException.class)
-          .isThrownBy(() -> Picture.ofDataUri(wrong[0], DEFAULTS))
+      assertThatExceptionOfType(ImageException.class)
+          .isThrownBy(() -> Image.ofDataUri(wrong[0], DEFAULTS))
           .withMessageStartingWith("the data: URI: ")
           .withMessageContaining(wrong[1]);
     }
     String long1 = "data:;base64," + "A".repeat(4000);
-    assertThatExceptionOfType(PictureException.class)
-        .isThrownBy(() -> Picture.ofDataUri(long1, limits(1000, 100, 1, Duration.ofSeconds(1))))
+    assertThatExceptionOfType(ImageException.class)
+        .isThrownBy(() -> Image.ofDataUri(long1, limits(1000, 100, 1, Duration.ofSeconds(1))))
         .withMessageContaining("more than the 1000 bytes");
   }
 
   @Test
   void refusesAFileThatIsTooLong() throws IOException {
-    byte[] bytes = picture("rgb.png");
-    PictureLimits exact = limits(bytes.length, 100_000, 1, Duration.ofSeconds(9));
-    assertThat(Picture.read(bytes, "sent", exact).width()).isEqualTo(97);
-    PictureLimits less = limits(bytes.length - 1, 100_000, 1, Duration.ofSeconds(9));
+    byte[] bytes = image("rgb.png");
+    ImageLimits exact = limits(bytes.length, 100_000, 1, Duration.ofSeconds(9));
+    assertThat(Image.read(bytes, "sent", exact).width()).isEqualTo(97);
+    ImageLimits less = limits(bytes.length - 1, 100_000, 1, Duration.ofSeconds(9));
     assertRefused(bytes, less, "longer than the " + (bytes.length - 1) + " bytes");
-    Path file = Fixtures.picture("rgb.png");
-    assertThatExceptionOfType(PictureException.class)
-        .isThrownBy(() -> Picture.read(file, less))
+    Path file = Fixtures.image("rgb.png");
+    assertThatExceptionOfType(ImageException.class)
+        .isThrownBy(() -> Image.read(file, less))
         .withMessageStartingWith(file + ": is longer than");
     // A stream without end is read no further.
     InputStream endless =
@@ -124,20 +124,20 @@ class PictureLimitsTest {
             return 7;
           }
         };
-    assertThatExceptionOfType(PictureException.class)
-        .isThrownBy(() -> Picture.read(endless, "sent", less))
+    assertThatExceptionOfType(ImageException.class)
+        .isThrownBy(() -> Image.read(endless, "sent", less))
         .withMessageContaining("longer than");
   }
 
   @Test
-  void refusesAPictureOfTooManyPixels() throws IOException {
+  void refusesAnImageOfTooManyPixels() throws IOException {
     for (String name : new String[] {"rgb.png", "jpeg-420.jpg", "webp-lossless.webp"}) {
-      Picture whole = Picture.read(Fixtures.picture(name));
+      Image whole = Image.read(Fixtures.image(name));
       long pixels = (long) whole.width() * whole.height();
-      PictureLimits enough = limits(1 << 20, pixels, 20, Duration.ofSeconds(9));
-      assertThat(Picture.read(picture(name), "sent", enough).packed()).isEqualTo(whole.packed());
+      ImageLimits enough = limits(1 << 20, pixels, 20, Duration.ofSeconds(9));
+      assertThat(Image.read(image(name), "sent", enough).packed()).isEqualTo(whole.packed());
       assertRefused(
-          picture(name),
+          image(name),
           limits(1 << 20, pixels - 1, 20, Duration.ofSeconds(9)),
           "%d×%d pixels, more than the %d".formatted(whole.width(), whole.height(), pixels - 1));
     }
@@ -173,9 +173,9 @@ class PictureLimitsTest {
             .chunk("IDAT", rows)
             .chunk("zTXt", text)
             .end();
-    Picture.read(file, "sent", DEFAULTS);
+    Image.read(file, "sent", DEFAULTS);
     Allocation allocation = new Allocation();
-    assertThat(Picture.read(file, "sent", DEFAULTS).packed()).hasSize(64).containsOnly(0);
+    assertThat(Image.read(file, "sent", DEFAULTS).packed()).hasSize(64).containsOnly(0);
     allocation.assertAtMost(2L * file.length + (1 << 20));
   }
 
@@ -188,7 +188,7 @@ class PictureLimitsTest {
 
   @Test
   void refusesAJpegWhoseDataCanNotHoldItsPixels() throws IOException {
-    byte[] bytes = picture("jpeg-444.jpg");
+    byte[] bytes = image("jpeg-444.jpg");
     int frame = indexOf(bytes, 0, 0xC0);
     ByteBuffer.wrap(bytes).putShort(frame + 5, (short) 13000).putShort(frame + 7, (short) 13000);
     assertRefusedCheaply(bytes, "can't hold its 13000×13000 pixels");
@@ -198,7 +198,7 @@ class PictureLimitsTest {
   private static byte[] manyTables() throws IOException {
     return Files.readAllBytes(
         Fixtures.resource(
-            "/org/pyramiddrop/loader/FuzzersInputs/picture/found-tables-behind-the-end.webp"));
+            "/org/pyramiddrop/loader/FuzzersInputs/image/found-tables-behind-the-end.webp"));
   }
 
   @Test
@@ -230,7 +230,7 @@ class PictureLimitsTest {
 
   @Test
   void refusesAWebpWhoseCanvasIsNotItsPixels() throws IOException {
-    byte[] bytes = picture("exif-6.webp");
+    byte[] bytes = image("exif-6.webp");
     ByteBuffer file = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     assertThat(new String(bytes, 12, 4, ISO_8859_1)).isEqualTo("VP8X");
     file.putShort(27, (short) 31_999);
@@ -240,11 +240,11 @@ class PictureLimitsTest {
   @Test
   void refusesAJpegOfThousandsOfScans() throws IOException {
     assertRefusedCheaply(withScans(5000), "5010 scans", "the 100 that are read");
-    assertThat(Picture.read(withScans(90), "sent", DEFAULTS).width()).isEqualTo(101);
+    assertThat(Image.read(withScans(90), "sent", DEFAULTS).width()).isEqualTo(101);
   }
 
   private static byte[] withScans(int further) throws IOException {
-    byte[] bytes = picture("jpeg-progressive.jpg");
+    byte[] bytes = image("jpeg-progressive.jpg");
     int last = 0;
     for (int at = indexOf(bytes, 0, 0xDA); at >= 0; at = indexOf(bytes, at + 2, 0xDA)) {
       last = at;
@@ -270,11 +270,11 @@ class PictureLimitsTest {
 
   @Test
   void stopsDecodingWhenItsTimeIsUp() throws IOException {
-    PictureLimits hurried = limits(1 << 26, 100_000_000, 100_000, Duration.ofMillis(50));
+    ImageLimits hurried = limits(1 << 26, 100_000_000, 100_000, Duration.ofMillis(50));
     assertRefused(withScans(6000), hurried, "takes longer to decode than the 50 ms");
     byte[] rows = PngBytes.zeros(5000L * (1 + 3 * 5000));
     byte[] png = new PngBytes(5000, 5000, 8, 2).chunk("IDAT", rows).end();
-    PictureLimits atOnce = limits(1 << 20, 100_000_000, 10, Duration.ofNanos(1));
+    ImageLimits atOnce = limits(1 << 20, 100_000_000, 10, Duration.ofNanos(1));
     assertRefused(png, atOnce, "takes longer to decode than the 0 s");
   }
 
@@ -307,15 +307,15 @@ class PictureLimitsTest {
     @SuppressWarnings("SystemOut")
     public static void main(String[] arguments) {
       try {
-        System.out.println(Picture.read(Path.of(arguments[0])).width());
-      } catch (PictureException e) {
+        System.out.println(Image.read(Path.of(arguments[0])).width());
+      } catch (ImageException e) {
         System.out.writeBytes((e.getMessage() + "\n").getBytes(StandardCharsets.UTF_8));
       }
     }
   }
 
   @Test
-  void saysThatAPictureIsAGitLfsPointer() {
+  void saysThatAnImageIsAGitLfsPointer() {
     assertRefused(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\n".getBytes(ISO_8859_1),
         DEFAULTS,
@@ -326,13 +326,13 @@ class PictureLimitsTest {
   @Test
   void neverSaysNull() throws IOException {
     for (String name : new String[] {"rgb.png", "palette.png", "jpeg-420.jpg", "webp.webp"}) {
-      byte[] bytes = picture(name);
+      byte[] bytes = image(name);
       for (int i = 12; i < Math.min(bytes.length, 200); i++) {
         byte[] changed = bytes.clone();
         changed[i] ^= (byte) 0xFF;
         try {
-          Picture.read(changed, "sent", DEFAULTS);
-        } catch (PictureException e) {
+          Image.read(changed, "sent", DEFAULTS);
+        } catch (ImageException e) {
           assertThat(e.getMessage()).startsWith("sent: ").doesNotContain("null").hasLineCount(1);
         }
       }
@@ -342,8 +342,8 @@ class PictureLimitsTest {
 
   @Test
   void readsComponentsAsLibjpegDoes() throws IOException {
-    Picture chroma = Picture.read(Fixtures.picture("jpeg-444.jpg"));
-    Picture colours = Picture.read(marked(picture("jpeg-444.jpg"), "RGB", ""), "sent", DEFAULTS);
+    Image chroma = Image.read(Fixtures.image("jpeg-444.jpg"));
+    Image colours = Image.read(marked(image("jpeg-444.jpg"), "RGB", ""), "sent", DEFAULTS);
     assertThat(colours.packed()).isNotEqualTo(chroma.packed());
     String jfif = "\u00ff\u00e0\0\u0010JFIF\0\1\1\0\0\1\0\1\0\0";
     String adobe = "\u00ff\u00ee\0\u000eAdobe\0d\0\0\0\0";
@@ -360,9 +360,9 @@ class PictureLimitsTest {
     }
   }
 
-  private static void assertMeans(String ids, String marks, Picture wanted) throws IOException {
-    byte[] file = marked(picture("jpeg-444.jpg"), ids, marks);
-    assertThat(Picture.read(file, "sent", DEFAULTS).packed())
+  private static void assertMeans(String ids, String marks, Image wanted) throws IOException {
+    byte[] file = marked(image("jpeg-444.jpg"), ids, marks);
+    assertThat(Image.read(file, "sent", DEFAULTS).packed())
         .as("%s %s", ids, marks)
         .isEqualTo(wanted.packed());
   }

@@ -7,17 +7,17 @@ import java.awt.image.BufferedImage;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.Picture;
-import org.pyramiddrop.loader.PictureView;
+import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
 
-class AttentionPictureTest {
+class AttentionImageTest {
   private static final int PATCH = 14;
   private static final int SCALE = 12;
 
   /** 28 pixels hold four patches; black, so that what is drawn is heat alone. */
-  private final PictureView view =
-      new PictureView(black(2 * PATCH, 2 * PATCH), null, new ImageLayout(2, false, null));
+  private final ImageView view =
+      new ImageView(black(2 * PATCH, 2 * PATCH), null, new ImageLayout(2, false, null));
 
   @Test
   void drawsEachPatchAsBrightAsItsAttention() {
@@ -25,7 +25,7 @@ class AttentionPictureTest {
         List.of(
             new AttentionMap(1, List.of(List.of(0f, 0.1f, 0.2f, 0.3f))),
             new AttentionMap(6, List.of(List.of(0.5f, 0f, 0f, 0f))));
-    BufferedImage drawn = AttentionPicture.draw(view, maps, 0, PATCH);
+    BufferedImage drawn = AttentionImage.draw(view, maps, 0, PATCH);
 
     assertThat(IntTriple.of(drawn, 1, 0)).isEqualTo(new IntTriple(0, 0, 0));
     assertThat(IntTriple.of(drawn, 1, 1)).isEqualTo(new IntTriple(191, 0, 0));
@@ -38,13 +38,13 @@ class AttentionPictureTest {
   @Test
   void refusesAttentionToOtherThanThePatches() {
     List<AttentionMap> maps = List.of(new AttentionMap(1, List.of(List.of(0.5f, 0.5f, 0f))));
-    assertThatThrownBy(() -> AttentionPicture.draw(view, maps, 0, PATCH))
+    assertThatThrownBy(() -> AttentionImage.draw(view, maps, 0, PATCH))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("attention to 3 tokens can't be drawn over a picture of 4");
+        .hasMessage("attention to 3 tokens can't be drawn over an image of 4");
   }
 
-  private static Picture black(int width, int height) {
-    return Picture.of(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB));
+  private static Image black(int width, int height) {
+    return Image.of(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB));
   }
 
   /** The colour in the middle of a patch. */
