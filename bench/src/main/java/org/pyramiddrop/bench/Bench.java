@@ -6,25 +6,26 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import org.pyramiddrop.bench.accuracy.experiment.ExperimentCommand;
 import org.pyramiddrop.bench.chart.ChartException;
-import org.pyramiddrop.bench.compare.CompareCommand;
-import org.pyramiddrop.bench.compare.PeerProcess;
-import org.pyramiddrop.bench.experiment.ExperimentCommand;
-import org.pyramiddrop.bench.gpu.GpuCommand;
-import org.pyramiddrop.bench.gpu.GpuTableCommand;
-import org.pyramiddrop.bench.jmh.RunCommand;
-import org.pyramiddrop.bench.jmh.SummaryCommand;
-import org.pyramiddrop.bench.load.LoadCommand;
-import org.pyramiddrop.bench.profile.ProfileCommand;
-import org.pyramiddrop.bench.pruning.PruningCommand;
+import org.pyramiddrop.bench.checkpoint.CheckpointCommand;
+import org.pyramiddrop.bench.speed.compare.CompareCommand;
+import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import org.pyramiddrop.bench.speed.gpu.GpuCommand;
+import org.pyramiddrop.bench.speed.gpu.GpuTableCommand;
+import org.pyramiddrop.bench.speed.jmh.RunCommand;
+import org.pyramiddrop.bench.speed.jmh.SummaryCommand;
+import org.pyramiddrop.bench.speed.load.LoadCommand;
+import org.pyramiddrop.bench.speed.profile.ProfileCommand;
+import org.pyramiddrop.bench.speed.pruning.PruningCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /**
  * Starts one of the measurements; errors of use are one line on stderr and exit code 2, failed runs

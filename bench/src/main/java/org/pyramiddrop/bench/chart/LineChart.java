@@ -24,7 +24,7 @@ import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
-import org.pyramiddrop.bench.OutputFile;
+import org.pyramiddrop.bench.report.OutputFile;
 
 /** Lines over a number, drawn into a PNG file. */
 public final class LineChart {

@@ -3,7 +3,7 @@ package org.pyramiddrop.bench.checkpoint;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.pyramiddrop.bench.OutputFile;
+import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.TextConfig;

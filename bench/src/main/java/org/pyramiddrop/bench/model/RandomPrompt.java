@@ -3,7 +3,7 @@ package org.pyramiddrop.bench.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.pyramiddrop.bench.RandomNumbers;
+import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.transformer.engine.Decoder;

@@ -3,7 +3,7 @@ package org.pyramiddrop.bench.model;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.pyramiddrop.bench.RandomNumbers;
+import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Kernels;

@@ -1,6 +1,6 @@
 package org.pyramiddrop.bench.model;
 
-import org.pyramiddrop.bench.RandomNumbers;
+import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Pixels;

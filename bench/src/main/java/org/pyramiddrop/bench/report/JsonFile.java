@@ -3,7 +3,6 @@ package org.pyramiddrop.bench.report;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.pyramiddrop.bench.OutputFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.SerializationFeature;

@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.report;
 
 import java.util.Locale;
-import org.pyramiddrop.bench.Spread;
 
 /** How tables write numbers. */
 public final class Numbers {

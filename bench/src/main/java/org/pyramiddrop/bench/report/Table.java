@@ -8,7 +8,6 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.Spread;
 
 /**
  * Rows of the same type under columns that are declared once, as text, as Markdown and as CSV. The

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.Spread;
 
 class TableTest {
   private record Row(String name, Spread millis, @Nullable Double share) {}

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.Spread;
+import org.pyramiddrop.bench.report.Spread;
 
 class RoundsTest {
   private final List<String> runs = new ArrayList<>();

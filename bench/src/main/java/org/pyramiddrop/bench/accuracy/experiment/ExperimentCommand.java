@@ -1,0 +1,183 @@
+package org.pyramiddrop.bench.accuracy.experiment;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.Invocation;
+import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset;
+import org.pyramiddrop.bench.accuracy.dataset.DatasetFormat;
+import org.pyramiddrop.bench.accuracy.dataset.Metric;
+import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.Llava;
+import org.pyramiddrop.transformer.LoadOptions;
+import org.pyramiddrop.transformer.WeightType;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * Redoes the paper's experiments that need no training. Answers are kept as they come; the same
+ * command goes on where an interrupted one stopped.
+ */
+@Command(
+    name = "experiment",
+    mixinStandardHelpOptions = true,
+    description = "Redoes the paper's figures and tables on a dataset of questions.")
+public final class ExperimentCommand implements Callable<Integer> {
+  private static final int FAILED = 1;
+
+  private final PrintWriter out;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Parameters(
+      paramLabel = "NAME",
+      description =
+          "figure-1 (which has figure 3's axes), attention, figure-4, figure-5, table-4, table-5 or"
+              + " all")
+  private String name = "";
+
+  @Option(names = "--model", required = true, description = "the checkpoint's folder")
+  private Path model = Path.of("");
+
+  @Option(
+      names = "--data",
+      required = true,
+      description = "a file of questions, or a folder with questions.jsonl and images")
+  private Path data = Path.of("");
+
+  @Option(names = "--format", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private DatasetFormat format = DatasetFormat.AUTO;
+
+  @Option(names = "--images", description = "where the images are, if not with the questions")
+  private @Nullable Path images;
+
+  @Option(
+      names = "--metric",
+      description = "${COMPLETION-CANDIDATES} (the one that belongs to the format)")
+  private @Nullable Metric metric;
+
+  @Option(
+      names = "--out",
+      description = "the folder for results (bench/target/experiments/ and the dataset's name)")
+  private @Nullable Path folder;
+
+  @Option(names = "--limit", description = "ask only so many questions, drawn by --seed")
+  private @Nullable Integer limit;
+
+  @Option(names = "--seed", description = "another seed, other questions (${DEFAULT-VALUE})")
+  private long seed = 1;
+
+  @Option(names = "--fresh", description = "throw away the answers of earlier runs")
+  private boolean fresh;
+
+  @Option(names = "--threads", description = "threads of the CPU (one a core)")
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--backend", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private Backend backend = Backend.AUTO;
+
+  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private WeightType dtype = WeightType.AUTO;
+
+  @Option(
+      names = "--max-tokens",
+      description = "the longest answer (8 where it has to match exactly, else 128)")
+  private @Nullable Integer maxTokens;
+
+  @Option(
+      names = "--warm-up",
+      description = "seconds of questions before times count (${DEFAULT-VALUE})")
+  private double warmUp = 3;
+
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
+
+  public ExperimentCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    if (!(warmUp >= 0)) {
+      throw new IllegalArgumentException("--warm-up must not be negative, got " + warmUp);
+    }
+    Dataset dataset = dataset();
+    try (Llava llava = Llava.load(model, new LoadOptions(backend, dtype, threads))) {
+      return run(dataset, llava, Machine.here()) ? 0 : FAILED;
+    } catch (CancellationException _) {
+      spec.commandLine().getErr().println("bench: interrupted; the same command goes on from here");
+      return FAILED;
+    }
+  }
+
+  private boolean run(Dataset dataset, Llava llava, Machine machine) {
+    ModelPlans plans = ModelPlans.of(ModelShape.of(llava.config()));
+    ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens(dataset));
+    List<Experiment> experiments = options.named(name, plans, answers, dataset);
+    Path results =
+        folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
+    Report report = new Report(results, out, source(dataset, llava, machine));
+    try (Journal journal =
+        Journal.open(results.resolve("answers.jsonl"), facts(dataset, llava, machine), fresh)) {
+      Duration untilTimed = Duration.ofMillis(Math.round(1000 * warmUp));
+      Evaluation evaluation = new Evaluation(dataset, answers::ask, journal, untilTimed);
+      if (journal.isNew()) {
+        report.deleteImages(Figure5.FOLDER);
+      }
+      for (Experiment experiment : experiments) {
+        evaluation.run(experiment.name(), experiment.variants(), experiment.timed());
+        experiment.report(new Results(dataset, journal), report);
+      }
+    }
+    return report.finish();
+  }
+
+  private Dataset dataset() {
+    Dataset all = Dataset.read(data, format, images);
+    Dataset scored = metric == null ? all : all.withMetric(metric);
+    return limit == null ? scored : scored.first(limit, seed);
+  }
+
+  /** Numbers and names in open answers take a token a character. */
+  private int maxTokens(Dataset dataset) {
+    return maxTokens != null ? maxTokens : dataset.metric() == Metric.EXACT_MATCH ? 8 : 128;
+  }
+
+  /** What answers and their times depend on. */
+  private Map<String, String> facts(Dataset dataset, Llava llava, Machine machine) {
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("model", Fingerprint.model(model));
+    facts.put("dataset", dataset.name());
+    facts.put("limit", limit == null ? "none" : limit + " by seed " + seed);
+    facts.put("choice of questions", Fingerprint.dataset(dataset));
+    facts.put("metric", dataset.metric().label());
+    facts.put("longest answer", maxTokens(dataset) + " tokens");
+    facts.put("device", llava.device());
+    facts.put("dtype", llava.dtype());
+    facts.put("number of threads", String.valueOf(threads));
+    facts.put("machine", machine.processor());
+    facts.put("warm-up", warmUp + " s");
+    facts.put("code", Fingerprint.code());
+    return facts;
+  }
+
+  private List<String> source(Dataset dataset, Llava llava, Machine machine) {
+    return List.of(
+        "%s: %d questions, %s"
+            .formatted(dataset.name(), dataset.samples().size(), dataset.metric().label()),
+        "%s: %s, %s".formatted(model, llava.device(), llava.dtype()),
+        machine.toString(),
+        Invocation.of(spec));
+  }
+}

@@ -1,0 +1,64 @@
+package org.pyramiddrop.bench.accuracy.experiment;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/**
+ * A model under one plan.
+ *
+ * @param name what an experiment calls it
+ * @param plan where image tokens are dropped
+ * @param firstLayers the first layer of each stage
+ * @param kept image tokens of each stage
+ * @param multiplyAdds the paper's count for one image
+ */
+record Variant(
+    String name,
+    PruningPlan plan,
+    List<Integer> firstLayers,
+    List<Integer> kept,
+    double multiplyAdds) {
+
+  Variant {
+    firstLayers = List.copyOf(firstLayers);
+    kept = List.copyOf(kept);
+  }
+
+  /**
+   * What the plan does to this model, in words: variants of the same key answer alike, whatever
+   * they are called.
+   */
+  String key() {
+    if (kept.size() == 1) {
+      return kept.getFirst() + " throughout";
+    }
+    String stages =
+        IntStream.range(1, kept.size())
+            .mapToObj(
+                stage -> "%d from layer %d".formatted(kept.get(stage), firstLayers.get(stage)))
+            .collect(Collectors.joining(", "));
+    return "%d, %s; %s; %s"
+        .formatted(kept.getFirst(), stages, words(plan.ranking()), words(plan.positions()));
+  }
+
+  /** The image tokens of each stage, for a cell of a table. */
+  String keptText() {
+    return spaced(kept);
+  }
+
+  /** The first layer of each stage, for a cell of a table. */
+  String firstLayersText() {
+    return spaced(firstLayers);
+  }
+
+  private static String spaced(List<Integer> numbers) {
+    return numbers.stream().map(String::valueOf).collect(Collectors.joining(" "));
+  }
+
+  private static String words(Enum<?> choice) {
+    return choice.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}

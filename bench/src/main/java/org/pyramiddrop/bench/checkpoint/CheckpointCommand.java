@@ -1,0 +1,86 @@
+package org.pyramiddrop.bench.checkpoint;
+
+import static java.util.Objects.requireNonNullElse;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.timing.Stopwatch;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.LlavaConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Writes a checkpoint with random weights, of LLaVA-1.5 7B's sizes unless others are given. */
+@Command(
+    name = "checkpoint",
+    description =
+        "Writes a LLaVA-1.5 or LLaVA-NeXT checkpoint with random weights; 14 GB unless made smaller.")
+public final class CheckpointCommand implements Callable<Integer> {
+  private final PrintWriter out;
+
+  @Parameters(paramLabel = "DIR", description = "the folder to write; must not exist")
+  private Path folder = Path.of("");
+
+  @Option(names = "--next", description = "LLaVA-NeXT: images of any resolution, as tiles")
+  private boolean next;
+
+  @Option(names = "--tiny", description = "next to nothing, to see that all runs")
+  private boolean tiny;
+
+  @Option(names = "--layers", description = "decoder layers (32)")
+  private @Nullable Integer layers;
+
+  @Option(names = "--hidden", description = "the decoder's width (4096)")
+  private @Nullable Integer hidden;
+
+  @Option(names = "--intermediate", description = "width inside its feed-forward blocks (11008)")
+  private @Nullable Integer intermediate;
+
+  @Option(names = "--heads", description = "query heads (32)")
+  private @Nullable Integer heads;
+
+  @Option(names = "--kv-heads", description = "key and value heads (as many as --heads)")
+  private @Nullable Integer keyValueHeads;
+
+  @Option(names = "--vocabulary", description = "rows of embedding and output head (32064)")
+  private @Nullable Integer vocabulary;
+
+  @Option(names = "--tiny-vision", description = "a vision tower of next to no weights")
+  private boolean tinyVision;
+
+  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private DType dtype = DType.BFLOAT16;
+
+  @Option(names = "--seed", description = "another seed, other weights (${DEFAULT-VALUE})")
+  private long seed = 1;
+
+  public CheckpointCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    CheckpointShape shape = shape(tiny ? ModelSize.TINY.shape() : CheckpointShape.LLAVA_7B);
+    if (tinyVision) {
+      shape = shape.withTinyVision();
+    }
+    LlavaConfig config = next ? shape.nextConfig() : shape.config();
+    double millis = Stopwatch.time(() -> RandomCheckpoint.write(folder, config, dtype, seed));
+    out.printf("wrote %s in %.1f s%n", folder, millis / 1e3);
+    return 0;
+  }
+
+  private CheckpointShape shape(CheckpointShape usual) {
+    return new CheckpointShape(
+        requireNonNullElse(layers, usual.layers()),
+        requireNonNullElse(hidden, usual.hidden()),
+        requireNonNullElse(intermediate, usual.intermediate()),
+        requireNonNullElse(heads, usual.heads()),
+        requireNonNullElse(keyValueHeads, heads == null ? usual.keyValueHeads() : heads),
+        requireNonNullElse(vocabulary, usual.vocabulary()),
+        usual.vision());
+  }
+}

@@ -1,5 +1,0 @@
-/** The CUDA backend in numbers: a whole model, its operations alone, what the GPU reaches. */
-@NullMarked
-package org.pyramiddrop.bench.gpu;
-
-import org.jspecify.annotations.NullMarked;

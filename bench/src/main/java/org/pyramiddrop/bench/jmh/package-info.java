@@ -1,8 +1,0 @@
-/**
- * JMH benchmarks of products, layers and decode steps, and their results set against the machine's
- * measured ceilings.
- */
-@NullMarked
-package org.pyramiddrop.bench.jmh;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,130 @@
+package org.pyramiddrop.bench.speed;
+
+import java.util.List;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/** The work of a model's parts, taken from {@link FlopCounter} so that tables and product agree. */
+public final class ModelWork {
+  /** Drops half of each image after the first layer. */
+  public static final PruningPlan HALVE = PruningPlan.pyramid(List.of(1), 0.5);
+
+  /** Tokens of text beside an image. */
+  public static final int TEXT_TOKENS = 60;
+
+  private ModelWork() {}
+
+  /** An image with half of the text before it, half behind it. */
+  public static PromptShape prompt(int imageTokens) {
+    return PromptShape.of(TEXT_TOKENS / 2, imageTokens, 1, TEXT_TOKENS - TEXT_TOKENS / 2);
+  }
+
+  /** FLOPs of a decoder layer that no drop follows, on all tokens. */
+  public static double layer(ModelShape shape, PromptShape prompt) {
+    return prefill(shape, 2, PruningPlan.none(), prompt)
+        - prefill(shape, 1, PruningPlan.none(), prompt);
+  }
+
+  /** FLOPs of the layer that ends a stage and keeps half of each image's tokens. */
+  public static double layerBeforeDrop(ModelShape shape, PromptShape prompt) {
+    PruningPlan halve = HALVE;
+    int kept = halve.schedule(2).counts(prompt.imageTokens())[1];
+    PromptShape after = PromptShape.of(prompt.textTokens(), kept, 1, 0);
+    return prefill(shape, 2, halve, prompt) - prefill(shape, 1, PruningPlan.none(), after);
+  }
+
+  /** FLOPs of a prompt's way through the decoder, the head included, the vision tower not. */
+  public static double prefill(ModelShape shape, int layers, PruningPlan plan, PromptShape prompt) {
+    return new FlopCounter(with(shape, layers), plan.schedule(layers)).prefill(prompt);
+  }
+
+  /** FLOPs of the first decode step behind a prompt, the head included. */
+  public static double decodeStep(ModelShape shape, PruningPlan plan, PromptShape prompt) {
+    return new FlopCounter(shape, plan.schedule(shape.layers())).decodeStep(prompt, 0);
+  }
+
+  /**
+   * Bytes that the first decode step behind a prompt reads: every weight once, and all keys and
+   * values.
+   *
+   * @param weights how weights are stored
+   * @param keyValues how keys and values are
+   */
+  public static double decodeStepBytes(
+      ModelShape shape, PruningPlan plan, PromptShape prompt, DType weights, DType keyValues) {
+    return weightBytes(shape, weights) + keyValueBytes(shape, plan, prompt, 0, keyValues);
+  }
+
+  /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
+  public static double weightBytes(ModelShape shape, DType dtype) {
+    Schedule schedule = PruningPlan.none().schedule(shape.layers());
+    PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
+    double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
+    double weights = (new FlopCounter(shape, schedule).decodeStep(nothing, 0) - attention) / 2;
+    return weights * dtype.bytes();
+  }
+
+  /**
+   * Bytes of keys and values that a decode step reads, its own token's included.
+   *
+   * @param generated tokens that earlier steps have run on
+   */
+  public static double keyValueBytes(
+      ModelShape shape, PruningPlan plan, PromptShape prompt, int generated, DType dtype) {
+    Schedule schedule = plan.schedule(shape.layers());
+    double rows = 0;
+    for (int stage = 0; stage < schedule.stages(); stage++) {
+      double tokens = prompt.textTokens() + generated + 1.0;
+      for (int image : prompt.images()) {
+        tokens += schedule.counts(image)[stage];
+      }
+      rows += schedule.layersIn(stage) * tokens;
+    }
+    return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
+  }
+
+  /** FLOPs of an image's way through the vision tower's patch embedding and layers. */
+  public static double visionTower(ModelShape shape) {
+    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
+    return counter.vision(1) - projector(shape);
+  }
+
+  /** FLOPs of the projector's two layers for one image. */
+  public static double projector(ModelShape shape) {
+    ModelShape.Vision vision = shape.vision();
+    int features = vision.hidden() * vision.featureLayers();
+    return new Product(vision.tokens(), features, shape.hidden()).flops()
+        + new Product(vision.tokens(), shape.hidden(), shape.hidden()).flops();
+  }
+
+  /** FLOPs of scoring keys for one query. */
+  public static double scoring(ModelShape shape, int keys) {
+    return 2.0 * keys * shape.heads() * shape.headSize();
+  }
+
+  /** Bytes of those keys. */
+  public static double scoringBytes(ModelShape shape, int keys, DType dtype) {
+    return (double) keys * shape.kvHeads() * shape.headSize() * dtype.bytes();
+  }
+
+  /** Bytes that gathering rows of hidden states reads and writes. */
+  public static double gatherBytes(ModelShape shape, int rows, DType dtype) {
+    return 2.0 * rows * shape.hidden() * dtype.bytes();
+  }
+
+  public static ModelShape with(ModelShape shape, int layers) {
+    return new ModelShape(
+        shape.hidden(),
+        shape.intermediate(),
+        layers,
+        shape.heads(),
+        shape.kvHeads(),
+        shape.headSize(),
+        shape.vocab(),
+        shape.vision());
+  }
+}

@@ -1,0 +1,145 @@
+package org.pyramiddrop.bench.speed.compare;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.timing.Rounds;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * This library beside others on the same operations and data, in one sitting: what is wrong is not
+ * timed, and what is timed runs in turn.
+ */
+@Command(
+    name = "compare",
+    description = "Times operations and whole models in turn with PyTorch and Jlama.")
+public final class CompareCommand implements Callable<Integer> {
+  private static final long PAUSE_MILLIS = 300;
+  private static final int DISAGREEMENT = 1;
+
+  /** Others that can be left out. */
+  enum PeerName {
+    TORCH,
+    JLAMA
+  }
+
+  private final PrintWriter out;
+
+  @Option(
+      names = "--python",
+      description = "an interpreter with torch and transformers (${DEFAULT-VALUE})")
+  private String python = "python3";
+
+  @Option(names = "--script", description = "PyTorch's side (${DEFAULT-VALUE})")
+  private Path script = Path.of("bench", "src", "main", "python", "torch_side.py");
+
+  @Option(names = "--quick", description = "fewer runs and no warm-up, in under five minutes")
+  private boolean quick;
+
+  @Option(names = "--repetitions", description = "most timed runs of each side (11; quick: 5)")
+  private @Nullable Integer repetitions;
+
+  @Option(
+      names = "--seconds",
+      description =
+          "begin no further round of an operation after these, but run 3 (60; quick: 5, but run 2)")
+  private @Nullable Double seconds;
+
+  @Option(names = "--threads", description = "threads of each side (one a core)")
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--only", description = "operations whose name has this in it")
+  private String only = "";
+
+  @Option(names = "--without", split = ",", description = "leave out ${COMPLETION-CANDIDATES}")
+  private Set<PeerName> without = EnumSet.noneOf(PeerName.class);
+
+  @Mixin private ReportOptions report = new ReportOptions();
+
+  public CompareCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    int most = repetitions == null ? (quick ? 5 : 11) : repetitions;
+    double until = seconds == null ? (quick ? 5 : 60) : seconds;
+    OptionValues.atLeast(1, "--repetitions", most);
+    OptionValues.atLeast(1, "--threads", threads);
+    if (!(until >= 0)) {
+      throw new IllegalArgumentException("--seconds must not be negative, not " + until);
+    }
+    if (without.size() == PeerName.values().length) {
+      throw new IllegalArgumentException("--without leaves nobody to compare with");
+    }
+    report.check();
+    Rounds rounds =
+        quick
+            ? new Rounds(0, 0, 2, most, until, PAUSE_MILLIS)
+            : new Rounds(1, 10, 3, most, until, PAUSE_MILLIS);
+    List<Result> results = new ArrayList<>();
+    List<PeerProcess> peers = new ArrayList<>();
+    try {
+      start(peers);
+      hold(peers, rounds, results);
+    } catch (PeerProcess.Failure e) {
+      if (!results.isEmpty()) {
+        out.println();
+        out.println("not all was compared: " + e.getMessage());
+        publish(peers, results);
+      }
+      throw e;
+    } finally {
+      peers.forEach(PeerProcess::close);
+    }
+    if (results.isEmpty()) {
+      throw new IllegalArgumentException("nothing to compare; change --only or --without");
+    }
+    publish(peers, results);
+    return results.stream().anyMatch(Result::disagrees) ? DISAGREEMENT : 0;
+  }
+
+  private void start(List<PeerProcess> peers) {
+    if (!without.contains(PeerName.TORCH)) {
+      peers.add(PeerProcess.torch(python, script, threads));
+    }
+    if (!without.contains(PeerName.JLAMA)) {
+      peers.add(PeerProcess.jlama(threads));
+    }
+    for (PeerProcess peer : peers) {
+      if (peer.threads() != threads) {
+        throw new PeerProcess.Failure(
+            "%s runs on %d threads, not %d".formatted(peer.name(), peer.threads(), threads));
+      }
+    }
+  }
+
+  private void hold(List<PeerProcess> peers, Rounds rounds, List<Result> results) {
+    for (Comparison comparison : Comparisons.all()) {
+      if (comparison.name().contains(only)
+          && peers.stream().anyMatch(peer -> peer.has(comparison.operation()))) {
+        out.println("running " + comparison.name() + ", " + comparison.dtype().label());
+        out.flush();
+        results.add(Result.of(comparison, BenchFolder.root(), peers, threads, rounds));
+      }
+    }
+  }
+
+  private void publish(List<PeerProcess> peers, List<Result> results) {
+    List<String> versions = peers.stream().map(PeerProcess::versions).toList();
+    Report all = Report.of(versions, threads, report.command(), results);
+    List<String> facts = List.of("machine: " + Machine.here(), "command: " + report.command());
+    report.publish(out, all.document(facts), "compare.json", all);
+  }
+}

@@ -1,0 +1,93 @@
+package org.pyramiddrop.bench.speed.compare;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.ProductRun;
+import org.pyramiddrop.bench.checkpoint.RandomNumbers;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Kernels;
+
+/**
+ * Where the numbers of a linear layer lie in a file that all sides map: the activations, {@code
+ * tokens × inputs}, then the weights, {@code outputs × inputs} each, all of one dtype,
+ * little-endian.
+ *
+ * @param weights how many there are
+ */
+record LinearData(Path file, Product product, int weights, DType dtype) {
+  /** Refuses sizes that no product has. */
+  LinearData {
+    if (product.tokens() < 1 || product.inputs() < 1 || product.outputs() < 1 || weights < 1) {
+      throw new IllegalArgumentException(
+          "sizes must be at least 1, not %s by %d weights".formatted(product, weights));
+    }
+  }
+
+  /** Bytes of the activations. */
+  long activationBytes() {
+    return (long) product.tokens() * product.inputs() * dtype.bytes();
+  }
+
+  /** Where a weight begins. */
+  long weightOffset(int index) {
+    return activationBytes() + index * product.weightBytes(dtype);
+  }
+
+  /** Writes the file: numbers between -1 and 1. */
+  void write(long seed) {
+    try (Arena arena = Arena.ofShared();
+        FileChannel channel =
+            FileChannel.open(
+                file,
+                StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE)) {
+      MemorySegment all = channel.map(MapMode.READ_WRITE, 0, weightOffset(weights), arena);
+      RandomNumbers.fill(all, dtype, 0, 1, seed);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** The file's bytes, mapped. */
+  MemorySegment map(Arena arena) {
+    try (FileChannel channel = FileChannel.open(file)) {
+      return channel.map(MapMode.READ_ONLY, 0, weightOffset(weights), arena);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Activations of a mapped file. */
+  MemorySegment activations(MemorySegment mapped) {
+    return mapped.asSlice(0, activationBytes());
+  }
+
+  /** A weight of a mapped file. */
+  MemorySegment weight(MemorySegment mapped, int index) {
+    return mapped.asSlice(weightOffset(index), product.weightBytes(dtype));
+  }
+
+  /** The products of the file's numbers on a device, which is closed with them. */
+  ProductRun open(Kernels kernels) {
+    Arena arena = Arena.ofShared();
+    MemorySegment mapped = map(arena);
+    List<HostMatrix> matrices =
+        IntStream.range(0, weights)
+            .mapToObj(
+                i -> new HostMatrix(dtype, weight(mapped, i), product.outputs(), product.inputs()))
+            .toList();
+    float[] x = RawNumbers.floats(activations(mapped), dtype);
+    return new ProductRun(product, x, matrices, kernels, arena);
+  }
+}

@@ -1,0 +1,238 @@
+package org.pyramiddrop.bench.speed.compare;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Another library in a process of its own, which runs and times one operation a request: a JSON
+ * object a line each way; {@code torch_side.py} has the protocol.
+ */
+public final class PeerProcess implements AutoCloseable {
+  static final String TORCH = "PyTorch";
+  static final String JLAMA = "Jlama";
+
+  /** The other side can't be asked, or failed; the message says why. */
+  public static final class Failure extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Failure(String message) {
+      super(message);
+    }
+  }
+
+  private final String name;
+  private final Process process;
+  private final BufferedWriter requests;
+  private final BufferedReader answers;
+  private final String versions;
+  private final int threads;
+
+  /** Waits until the process has said what it is. */
+  private PeerProcess(String name, Process process) {
+    this.name = name;
+    this.process = process;
+    requests = process.outputWriter(StandardCharsets.UTF_8);
+    answers = process.inputReader(StandardCharsets.UTF_8);
+    JsonNode hello = answer();
+    versions =
+        Stream.of("torch", "transformers", "jlama", "gpu")
+            .filter(hello::has)
+            .map(what -> what + " " + hello.path(what).stringValue())
+            .collect(Collectors.joining(", "));
+    threads = hello.path("threads").intValue();
+  }
+
+  /**
+   * Starts PyTorch and transformers, by {@code torch_side.py}, or {@code torch_gpu.py} on a GPU,
+   * and waits until they are imported.
+   *
+   * @param python an interpreter that has torch and transformers
+   * @param more of the script's arguments
+   * @throws Failure if it can't be started or lacks a library
+   */
+  public static PeerProcess torch(String python, Path script, int threads, String... more) {
+    if (!Files.isRegularFile(script)) {
+      throw new IllegalArgumentException(
+          "no script at " + script + "; run from the project's root");
+    }
+    List<String> command = new ArrayList<>();
+    command.addAll(List.of(python, script.toString(), "--threads", String.valueOf(threads)));
+    command.addAll(List.of(more));
+    return start(TORCH, python, command, "; set PYTHON to one with torch and transformers");
+  }
+
+  /**
+   * Starts Jlama's matrix kernels in a Java process with this one's class path ({@link JlamaMain}):
+   * it switches off bounds checks of all vector accesses in its virtual machine, and neither side's
+   * calls shape what the compiler makes of the other's.
+   *
+   * @param threads of its pool
+   * @throws Failure if it ends at once
+   */
+  static PeerProcess jlama(int threads) {
+    List<String> command =
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules=jdk.incubator.vector",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-Djlama.force_panama_tensor_operations=true",
+            "-cp",
+            System.getProperty("java.class.path"),
+            JlamaMain.class.getName(),
+            String.valueOf(threads));
+    return start(JLAMA, JLAMA, command, "; leave it out with --without jlama");
+  }
+
+  private static PeerProcess start(
+      String name, String program, List<String> command, String advice) {
+    Process process;
+    try {
+      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    } catch (IOException e) {
+      throw new Failure(program + " can't be started" + advice);
+    }
+    try {
+      return new PeerProcess(name, process);
+    } catch (Failure e) {
+      process.destroy();
+      throw new Failure(program + " " + e.getMessage() + advice);
+    }
+  }
+
+  /** What tables call it. */
+  public String name() {
+    return name;
+  }
+
+  /** Whether it has an operation of the protocol. */
+  boolean has(String operation) {
+    return name.equals(TORCH) || operation.equals("linear");
+  }
+
+  /** What it runs on. */
+  public String versions() {
+    return versions;
+  }
+
+  /** How many threads it uses. */
+  public int threads() {
+    return threads;
+  }
+
+  /** Prepares an operation, and returns what the other side says of it. */
+  public JsonNode prepare(ObjectNode request) {
+    return send(request);
+  }
+
+  /**
+   * Prepares an operation, and ends the process if that takes longer.
+   *
+   * @throws Failure if it took longer
+   */
+  public JsonNode prepare(ObjectNode request, Duration limit) {
+    AtomicBoolean late = new AtomicBoolean();
+    Thread watch = Thread.ofVirtual().start(() -> endAfter(limit, late));
+    try {
+      return send(request);
+    } catch (Failure e) {
+      throw late.get()
+          ? new Failure(name + ": was not ready within " + limit.toSeconds() + " s")
+          : e;
+    } finally {
+      watch.interrupt();
+    }
+  }
+
+  /** Ends the process when the time is up, unless whoever waits for it interrupts. */
+  private void endAfter(Duration limit, AtomicBoolean late) {
+    try {
+      if (!process.waitFor(limit)) {
+        late.set(true);
+        destroy();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Ends the process and what it started, which may hold its output open. */
+  private void destroy() {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly();
+  }
+
+  /** Runs the prepared operation once and returns how long it took, in milliseconds. */
+  public double millis() {
+    return time().doubleValue();
+  }
+
+  /** Runs the prepared operation once and returns how long each of its phases took. */
+  public List<Double> phases() {
+    return time().valueStream().map(JsonNode::doubleValue).toList();
+  }
+
+  private JsonNode time() {
+    return send(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
+  }
+
+  private JsonNode send(ObjectNode request) {
+    try {
+      requests.write(request + "\n");
+      requests.flush();
+    } catch (IOException e) {
+      throw new Failure(name + "'s process is gone: " + e.getMessage());
+    }
+    try {
+      return answer();
+    } catch (Failure e) {
+      throw new Failure(name + ": " + e.getMessage());
+    }
+  }
+
+  private JsonNode answer() {
+    try {
+      String line = answers.readLine();
+      if (line == null) {
+        throw new Failure("ended without an answer");
+      }
+      JsonNode answer = JsonMapper.shared().readTree(line);
+      if (answer.has("error")) {
+        throw new Failure(answer.path("error").stringValue());
+      }
+      return answer;
+    } catch (IOException | JacksonException e) {
+      throw new Failure("gave an answer that can't be read: " + e.getMessage());
+    }
+  }
+
+  /** Ends the process. */
+  @Override
+  public void close() {
+    try {
+      requests.close();
+      if (!process.waitFor(10, TimeUnit.SECONDS)) {
+        destroy();
+      }
+    } catch (IOException e) {
+      destroy();
+    } catch (InterruptedException e) {
+      destroy();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package org.pyramiddrop.bench.speed.compare;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.kernels.DType;
+
+/** Little-endian numbers as they lie in files that two processes share. */
+public final class RawNumbers {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private RawNumbers() {}
+
+  /** Writes float32 numbers. */
+  public static void write(Path file, float[] values) {
+    byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
+    MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
+    OutputFile.write(file, out -> out.write(bytes));
+  }
+
+  /** Reads float32 numbers, all that the file has. */
+  public static float[] read(Path file) {
+    try {
+      MemorySegment bytes = MemorySegment.ofArray(Files.readAllBytes(file));
+      return floats(bytes, DType.FLOAT32);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " can't be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Widens float32 or bfloat16 numbers. */
+  static float[] floats(MemorySegment numbers, DType dtype) {
+    float[] values = new float[Math.toIntExact(numbers.byteSize() / dtype.bytes())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = number(numbers, dtype, i);
+    }
+    return values;
+  }
+
+  /** One float32 or bfloat16 number. */
+  static float number(MemorySegment numbers, DType dtype, long index) {
+    return switch (dtype) {
+      case FLOAT32 -> numbers.get(FLOAT, index * Float.BYTES);
+      case BFLOAT16 -> Float.intBitsToFloat(numbers.get(SHORT, index * Short.BYTES) << Short.SIZE);
+      case FLOAT16 -> Float.float16ToFloat(numbers.get(SHORT, index * Short.BYTES));
+    };
+  }
+}

@@ -1,0 +1,105 @@
+package org.pyramiddrop.bench.speed.compare;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.timing.Rounds;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What came of a comparison.
+ *
+ * @param pruned this library's pruned run, which does less work
+ * @param peers the others that have the operation
+ */
+record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Peer> peers) {
+  /** Keeps its own copy of the list. */
+  Result {
+    peers = List.copyOf(peers);
+  }
+
+  /**
+   * Another side.
+   *
+   * @param verdict on its output
+   * @param times empty if its output differs
+   */
+  record Peer(String name, Verdict verdict, Optional<Times> times) {}
+
+  /**
+   * Holds a comparison: checks every side's output first, then times those that are right in turn.
+   *
+   * @param folder where files go that all sides read; emptied behind the comparison
+   * @param peers of which those take part that have the operation
+   * @param threads of each side
+   */
+  static Result of(
+      Comparison comparison, Path folder, List<PeerProcess> peers, int threads, Rounds rounds) {
+    Path scratch = scratch(folder);
+    try (Comparison.OwnSide own = comparison.preparation().prepare(scratch, threads)) {
+      List<Supplier<List<Double>>> sides = new ArrayList<>(List.of(own.run()));
+      Map<String, Verdict> verdicts = new LinkedHashMap<>();
+      for (PeerProcess peer : peers) {
+        if (peer.has(comparison.operation())) {
+          Verdict verdict = judge(own, peer, scratch.resolve(peer.name() + ".raw"));
+          verdicts.put(peer.name(), verdict);
+          if (verdict instanceof Verdict.Agrees) {
+            sides.add(peer::phases);
+          }
+        }
+      }
+      own.pruned().ifPresent(sides::add);
+      Iterator<Times> times =
+          rounds.run(sides).stream()
+              .map(runs -> new Times(runs.stream().map(comparison.times()).toList()))
+              .iterator();
+      Times ours = times.next();
+      List<Peer> outcomes = new ArrayList<>();
+      verdicts.forEach((name, verdict) ->
+          outcomes.add(
+              new Peer(
+                  name,
+                  verdict,
+                  verdict instanceof Verdict.Agrees
+                      ? Optional.of(times.next())
+                      : Optional.empty())));
+      return new Result(comparison, ours, own.pruned().map(_ -> times.next()), outcomes);
+    } finally {
+      OutputFile.deleteFolder(scratch);
+    }
+  }
+
+  private static Verdict judge(Comparison.OwnSide own, PeerProcess peer, Path output) {
+    JsonNode answer = peer.prepare(own.request().put("output", output.toString()));
+    if (!Files.isRegularFile(output)) {
+      throw new PeerProcess.Failure(peer.name() + " left no output to compare");
+    }
+    return own.check().apply(answer, RawNumbers.read(output));
+  }
+
+  private static Path scratch(Path folder) {
+    try {
+      return Files.createTempDirectory(folder, "compare").toAbsolutePath();
+    } catch (IOException e) {
+      throw OutputFile.failed(folder, e);
+    }
+  }
+
+  /** Whether a side whose implementation is taken to be right gave another output. */
+  boolean disagrees() {
+    return peer(PeerProcess.TORCH).filter(torch -> torch.times().isEmpty()).isPresent();
+  }
+
+  /** The outcome of a peer, if it took part. */
+  Optional<Peer> peer(String name) {
+    return peers.stream().filter(peer -> peer.name().equals(name)).findFirst();
+  }
+}

@@ -1,0 +1,69 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.speed.pruning.AnswerWork;
+import org.pyramiddrop.bench.speed.pruning.Phases;
+import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.bench.report.Table;
+
+/**
+ * What a GPU can do at most, and so the least time that work can take on it.
+ *
+ * @param tflops 10¹² floating point operations a second, two for each multiply-add
+ * @param bandwidth 10¹² bytes a second that its memory reads and writes
+ */
+record Ceilings(double tflops, double bandwidth) {
+  private static final double PER_MILLI = 1e9;
+
+  /** Refuses what is no speed. */
+  Ceilings {
+    if (!(tflops > 0) || !(bandwidth > 0)) {
+      throw new IllegalArgumentException(
+          "a GPU's ceilings must be above 0, not %s TFLOP/s and %s TB/s"
+              .formatted(tflops, bandwidth));
+    }
+  }
+
+  /** The same with what is given instead. */
+  Ceilings or(@Nullable Double givenTflops, @Nullable Double givenBandwidth) {
+    return new Ceilings(
+        givenTflops == null ? tflops : givenTflops,
+        givenBandwidth == null ? bandwidth : givenBandwidth);
+  }
+
+  /** The least milliseconds for this arithmetic. */
+  double flopsMillis(double flops) {
+    return flops / (tflops * PER_MILLI);
+  }
+
+  /** The least milliseconds for moving these bytes. */
+  double bytesMillis(double bytes) {
+    return bytes / (bandwidth * PER_MILLI);
+  }
+
+  /** The least milliseconds of each phase; the answer's is the sum of the others. */
+  Phases<Double> floor(AnswerWork work) {
+    double vision = flopsMillis(work.visionFlops());
+    double prefill = Math.max(flopsMillis(work.prefillFlops()), bytesMillis(work.weightBytes()));
+    double step = bytesMillis(work.stepBytes());
+    double answer = vision + prefill + work.steps() * step;
+    return new Phases<>(
+        Map.of(
+            Phase.VISION, vision, Phase.PREFILL, prefill, Phase.STEP, step, Phase.ANSWER, answer));
+  }
+
+  /** These beside what was seen to be reached. */
+  Table<?> table(Ceilings seen) {
+    record Row(String name, double seen, double ceiling) {}
+    return new Table<>(
+            "what this machine reaches",
+            List.of(
+                new Row("square product, TFLOP/s", seen.tflops, tflops),
+                new Row("copy or read, TB/s", seen.bandwidth, bandwidth)))
+        .column("", Row::name)
+        .number("seen here", Row::seen)
+        .number("shares are of", Row::ceiling);
+  }
+}

@@ -1,0 +1,234 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.report.Invocation;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * The CUDA backend in numbers, in one run: a whole model beside PyTorch's, or operations alone
+ * beside cuBLASLt's and PyTorch's. The tables come last and, with {@code --out}, into a file.
+ */
+@Command(
+    name = "gpu",
+    description = "Times a whole model, or operations alone, on the GPU.",
+    showDefaultValues = true)
+public final class GpuCommand implements Callable<Integer> {
+  private static final int FAILED = 1;
+
+  private final PrintWriter out;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(names = "--model", description = "a checkpoint's folder; without one, operations alone")
+  private @Nullable Path model;
+
+  @Option(
+      names = "--out",
+      description = "a Markdown file for the tables; a model's result goes beside it as JSON")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--image",
+      description = "width x height in pixels; two tiles each way, where a model makes tiles")
+  private @Nullable String image;
+
+  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
+  private int textTokens = ModelWork.TEXT_TOKENS;
+
+  @Option(names = "--new-tokens", description = "of each answer; the prefill gives the first")
+  private int newTokens = 128;
+
+  @Option(names = "--runs", description = "timed runs of each plan, peer and operation")
+  private int runs = 11;
+
+  @Option(names = "--repeats", description = "an operation's runs in one recording")
+  private int repeats = 100;
+
+  @Option(
+      names = "--tflops",
+      description =
+          "a ceiling that shares are of, instead of the one that is measured; NVIDIA says 989"
+              + " TFLOP/s for H100 SXM and H200")
+  private @Nullable Double tflops;
+
+  @Option(
+      names = "--bandwidth",
+      description = "the same in TB/s; NVIDIA says 3.35 for H100 SXM and 4.8 for H200")
+  private @Nullable Double bandwidth;
+
+  @Mixin private TorchOptions torch = new TorchOptions();
+
+  @Option(
+      names = "--tiny",
+      description =
+          "operations and probes of toy sizes: shows that everything runs, measures nothing")
+  private boolean tiny;
+
+  @Option(names = "--describe", description = "say what the GPU is, and stop")
+  private boolean describe;
+
+  @Option(names = "--skip", description = "without a GPU, say why and succeed")
+  private boolean skip;
+
+  public GpuCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    check();
+    DeviceStatus gpu =
+        Devices.all().stream().filter(d -> d.name().equals("cuda")).findFirst().orElseThrow();
+    if (!gpu.available()) {
+      out.println((skip ? "skipped: " : "no usable GPU: ") + gpu.detail());
+      return skip ? 0 : FAILED;
+    }
+    if (describe) {
+      out.println(gpu.detail());
+      return 0;
+    }
+    Map<String, String> facts = GpuFacts.here(gpu.detail(), Invocation.of(spec));
+    if (model == null) {
+      operations(facts);
+    } else {
+      model(model, facts);
+    }
+    return 0;
+  }
+
+  private void check() {
+    OptionValues.atLeast(1, "--runs", runs);
+    OptionValues.atLeast(1, "--repeats", repeats);
+    OptionValues.atLeast(2, "--new-tokens", newTokens);
+    OptionValues.atLeast(2, "--text-tokens", textTokens);
+    OutputFile.check("--out", file);
+    torch.check();
+    new Ceilings(1, 1).or(tflops, bandwidth);
+  }
+
+  private void model(Path folder, Map<String, String> facts) {
+    LlavaConfig config = LlavaConfig.read(folder);
+    ModelTimer.Setting setting =
+        new ModelTimer.Setting(imageSize(config), textTokens, newTokens, runs);
+    Ceilings seen;
+    try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
+      seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
+    }
+    say("the model");
+    try (ModelOnDevice open = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
+        ModelTimer ours = ModelTimer.of(open, setting)) {
+      facts.put(
+          "model",
+          "%d layers, %d wide, on %s"
+              .formatted(config.text().layers(), config.text().hiddenSize(), open.device()));
+      ModelResult result =
+          new ModelResult(
+              facts,
+              config.anyResolution() ? "LLaVA-NeXT" : "LLaVA-1.5",
+              ours.prompt(),
+              newTokens,
+              open.loadMillis(),
+              seen,
+              seen.or(tflops, bandwidth),
+              ours.plans(),
+              List.of());
+      // A peer may take longer than there is time for: what was measured is kept before.
+      Document document = save(result);
+      TorchAnswers theirs = new TorchAnswers(ours, folder, torch::start, torch.limit());
+      for (String mode : torch.modes()) {
+        say("PyTorch, " + mode);
+        result = result.with(theirs.in(mode));
+        document = save(result);
+      }
+      document.lines().forEach(out::println);
+    }
+  }
+
+  private Resolution imageSize(LlavaConfig config) {
+    int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
+    return image == null
+        ? new Resolution(side, side)
+        : OptionValues.imageSize("--image", image);
+  }
+
+  /** Keeps what there is of a model as JSON and its tables as Markdown. */
+  private Document save(ModelResult result) {
+    List<Table<?>> tables = new ArrayList<>(ModelTables.details(result));
+    tables.add(result.ceilings().table(result.seen()));
+    tables.add(ModelTables.table(List.of(result)));
+    tables.add(ModelTables.goals(List.of(result)));
+    Document document = new Document(GpuFacts.lines(result.facts()), tables);
+    if (file != null) {
+      OutputFile.write(file, document.markdown());
+      String name = file.getFileName().toString().replaceFirst("\\.md$", "") + ".json";
+      JsonFile.write(file.resolveSibling(name), result);
+    }
+    return document;
+  }
+
+  private void operations(Map<String, String> facts) {
+    @Nullable PeerProcess started = null;
+    String peer;
+    try {
+      started = torch.start();
+      peer = started.versions();
+    } catch (PeerProcess.Failure e) {
+      peer = "no PyTorch: " + e.getMessage();
+    }
+    try (@Nullable PeerProcess side = started;
+        Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
+      OperationTimer timer = new OperationTimer(kernels, side, repeats, runs);
+      Ceilings seen = ceilings(timer);
+      List<OperationTimes> all = new ArrayList<>();
+      for (GpuOperation operation : tiny ? GpuOperation.tiny() : GpuOperation.of7B()) {
+        say(operation.name());
+        all.add(timer.time(operation));
+      }
+      Document document =
+          new Document(
+              GpuFacts.lines(facts),
+              List.of(OperationTimes.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
+      document.lines().forEach(out::println);
+      if (file != null) {
+        OutputFile.write(file, document.markdown());
+      }
+    }
+  }
+
+  private Ceilings ceilings(OperationTimer timer) {
+    say("the machine's ceilings");
+    return tiny
+        ? timer.ceilings(64, 256)
+        : timer.ceilings(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS);
+  }
+
+  private void say(String what) {
+    out.println("timing " + what);
+  }
+}

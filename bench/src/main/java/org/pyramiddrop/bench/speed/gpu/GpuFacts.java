@@ -1,0 +1,58 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.pyramiddrop.bench.report.Machine;
+
+/** Where, when and by what something was measured on a GPU. */
+final class GpuFacts {
+  private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
+  private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
+
+  private GpuFacts() {}
+
+  /**
+   * Of this machine, now.
+   *
+   * @param gpu in words
+   * @param command that was given
+   */
+  static Map<String, String> here(String gpu, String command) {
+    Machine machine = Machine.here();
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("GPU", gpu);
+    facts.put("driver", driver());
+    facts.put("processor", machine.processor() + ", " + machine.device());
+    facts.put("Java", machine.java());
+    facts.put("commit", machine.commit());
+    facts.put("date", LocalDate.now(ZoneOffset.UTC).toString());
+    facts.put("command", command);
+    return facts;
+  }
+
+  /** A line each. */
+  static List<String> lines(Map<String, String> facts) {
+    return facts.entrySet().stream().map(fact -> fact.getKey() + ": " + fact.getValue()).toList();
+  }
+
+  private static String driver() {
+    if (!Files.isReadable(DRIVER)) {
+      return "unknown";
+    }
+    try {
+      Matcher version = DRIVER_VERSION.matcher(Files.readString(DRIVER));
+      return version.find() ? version.group(1) : "unknown";
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.report.Document;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** What several models came to on one GPU, in one table, and the goals beside it. */
+@Command(
+    name = "gpu-table",
+    description = "Puts results of bench gpu, of one machine and commit, into one table.")
+public final class GpuTableCommand implements Callable<Integer> {
+  private static final List<String> SHARED = List.of("GPU", "driver", "Java", "commit");
+
+  private final PrintWriter out;
+
+  @Parameters(paramLabel = "FILE", arity = "1..*", description = "JSON files that it wrote")
+  private List<Path> files = List.of();
+
+  @Option(names = "--out", description = "a Markdown file for the table")
+  private @Nullable Path file;
+
+  public GpuTableCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    OutputFile.check("--out", file);
+    List<ModelResult> results = files.stream().map(ModelResult::read).toList();
+    Map<String, String> facts = facts(results);
+    Document document =
+        new Document(
+            GpuFacts.lines(facts), List.of(ModelTables.table(results), ModelTables.goals(results)));
+    document.lines().forEach(out::println);
+    if (file != null) {
+      OutputFile.write(file, document.markdown());
+    }
+    return 0;
+  }
+
+  /** The facts of all; where they differ but may, each model's. */
+  private Map<String, String> facts(List<ModelResult> results) {
+    Map<String, String> facts = new LinkedHashMap<>();
+    for (String name : results.getFirst().facts().keySet()) {
+      List<String> all =
+          results.stream()
+              .map(result -> result.facts().getOrDefault(name, "unknown"))
+              .distinct()
+              .toList();
+      if (all.size() > 1 && SHARED.contains(name)) {
+        throw new IllegalArgumentException(
+            "%s have a different %s: %s".formatted(files, name, String.join("; ", all)));
+      }
+      facts.put(name, String.join("; ", all));
+    }
+    if (results.stream().mapToInt(ModelResult::newTokens).distinct().count() > 1) {
+      throw new IllegalArgumentException(files + " have answers of different lengths");
+    }
+    return facts;
+  }
+}

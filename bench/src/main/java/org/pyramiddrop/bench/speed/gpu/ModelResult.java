@@ -1,0 +1,87 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.speed.pruning.Phases;
+import org.pyramiddrop.bench.speed.pruning.PlanResult;
+import org.pyramiddrop.bench.report.JsonFile;
+
+/**
+ * What a whole model on a GPU came to; lies in result files as it is here.
+ *
+ * @param facts where, when and by what it was measured
+ * @param model what it is
+ * @param prompt its lengths
+ * @param newTokens of each answer
+ * @param loadMillis from opening the checkpoint to all weights on the device
+ * @param seen what this GPU was measured to reach, before anything else
+ * @param ceilings that shares are of
+ * @param plans the one without drops first
+ */
+record ModelResult(
+    Map<String, String> facts,
+    String model,
+    Prompt prompt,
+    int newTokens,
+    double loadMillis,
+    Ceilings seen,
+    Ceilings ceilings,
+    List<PlanResult> plans,
+    List<Peer> peers) {
+
+  /** Keeps its own copies. */
+  ModelResult {
+    facts = Collections.unmodifiableMap(new LinkedHashMap<>(facts));
+    plans = List.copyOf(plans);
+    peers = List.copyOf(peers);
+  }
+
+  /**
+   * What was asked.
+   *
+   * @param image its size in pixels, in words
+   * @param crops that go through the vision tower
+   * @param imageTokens newlines included
+   */
+  record Prompt(String image, int crops, int imageTokens, int textTokens) {}
+
+  /**
+   * PyTorch in one mode, without drops.
+   *
+   * @param said how near its output is to ours, or why there are no times
+   * @param millis or null, if it couldn't run or disagrees
+   * @param ratios how many times as long it took as we did without drops, in the same rounds; null
+   *     where there are no times
+   */
+  record Peer(
+      String name, String said, @Nullable Phases<Spread> millis, @Nullable Phases<Spread> ratios) {}
+
+  /**
+   * Reads a result.
+   *
+   * @throws IllegalArgumentException if the file has none
+   */
+  static ModelResult read(Path file) {
+    return JsonFile.read(file, ModelResult.class, "bench gpu");
+  }
+
+  /** The same with one more peer. */
+  ModelResult with(Peer peer) {
+    return new ModelResult(
+        facts,
+        model,
+        prompt,
+        newTokens,
+        loadMillis,
+        seen,
+        ceilings,
+        plans,
+        Stream.concat(peers.stream(), Stream.of(peer)).toList());
+  }
+}

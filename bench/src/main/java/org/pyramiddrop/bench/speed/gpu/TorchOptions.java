@@ -1,0 +1,62 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import picocli.CommandLine.Option;
+
+/** Where PyTorch is, and what it is asked. */
+final class TorchOptions {
+  private static final String NO_MODE = "none";
+  private static final List<String> MODES = List.of("eager", "reduce-overhead", "max-autotune");
+
+  @Option(names = "--python", description = "an interpreter with torch, to run beside")
+  private String python = "python3";
+
+  @Option(names = "--script", description = "PyTorch's side")
+  private Path script = Path.of("bench", "src", "main", "python", "torch_gpu.py");
+
+  @Option(
+      names = "--torch",
+      split = ",",
+      description =
+          "ways that PyTorch runs the model in: eager, reduce-overhead, max-autotune, none")
+  private List<String> modes = MODES;
+
+  @Option(names = "--torch-device", description = "cpu only shows that its side runs")
+  private String device = "cuda";
+
+  @Option(
+      names = "--ready-within",
+      description = "seconds that each way has to load the model, compile and record")
+  private int readyWithin = 150;
+
+  /** Refuses unknown modes and no time. */
+  void check() {
+    if (readyWithin < 1) {
+      throw new IllegalArgumentException("--ready-within must be at least 1");
+    }
+    for (String mode : modes) {
+      if (!MODES.contains(mode) && !mode.equals(NO_MODE)) {
+        throw new IllegalArgumentException(
+            "--torch takes %s or %s, not %s".formatted(String.join(", ", MODES), NO_MODE, mode));
+      }
+    }
+  }
+
+  /** The modes that are wanted. */
+  List<String> modes() {
+    return modes.stream().filter(mode -> !mode.equals(NO_MODE)).toList();
+  }
+
+  /** How long one may take until it is ready. */
+  Duration limit() {
+    return Duration.ofSeconds(readyWithin);
+  }
+
+  /** Starts a process. */
+  PeerProcess start() {
+    return PeerProcess.torch(python, script, 1, "--device", device);
+  }
+}

@@ -1,0 +1,106 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.RepeatedRun;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+
+/**
+ * What benchmarks of a device's operations share. On the CPU one invocation is one operation. Where
+ * work can be recorded, one invocation is {@value #REPEATS} of them in one recording, with one wait
+ * at its end; {@link Suite} tells JMH so, and times are those of one operation.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.SingleShotTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+public abstract class DeviceBenchmark {
+  /** How often the work is recorded in a row where it can be. */
+  static final int REPEATS = 100;
+
+  /** More than twice the cache of the GPUs that the kernels are compiled for. */
+  private static final long LEAST_CACHED = 128L << 20;
+
+  @Param("7b")
+  String size = "";
+
+  @Param("cpu")
+  String backend = "";
+
+  int threads = Runtime.getRuntime().availableProcessors();
+  int repeats = REPEATS;
+
+  /** Bytes that inputs which take turns are more than, so that memory is what is measured. */
+  long cached = Math.max(4 * Machine.lastLevelCacheBytes(), LEAST_CACHED);
+
+  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private Runnable invocation = () -> {};
+
+  ModelSize modelSize() {
+    return ModelSize.of(size);
+  }
+
+  Kernels open(DType activations) {
+    return Devices.open(backend, threads, activations);
+  }
+
+  /** The model, closed with the benchmark. */
+  ModelOnDevice model(DType dtype) {
+    ModelOnDevice model =
+        ModelOnDevice.open(
+            CheckpointCache.model(modelSize()), Optional.of(dtype), this::open);
+    closeLater(model::close);
+    return model;
+  }
+
+  /** Frees something at the end; what was opened last goes first. */
+  void closeLater(Runnable close) {
+    closers.push(close);
+  }
+
+  /** Records the work, if the device can; to be called last. */
+  void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {
+    RepeatedRun run = new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1);
+    closeLater(run::close);
+    invocation = run::run;
+  }
+
+  void prepare(Kernels kernels, Runnable work) {
+    prepare(kernels, (_, _) -> work);
+  }
+
+  /** How many inputs of a size must take turns. */
+  int turns(long bytes) {
+    return (int) (cached / bytes + 1);
+  }
+
+  /** Runs what was prepared, and waits. */
+  void runAndWait() {
+    invocation.run();
+  }
+
+  @TearDown
+  public void tearDown() {
+    while (!closers.isEmpty()) {
+      closers.pop().run();
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.Warmup;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Kernels;
+
+/**
+ * The ceilings of a GPU, as they are seen there: a large square product in each type, and a copy of
+ * a gigabyte or two.
+ *
+ * <p>A run is a hundred of them in a row, long enough for the clock to settle within three; two
+ * processes, since memory is laid out anew in each.
+ */
+@Warmup(iterations = 3)
+@Measurement(iterations = 9)
+@SuppressWarnings("NullAway.Init")
+public class DeviceCeilingBenchmark extends DeviceBenchmark {
+  /** Which ceiling is measured. */
+  public enum Part {
+    /** Arithmetic. */
+    SQUARE_PRODUCT,
+    /** Memory. */
+    COPY
+  }
+
+  @Param Part part = Part.SQUARE_PRODUCT;
+
+  @Param DType dtype = DType.BFLOAT16;
+
+  int side = DeviceCeiling.SIDE;
+  int copiedRows = DeviceCeiling.COPIED_ROWS;
+
+  Kernels kernels;
+
+  DeviceCeiling.Probe probe;
+
+  @Setup
+  public void setUp() {
+    kernels = open(dtype);
+    closeLater(kernels::close);
+    prepare(kernels, this::work);
+  }
+
+  private Runnable work(Kernels on, DeviceScratch scratch) {
+    probe =
+        switch (part) {
+          case SQUARE_PRODUCT -> DeviceCeiling.product(on, scratch, side);
+          case COPY -> DeviceCeiling.copy(on, scratch, copiedRows, side);
+        };
+    return probe.run();
+  }
+
+  @Benchmark
+  public void ceiling() {
+    runAndWait();
+  }
+}

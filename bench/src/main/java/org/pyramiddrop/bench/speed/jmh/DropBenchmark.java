@@ -1,0 +1,137 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.Warmup;
+import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+
+/**
+ * What a drop itself costs: ranking all keys for the last token's query, choosing half of the
+ * image's tokens, gathering their rows.
+ *
+ * <p>Keys and hidden states take turns, so that they come from memory as behind a layer's products.
+ * Each takes at most milliseconds: an iteration is half a second of them. Two seconds of warm-up
+ * let the compiler settle; three virtual machines compile the loops anew.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@Warmup(iterations = 4, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 9, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
+@SuppressWarnings("NullAway.Init")
+public class DropBenchmark extends DeviceBenchmark {
+  /** Which part runs. */
+  public enum Part {
+    /** {@link Kernels#scoreTokens}. */
+    RANKING,
+    /** {@link Kernels#selectTopK}. */
+    SELECTION,
+    /** {@link Kernels#gatherRows}. */
+    GATHER
+  }
+
+  @Param Part part = Part.RANKING;
+
+  @Param({"576", "2880"})
+  int imageTokens;
+
+  @Param("BFLOAT16")
+  DType dtype = DType.BFLOAT16;
+
+  Kernels kernels;
+
+  Heads heads;
+
+  Tensor query;
+
+  /** Keys, or hidden states to gather rows of; only what the part needs. */
+  List<Tensor> inputs = List.of();
+
+  Tensor scores;
+
+  Indices chosen;
+
+  /** What the last run gathered. */
+  Tensor gathered;
+
+  private int turn;
+
+  @Setup
+  public void setUp() {
+    CheckpointShape shape = modelSize().shape();
+    heads = new Heads(shape.heads(), shape.keyValueHeads(), shape.hidden() / shape.heads());
+    kernels = open(dtype);
+    closeLater(kernels::close);
+    prepare(kernels, this::work);
+  }
+
+  private Runnable work(Kernels on, DeviceScratch scratch) {
+    int tokens = imageTokens + ModelWork.TEXT_TOKENS;
+    int kept = imageTokens / 2;
+    int hidden = modelSize().shape().hidden();
+    query = scratch.random(1, hidden);
+    scores = scratch.random(DType.FLOAT32, 1, tokens);
+    chosen = scratch.indices(kept);
+    select();
+    return switch (part) {
+      case RANKING -> {
+        inputs = inTurn(scratch, tokens, heads.keyValueColumns());
+        yield () -> on.scoreTokens(query, heads, next(), scores);
+      }
+      case SELECTION -> this::select;
+      case GATHER -> {
+        inputs = inTurn(scratch, tokens, hidden);
+        // Outputs take turns too: what is written has to reach memory as well.
+        List<Tensor> outputs = inputs.stream().map(_ -> scratch.empty(kept, hidden)).toList();
+        yield () -> {
+          Tensor input = next();
+          gathered = outputs.get(turn);
+          on.gatherRows(input, chosen, gathered);
+        };
+      }
+    };
+  }
+
+  private void select() {
+    int first = ModelWork.TEXT_TOKENS / 2;
+    kernels.selectTopK(scores, first, imageTokens, chosen.size(), chosen, 0);
+  }
+
+  private List<Tensor> inTurn(DeviceScratch scratch, int rows, int columns) {
+    List<Tensor> all = new ArrayList<>();
+    int count = turns((long) rows * columns * kernels.dtype().bytes());
+    for (int i = 0; i < count; i++) {
+      all.add(scratch.random(rows, columns));
+    }
+    return all;
+  }
+
+  private Tensor next() {
+    turn = (turn + 1) % inputs.size();
+    return inputs.get(turn);
+  }
+
+  /** The input that the last run read. */
+  Tensor current() {
+    return inputs.get(turn);
+  }
+
+  @Benchmark
+  public void drop() {
+    runAndWait();
+  }
+}

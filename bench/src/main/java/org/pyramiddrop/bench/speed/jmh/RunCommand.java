@@ -1,0 +1,130 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.DeviceStatus;
+import org.pyramiddrop.kernels.Devices;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Runs the JMH benchmarks, keeps their results as JSON and prints them. */
+@Command(
+    name = "run",
+    description = "Times operations and layers with JMH, beside the machine's ceilings.",
+    showDefaultValues = true)
+public final class RunCommand implements Callable<Integer> {
+  private final PrintWriter out;
+
+  @Option(
+      names = "--only",
+      paramLabel = "REGEX",
+      description = "benchmarks whose name, class and method, has this in it")
+  private String only = "";
+
+  @Option(
+      names = "--quick",
+      description = "one virtual machine, few repetitions and not all parameters of each benchmark")
+  private boolean quick;
+
+  @Option(
+      names = "--rounds",
+      showDefaultValue = CommandLine.Help.Visibility.NEVER,
+      description = "how often everything runs (2 if quick, else 1)")
+  private @Nullable Integer rounds;
+
+  @Option(names = "--size", description = "7b, small, or tiny (which measures nothing)")
+  private String size = ModelSize.LLAVA_7B.label();
+
+  @Option(names = "--backend", description = "cpu or cuda")
+  private String backend = "cpu";
+
+  @Option(
+      names = "--dtype",
+      description =
+          "${COMPLETION-CANDIDATES}: of weights, and on a GPU of all else, for every benchmark")
+  private @Nullable DType dtype;
+
+  @Mixin private ReportOptions report = new ReportOptions();
+
+  public RunCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    DeviceStatus device = device();
+    report.check();
+    Map<String, String> parameters = new LinkedHashMap<>();
+    parameters.put("size", size);
+    if (dtype != null) {
+      parameters.put("dtype", dtype.name());
+    }
+    Suite suite =
+        new Suite(
+            pattern(),
+            backend,
+            parameters,
+            quick,
+            rounds != null ? rounds : quick ? 2 : 1,
+            OptionalInt.empty(),
+            Suite.QUICK);
+    List<Suite.Pass> passes = suite.passes();
+    // Made here, or each fork would count it into its warm-up.
+    CheckpointCache.model(ModelSize.of(size));
+    Path folder = BenchFolder.root();
+    suite.run(passes, folder, out);
+    Rating rating = Rating.of(JmhResult.read(folder.resolve(Suite.RESULTS)));
+    Results results =
+        new Results(
+            Machine.here(),
+            device.name() + ", " + device.detail(),
+            report.command(),
+            Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+            rating.ceilings(),
+            rating.rows());
+    report.publish(out, results.document(), Results.FILE, results);
+    return 0;
+  }
+
+  private DeviceStatus device() {
+    DeviceStatus device =
+        Devices.all().stream()
+            .filter(d -> d.name().equals(backend))
+            .findFirst()
+            .orElseThrow(() ->
+                new IllegalArgumentException(
+                    "there is no backend " + backend + "; use cpu or cuda"));
+    if (!device.available()) {
+      throw new DeviceException(device.detail());
+    }
+    return device;
+  }
+
+  private Pattern pattern() {
+    try {
+      return Pattern.compile(only);
+    } catch (PatternSyntaxException e) {
+      throw new IllegalArgumentException(
+          "--only takes a regular expression: " + e.getDescription() + " in " + only, e);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.Document;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Prints the table of an earlier run again, or sets two runs beside each other. */
+@Command(
+    name = "summary",
+    description = "Prints a run's table again, or sets it beside that of an earlier one.")
+public final class SummaryCommand implements Callable<Integer> {
+  private final PrintWriter out;
+
+  @Option(
+      names = "--beside",
+      paramLabel = "EARLIER",
+      description = "results of an earlier run, to say whether both agree within their spread")
+  private @Nullable Path earlier;
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "JSON",
+      description = "results of a run; those of the last one unless given")
+  private @Nullable Path results;
+
+  public SummaryCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    Results run =
+        Results.read(results == null ? BenchFolder.root().resolve(Results.FILE) : results);
+    Document document =
+        earlier == null ? run.document() : RunComparison.document(Results.read(earlier), run);
+    document.lines().forEach(out::println);
+    return 0;
+  }
+}

@@ -1,0 +1,206 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import java.util.Locale;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.PruningChoice;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+
+/**
+ * What one operation of a benchmark does, and so what its speed is counted in.
+ *
+ * @param operation what it is, for the table
+ * @param shape what it works on
+ * @param dtype of its weights, or of what it reads; or empty
+ * @param flops its arithmetic, two for each multiply-add; 0 where it is not worth a count
+ * @param bytes what it must read, and write where it only moves; 0 where arithmetic bounds it
+ * @param limit what bounds it
+ */
+record Work(String operation, String shape, String dtype, double flops, double bytes, Limit limit) {
+  private static final int TEXT = ModelWork.TEXT_TOKENS;
+
+  /** What bounds an operation. */
+  enum Limit {
+    /** Multiply-adds. */
+    ARITHMETIC,
+    /** Memory. */
+    MEMORY,
+    /** Neither: it is too small for its speed to be a share of anything. */
+    LATENCY
+  }
+
+  static Work of(JmhResult result) {
+    return switch (result.name()) {
+      case "PeakBenchmark.oneCore" -> peak("one core");
+      case "PeakBenchmark.allCores" -> peak("all cores");
+      case "ReadBandwidthBenchmark.oneCore" -> reading("one core", result.number("streams"));
+      case "ReadBandwidthBenchmark.allCores" -> reading("all cores", result.number("streams"));
+      case "DeviceCeilingBenchmark.ceiling" -> ceiling(result.parameter("part"), result.dtype());
+      case "MatrixProductBenchmark.product" -> matrixProduct(result);
+      case "DecodeProductBenchmark.product" -> decodeProduct(result);
+      case "VisionBenchmark.image" -> image(result);
+      case "DecoderLayerBenchmark.layer" -> layer(result.parameter("stage"), result);
+      case "PrefillBenchmark.prefill" -> prefill(result.number("imageTokens"), result);
+      case "DecodeStepBenchmark.step" -> step(result.number("imageTokens"), result);
+      case "DropBenchmark.drop" -> drop(result.number("imageTokens"), result);
+      default ->
+          throw new IllegalArgumentException(
+              "no count of the work of " + result.name() + "; add it to Work");
+    };
+  }
+
+  private static Work arithmetic(String operation, String shape, DType dtype, double flops) {
+    return new Work(operation, shape, dtype.label(), flops, 0, Limit.ARITHMETIC);
+  }
+
+  private static Work memory(
+      String operation, String shape, DType dtype, double flops, double bytes) {
+    return new Work(operation, shape, dtype.label(), flops, bytes, Limit.MEMORY);
+  }
+
+  private static Work peak(String cores) {
+    return arithmetic("multiply-adds, " + cores, "", DType.FLOAT32, PeakBenchmark.FLOPS);
+  }
+
+  private static Work reading(String cores, int streams) {
+    String shape = streams == 1 ? "1 stream" : streams + " streams";
+    return new Work("reading, " + cores, shape, "", 0, ReadBandwidthBenchmark.CHUNK, Limit.MEMORY);
+  }
+
+  private static Work ceiling(String part, DType dtype) {
+    int side = DeviceCeiling.SIDE;
+    int rows = DeviceCeiling.COPIED_ROWS;
+    return switch (DeviceCeilingBenchmark.Part.valueOf(part)) {
+      case SQUARE_PRODUCT -> {
+        Product product = new Product(side, side, side);
+        yield arithmetic("square product", product.toString(), dtype, product.flops());
+      }
+      case COPY -> {
+        double bytes = DeviceCeiling.copiedBytes(rows, side, dtype.bytes());
+        yield memory("copy", rows + " rows of " + side, dtype, 0, bytes);
+      }
+    };
+  }
+
+  private static Product product(JmhResult result, int tokens) {
+    return Projection.valueOf(result.parameter("projection")).product(size(result), tokens);
+  }
+
+  private static Work matrixProduct(JmhResult result) {
+    Product product = product(result, result.number("tokens"));
+    return arithmetic("product", product.toString(), result.dtype(), product.flops());
+  }
+
+  private static Work decodeProduct(JmhResult result) {
+    Product product = product(result, 1);
+    return memory(
+        result.parameter("projection").equals("HEAD") ? "output head" : "decode product",
+        product.toString(),
+        result.dtype(),
+        product.flops(),
+        product.weightBytes(result.dtype()));
+  }
+
+  private static Work image(JmhResult result) {
+    ModelShape model = model(result);
+    ModelShape.Vision vision = model.vision();
+    return switch (VisionBenchmark.Part.valueOf(result.parameter("part"))) {
+      case TOWER_LAYER ->
+          arithmetic(
+              "vision layer",
+              "%d tokens of %d, patches embedded".formatted(vision.patches() + 1, vision.hidden()),
+              result.dtype(),
+              ModelWork.visionTower(model));
+      case PROJECTOR ->
+          arithmetic(
+              "projector",
+              "%d tokens, %d to %d".formatted(vision.tokens(), vision.hidden(), model.hidden()),
+              result.dtype(),
+              ModelWork.projector(model));
+    };
+  }
+
+  private static Work layer(String stage, JmhResult result) {
+    int image = DecoderLayerBenchmark.imageTokens(stage);
+    PromptShape prompt = ModelWork.prompt(image);
+    ModelShape model = model(result);
+    return DecoderLayerBenchmark.drops(stage)
+        ? arithmetic(
+            "decoder layer before a drop",
+            "%d to %d tokens".formatted(TEXT + image, TEXT + image / 2),
+            result.dtype(),
+            ModelWork.layerBeforeDrop(model, prompt))
+        : arithmetic(
+            "decoder layer",
+            TEXT + image + " tokens",
+            result.dtype(),
+            ModelWork.layer(model, prompt));
+  }
+
+  private static Work prefill(int image, JmhResult result) {
+    int layers = CheckpointCache.LAYERS;
+    PruningChoice plan = plan(result);
+    return arithmetic(
+        "prefill, %d layers".formatted(layers),
+        "%d tokens, %s".formatted(TEXT + image, plan),
+        result.dtype(),
+        ModelWork.prefill(model(result), layers, plan.plan(), ModelWork.prompt(image)));
+  }
+
+  private static Work step(int image, JmhResult result) {
+    ModelShape model = model(result);
+    PromptShape prompt = ModelWork.prompt(image);
+    PruningChoice plan = plan(result);
+    return memory(
+        "decode step, %d layers".formatted(CheckpointCache.LAYERS),
+        "behind %d tokens, %s".formatted(TEXT + image, plan),
+        result.dtype(),
+        ModelWork.decodeStep(model, plan.plan(), prompt),
+        ModelWork.decodeStepBytes(
+            model, plan.plan(), prompt, result.dtype(), result.activations()));
+  }
+
+  private static Work drop(int image, JmhResult result) {
+    ModelShape model = model(result);
+    DType dtype = result.activations();
+    DropBenchmark.Part part = DropBenchmark.Part.valueOf(result.parameter("part"));
+    String operation = part.name().toLowerCase(Locale.ROOT);
+    return switch (part) {
+      case RANKING ->
+          memory(
+              operation,
+              "%d keys, %d heads".formatted(TEXT + image, model.heads()),
+              dtype,
+              ModelWork.scoring(model, TEXT + image),
+              ModelWork.scoringBytes(model, TEXT + image, dtype));
+      case SELECTION -> {
+        String shape = "%d of %d".formatted(image / 2, image);
+        yield new Work(operation, shape, DType.FLOAT32.label(), 0, 0, Limit.LATENCY);
+      }
+      case GATHER ->
+          memory(
+              operation,
+              "%d rows of %d".formatted(image / 2, model.hidden()),
+              dtype,
+              0,
+              ModelWork.gatherBytes(model, image / 2, dtype));
+    };
+  }
+
+  private static PruningChoice plan(JmhResult result) {
+    return PruningChoice.valueOf(result.parameter("plan"));
+  }
+
+  private static ModelSize size(JmhResult result) {
+    return ModelSize.of(result.parameter("size"));
+  }
+
+  private static ModelShape model(JmhResult result) {
+    return ModelShape.of(size(result).shape().config());
+  }
+}

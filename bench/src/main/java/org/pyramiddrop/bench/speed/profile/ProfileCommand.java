@@ -1,0 +1,139 @@
+package org.pyramiddrop.bench.speed.profile;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.speed.PruningChoice;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.TowerInput;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.kernels.Profile;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.loader.Resolution;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Where every microsecond of an image's encoding, a prefill and a decode step goes on the GPU. */
+@Command(
+    name = "profile",
+    description = "Times a model on the GPU launch by launch, inside the graphs it runs as.",
+    showDefaultValues = true)
+public final class ProfileCommand implements Callable<Integer> {
+  private static final long SEED = 11;
+
+  private final PrintWriter out;
+
+  @Option(names = "--model", required = true, description = "a checkpoint's folder")
+  private Path model = Path.of("");
+
+  @Option(names = "--plan", description = "${COMPLETION-CANDIDATES}")
+  private PruningChoice plan = PruningChoice.NONE;
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "WIDTHxHEIGHT",
+      description = "of the image, in pixels (the vision tower's own)")
+  private @Nullable String imageSize;
+
+  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
+  private int textTokens = ModelWork.TEXT_TOKENS;
+
+  @Option(names = "--runs", description = "profiles of each part, of which medians are told")
+  private int runs = 11;
+
+  @Option(
+      names = "--order",
+      description =
+          "graph times launches inside the graph, stream one by one (${COMPLETION-CANDIDATES})")
+  private Profile.Order order = Profile.Order.GRAPH;
+
+  @Mixin private ReportOptions report = new ReportOptions();
+
+  public ProfileCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  /** What lies in the file. */
+  private record Result(List<PartProfile> parts) {}
+
+  @Override
+  public Integer call() {
+    OptionValues.atLeast(1, "--runs", runs);
+    OptionValues.atLeast(2, "--text-tokens", textTokens);
+    report.check();
+    @Nullable Resolution size =
+        imageSize == null ? null : OptionValues.imageSize("--image-size", imageSize);
+    try (ModelOnDevice open =
+        ModelOnDevice.open(model, Optional.empty(), ModelOnDevice.device("cuda"))) {
+      int side = open.config().vision().imageSize();
+      Resolution image = size == null ? new Resolution(side, side) : size;
+      TowerInput input = TowerInput.random(open.config(), image, SEED);
+      ImageLayout layout = input.layout();
+      List<PartProfile> parts = parts(open, input);
+      List<String> facts =
+          report.facts(
+              open.device(),
+              "setting: %d layers, %d wide; %d tokens of an image in %d crops and %d of text"
+                  .formatted(
+                      open.config().text().layers(),
+                      open.config().text().hiddenSize(),
+                      layout.tokens(),
+                      layout.crops(),
+                      textTokens),
+              "a launch's time is from the event before it to the event behind it, the median of %d runs"
+                  .formatted(runs));
+      Document document =
+          new Document(
+              facts, parts.stream().<Table<?>>map(part -> part.table(open.dtype())).toList());
+      report.publish(out, document, "profile.json", new Result(parts));
+    }
+    return 0;
+  }
+
+  private List<PartProfile> parts(ModelOnDevice open, TowerInput input) {
+    ImageLayout image = input.layout();
+    ModelShape shape = ModelShape.of(open.config());
+    PromptShape prompt =
+        PromptShape.of(textTokens / 2, image.tokens(), 1, textTokens - textTokens / 2);
+    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
+    List<PartProfile> parts = new ArrayList<>();
+    parts.add(
+        PartProfile.of(
+            "one crop through vision tower and projector",
+            new PartProfile.Work.Flops(counter.vision(1)),
+            open.profileCrop(order, runs)));
+    List<Integer> ids = ModelOnDevice.randomIds(open.config(), textTokens, SEED);
+    try (RepeatedAnswer answer = open.answer(ids, input, plan.plan(), 1)) {
+      // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
+      answer.answer(2);
+      parts.add(
+          PartProfile.of(
+              "prefill, %d tokens, plan %s".formatted(textTokens + image.tokens(), plan),
+              new PartProfile.Work.Flops(
+                  ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
+              answer.profilePrefill(order, runs)));
+      parts.add(
+          PartProfile.of(
+              "decode step behind it",
+              new PartProfile.Work.Bytes(
+                  ModelWork.decodeStepBytes(
+                      shape, plan.plan(), prompt, open.dtype(), open.dtype())),
+              answer.profileDecodeStep(order, runs)));
+    }
+    return parts;
+  }
+}

@@ -1,0 +1,66 @@
+package org.pyramiddrop.bench.speed.pruning;
+
+import java.util.stream.IntStream;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/**
+ * The work of an answer under a plan, as {@link FlopCounter} counts it.
+ *
+ * @param paperMultiplyAdds the paper's count of the prefill: multiply-adds of image tokens only
+ * @param visionFlops of all crops
+ * @param prefillFlops of the decoder, up to the first token's logits
+ * @param deepFlops of the same prefill of a decoder of this width that has {@value #DEEP} layers:
+ *     of few layers, drops make more of them cheap
+ * @param answerFlops of vision, prefill and all decode steps
+ * @param weightBytes of the decoder's matrices, which a prefill and each step read
+ * @param stepBytes that a step reads, keys and values included, the mean over the steps
+ * @param steps behind the first token
+ */
+public record AnswerWork(
+    double paperMultiplyAdds,
+    double visionFlops,
+    double prefillFlops,
+    double deepFlops,
+    double answerFlops,
+    double weightBytes,
+    double stepBytes,
+    int steps) {
+  /** Layers of a 7B model. */
+  static final int DEEP = 32;
+
+  /**
+   * Counts.
+   *
+   * @param prompt without crops, if its embeddings are given
+   * @param steps at least one
+   * @param dtype of weights, keys and values
+   */
+  public static AnswerWork of(
+      ModelShape model, PruningPlan plan, PromptShape prompt, int steps, DType dtype) {
+    FlopCounter counter = new FlopCounter(model, plan.schedule(model.layers()));
+    double vision = counter.vision(prompt.crops());
+    double prefill = counter.prefill(prompt);
+    double decode =
+        IntStream.range(0, steps).mapToDouble(before -> counter.decodeStep(prompt, before)).sum();
+    double weights = ModelWork.weightBytes(model, dtype);
+    double keyValues =
+        IntStream.range(0, steps)
+            .mapToDouble(before -> ModelWork.keyValueBytes(model, plan, prompt, before, dtype))
+            .average()
+            .orElseThrow();
+    return new AnswerWork(
+        counter.paper(prompt.images()),
+        vision,
+        prefill,
+        ModelWork.prefill(model, DEEP, plan, prompt),
+        vision + prefill + decode,
+        weights,
+        weights + keyValues,
+        steps);
+  }
+}

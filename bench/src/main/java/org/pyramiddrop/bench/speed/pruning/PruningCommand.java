@@ -1,0 +1,179 @@
+package org.pyramiddrop.bench.speed.pruning;
+
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.report.Progress;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Whether pruning saves the time that it saves in work: answers of one decoder without drops, with
+ * FastV and with PyramidDrop, in turn, beside {@link
+ * org.pyramiddrop.transformer.pruning.FlopCounter}'s counts for the same shapes.
+ *
+ * <p>A few layers of the real width stand for the rest, which changes what there is to save: the
+ * layers that end a stage and the last one, which run on for few tokens, are a larger part of them,
+ * and so are the head and FastV's two whole layers. The report has both FLOPs ratios, of the layers
+ * that ran and of a whole 7B model. One virtual machine runs everything, and how well it compiles
+ * the kernels is part of what is measured: {@code bench run} has prefills of several.
+ */
+@Command(
+    name = "pruning",
+    description =
+        "Times prefill, decode and whole answers with and without pruning against their FLOPs.")
+public final class PruningCommand implements Callable<Integer> {
+  private static final String CPU = "cpu";
+  private static final int LAYERS = 8;
+  private static final int BREAKDOWN_ROUNDS = 2;
+
+  private final PrintWriter out;
+
+  @Option(names = "--layers", description = "layers of 7B width, random weights (" + LAYERS + ")")
+  private @Nullable Integer layers;
+
+  @Option(names = "--small", description = "layers of an eighth of that width: a quick look")
+  private boolean small;
+
+  @Option(names = "--model", description = "a checkpoint to take instead of a random one")
+  private @Nullable Path model;
+
+  @Option(names = "--image-tokens", description = "of one image (as many as the model's)")
+  private @Nullable Integer imageTokens;
+
+  @Option(names = "--text-tokens", description = "half before it, half behind (${DEFAULT-VALUE})")
+  private int textTokens = ModelWork.TEXT_TOKENS;
+
+  @Option(
+      names = "--new-tokens",
+      description = "of an answer; the prefill gives the first (${DEFAULT-VALUE})")
+  private int newTokens = 32;
+
+  @Option(names = "--rounds", description = "timed answers of each plan (${DEFAULT-VALUE})")
+  private int rounds = 3;
+
+  @Option(
+      names = "--breakdown-rounds",
+      description =
+          "prefills of each plan, timed operation by operation ("
+              + BREAKDOWN_ROUNDS
+              + "; none on a GPU)")
+  private @Nullable Integer breakdownRounds;
+
+  @Option(names = "--threads", description = "of the CPU (one a core)")
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--backend", description = "cpu or cuda (${DEFAULT-VALUE})")
+  private String backend = CPU;
+
+  @Option(names = "--chart", description = "a PNG file for time against FLOPs")
+  private @Nullable Path chart;
+
+  @Mixin private ReportOptions report = new ReportOptions();
+
+  public PruningCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() {
+    OptionValues.atLeast(1, "--rounds", rounds);
+    OptionValues.atLeast(2, "--new-tokens", newTokens);
+    OptionValues.atLeast(2, "--text-tokens", textTokens);
+    OptionValues.atLeast(1, "--threads", threads);
+    int breakdowns =
+        breakdownRounds != null ? breakdownRounds : backend.equals(CPU) ? BREAKDOWN_ROUNDS : 0;
+    OptionValues.atLeast(0, "--breakdown-rounds", breakdowns);
+    if (model != null && (layers != null || small)) {
+      throw new IllegalArgumentException(
+          "--layers and --small are for random weights; leave them out beside --model");
+    }
+    OutputFile.check("--chart", chart);
+    report.check();
+    // What the device lacks is said before a checkpoint is written for it.
+    Devices.open(backend, threads, DType.FLOAT32).close();
+    ModelSize size = small ? ModelSize.SMALL : ModelSize.LLAVA_7B;
+    int depth = layers == null ? LAYERS : layers;
+    LlavaConfig config =
+        model == null ? size.shape().withLayers(depth).config() : LlavaConfig.read(model);
+    PromptShape prompt = prompt(config);
+    List<NamedPlan> plans = NamedPlan.compared();
+    plans.forEach(named -> named.plan().schedule(config.text().layers()));
+    Path folder = model == null ? CheckpointCache.decoder(size, depth) : model;
+    List<PlanResult> results;
+    List<PlanShares> shares = List.of();
+    String device;
+    int runs = plans.size() * (rounds + 1 + (breakdowns > 0 ? breakdowns + 1 : 0));
+    try (Progress progress = new Progress("pruning", runs)) {
+      // First, because a device may refuse it.
+      if (breakdowns > 0) {
+        CallTimer timer = new CallTimer();
+        try (ModelOnDevice decoder = open(folder, timer::wrap)) {
+          shares =
+              new PlanTimer(decoder, prompt, plans, progress::step).breakdowns(timer, breakdowns);
+        }
+      }
+      try (ModelOnDevice decoder = open(folder, UnaryOperator.identity())) {
+        device = decoder.kernels().description();
+        results = new PlanTimer(decoder, prompt, plans, progress::step).answers(newTokens, rounds);
+      }
+    }
+    PruningResult result =
+        new PruningResult(
+            report.command(),
+            device,
+            config.text().layers(),
+            config.text().hiddenSize(),
+            prompt.imageTokens(),
+            prompt.textTokens(),
+            newTokens,
+            results,
+            shares);
+    String setting =
+        "setting: %d layers, %d wide; %d tokens of an image and %d of text; timed rounds: %d, and %d for what the prefill spends its time on"
+            .formatted(
+                result.layers(),
+                result.hidden(),
+                result.imageTokens(),
+                result.textTokens(),
+                rounds,
+                breakdowns);
+    report.publish(
+        out, new Document(report.facts(device, setting), result.tables()), "pruning.json", result);
+    if (chart != null) {
+      result.chart(plans.stream().map(NamedPlan::label).toList()).write(chart);
+    }
+    return 0;
+  }
+
+  private ModelOnDevice open(Path folder, UnaryOperator<Kernels> wrapper) {
+    return ModelOnDevice.open(
+        folder, Optional.empty(), dtype -> wrapper.apply(Devices.open(backend, threads, dtype)));
+  }
+
+  private PromptShape prompt(LlavaConfig config) {
+    int image = imageTokens == null ? ModelShape.of(config).vision().tokens() : imageTokens;
+    OptionValues.atLeast(1, "--image-tokens", image);
+    OptionValues.fits(image, textTokens, newTokens, config.text().maxPositions());
+    return PromptShape.of(textTokens / 2, image, 1, textTokens - textTokens / 2);
+  }
+}

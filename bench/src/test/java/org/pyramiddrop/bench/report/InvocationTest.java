@@ -1,0 +1,16 @@
+package org.pyramiddrop.bench.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class InvocationTest {
+  @Test
+  void namesFilesWithoutTheirFolders() {
+    assertThat(
+            Invocation.of(
+                List.of("gpu", "--model=/a/b c/d", "--out", "/a/e.md", "--script", "f/g.py", "/")))
+        .isEqualTo("bench gpu --model=d --out e.md --script f/g.py /");
+  }
+}

@@ -1,0 +1,88 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.pruning.AnswerWork;
+import org.pyramiddrop.bench.speed.pruning.Phases;
+import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+class AnswerWorkTest {
+  private static final Ceilings H200 = new Ceilings(790, 4.3);
+  private static final PromptShape PROMPT = PromptShape.of(30, 576, 1, 30);
+  private static final PruningPlan PYRAMID = PruningPlan.pyramid(4, 0.5);
+
+  @Test
+  void theFloorIsWorkByTheCeiling() {
+    assertThat(H200.flopsMillis(7.9e12)).isCloseTo(10, within(1e-12));
+    assertThat(H200.bytesMillis(4.3e9)).isCloseTo(1, within(1e-12));
+  }
+
+  @Test
+  void refusesCeilingsThatAreNone() {
+    assertThatIllegalArgumentException().isThrownBy(() -> new Ceilings(0, 1));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Ceilings(1, Double.NaN));
+    assertThatIllegalArgumentException().isThrownBy(() -> H200.or(null, -1.0));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "576, 1, 5.19, 0.49", //
+    "2880, 5, 22.8, 2.45"
+  })
+  void aLlavaOf7BTakesNoLessThanItsWork(int imageTokens, int crops, double pruned, double vision) {
+    PromptShape prompt = PromptShape.of(30, imageTokens, crops, 30);
+    Phases<Double> plain = floor(PruningPlan.none(), prompt);
+    double n = imageTokens + 60;
+    double square = 4096.0 * 4096;
+    double feedForward = 3 * 4096.0 * 11008;
+    double layer = n * (4 * square + feedForward) + n * (n + 1) * 4096;
+    // Of the last layer only the last token's output is wanted.
+    double last = n * 2 * square + 2 * square + feedForward + 2 * n * 4096;
+    double multiplyAdds = 31 * layer + last + 4096.0 * 32064;
+    assertThat(plain.get(Phase.PREFILL)).isCloseTo(2 * multiplyAdds / 790e9, within(1e-9));
+    assertThat(plain.get(Phase.VISION)).isCloseTo(vision, Offset.offset(0.02 * vision));
+    assertThat(floor(PYRAMID, prompt).get(Phase.PREFILL))
+        .isCloseTo(pruned, Offset.offset(0.005 * pruned));
+    double weights = 2 * (32 * (4 * square + feedForward) + 4096.0 * 32064);
+    double keyValues = (n + 1 + 63) * 2 * 32 * 4096 * 2;
+    assertThat(plain.get(Phase.STEP)).isCloseTo((weights + keyValues) / 4.3e9, within(1e-9));
+    assertThat(plain.get(Phase.ANSWER))
+        .isCloseTo(
+            plain.get(Phase.VISION) + plain.get(Phase.PREFILL) + 127 * plain.get(Phase.STEP),
+            within(1e-9));
+  }
+
+  private static Phases<Double> floor(PruningPlan plan, PromptShape prompt) {
+    return H200.floor(AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, 127, DType.BFLOAT16));
+  }
+
+  @Test
+  void aShortPrefillTakesNoLessThanReadingTheWeights() {
+    PromptShape word = PromptShape.of(1, 0, 0, 0);
+    AnswerWork work =
+        AnswerWork.of(ModelShape.LLAVA_7B, PruningPlan.none(), word, 1, DType.BFLOAT16);
+    assertThat(H200.floor(work).get(Phase.PREFILL)).isEqualTo(H200.bytesMillis(work.weightBytes()));
+  }
+
+  @Test
+  void aPrunedDecodeStepReadsWhatEachStageHolds() {
+    // 8 layers a stage; 10 generated tokens and the step's own beside the prompt's.
+    double rows = 8 * (636 + 348 + 204 + 132 + 4 * 11.0);
+    assertThat(ModelWork.keyValueBytes(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 10, DType.BFLOAT16))
+        .isEqualTo(2 * rows * 4096 * 2);
+    // The mean over 21 steps is the middle one's.
+    AnswerWork work = AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 21, DType.BFLOAT16);
+    assertThat(work.stepBytes() - work.weightBytes()).isCloseTo(2 * rows * 4096 * 2, within(1.0));
+  }
+}

@@ -1,0 +1,47 @@
+package org.pyramiddrop.bench.speed.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class GoalTest {
+  private static List<String> checks(ModelResult result) {
+    return Goal.checks(result).stream()
+        .map(check ->
+            "%s | %s of %s | %s"
+                .formatted(check.what(), check.measured(), check.least(), check.verdict()))
+        .toList();
+  }
+
+  @Test
+  void setsEachNumberBesideItsGoal() {
+    ModelResult.Peer slow = Results.peer("slow", Results.phases(9, 9, 9, 9));
+    ModelResult.Peer fast = Results.peer("fast", Results.phases(2, 0.9, 1, 1.25));
+    assertThat(checks(Results.of("m", 2880, slow, fast)))
+        .containsExactly(
+            "m, no drops: prefill, share of its floor | 0.800 of 0.750 | reached",
+            "m, no drops: decode step, share of its floor | 0.800 of 0.850 | missed by 0.050",
+            "m, PyramidDrop: prefill, share of its floor | 0.625 of 0.750 | missed by 0.125",
+            "m, PyramidDrop: decode step, share of its floor | 0.750 of 0.850 | missed by 0.100",
+            "m, PyramidDrop: prefill, speed-up by FLOPs ratio | 0.781 of 0.900 | missed by 0.119",
+            "m, vision, no drops: times as fast as PyTorch at its best | 2.000 of 1.000 | reached",
+            "m, prefill, no drops: times as fast as PyTorch at its best | 0.900 of 1.000 | missed by 0.100",
+            "m, decode step, no drops: times as fast as PyTorch at its best | 1.000 of 1.000 | reached",
+            "m, 10 tokens, no drops: times as fast as PyTorch at its best | 1.250 of 1.000 | reached");
+  }
+
+  @Test
+  void pruningIsToPayWhereThereAreManyTokens() {
+    assertThat(checks(Results.of("m", 2879))).noneMatch(check -> check.contains("FLOPs ratio"));
+  }
+
+  @Test
+  void withoutAPeersTimesNothingIsReached() {
+    ModelResult.Peer dead = new ModelResult.Peer("dead", "ended", null, null);
+    assertThat(checks(Results.of("m", 576, dead)))
+        .filteredOn(check -> check.contains("PyTorch"))
+        .hasSize(4)
+        .allMatch(check -> check.endsWith("| - of 1.000 | not measured"));
+  }
+}

@@ -1,0 +1,123 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.PruningChoice;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/** Benchmarks of a decoder's parts compute what they say, each time anew. */
+@ExtendWith(FreshBenchFolder.class)
+class ModelBenchmarksTest {
+  private static final int TEXT_BEFORE = ModelWork.TEXT_TOKENS / 2;
+  private static final double BOUND = 2e-5;
+
+  private static DecoderReference reference() {
+    return new DecoderReference(BenchmarkRun.checkpoint(), ModelSize.TINY.shape());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"17", "17-8", "5", "6-3"})
+  void aLayerIsTheReferences(String stage) {
+    DecoderLayerBenchmark benchmark = BenchmarkRun.tiny(new DecoderLayerBenchmark());
+    benchmark.stage = stage;
+    benchmark.setUp();
+    int image = DecoderLayerBenchmark.imageTokens(stage);
+    PruningPlan plan = DecoderLayerBenchmark.drops(stage) ? ModelWork.HALVE : PruningPlan.none();
+    BenchmarkRun.holdsTo(
+        benchmark::layer,
+        benchmark.layer::output,
+        () -> reference().prefill(benchmark.layer.input(), TEXT_BEFORE, image, plan, 1),
+        BOUND);
+    int left = DecoderLayerBenchmark.drops(stage) ? image / 2 : image;
+    assertThat(benchmark.layer.output())
+        .hasSize((ModelWork.TEXT_TOKENS + left) * ModelSize.TINY.shape().hidden());
+    benchmark.tearDown();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aPrefillIsTheReferences(PruningChoice plan) {
+    PrefillBenchmark benchmark = BenchmarkRun.tiny(new PrefillBenchmark());
+    benchmark.imageTokens = 17;
+    benchmark.plan = plan;
+    benchmark.setUp();
+    BenchmarkRun.holdsTo(
+        benchmark::prefill,
+        benchmark.prefill::output,
+        () ->
+            reference()
+                .logits(
+                    reference()
+                        .prefill(
+                            benchmark.prefill.input(),
+                            TEXT_BEFORE,
+                            17,
+                            plan.plan(),
+                            CheckpointCache.LAYERS)),
+        5 * BOUND);
+    benchmark.tearDown();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aStepIsTheReferences(PruningChoice plan) {
+    DecodeStepBenchmark benchmark = BenchmarkRun.tiny(new DecodeStepBenchmark());
+    benchmark.imageTokens = 17;
+    benchmark.plan = plan;
+    benchmark.setUp();
+    BenchmarkRun.holdsTo(
+        benchmark::step,
+        benchmark.step::output,
+        () ->
+            reference()
+                .step(
+                    benchmark.step.id(),
+                    benchmark.step.keys(),
+                    benchmark.step.values(),
+                    benchmark.step::held,
+                    benchmark.step::position),
+        5 * BOUND);
+    int[] held = {
+      benchmark.step.held(0), benchmark.step.held(1), benchmark.step.held(2), benchmark.step.held(3)
+    };
+    switch (plan) {
+      case NONE -> assertThat(held).containsExactly(77, 77, 77, 77);
+      case FASTV -> assertThat(held).containsExactly(77, 77, 68, 68);
+      case PYRAMID -> assertThat(held).containsExactly(77, 68, 64, 62);
+    }
+    benchmark.tearDown();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void runsOnWeightsOfEachType(DType dtype) {
+    // The checkpoint's bfloat16 numbers are float32's and, as small as they are, nearly float16's.
+    PrefillBenchmark benchmark = BenchmarkRun.tiny(new PrefillBenchmark());
+    benchmark.imageTokens = 4;
+    benchmark.dtype = dtype;
+    benchmark.setUp();
+    BenchmarkRun.holdsTo(
+        benchmark::prefill,
+        benchmark.prefill::output,
+        () ->
+            reference()
+                .logits(
+                    reference()
+                        .prefill(
+                            benchmark.prefill.input(),
+                            TEXT_BEFORE,
+                            4,
+                            PruningPlan.none(),
+                            CheckpointCache.LAYERS)),
+        5 * BOUND);
+    benchmark.tearDown();
+  }
+}

@@ -1,0 +1,110 @@
+package org.pyramiddrop.bench.speed.jmh;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.kernels.Tensor;
+
+/**
+ * Benchmarks of an image's way to the decoder, and of what a drop takes, compute what they say.
+ */
+@ExtendWith(FreshBenchFolder.class)
+class OperationBenchmarksTest {
+  @Test
+  void theTowersLayerIsTheReferences() {
+    VisionBenchmark benchmark = BenchmarkRun.tiny(new VisionBenchmark());
+    benchmark.part = VisionBenchmark.Part.TOWER_LAYER;
+    benchmark.setUp();
+    BenchmarkRun.holdsTo(
+        benchmark::image,
+        benchmark.vision::features,
+        () ->
+            VisionReference.features(
+                BenchmarkRun.checkpoint(),
+                ModelSize.TINY.shape().vision(),
+                benchmark.vision.pixels()),
+        2e-5);
+    benchmark.tearDown();
+  }
+
+  @Test
+  void theProjectorIsTheReferences() {
+    VisionBenchmark benchmark = BenchmarkRun.tiny(new VisionBenchmark());
+    benchmark.part = VisionBenchmark.Part.PROJECTOR;
+    benchmark.setUp();
+    BenchmarkRun.holdsTo(
+        benchmark::image,
+        benchmark.vision::embeddings,
+        () ->
+            VisionReference.projected(
+                BenchmarkRun.checkpoint(),
+                benchmark.vision.features(),
+                ModelSize.TINY.shape().vision().hiddenSize()),
+        2e-5);
+    benchmark.tearDown();
+  }
+
+  private static DropBenchmark drop(DropBenchmark.Part part) {
+    DropBenchmark benchmark = BenchmarkRun.tiny(new DropBenchmark());
+    benchmark.part = part;
+    benchmark.imageTokens = 21;
+    // Two inputs of 81 rows take turns.
+    benchmark.cached = 81L * 4 * (part == DropBenchmark.Part.RANKING ? 24 : 72);
+    benchmark.setUp();
+    return benchmark;
+  }
+
+  @Test
+  void rankingScoresTheKeysWhoseTurnItIs() {
+    DropBenchmark benchmark = drop(DropBenchmark.Part.RANKING);
+    Set<Tensor> seen = new HashSet<>();
+    for (int i = 0; i < 4; i++) {
+      benchmark.drop();
+      seen.add(benchmark.current());
+      double[] query = Reference.doubles(benchmark.kernels.download(benchmark.query));
+      double[] keys = Reference.doubles(benchmark.kernels.download(benchmark.current()));
+      BenchmarkRun.assertClose(
+          benchmark.kernels.download(benchmark.scores),
+          Reference.scores(query, keys, benchmark.heads),
+          1e-6);
+    }
+    assertThat(seen).hasSize(2);
+    benchmark.tearDown();
+  }
+
+  @Test
+  void selectionChoosesHalfOfTheImagesTokens() {
+    DropBenchmark benchmark = drop(DropBenchmark.Part.SELECTION);
+    double[] scores = Reference.doubles(benchmark.kernels.download(benchmark.scores));
+    int[] expected = Reference.highest(scores, ModelWork.TEXT_TOKENS / 2, 21, 10);
+    for (int i = 0; i < 2; i++) {
+      benchmark.drop();
+      assertThat(benchmark.kernels.download(benchmark.chosen)).containsExactly(expected);
+    }
+    benchmark.tearDown();
+  }
+
+  @Test
+  void gatherTakesTheChosenRows() {
+    DropBenchmark benchmark = drop(DropBenchmark.Part.GATHER);
+    double[] scores = Reference.doubles(benchmark.kernels.download(benchmark.scores));
+    int[] rows = Reference.highest(scores, ModelWork.TEXT_TOKENS / 2, 21, 10);
+    Set<Tensor> seen = new HashSet<>();
+    for (int i = 0; i < 4; i++) {
+      benchmark.drop();
+      seen.add(benchmark.current());
+      double[] from = Reference.doubles(benchmark.kernels.download(benchmark.current()));
+      assertThat(Arrays.stream(from).distinct().count()).isGreaterThan(1000);
+      BenchmarkRun.assertClose(
+          benchmark.kernels.download(benchmark.gathered), Reference.rows(from, rows, 72), 0);
+    }
+    assertThat(seen).hasSize(2);
+    benchmark.tearDown();
+  }
+}

@@ -1,0 +1,221 @@
+package org.pyramiddrop.bench.speed.pruning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RandomPrompt;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.pruning.CallTimer.Call;
+import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.VisionConfig;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+class PlanTimerTest {
+  private static final CheckpointShape TINY =
+      new CheckpointShape(
+          4, 64, 96, 4, 2, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
+  private static final PromptShape PROMPT = PromptShape.of(2, 20, 1, 3);
+  private static final int NEW_TOKENS = 3;
+
+  @TempDir private static Path folder;
+  private static final CallTimer TIMER = new CallTimer();
+  private static ModelOnDevice decoder;
+  private static ModelOnDevice timed;
+
+  @BeforeAll
+  static void open() {
+    Path checkpoint = folder.resolve("tiny");
+    RandomCheckpoint.write(checkpoint, TINY.config(), DType.FLOAT32, 1);
+    decoder = ModelOnDevice.open(checkpoint, Optional.empty(), ModelOnDevice.device("cpu", 2));
+    timed =
+        ModelOnDevice.open(
+            checkpoint, Optional.empty(), dtype -> TIMER.wrap(Devices.open("cpu", 2, dtype)));
+  }
+
+  @AfterAll
+  static void close() {
+    decoder.close();
+    timed.close();
+  }
+
+  static List<NamedPlan> plans() {
+    return NamedPlan.compared();
+  }
+
+  @Test
+  void countsEachPlansWork() {
+    AtomicInteger runs = new AtomicInteger();
+    List<PlanResult> results =
+        new PlanTimer(decoder, PROMPT, plans(), runs::incrementAndGet).answers(NEW_TOKENS, 2);
+    assertThat(runs).hasValue(15);
+    assertThat(results)
+        .extracting(PlanResult::name)
+        .containsExactlyElementsOf(plans().stream().map(NamedPlan::name).toList());
+    ModelShape model = ModelShape.of(TINY.config());
+    for (int i = 0; i < results.size(); i++) {
+      PlanResult result = results.get(i);
+      PruningPlan plan = plans().get(i).plan();
+      FlopCounter counter = new FlopCounter(model, plan.schedule(4));
+      double prefill = counter.prefill(PROMPT);
+      double steps = counter.decodeStep(PROMPT, 0) + counter.decodeStep(PROMPT, 1);
+      assertThat(result.work().paperMultiplyAdds()).isEqualTo(counter.paper(List.of(20)));
+      assertThat(result.work().prefillFlops()).isEqualTo(prefill);
+      assertThat(result.work().answerFlops()).isCloseTo(prefill + steps, within(1e-6));
+      FlopCounter deep = new FlopCounter(ModelWork.with(model, 32), plan.schedule(32));
+      assertThat(result.work().deepFlops()).isEqualTo(deep.prefill(PROMPT));
+      assertThat(result.millis().get(Phase.PREFILL).count()).isEqualTo(2);
+    }
+    // λ = 0.5: stages of 20, 10, 5 and 2 tokens, 4d² + 3dm = 34816 multiply-adds a token, and 2n²d.
+    assertThat(results.get(3).work().paperMultiplyAdds()).isEqualTo(37 * 34816 + 2 * 64 * 529);
+  }
+
+  @Test
+  void countsTheBytesOfKeysAndValues() {
+    List<PlanResult> results =
+        new PlanTimer(decoder, PROMPT, plans(), () -> {}).answers(NEW_TOKENS, 1);
+    // Each layer has room for its stage's image tokens, 5 of text and 2 that steps run on; a token
+    // has 2 heads of 16 keys and as many values, 4 bytes each.
+    assertThat(results.stream().map(PlanResult::keyValueBytes))
+        .containsExactly(
+            256L * (4 * 7 + 4 * 20),
+            256L * (4 * 7 + 2 * 20 + 2 * 10),
+            256L * (4 * 7 + 20 + 8 + 3 + 1),
+            256L * (4 * 7 + 20 + 10 + 5 + 2),
+            256L * (4 * 7 + 20 + 12 + 7 + 4));
+  }
+
+  @Test
+  void timesOneRunAsAWhole() {
+    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 4)) {
+      Phases<Double> run = PlanTimer.time(answer, false, 4);
+      assertThat(run.get(Phase.PREFILL)).isPositive();
+      assertThat(run.get(Phase.ANSWER))
+          .isCloseTo(run.get(Phase.PREFILL) + 4 * run.get(Phase.STEP), within(1e-6));
+    }
+  }
+
+  @Test
+  void everyPlanBeginsARoundInItsTurn() {
+    // No drops, one drop and three, told apart by how often they select.
+    List<NamedPlan> three = List.of(plans().get(0), plans().get(1), plans().get(3));
+    List<Long> selections = new ArrayList<>();
+    Runnable count =
+        () ->
+            selections.add(
+                TIMER.drain().stream().filter(c -> c.operation().equals("selectTopK")).count());
+    TIMER.drain();
+    new PlanTimer(timed, PROMPT, three, count).answers(NEW_TOKENS, 3);
+    assertThat(selections).containsExactly(0L, 1L, 3L, 1L, 3L, 0L, 3L, 0L, 1L, 0L, 1L, 3L);
+  }
+
+  @Test
+  void onlyDropsRankSelectAndGather() {
+    List<PlanShares> shares = new PlanTimer(timed, PROMPT, plans(), () -> {}).breakdowns(TIMER, 1);
+    for (PlanShares plan : shares) {
+      boolean drops = !plan.name().equals("no drops");
+      for (PrefillPart part :
+          List.of(PrefillPart.RANKING, PrefillPart.SELECTION, PrefillPart.GATHER)) {
+        double share = plan.share(part).median();
+        assertThat(share > 0).as("%s under %s", part, plan.name()).isEqualTo(drops);
+      }
+      assertThat(plan.share(PrefillPart.PRODUCTS).median()).isPositive();
+      assertThat(plan.shares().values().stream().mapToDouble(s -> s.median()).sum())
+          .isCloseTo(1, within(1e-9));
+    }
+  }
+
+  @Test
+  void aDropsCallsAreThoseThatTheBreakdownExpects() {
+    List<Call> calls;
+    try (RandomPrompt prompt = timed.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 0)) {
+      TIMER.drain();
+      answer.prefill();
+      calls = TIMER.drain().stream().map(call -> new Call(call.operation(), 1)).toList();
+    }
+    Map<String, Long> counts =
+        calls.stream().collect(Collectors.groupingBy(Call::operation, Collectors.counting()));
+    assertThat(counts).containsEntry("scoreTokens", 3L).containsEntry("selectTopK", 3L);
+    Breakdown breakdown = Breakdown.of(calls, calls.size());
+    // For each of three drops: query, rotation and scores; hidden states, positions, normed rows.
+    assertThat(breakdown.nanos())
+        .containsEntry(PrefillPart.RANKING, 9L)
+        .containsEntry(PrefillPart.SELECTION, 3L)
+        .containsEntry(PrefillPart.GATHER, 9L);
+  }
+
+  @ParameterizedTest
+  @MethodSource("plans")
+  void timingChangesNoResult(NamedPlan named) {
+    List<float[]> plain = logits(decoder, named);
+    List<float[]> wrapped = logits(timed, named);
+    assertThat(plain).hasSize(3);
+    for (int i = 0; i < plain.size(); i++) {
+      assertThat(plain.get(i)).doesNotContain(Float.NaN);
+      assertThat(wrapped.get(i)).containsExactly(plain.get(i));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("plans")
+  void anAnswerBeginsAsThePlainPrefillDoes(NamedPlan named) {
+    float[] first = logits(decoder, named).getFirst();
+    int layers = decoder.config().text().layers();
+    try (RepeatedPrefill prefill =
+        new RepeatedPrefill(decoder, PROMPT, named.plan(), layers, 3)) {
+      prefill.run();
+      assertThat(first).containsExactly(prefill.output());
+    }
+  }
+
+  @Test
+  void anAnswerThatBeginsAgainIsTheSame() {
+    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(plans().getLast().plan(), 2)) {
+      List<Integer> once = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
+      float[] last = answer.logits();
+      List<Integer> again = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
+      assertThat(again).isEqualTo(once);
+      assertThat(answer.logits()).containsExactly(last);
+    }
+  }
+
+  /** Those of a first token and of two steps after it. */
+  private static List<float[]> logits(ModelOnDevice on, NamedPlan named) {
+    List<float[]> all = new ArrayList<>();
+    try (RandomPrompt prompt = on.prompt(PROMPT, 3);
+        RepeatedAnswer answer = prompt.answer(named.plan(), 2)) {
+      answer.prefill();
+      all.add(answer.logits());
+      for (int i = 0; i < 2; i++) {
+        answer.decodeStep();
+        all.add(answer.logits());
+      }
+    }
+    return all;
+  }
+}
