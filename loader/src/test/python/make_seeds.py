@@ -132,18 +132,37 @@ def templates():
         write("template", name + "-json", compact({"chat_template": made["template"]}))
 
 
+def renumbered(value, ids):
+    """A post-processor with other ids: in pairs of a token and its id, and in lists of tokens and of ids."""
+    if isinstance(value, dict):
+        made = {key: renumbered(inner, ids) for key, inner in value.items()}
+        return made | {"ids": [ids[token] for token in made["tokens"]]} if "tokens" in made else made
+    if isinstance(value, list):
+        pair = len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+        return [value[0], ids[value[0]]] if pair else [renumbered(inner, ids) for inner in value]
+    return value
+
+
+def small_tokenizer(tokenizer):
+    """With few words and merges, and ids that are theirs."""
+    model, added = tokenizer["model"], tokenizer["added_tokens"][:4]
+    merges = model["merges"][:6]
+    needed = {part for merge in merges for part in merge} | {"".join(merge) for merge in merges}
+    needed |= {"<unk>", "<s>", "</s>"} | {token["content"] for token in added}
+    needed |= {f"<0x{value:02X}>" for value in b"\n\t\xf0\x9f"} | set("USERWhat1")
+    tokens = [token for token in sorted(model["vocab"], key=model["vocab"].get) if token in needed]
+    ids = {token: id for id, token in enumerate(tokens)}
+    model["merges"], model["vocab"] = merges, dict(ids)
+    for token in added:
+        token["id"] = ids.setdefault(token["content"], len(ids))
+    tokenizer["added_tokens"] = added
+    tokenizer["post_processor"] = renumbered(tokenizer["post_processor"], ids)
+    return tokenizer
+
+
 def tokenizers():
     for file in sorted(RESOURCES.glob("families/*/tokenizer.json")) + [RESOURCES / "tokenizer" / "tokenizer.json"]:
-        tokenizer = json.loads(file.read_text())
-        model = tokenizer["model"]
-        tokenizer["added_tokens"] = tokenizer["added_tokens"][:4]
-        merges = model["merges"][:6]
-        needed = {part for merge in merges for part in merge} | {"".join(merge) for merge in merges}
-        needed |= {"<unk>", "<s>", "</s>"} | {token["content"] for token in tokenizer["added_tokens"]}
-        needed |= {f"<0x{value:02X}>" for value in b"\n\t\xf0\x9f"} | set("USERWhat1")
-        model["merges"] = merges
-        model["vocab"] = {token: id for token, id in model["vocab"].items() if token in needed}
-        write("tokenizer", file.parent.name, compact(tokenizer))
+        write("tokenizer", file.parent.name, compact(small_tokenizer(json.loads(file.read_text()))))
     words = {"<unk>": 0, "What": 1, "on": 2}
     small = {
         "version": "1.0",
