@@ -179,7 +179,7 @@ def tokenizers():
 def picture(name, image, format, **options):
     file = io.BytesIO()
     image.save(file, format, **options)
-    write("picture", name, file.getvalue())
+    write("image", name, file.getvalue())
 
 
 def pictures():

@@ -59,9 +59,7 @@ class LauncherTest {
   void chatReadsAFileWithAByteOrderMark() throws IOException, InterruptedException {
     Path questions = Files.writeString(own.resolve("questions"), "\uFEFF" + QUESTION + "\r\n");
     CommandRun run =
-        command("chat", "--model", MODEL, "--image", IMAGE.toString())
-            .readingFile(questions)
-            .run();
+        command("chat", "--model", MODEL, "--image", IMAGE.toString()).readingFile(questions).run();
 
     assertThat(run.code()).isZero();
     assertThat(run.out().lines()).containsExactly(ANSWER);
@@ -383,8 +381,7 @@ class LauncherTest {
   void aBatchThatMemoryDoesntHoldTogetherIsAskedInParts() throws IOException, InterruptedException {
     // As pixels, 24 MB each.
     Path image = own.resolve("large.jpg");
-    ImageIO.write(
-        new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", image.toFile());
+    ImageIO.write(new BufferedImage(3000, 2000, BufferedImage.TYPE_INT_RGB), "jpg", image.toFile());
     String line = "{\"prompt\": \"%s\", \"images\": [\"%s\"]}".formatted(QUESTION, image);
     CommandRun run =
         command("-J-Xmx120m", "batch", "--model", MODEL, "--max-tokens", "2")

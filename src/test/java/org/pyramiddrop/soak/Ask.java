@@ -153,13 +153,12 @@ record Ask(String name, Way way) {
   private static Object cut(Path image) throws IOException {
     byte[] whole = Files.readAllBytes(image);
     byte[] half = Arrays.copyOf(whole, whole.length / 2);
-    return failure(
-        ImageException.class, () -> Image.read(half, "half", ImageLimits.defaults()));
+    return failure(ImageException.class, () -> Image.read(half, "half", ImageLimits.defaults()));
   }
 
   private static Object uri(Llava model, Path image) throws IOException {
     ByteArrayOutputStream jpeg = new ByteArrayOutputStream();
-    ImageIO.write(Image.read(image).toImage(), "jpeg", jpeg);
+    ImageIO.write(Image.read(image).toBufferedImage(), "jpeg", jpeg);
     String uri = "data:image/jpeg;base64," + Base64.getEncoder().encodeToString(jpeg.toByteArray());
     Image read = Image.ofDataUri(uri, ImageLimits.defaults());
     return Said.of(model.ask(Question.of(COUNT, List.of(read)), PYRAMID));

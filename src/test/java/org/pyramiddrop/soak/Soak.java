@@ -50,11 +50,7 @@ final class Soak {
 
   private static List<Path> images(Path scenes) throws IOException {
     try (Stream<Path> files = Files.list(scenes.resolve("heldout"))) {
-      return files
-          .filter(file -> file.toString().endsWith(".png"))
-          .sorted()
-          .limit(IMAGES)
-          .toList();
+      return files.filter(file -> file.toString().endsWith(".png")).sorted().limit(IMAGES).toList();
     }
   }
 

@@ -23,9 +23,7 @@ final class CancellationTest {
   private record Work(int vision, int prefill) {
     static Work of(Llava model, Question question) {
       int crops =
-          question.images().stream()
-              .mapToInt(image -> model.view(image).layout().crops())
-              .sum();
+          question.images().stream().mapToInt(image -> model.view(image).layout().crops()).sum();
       int states = model.config().vision().layers() + 1;
       int deepest =
           model.config().visionFeatureLayers().stream()

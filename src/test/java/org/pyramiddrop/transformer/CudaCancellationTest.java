@@ -37,9 +37,7 @@ final class CudaCancellationTest {
   }
 
   private static int crops(Llava model, Question question) {
-    return question.images().stream()
-        .mapToInt(image -> model.view(image).layout().crops())
-        .sum();
+    return question.images().stream().mapToInt(image -> model.view(image).layout().crops()).sum();
   }
 
   @Test

@@ -14,10 +14,10 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
-import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
 import org.pyramiddrop.transformer.engine.Decoder;
@@ -109,8 +109,7 @@ final class LoadedModel implements AutoCloseable {
     Schedule schedule = plan.schedule(decoder.layers());
     List<Tensor> embeddings = new ArrayList<>();
     for (Image image : question.images()) {
-      Tensor embedding =
-          kernels.allocate(processor().layout(image).tokens(), decoder.hiddenSize());
+      Tensor embedding = kernels.allocate(processor().layout(image).tokens(), decoder.hiddenSize());
       embed(image, embedding);
       embeddings.add(embedding);
     }

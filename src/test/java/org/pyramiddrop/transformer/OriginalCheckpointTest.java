@@ -16,10 +16,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -181,8 +181,7 @@ final class OriginalCheckpointTest {
       assertThatThrownBy(() -> loaded.model.ask(Question.of("what is it ?", List.of(image))))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContainingAll("has no chat template", "raw prompt");
-      assertThatThrownBy(
-              () -> loaded.model.ask(new Question("USER: what ?", List.of(image), true)))
+      assertThatThrownBy(() -> loaded.model.ask(new Question("USER: what ?", List.of(image), true)))
           .hasMessage("the prompt has 0 <image> places for 1 image");
       assertThatThrownBy(() -> loaded.model.ask(new Question("<image> what", List.of(), true)))
           .hasMessage("the prompt has 1 <image> place for 0 images");

@@ -21,11 +21,11 @@ import org.pyramiddrop.bench.speed.pruning.PruningCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /**
  * Starts one of the measurements; errors of use are one line on stderr and exit code 2, failed runs

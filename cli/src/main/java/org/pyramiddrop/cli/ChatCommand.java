@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.Reply;
@@ -127,7 +127,8 @@ final class ChatCommand implements Callable<Integer> {
     questions.answerBegins();
     Progress progress = new Progress("reading the prompt");
     try (progress) {
-      Reply reply = session.ask(words, new AnswerPrinter(out, format, progress, questions::stopped));
+      Reply reply =
+          session.ask(words, new AnswerPrinter(out, format, progress, questions::stopped));
       progress.close();
       if (format == Format.JSON) {
         out.println(

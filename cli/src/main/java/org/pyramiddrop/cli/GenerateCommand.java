@@ -8,9 +8,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
@@ -97,7 +97,8 @@ final class GenerateCommand implements Callable<Integer> {
     Options options = answering.options(format);
     imageOptions.limits();
     if (Collections.frequency(imageFiles, STANDARD_INPUT) > 1) {
-      throw new UsageException("--image - can be given once only; the standard input holds one image");
+      throw new UsageException(
+          "--image - can be given once only; the standard input holds one image");
     }
     LlavaConfig config = model.config();
     options.pruning().schedule(config.text().layers());
@@ -127,8 +128,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   private List<Image> images() {
     return imageFiles.stream()
-        .map(file ->
-            file.equals(STANDARD_INPUT) ? imageOptions.read(in) : imageOptions.read(file))
+        .map(file -> file.equals(STANDARD_INPUT) ? imageOptions.read(in) : imageOptions.read(file))
         .toList();
   }
 

@@ -8,8 +8,8 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.AtomicFile;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /** The PNG file that {@code --overlay} asks for. */

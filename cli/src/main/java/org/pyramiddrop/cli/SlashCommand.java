@@ -3,8 +3,8 @@ package org.pyramiddrop.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -57,7 +57,8 @@ final class SlashCommand {
         refuseWords("/help", rest);
         yield HELP;
       }
-      default -> throw new UsageException("there is no " + words[0] + "; /help lists what there is");
+      default ->
+          throw new UsageException("there is no " + words[0] + "; /help lists what there is");
     };
   }
 

@@ -72,6 +72,8 @@ class BatchLineTest {
         "{\"prompt\": \"x\", \"images\": [5]} | \"images\" must be a list of file names",
       })
   void refusesWhatIsNone(String line, String message) {
-    assertThatThrownBy(() -> parse(line)).isInstanceOf(UsageException.class).hasMessageContaining(message);
+    assertThatThrownBy(() -> parse(line))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(message);
   }
 }

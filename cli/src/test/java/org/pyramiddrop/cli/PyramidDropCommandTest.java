@@ -223,13 +223,7 @@ class PyramidDropCommandTest {
 
     assertBadUse(
         Run.of(
-            "generate",
-            "--model",
-            folder.toString(),
-            "--prompt",
-            "x",
-            "--image",
-            image.toString()),
+            "generate", "--model", folder.toString(), "--prompt", "x", "--image", image.toString()),
         image.toString());
   }
 

@@ -26,8 +26,8 @@ record AnyResolution(List<Resolution> pinpoints, int tile, int patch, boolean ro
   }
 
   /**
-   * The resolution that shows most of the image's pixels; of equals, the one that wastes least;
-   * of those, the first.
+   * The resolution that shows most of the image's pixels; of equals, the one that wastes least; of
+   * those, the first.
    */
   Resolution best(Resolution image) {
     Resolution best = pinpoints.getFirst();

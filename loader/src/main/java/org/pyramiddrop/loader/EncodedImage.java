@@ -12,8 +12,7 @@ package org.pyramiddrop.loader;
  *     size; not copied
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
-record EncodedImage(
-    String format, long width, long height, Orientation orientation, byte[] file) {
+record EncodedImage(String format, long width, long height, Orientation orientation, byte[] file) {
 
   /** Refuses what is larger than allowed, or can't be in a file as short as this. */
   void check(String name, ImageLimits limits) {

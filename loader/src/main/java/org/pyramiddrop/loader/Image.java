@@ -93,7 +93,7 @@ public final class Image {
   }
 
   /** A copy to draw on. */
-  public BufferedImage toImage() {
+  public BufferedImage toBufferedImage() {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     image.setRGB(0, 0, width, height, rgb, 0, width);
     return image;

@@ -11,9 +11,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes images into what the vision tower takes: resize, cut out the middle, scale, normalise;
- * the same as the transformers library's CLIPImageProcessor and LlavaNextImageProcessor on Pillow.
- * Safe for use from several threads.
+ * Makes images into what the vision tower takes: resize, cut out the middle, scale, normalise; the
+ * same as the transformers library's CLIPImageProcessor and LlavaNextImageProcessor on Pillow. Safe
+ * for use from several threads.
  */
 public final class ImageProcessor {
   private static final Set<String> SUPPORTED_TYPES =
@@ -69,8 +69,8 @@ public final class ImageProcessor {
    * checkpoint in the original LLaVA layout come with its vision tower: they are in that one's
    * folder, or those of the CLIP model it names.
    *
-   * @throws CheckpointException if they are missing, broken, unsupported, or make images of
-   *     another size than the vision tower takes
+   * @throws CheckpointException if they are missing, broken, unsupported, or make images of another
+   *     size than the vision tower takes
    */
   public static ImageProcessor read(Path folder, LlavaConfig config) {
     ConfigFields settings = settings(folder, config);
@@ -326,8 +326,7 @@ public final class ImageProcessor {
       }
       case Resizing.Exact(Resampler resampler, int toHeight, int toWidth) ->
           middle(image, resampler, toWidth, toHeight);
-      case Resizing.None() ->
-          middle(image, Resampler.BILINEAR, image.width(), image.height());
+      case Resizing.None() -> middle(image, Resampler.BILINEAR, image.width(), image.height());
     };
   }
 
@@ -342,8 +341,7 @@ public final class ImageProcessor {
     int partHeight = Math.min(height, fullHeight);
     int left = (fullWidth - partWidth) / 2;
     int top = (fullHeight - partHeight) / 2;
-    Image part =
-        resampler.resize(image, fullWidth, fullHeight, left, top, partWidth, partHeight);
+    Image part = resampler.resize(image, fullWidth, fullHeight, left, top, partWidth, partHeight);
     if (partWidth == width && partHeight == height) {
       return part;
     }

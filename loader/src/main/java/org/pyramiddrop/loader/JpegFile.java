@@ -56,8 +56,7 @@ final class JpegFile {
     }
     int components = found.components.size();
     if (components == 4) {
-      throw new ImageException(
-          name, "is a CMYK JPEG, which isn't supported; save it as RGB", null);
+      throw new ImageException(name, "is a CMYK JPEG, which isn't supported; save it as RGB", null);
     }
     if (components != 1 && components != 3) {
       throw new ImageException(

@@ -175,9 +175,7 @@ public record LlavaConfig(
         .anyMatch(p -> (long) p.height() * p.width() > ImageLimits.REFERENCE_PIXELS)) {
       throw config.wrong(
           key,
-          "must not exceed the "
-              + ImageLimits.REFERENCE_PIXELS
-              + " pixels that an image may have");
+          "must not exceed the " + ImageLimits.REFERENCE_PIXELS + " pixels that an image may have");
     }
     return pinpoints;
   }

@@ -1,8 +1,8 @@
 package org.pyramiddrop.loader;
 
 /**
- * How a stored image has to be turned to stand upright: the eight values of EXIF's orientation
- * tag, in order.
+ * How a stored image has to be turned to stand upright: the eight values of EXIF's orientation tag,
+ * in order.
  */
 enum Orientation {
   UPRIGHT(false),

@@ -2,8 +2,8 @@ package org.pyramiddrop.loader;
 
 /**
  * Resizes 8-bit images exactly as Pillow does: a filter widened by the scale when shrinking,
- * weights in 22-bit fixed point, columns first, then rows (of a very tall image rows first), with
- * a rounding to 8 bits between the two.
+ * weights in 22-bit fixed point, columns first, then rows (of a very tall image rows first), with a
+ * rounding to 8 bits between the two.
  */
 enum Resampler {
   /** A triangle: Pillow's filter 2. */
@@ -72,8 +72,8 @@ enum Resampler {
   }
 
   /**
-   * The part of a resized image that starts at ({@code left}, {@code top}) and has the given
-   * size. The rest is never computed, so a very long image costs no more than its middle.
+   * The part of a resized image that starts at ({@code left}, {@code top}) and has the given size.
+   * The rest is never computed, so a very long image costs no more than its middle.
    *
    * @param fullWidth columns of the whole resized image
    * @param fullHeight rows of the whole resized image

@@ -67,7 +67,7 @@ class Fuzzers {
   @FuzzTest
   @DictionaryFile(resourcePath = PIECES)
   void image(byte[] input) {
-    read("picture", input);
+    read("image", input);
   }
 
   @FuzzTest

@@ -264,8 +264,7 @@ class ImageProcessorTest {
         ("{'image_processor':{'image_processor_type':'CLIPImageProcessorFast'," + PLAIN + "}}")
             .replace('\'', '"'));
     Image view =
-        ImageProcessor.read(folder, config(List.of()))
-            .view(Image.read(Fixtures.image("rgb.png")));
+        ImageProcessor.read(folder, config(List.of())).view(Image.read(Fixtures.image("rgb.png")));
     assertSame(view, "rgb.png", 0);
   }
 

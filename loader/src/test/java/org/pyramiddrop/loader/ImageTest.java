@@ -110,17 +110,17 @@ class ImageTest {
         BufferedImage.TYPE_4BYTE_ABGR
       })
   void takesImagesInMemoryWhateverTheirLayout(int type) {
-    BufferedImage image = new BufferedImage(2, 3, type);
+    BufferedImage buffered = new BufferedImage(2, 3, type);
     int[] colours = {0x123456, 0xFFFFFF, 0x000001, 0x00FF00, 0xFE00FD, 0x800000};
     for (int i = 0; i < 6; i++) {
-      image.setRGB(i % 2, i / 2, 0x40000000 | colours[i]);
+      buffered.setRGB(i % 2, i / 2, 0x40000000 | colours[i]);
     }
-    Image image = Image.of(image);
+    Image image = Image.of(buffered);
     assertThat(image.width()).isEqualTo(2);
     assertThat(image.height()).isEqualTo(3);
     for (int i = 0; i < 6; i++) {
       assertThat(image.rgb(i % 2, i / 2)).isEqualTo(colours[i]);
-      assertThat(image.toImage().getRGB(i % 2, i / 2)).isEqualTo(0xFF000000 | colours[i]);
+      assertThat(image.toBufferedImage().getRGB(i % 2, i / 2)).isEqualTo(0xFF000000 | colours[i]);
     }
   }
 
@@ -153,8 +153,7 @@ class ImageTest {
   }
 
   private static void assertSame(Path file, String name) {
-    assertThat(Image.read(file).packed())
-        .isEqualTo(Image.read(Fixtures.image(name)).packed());
+    assertThat(Image.read(file).packed()).isEqualTo(Image.read(Fixtures.image(name)).packed());
   }
 
   private Path withJpegProfile(String name, byte[] profile) throws IOException {

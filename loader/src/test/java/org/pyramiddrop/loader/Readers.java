@@ -12,7 +12,7 @@ import java.util.List;
 /** Reads one file of a kind, given as bytes, among others that are as they should be. */
 final class Readers {
   static final List<String> KINDS =
-      List.of("configuration", "header", "index", "picture", "processor", "template", "tokenizer");
+      List.of("configuration", "header", "index", "image", "processor", "template", "tokenizer");
 
   private static final ImageLimits SMALL_IMAGES =
       new ImageLimits(1 << 22, 1 << 20, 100, Duration.ofSeconds(2));
@@ -63,7 +63,7 @@ final class Readers {
       }
       case "template" -> template(input, own);
       case "tokenizer" -> tokenizer(input, own);
-      case "picture" -> Image.read(input, "sent", SMALL_IMAGES);
+      case "image" -> Image.read(input, "sent", SMALL_IMAGES);
       default -> throw new IllegalArgumentException("no kind of file: " + kind);
     }
   }

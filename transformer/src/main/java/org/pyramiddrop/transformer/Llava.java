@@ -8,9 +8,9 @@ import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.CheckpointException;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.engine.AttentionProbe;
 import org.pyramiddrop.transformer.engine.BatchDecoder;
 import org.pyramiddrop.transformer.engine.Progress;
@@ -95,8 +95,8 @@ public final class Llava implements AutoCloseable {
    * Answers a question and tells each token as it comes.
    *
    * @param listener called on this thread; it may end the answer
-   * @throws IllegalArgumentException if the prompt has other than one place an image or no room
-   *     for an answer, if the plan does not fit the model, or if a raw question comes with a system
+   * @throws IllegalArgumentException if the prompt has other than one place an image or no room for
+   *     an answer, if the plan does not fit the model, or if a raw question comes with a system
    *     prompt
    * @throws CheckpointException if the chat template has no place for what is asked, a system
    *     prompt for instance, or if weights that are read in place have changed since loading

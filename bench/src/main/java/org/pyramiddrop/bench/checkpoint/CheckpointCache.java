@@ -33,7 +33,8 @@ public final class CheckpointCache {
 
   private static Path checkpoint(ModelSize size, CheckpointShape shape) {
     Path folder =
-        BenchFolder.root().resolve("%s-%d-layers-and-vision".formatted(size.label(), shape.layers()));
+        BenchFolder.root()
+            .resolve("%s-%d-layers-and-vision".formatted(size.label(), shape.layers()));
     if (!Files.exists(folder)) {
       RandomCheckpoint.write(folder, shape.config(), DType.BFLOAT16, 1);
     } else if (!LlavaConfig.read(folder).equals(shape.config())) {

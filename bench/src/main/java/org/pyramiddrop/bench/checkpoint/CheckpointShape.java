@@ -80,8 +80,8 @@ public record CheckpointShape(
   }
 
   /**
-   * What a LLaVA-NeXT checkpoint's says: images become up to two tiles each way, or three one
-   * way, as in the published ones.
+   * What a LLaVA-NeXT checkpoint's says: images become up to two tiles each way, or three one way,
+   * as in the published ones.
    */
   public LlavaConfig nextConfig() {
     int side = vision.imageSize();

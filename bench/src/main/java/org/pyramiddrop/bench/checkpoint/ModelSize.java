@@ -8,8 +8,8 @@ import org.pyramiddrop.loader.VisionConfig;
  * The sizes that benchmarks run at.
  *
  * @param label its name
- * @param shape a model {@value CheckpointCache#LAYERS} decoder layers and one layer of a vision tower
- *     deep
+ * @param shape a model {@value CheckpointCache#LAYERS} decoder layers and one layer of a vision
+ *     tower deep
  */
 public record ModelSize(String label, CheckpointShape shape) {
   /** LLaVA-1.5-7B's widths. */

@@ -31,8 +31,7 @@ public final class VisionOnDevice implements AutoCloseable {
       patches = owned.add(encoder.tower().allocatePatches());
       Pixels crop = new Pixels(vision.channels(), side, side, pixels);
       kernels.upload(encoder.tower().patches(crop), patches);
-      features =
-          owned.add(kernels.allocate(encoder.tower().tokens(), encoder.tower().columns()));
+      features = owned.add(kernels.allocate(encoder.tower().tokens(), encoder.tower().columns()));
       int hidden = model.engine().decoder().hiddenSize();
       embeddings = owned.add(kernels.allocate(encoder.tower().tokens(), hidden));
       encode();

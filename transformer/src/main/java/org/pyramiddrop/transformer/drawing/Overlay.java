@@ -4,14 +4,14 @@ import java.awt.image.BufferedImage;
 import java.util.BitSet;
 import java.util.List;
 import org.pyramiddrop.loader.ImageLayout;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ImageView;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.Stage;
 
 /**
- * The paper's figure 5: the image as the model saw it, once for every stage, with the patches
- * that have been dropped turned to dim grey. One row an image; of a model that takes tiles, the
- * finer grid stands below the whole image, and right of it a thin column of its rows' newlines.
+ * The paper's figure 5: the image as the model saw it, once for every stage, with the patches that
+ * have been dropped turned to dim grey. One row an image; of a model that takes tiles, the finer
+ * grid stands below the whole image, and right of it a thin column of its rows' newlines.
  */
 public final class Overlay {
   private Overlay() {}

@@ -2,14 +2,14 @@ package org.pyramiddrop.transformer.drawing;
 
 import java.awt.Rectangle;
 import java.util.function.IntBinaryOperator;
-import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageView;
 
 /**
- * One image's tokens, each at its place: a panel of the whole image and, where a model has a
- * finer grid too, one of it below, with a thin column at its right for the newlines of its rows.
- * Panels are their views enlarged by a whole number, with a caption below.
+ * One image's tokens, each at its place: a panel of the whole image and, where a model has a finer
+ * grid too, one of it below, with a thin column at its right for the newlines of its rows. Panels
+ * are their views enlarged by a whole number, with a caption below.
  */
 final class Panels {
   /** Between the finer grid and its newlines. */

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.awt.image.BufferedImage;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
 

@@ -37,9 +37,8 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
   /**
    * Reads the questions and finds their images.
    *
-   * <p>LLaVA's own evaluation of TextVQA also shows the model the text that a reader of the
-   * images found; TextVQA's file has no such text, so scores lie lower than those LLaVA
-   * published.
+   * <p>LLaVA's own evaluation of TextVQA also shows the model the text that a reader of the images
+   * found; TextVQA's file has no such text, so scores lie lower than those LLaVA published.
    *
    * @param folderOrFile a file, or a folder with {@code questions.jsonl}
    * @param format {@link DatasetFormat#AUTO} to recognise it by content
@@ -58,8 +57,7 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
     DatasetFormat known = format == DatasetFormat.AUTO ? DatasetFormat.recognise(file) : format;
     return new Dataset(
         name(folderOrFile, folder),
-        SampleReader.read(
-            file, known, images == null ? file.resolveSibling(known.images) : images),
+        SampleReader.read(file, known, images == null ? file.resolveSibling(known.images) : images),
         known.metric,
         known == DatasetFormat.JSONL ? "" : SHORT_ANSWER);
   }

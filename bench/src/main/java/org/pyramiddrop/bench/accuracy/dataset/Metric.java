@@ -7,8 +7,8 @@ import java.util.Locale;
 public enum Metric {
   /**
    * 1 if the answer is one of the accepted, else 0. White space at the ends, how much of it stands
-   * between words, and case don't count: a model that says "Red" for "red" has seen the same
-   * image. Everything else counts, so "red." is wrong.
+   * between words, and case don't count: a model that says "Red" for "red" has seen the same image.
+   * Everything else counts, so "red." is wrong.
    */
   EXACT_MATCH("exact match"),
 

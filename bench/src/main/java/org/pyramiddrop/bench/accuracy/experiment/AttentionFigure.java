@@ -8,8 +8,8 @@ import java.util.Comparator;
 import java.util.List;
 import org.pyramiddrop.bench.accuracy.dataset.Sample;
 import org.pyramiddrop.bench.report.Table;
-import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.AttentionMap;
 import org.pyramiddrop.transformer.drawing.AttentionImage;
@@ -81,8 +81,8 @@ final class AttentionFigure {
   /**
    * What a token stands for.
    *
-   * @param part {@code whole}, the image in the vision tower's square; {@code grid}, the finer
-   *     one that tiles make; or {@code newline}, the end of a row of it
+   * @param part {@code whole}, the image in the vision tower's square; {@code grid}, the finer one
+   *     that tiles make; or {@code newline}, the end of a row of it
    */
   record Place(String part, int row, int column) {
     static Place of(ImageLayout layout, int token) {

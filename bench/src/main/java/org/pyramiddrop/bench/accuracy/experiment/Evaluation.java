@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.function.BiFunction;
-import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
 import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 

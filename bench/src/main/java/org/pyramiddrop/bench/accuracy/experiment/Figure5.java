@@ -5,12 +5,12 @@ import static org.pyramiddrop.bench.report.Numbers.decimal;
 
 import java.net.URLEncoder;
 import java.util.List;
-import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.bench.report.Table;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.drawing.Overlay;
 
 /**

@@ -8,10 +8,10 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.chart.ChartException;
 import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Table;
 
 /** Puts results into a folder and prints them. */

@@ -1,14 +1,14 @@
 package org.pyramiddrop.bench.speed.compare;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.bench.report.BenchFolder;
-import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.VisionConfig;

@@ -3,9 +3,9 @@ package org.pyramiddrop.bench.speed.compare;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -29,8 +29,7 @@ final class LayerComparison {
             .formatted(bound),
         (scratch, threads) -> {
           ModelOnDevice decoder =
-              ModelOnDevice.open(
-                  model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
+              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
           PromptShape shape = new PromptShape(List.of(tokens), List.of(), 0);
           RepeatedPrefill layer =
               new RepeatedPrefill(decoder, shape, PruningPlan.none(), 1, /* seed= */ 8);

@@ -3,16 +3,15 @@ package org.pyramiddrop.bench.speed.compare;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.pyramiddrop.bench.speed.PruningChoice;
-import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.TowerInput;
+import org.pyramiddrop.bench.speed.PruningChoice;
+import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Pixels;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A whole model that answers a question about an image, unpruned; beside it, this library's own
@@ -66,7 +65,7 @@ record ModelComparison(String title, Path model, ModelInput input, int tokens, D
             .put("model", model.toString())
             .put("data", file.toString())
             .put("tokens", tokens)
-            .<ObjectNode>set("pixels", JsonMapper.shared().valueToTree(shape))
+            .set("pixels", JsonMapper.shared().valueToTree(shape))
             .set("ids", JsonMapper.shared().valueToTree(plain.ids())),
         () -> time(plain),
         Optional.of(() -> time(pruned)),

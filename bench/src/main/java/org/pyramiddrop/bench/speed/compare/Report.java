@@ -9,9 +9,9 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 
 /**

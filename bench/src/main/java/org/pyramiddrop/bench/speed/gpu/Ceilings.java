@@ -3,10 +3,10 @@ package org.pyramiddrop.bench.speed.gpu;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.pruning.AnswerWork;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
-import org.pyramiddrop.bench.report.Table;
 
 /**
  * What a GPU can do at most, and so the least time that work can take on it.

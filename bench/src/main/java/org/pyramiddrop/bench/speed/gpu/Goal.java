@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalDouble;
+import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.speed.pruning.PlanResult;
-import org.pyramiddrop.bench.report.Numbers;
 
 /** What the CUDA backend is to reach, and from where on it is reached. */
 enum Goal {

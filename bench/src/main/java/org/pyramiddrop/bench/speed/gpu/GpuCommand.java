@@ -8,16 +8,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.speed.DeviceCeiling;
-import org.pyramiddrop.bench.report.Invocation;
-import org.pyramiddrop.bench.speed.ModelWork;
-import org.pyramiddrop.bench.report.OptionValues;
-import org.pyramiddrop.bench.report.OutputFile;
-import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.Invocation;
 import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
@@ -141,7 +141,8 @@ public final class GpuCommand implements Callable<Integer> {
       seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
     }
     say("the model");
-    try (ModelOnDevice open = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
+    try (ModelOnDevice open =
+            ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
         ModelTimer ours = ModelTimer.of(open, setting)) {
       facts.put(
           "model",
@@ -172,9 +173,7 @@ public final class GpuCommand implements Callable<Integer> {
 
   private Resolution imageSize(LlavaConfig config) {
     int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
-    return image == null
-        ? new Resolution(side, side)
-        : OptionValues.imageSize("--image", image);
+    return image == null ? new Resolution(side, side) : OptionValues.imageSize("--image", image);
   }
 
   /** Keeps what there is of a model as JSON and its tables as Markdown. */

@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.JsonFile;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.PlanResult;
-import org.pyramiddrop.bench.report.JsonFile;
 
 /**
  * What a whole model on a GPU came to; lies in result files as it is here.

@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.pruning.AnswerWork;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.speed.pruning.PlanResult;
-import org.pyramiddrop.bench.report.Numbers;
-import org.pyramiddrop.bench.report.Table;
 
 /** What whole models came to, as tables. */
 final class ModelTables {

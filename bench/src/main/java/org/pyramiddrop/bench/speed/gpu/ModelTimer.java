@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.pyramiddrop.bench.report.OptionValues;
-import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.TowerInput;
+import org.pyramiddrop.bench.report.OptionValues;
+import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.bench.speed.pruning.AnswerWork;
-import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.speed.pruning.Phases;
+import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.speed.pruning.PlanResult;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.bench.timing.Stopwatch;
@@ -26,10 +26,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param conversations the same prompt under each {@link PruningChoice}
  */
 record ModelTimer(
-    ModelOnDevice model,
-    Setting setting,
-    TowerInput image,
-    List<RepeatedAnswer> conversations)
+    ModelOnDevice model, Setting setting, TowerInput image, List<RepeatedAnswer> conversations)
     implements AutoCloseable {
   private static final long SEED = 11;
 
@@ -55,8 +52,7 @@ record ModelTimer(
     ModelTimer timer = new ModelTimer(model, setting, image, new ArrayList<>());
     try {
       for (PruningChoice choice : PruningChoice.values()) {
-        timer.conversations.add(
-            model.answer(ids, image, choice.plan(), setting.newTokens - 1));
+        timer.conversations.add(model.answer(ids, image, choice.plan(), setting.newTokens - 1));
       }
     } catch (RuntimeException | Error e) {
       timer.close();
@@ -94,13 +90,13 @@ record ModelTimer(
     List<PlanResult.Runs> runs = new ArrayList<>();
     for (PruningChoice choice : PruningChoice.values()) {
       PruningPlan plan = choice.plan();
-      RepeatedAnswer conversation = conversations.get(choice.ordinal());
+      RepeatedAnswer conversation = conversations.get(runs.size());
       runs.add(
           new PlanResult.Runs(
               choice.label(),
               plan,
               AnswerWork.of(shape, plan, conversation.shape(), steps, model.dtype()),
-              millis.get(choice.ordinal()),
+              millis.get(runs.size()),
               conversation.keyValueBytes()));
     }
     return PlanResult.of(runs);

@@ -2,8 +2,8 @@ package org.pyramiddrop.bench.speed.gpu;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 
 /**

@@ -88,8 +88,8 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
         .put("data", data.toString())
         .put("tokens", ours.setting().newTokens())
         .put("output", output.toString())
-        .<ObjectNode>set("picture", json.valueToTree(List.of(size.height(), size.width())))
-        .<ObjectNode>set("pixels", json.valueToTree(shape))
+        .set("picture", json.valueToTree(List.of(size.height(), size.width())))
+        .set("pixels", json.valueToTree(shape))
         .set("ids", json.valueToTree(ours.plain().ids()));
   }
 
@@ -116,7 +116,7 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
       throw new IllegalStateException(
           torch.name() + " told " + millis.size() + " times instead of 4");
     }
-    return Phases.of(phases, phase -> millis.get(phase.ordinal()));
+    return Phases.of(phases, phase -> millis.get(phases.indexOf(phase)));
   }
 
   private static Path scratch() {

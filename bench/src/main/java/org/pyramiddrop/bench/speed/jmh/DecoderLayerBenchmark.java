@@ -5,9 +5,9 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -53,8 +53,7 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
     ModelOnDevice model = model(dtype);
     PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
     layer =
-        new RepeatedPrefill(
-            model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
+        new RepeatedPrefill(model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
     closeLater(layer::close);
     prepare(model.kernels(), layer::run);
   }

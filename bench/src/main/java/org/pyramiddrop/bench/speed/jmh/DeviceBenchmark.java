@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -14,11 +13,12 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.pyramiddrop.bench.speed.DeviceScratch;
-import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.speed.RepeatedRun;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.bench.speed.RepeatedRun;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
@@ -65,8 +65,7 @@ public abstract class DeviceBenchmark {
   /** The model, closed with the benchmark. */
   ModelOnDevice model(DType dtype) {
     ModelOnDevice model =
-        ModelOnDevice.open(
-            CheckpointCache.model(modelSize()), Optional.of(dtype), this::open);
+        ModelOnDevice.open(CheckpointCache.model(modelSize()), Optional.of(dtype), this::open);
     closeLater(model::close);
     return model;
   }

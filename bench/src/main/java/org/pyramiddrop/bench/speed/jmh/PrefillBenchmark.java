@@ -1,15 +1,15 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.speed.ModelWork;
-import org.pyramiddrop.bench.speed.PruningChoice;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 
 /**
@@ -39,7 +39,11 @@ public class PrefillBenchmark extends DeviceBenchmark {
     ModelOnDevice model = model(dtype);
     prefill =
         new RepeatedPrefill(
-            model, ModelWork.prompt(imageTokens), plan.plan(), CheckpointCache.LAYERS, /* seed= */ 6);
+            model,
+            ModelWork.prompt(imageTokens),
+            plan.plan(),
+            CheckpointCache.LAYERS,
+            /* seed= */ 6);
     closeLater(prefill::close);
     prepare(model.kernels(), prefill::run);
   }

@@ -1,8 +1,8 @@
 package org.pyramiddrop.bench.speed.jmh;
 
+import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.Product;
-import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 
 /** A linear layer of the decoder. */
 public enum Projection {

@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.BenchFolder;
-import org.pyramiddrop.bench.report.Machine;
-import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 
 /**

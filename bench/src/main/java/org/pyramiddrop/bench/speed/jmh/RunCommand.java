@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -13,9 +12,10 @@ import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
-import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.ReportOptions;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;

@@ -3,10 +3,10 @@ package org.pyramiddrop.bench.speed.jmh;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.pyramiddrop.bench.report.Spread;
-import org.pyramiddrop.bench.speed.jmh.Results.Row;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.jmh.Results.Row;
 
 /** Two runs of the same benchmarks. */
 final class RunComparison {

@@ -1,9 +1,9 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.util.Locale;
-import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.speed.PruningChoice;
@@ -103,7 +103,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
         product.toString(),
         result.dtype(),
         product.flops(),
-        product.weightBytes(result.dtype()));
+        (double) product.weightBytes(result.dtype()));
   }
 
   private static Work image(JmhResult result) {

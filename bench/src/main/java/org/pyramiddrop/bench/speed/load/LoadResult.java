@@ -2,8 +2,8 @@ package org.pyramiddrop.bench.speed.load;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
-import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 
 /**

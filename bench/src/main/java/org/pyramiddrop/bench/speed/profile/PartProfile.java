@@ -7,10 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.speed.Product;
-import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Profile;
 import tools.jackson.databind.annotation.JsonSerialize;
@@ -90,7 +90,7 @@ record PartProfile(
         return null;
       }
       return product.tokens() <= FEW_ROWS
-          ? gigabytes(product.weightBytes(dtype), mean())
+          ? gigabytes((double) product.weightBytes(dtype), mean())
           : teraflops(product.flops(), mean());
     }
   }

@@ -21,8 +21,7 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
  * @param plans the one without drops first
  * @param done runs behind each answer or prefill
  */
-record PlanTimer(
-    ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
+record PlanTimer(ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
   private static final long SEED = 6;
 
   /**
@@ -101,8 +100,7 @@ record PlanTimer(
    * @param further tokens of an answer behind the first
    * @return what each plan's runs measured
    */
-  private <T> List<List<T>> inTurn(
-      int rounds, int further, Function<RepeatedAnswer, T> run) {
+  private <T> List<List<T>> inTurn(int rounds, int further, Function<RepeatedAnswer, T> run) {
     try (RandomPrompt prompt = decoder.prompt(shape, SEED)) {
       List<Supplier<T>> sides = new ArrayList<>();
       for (NamedPlan plan : plans) {

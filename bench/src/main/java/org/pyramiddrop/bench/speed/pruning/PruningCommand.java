@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.pruning;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -8,14 +7,15 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Progress;
-import org.pyramiddrop.bench.model.ModelOnDevice;
-import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;

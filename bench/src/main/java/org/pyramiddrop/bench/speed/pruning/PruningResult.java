@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.pyramiddrop.bench.chart.LineChart;
-import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 
 /**
  * What plans came to; lies in the result file as it is here.

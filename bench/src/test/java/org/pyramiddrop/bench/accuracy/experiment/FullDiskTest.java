@@ -20,8 +20,8 @@ import org.pyramiddrop.bench.FullDisk;
 import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.speed.compare.RawNumbers;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.compare.RawNumbers;
 import org.pyramiddrop.kernels.DType;
 
 /** Each kind of file that is too large for the disk it is to lie on. */

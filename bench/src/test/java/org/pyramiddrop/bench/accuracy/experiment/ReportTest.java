@@ -26,19 +26,16 @@ class ReportTest {
     return new Report(temp, new PrintWriter(out, true), List.of("from here"));
   }
 
-  @SafeVarargs
-  private static Table<List<Object>> table(List<Object>... rows) {
-    return new Table<>("", List.of(rows))
-        .column("a", List::getFirst)
-        .column("b", row -> row.get(1));
+  private static Table<List<Object>> table(List<List<Object>> rows) {
+    return new Table<>("", rows).column("a", List::getFirst).column("b", row -> row.get(1));
   }
 
   @Test
   void quotesWhatWouldBreakALine() throws IOException {
-    report().csv("x", table(List.of("1,5", "say \"no\""), List.of("two\nlines", 3)));
+    report().csv("x", table(List.of(List.of("1,5", "say \"no\""), List.of("two\nlines", 3))));
     assertThat(temp.resolve("x.csv"))
         .hasContent("a,b\n\"1,5\",\"say \"\"no\"\"\"\n\"two\nlines\",3\n");
-    Table<List<Object>> lacksAValue = table(List.of(1));
+    Table<List<Object>> lacksAValue = table(List.of(List.of(1)));
     assertThatThrownBy(() -> report().csv("y", lacksAValue))
         .isInstanceOf(IndexOutOfBoundsException.class);
     assertThat(temp.resolve("y.csv")).doesNotExist();
@@ -58,7 +55,7 @@ class ReportTest {
   void forgetsDrawingsOnly() {
     Report report = report();
     report.image("deep/1.png", new BufferedImage(2, 2, BufferedImage.TYPE_INT_RGB));
-    report.csv("deep/index", table());
+    report.csv("deep/index", table(List.of()));
     assertThat(report.has("deep/1.png")).isTrue();
     report.deleteImages("deep");
     report.deleteImages("none");

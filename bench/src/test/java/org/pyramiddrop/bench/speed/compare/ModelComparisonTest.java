@@ -71,7 +71,12 @@ class ModelComparisonTest {
       float[] logits = answering.logits();
       return new Own(
           IntStream.range(0, logits.length).mapToObj(i -> logits[i]).toList(),
-          List.of(first, answering.decodeStep(), answering.decodeStep(), answering.decodeStep(), answering.decodeStep()));
+          List.of(
+              first,
+              answering.decodeStep(),
+              answering.decodeStep(),
+              answering.decodeStep(),
+              answering.decodeStep()));
     }
   }
 

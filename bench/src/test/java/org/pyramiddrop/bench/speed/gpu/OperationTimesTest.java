@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.Heads;
 
 class OperationTimesTest {

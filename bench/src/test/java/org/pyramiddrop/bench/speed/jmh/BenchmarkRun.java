@@ -3,9 +3,9 @@ package org.pyramiddrop.bench.speed.jmh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import java.nio.file.Path;
 import java.util.function.Supplier;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 
 /** Runs a benchmark as JMH does, at a tiny size, and holds what it computed to a reference. */

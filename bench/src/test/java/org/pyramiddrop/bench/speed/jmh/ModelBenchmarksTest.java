@@ -2,11 +2,11 @@ package org.pyramiddrop.bench.speed.jmh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;

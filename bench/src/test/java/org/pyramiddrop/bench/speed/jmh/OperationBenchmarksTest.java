@@ -11,9 +11,7 @@ import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.Tensor;
 
-/**
- * Benchmarks of an image's way to the decoder, and of what a drop takes, compute what they say.
- */
+/** Benchmarks of an image's way to the decoder, and of what a drop takes, compute what they say. */
 @ExtendWith(FreshBenchFolder.class)
 class OperationBenchmarksTest {
   @Test

@@ -12,11 +12,11 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -47,8 +47,7 @@ class RepeatedPrefillTest {
   void oneLayerAloneIsTheReferencesLayer() {
     float[] before;
     float[] after;
-    try (RepeatedPrefill prefill =
-        new RepeatedPrefill(model, PROMPT, PruningPlan.none(), 1, 1)) {
+    try (RepeatedPrefill prefill = new RepeatedPrefill(model, PROMPT, PruningPlan.none(), 1, 1)) {
       before = prefill.input();
       assertThat(prefill.millis()).isPositive();
       after = prefill.output();

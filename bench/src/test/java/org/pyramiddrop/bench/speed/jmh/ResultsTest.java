@@ -16,11 +16,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.ReportOptions;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.jmh.Results.Ceiling;
 import org.pyramiddrop.bench.speed.jmh.Results.Row;
-import org.pyramiddrop.bench.report.Numbers;
-import org.pyramiddrop.bench.report.ReportOptions;
 import picocli.CommandLine;
 
 @ExtendWith(FreshBenchFolder.class)

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Profile;
 

@@ -17,22 +17,17 @@ class PlanResultTest {
           PruningPlan.none(),
           work(100, 130),
           1000,
-          run(40, 4, 80),
-          run(60, 5, 100),
-          run(44, 6, 120));
+          List.of(run(40, 4, 80), run(60, 5, 100), run(44, 6, 120)));
   private static final PlanResult.Runs PRUNED =
       runs(
           PruningPlan.pyramid(4, 0.5),
           work(40, 65),
           600,
-          run(20, 4, 50),
-          run(20, 4, 80),
-          run(11, 4, 40));
+          List.of(run(20, 4, 50), run(20, 4, 80), run(11, 4, 40)));
 
-  @SafeVarargs
   private static PlanResult.Runs runs(
-      PruningPlan plan, AnswerWork work, long keyValueBytes, Phases<Double>... millis) {
-    return new PlanResult.Runs("a plan", plan, work, List.of(millis), keyValueBytes);
+      PruningPlan plan, AnswerWork work, long keyValueBytes, List<Phases<Double>> millis) {
+    return new PlanResult.Runs("a plan", plan, work, millis, keyValueBytes);
   }
 
   private static AnswerWork work(double prefill, double answer) {
@@ -85,7 +80,11 @@ class PlanResultTest {
   @Test
   void refusesATimeThatIsNoNumber() {
     PlanResult.Runs broken =
-        runs(PRUNED.plan(), PRUNED.work(), 1, run(Double.NaN, 4, 50), run(1, 1, 1), run(1, 1, 1));
+        runs(
+            PRUNED.plan(),
+            PRUNED.work(),
+            1,
+            List.of(run(Double.NaN, 4, 50), run(1, 1, 1), run(1, 1, 1)));
     assertThatThrownBy(() -> result(broken)).isInstanceOf(IllegalArgumentException.class);
   }
 }

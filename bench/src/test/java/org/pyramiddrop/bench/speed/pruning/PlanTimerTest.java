@@ -16,13 +16,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
+import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.pruning.CallTimer.Call;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.kernels.DType;
@@ -185,8 +185,7 @@ class PlanTimerTest {
   void anAnswerBeginsAsThePlainPrefillDoes(NamedPlan named) {
     float[] first = logits(decoder, named).getFirst();
     int layers = decoder.config().text().layers();
-    try (RepeatedPrefill prefill =
-        new RepeatedPrefill(decoder, PROMPT, named.plan(), layers, 3)) {
+    try (RepeatedPrefill prefill = new RepeatedPrefill(decoder, PROMPT, named.plan(), layers, 3)) {
       prefill.run();
       assertThat(first).containsExactly(prefill.output());
     }
