@@ -75,7 +75,7 @@ class MalformedDatasetTest {
         "'label'|'answer'|\"label\"",
         "'question_id': 2|'question_id': 1|\"1\" has been",
         "'question_id': 2|'question_id': null|\"question_id\"",
-        "'image'|'image'|\"image\"",
+        "'image'|'photo'|\"image\"",
         "'text'|'question'|\"text\""
       },
       quoteCharacter = '`')
