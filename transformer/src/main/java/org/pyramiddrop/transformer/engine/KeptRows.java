@@ -12,8 +12,8 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * Which rows of a prompt stay at each drop.
  *
  * <p>How many stay, and where text and images then lie, is known beforehand and stands in device
- * memory from the start; which rows of an image stay, only the device knows until {@link #imageTokens}
- * asks it at the end.
+ * memory from the start; which rows of an image stay, only the device knows until {@link
+ * #imageTokens} asks it at the end.
  */
 public final class KeptRows implements AutoCloseable {
   private final Kernels kernels;
