@@ -111,7 +111,7 @@ class InspectCommandTest {
     JsonNode image =
         JsonMapper.shared()
             .readTree(Run.of("inspect", "--format", "json", "--model", folder.toString()).out())
-            .get("pictures")
+            .get("images")
             .get(1);
     assertThat(image.propertyNames()).containsExactly("width", "height", "crops", "imageTokens");
     assertThat(image.get("imageTokens").intValue()).isEqualTo(2340);
