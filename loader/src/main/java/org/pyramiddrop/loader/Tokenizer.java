@@ -47,6 +47,7 @@ public final class Tokenizer implements AutoCloseable {
    * half of a surrogate pair counts as U+FFFD.
    *
    * @param addSpecialTokens whether to add what the model starts (and ends) sequences with
+   * @throws CheckpointException if the file's rules would make the text many times as long
    * @throws IllegalStateException if the tokenizer is closed
    */
   public int[] encode(String text, boolean addSpecialTokens) {
@@ -81,10 +82,12 @@ public final class Tokenizer implements AutoCloseable {
    * The text of token ids; ids of no token count for nothing.
    *
    * @param skipSpecialTokens whether to leave out such as the end token
+   * @throws CheckpointException if the file's rules would make a token many times as long
    * @throws IllegalStateException if the tokenizer is closed
    */
   public String decode(int[] ids, boolean skipSpecialTokens) {
-    return whileOpen().decode(ids, skipSpecialTokens);
+    TextTokenizer open = whileOpen();
+    return named(file, () -> open.decode(ids, skipSpecialTokens));
   }
 
   /**

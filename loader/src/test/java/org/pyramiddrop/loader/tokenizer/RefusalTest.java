@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -200,22 +201,38 @@ class RefusalTest {
 
   @Test
   void refusesToGrowATextWithoutBound() throws IOException {
-    String replace =
-        "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \""
-            + "a".repeat(1000)
-            + "\"}";
     write(
         TokenizerFiles.bytes(
-            "{\"type\": \"Sequence\", \"normalizers\": ["
-                + replace
-                + (", " + replace).repeat(4)
-                + "]}"));
+            "{\"type\": \"Sequence\", \"normalizers\": [" + fiveThatMakeThousandOfOne() + "]}"));
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
       assertThatExceptionOfType(CheckpointException.class)
           .isThrownBy(() -> tokenizer.encode("a".repeat(100), false))
           .withMessageContaining("normalizer.normalizers[1]")
           .withMessageContaining("times as long");
     }
+  }
+
+  @Test
+  void refusesToGrowAnAnswerWithoutBound() throws IOException {
+    String decoder =
+        "{\"type\": \"Sequence\", \"decoders\": [" + fiveThatMakeThousandOfOne() + "]}";
+    write(TokenizerFiles.bytes("null").replace("\"decoder\": null", "\"decoder\": " + decoder));
+    try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+      assertThat(tokenizer.decode(new int[] {'b'}, true)).isEqualTo("b");
+      assertThatExceptionOfType(CheckpointException.class)
+          .isThrownBy(() -> tokenizer.decode(new int[] {'a'}, true))
+          .withMessageStartingWith(folder.resolve("tokenizer.json") + ": is not a tokenizer: ")
+          .withMessageContaining("decoder.decoders[2]")
+          .withMessageContaining("times as long");
+    }
+  }
+
+  private static String fiveThatMakeThousandOfOne() {
+    String replace =
+        "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \""
+            + "a".repeat(1000)
+            + "\"}";
+    return String.join(", ", Collections.nCopies(5, replace));
   }
 
   private Path write(String json) throws IOException {
