@@ -27,7 +27,7 @@ import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /** One thing to ask, again and again, with the same outcome each time. */
-record Ask(String name, Way way) {
+record Ask(String name, Attempt attempt) {
   private static final String SHAPE = "what shape is cyan ?";
   private static final String COUNT = "how many triangle s are there ?";
   private static final Options SHORT = Options.defaults().withMaxTokens(6);
@@ -35,20 +35,20 @@ record Ask(String name, Way way) {
 
   /** Asks, and returns what compares equal when the same is asked. */
   @FunctionalInterface
-  interface Way {
-    Object ask() throws IOException;
+  interface Attempt {
+    Object run() throws IOException;
   }
 
   /** What of an answer is the same each time. */
-  private record Said(
+  private record Outcome(
       String text,
       List<Integer> tokens,
       Finish finish,
       List<Stage> stages,
       List<TokenLogit> logits,
       List<TokenProbability> probabilities) {
-    static Said of(Answer answer) {
-      return new Said(
+    static Outcome of(Answer answer) {
+      return new Outcome(
           answer.text(),
           answer.tokenIds(),
           answer.finish(),
@@ -118,7 +118,7 @@ record Ask(String name, Way way) {
   }
 
   private static Object said(Llava model, Path image, Options options) {
-    return Said.of(model.ask(question(image), options));
+    return Outcome.of(model.ask(question(image), options));
   }
 
   private static Object batch(Llava model, Path image) {
@@ -127,18 +127,18 @@ record Ask(String name, Way way) {
             new Request(question(image), PYRAMID),
             new Request(Question.of(SHAPE, image), SHORT.withMaxTokens(2)),
             new Request(Question.of(SHAPE), SHORT));
-    return model.askAll(rows).stream().map(Said::of).toList();
+    return model.askAll(rows).stream().map(Outcome::of).toList();
   }
 
   private static Object conversation(Llava model, Path image) {
     try (Conversation conversation = model.converse(PYRAMID)) {
       Answer first = conversation.ask(question(image)).answer();
-      return List.of(Said.of(first), Said.of(conversation.ask(Question.of(SHAPE)).answer()));
+      return List.of(Outcome.of(first), Outcome.of(conversation.ask(Question.of(SHAPE)).answer()));
     }
   }
 
   private static Object stopped(Llava model, Path image) {
-    return Said.of(model.ask(question(image), PYRAMID, new Stopping(Integer.MAX_VALUE)));
+    return Outcome.of(model.ask(question(image), PYRAMID, new Stopping(Integer.MAX_VALUE)));
   }
 
   private static Object interrupted(Llava model, Path image) {
@@ -161,7 +161,7 @@ record Ask(String name, Way way) {
     ImageIO.write(Image.read(image).toBufferedImage(), "jpeg", jpeg);
     String uri = "data:image/jpeg;base64," + Base64.getEncoder().encodeToString(jpeg.toByteArray());
     Image read = Image.ofDataUri(uri, ImageLimits.defaults());
-    return Said.of(model.ask(Question.of(COUNT, List.of(read)), PYRAMID));
+    return Outcome.of(model.ask(Question.of(COUNT, List.of(read)), PYRAMID));
   }
 
   private static String failure(Class<? extends RuntimeException> kind, Runnable run) {

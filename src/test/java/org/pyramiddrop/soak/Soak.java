@@ -64,7 +64,7 @@ final class Soak {
     System.out.println(Footprint.header());
     for (long asked = 1; asked <= requests; asked++) {
       Ask ask = asks.get(random.nextInt(asks.size()));
-      Object outcome = ask.way().ask();
+      Object outcome = ask.attempt().run();
       Object first = outcomes.putIfAbsent(ask, outcome);
       if (first != null && !first.equals(outcome)) {
         return List.of(

@@ -190,7 +190,7 @@ record Inspection(
     }
     for (Sized size : images == null ? List.<Sized>of() : images) {
       lines.add(
-          "image   of %d×%d: %d crops, %d image tokens"
+          "image     of %d×%d: %d crops, %d image tokens"
               .formatted(size.width(), size.height(), size.crops(), size.imageTokens()));
     }
     if (pyramid.isEmpty()) {

@@ -101,11 +101,11 @@ class InspectCommandTest {
     assertThat(run.out().lines())
         .containsSequence(
             "tiles     that make up 672×336, 336×672, 672×672, 336×1008, 1008×336",
-            "image   of 336×336: 3 crops, 1176 image tokens",
-            "image   of 640×480: 5 crops, 2340 image tokens",
-            "image   of 480×640: 5 crops, 2352 image tokens",
-            "image   of 1024×1024: 5 crops, 2928 image tokens",
-            "image   of 1920×1080: 5 crops, 1948 image tokens",
+            "image     of 336×336: 3 crops, 1176 image tokens",
+            "image     of 640×480: 5 crops, 2340 image tokens",
+            "image     of 480×640: 5 crops, 2352 image tokens",
+            "image     of 1024×1024: 5 crops, 2928 image tokens",
+            "image     of 1920×1080: 5 crops, 1948 image tokens",
             "pyramid   1176 image tokens from layer 0 on",
             "          588 image tokens from layer 2 on");
     JsonNode image =

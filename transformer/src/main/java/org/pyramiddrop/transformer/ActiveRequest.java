@@ -114,18 +114,13 @@ final class ActiveRequest implements AutoCloseable {
   /** The answer, once no token follows. */
   Answer answer(double decodeMillis) {
     Answer answer =
-        new Answer(
-            generation.text(),
-            generation.ids(),
-            generation.finish(),
-            prompt.length(),
-            prompt.imageTokens(),
+        generation.answer(
+            prompt,
+            runner,
             stages,
             top,
             new FlopCounter(ModelShape.of(model.config()), schedule).count(prompt.shape()),
-            new Timings(visionMillis, prefillMillis, decodeMillis),
-            runner.cacheBytes(),
-            generation.probabilities());
+            new Timings(visionMillis, prefillMillis, decodeMillis));
     failed = false;
     event.answered(answer, model.backend());
     return answer;

@@ -231,18 +231,13 @@ public final class Conversation implements AutoCloseable {
       }
       FlopCounter counter = new FlopCounter(ModelShape.of(model.config()), schedule);
       Answer answer =
-          new Answer(
-              generation.text(),
-              generation.ids(),
-              generation.finish(),
-              prompt.length(),
-              prompt.imageTokens(),
+          generation.answer(
+              prompt,
+              runner,
               stages,
               top,
               counter.count(prompt.shape()),
-              new Timings(visionMillis, prefillMillis, ActiveRequest.millisSince(start)),
-              runner.cacheBytes(),
-              generation.probabilities());
+              new Timings(visionMillis, prefillMillis, ActiveRequest.millisSince(start)));
       event.answered(answer, model.backend());
       double flops =
           counter.vision(prompt.shape().crops() - (seen == 0 ? 0 : seenCrops()))

@@ -2,9 +2,11 @@ package org.pyramiddrop.transformer;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.engine.StopStrings;
 import org.pyramiddrop.transformer.engine.TextStream;
+import org.pyramiddrop.transformer.pruning.Flops;
 
 /** One answer as its tokens come, up to the reason it ends. */
 final class Generation {
@@ -96,19 +98,30 @@ final class Generation {
     return ids.size() - 1;
   }
 
-  List<Integer> ids() {
-    return ids;
-  }
-
-  List<TokenProbability> probabilities() {
-    return probabilities;
-  }
-
-  String text() {
-    return text.toString();
-  }
-
-  Finish finish() {
-    return finish;
+  /**
+   * The answer, once no token is wanted any more.
+   *
+   * @param top the highest logits of the first step
+   * @param flops what the prompt cost
+   */
+  Answer answer(
+      Prompt prompt,
+      SequenceRunner runner,
+      List<Stage> stages,
+      List<TokenLogit> top,
+      Flops flops,
+      Timings timings) {
+    return new Answer(
+        text.toString(),
+        ids,
+        finish,
+        prompt.length(),
+        prompt.imageTokens(),
+        stages,
+        top,
+        flops,
+        timings,
+        runner.cacheBytes(),
+        probabilities);
   }
 }

@@ -1,10 +1,10 @@
 package org.pyramiddrop.bench.speed.compare;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.stream.IntStream;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
@@ -12,9 +12,9 @@ import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.Tokenizer;
-import org.pyramiddrop.loader.VisionConfig;
 
 /**
  * What a whole model is given.
@@ -49,19 +49,9 @@ record ModelInput(List<Integer> ids, Pixels pixels) {
 
   /** Random pixels, with random tokens of text before and behind them. */
   static ModelInput random(LlavaConfig config, long seed) {
-    Random random = new Random(seed);
-    VisionConfig vision = config.vision();
-    float[] values = new float[vision.channels() * vision.imageSize() * vision.imageSize()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) random.nextGaussian();
-    }
-    List<Integer> ids = new ArrayList<>();
-    for (int i = 0; i < ModelWork.TEXT_TOKENS; i++) {
-      // Ids from the image token on are no text.
-      ids.add(random.nextInt(config.imageTokenId()));
-    }
-    ids.add(ModelWork.TEXT_TOKENS / 2, config.imageTokenId());
+    int side = config.vision().imageSize();
     return new ModelInput(
-        ids, new Pixels(vision.channels(), vision.imageSize(), vision.imageSize(), values));
+        ModelOnDevice.randomIds(config, ModelWork.TEXT_TOKENS, seed),
+        TowerInput.random(config, new Resolution(side, side), seed).crops().getFirst());
   }
 }
