@@ -69,13 +69,18 @@ final class CharSet {
     };
   }
 
-  /** What {@code \\w} is to Oniguruma. */
+  /** What {@code \\w} is to Oniguruma outside brackets. */
   static boolean isWord(int character) {
     return switch (character) {
-      // Superscripts and fractions of Latin-1.
+      // Superscripts and fractions, which only its table of Latin-1 has.
       case 0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE -> true;
-      default -> Character.isAlphabetic(character) || in(character, WORD);
+      default -> isWordInBrackets(character);
     };
+  }
+
+  /** What {@code \\w} is to Oniguruma in brackets. */
+  static boolean isWordInBrackets(int character) {
+    return Character.isAlphabetic(character) || in(character, WORD);
   }
 
   /**

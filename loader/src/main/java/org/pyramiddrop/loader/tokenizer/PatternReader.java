@@ -81,7 +81,7 @@ final class PatternReader {
       case '\\' ->
           new PatternSyntax.One(
               CharSet.of(
-                  escapedSet(anyCase)
+                  escapedSet(anyCase, CharSet::isWord)
                       .orElseGet(() -> CharSet.one(literal(escaped(), anyCase), anyCase))));
       case '^', '$' -> throw refuse("has an edge of a line, which isn't read");
       case '*', '+', '?', '{' -> throw refuse("repeats nothing, or what is repeated already");
@@ -232,7 +232,7 @@ final class PatternReader {
           parts.add(rangeFrom(character, anyCase));
         }
         case '\\' -> {
-          Optional<IntPredicate> named = escapedSet(anyCase);
+          Optional<IntPredicate> named = escapedSet(anyCase, CharSet::isWordInBrackets);
           parts.add(named.isPresent() ? named.get() : rangeFrom(escaped(), anyCase));
         }
         default -> parts.add(rangeFrom(character, anyCase));
@@ -267,7 +267,7 @@ final class PatternReader {
   }
 
   /** What an escape such as \\s stands for, if it stands for several characters. */
-  private Optional<IntPredicate> escapedSet(boolean anyCase) {
+  private Optional<IntPredicate> escapedSet(boolean anyCase, IntPredicate word) {
     int letter = peek();
     Optional<IntPredicate> set =
         switch (letter) {
@@ -275,8 +275,8 @@ final class PatternReader {
           case 'S' -> Optional.of(character -> !Whitespace.is(character));
           case 'd' -> Optional.of(Character::isDigit);
           case 'D' -> Optional.of(character -> !Character.isDigit(character));
-          case 'w' -> Optional.of(CharSet::isWord);
-          case 'W' -> Optional.of(character -> !CharSet.isWord(character));
+          case 'w' -> Optional.of(word);
+          case 'W' -> Optional.of(word.negate());
           default -> Optional.empty();
         };
     if (set.isPresent()) {
