@@ -252,6 +252,11 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
+  public GradientKernels gradients() {
+    return device.gradients();
+  }
+
+  @Override
   public void close() {
     device.close();
   }

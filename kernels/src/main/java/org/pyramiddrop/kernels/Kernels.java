@@ -285,6 +285,16 @@ public interface Kernels extends AutoCloseable {
   /** Whether running a {@link Recording} costs less than doing its work anew. */
   boolean replays();
 
+  // Training
+  // ----------------------------------------------------------------------------------------
+
+  /**
+   * The gradients of these operations, on the same device; closed with it.
+   *
+   * @throws DeviceException if the device has none
+   */
+  GradientKernels gradients();
+
   /** Frees the device and everything it took for itself. */
   @Override
   void close();

@@ -6,6 +6,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
@@ -374,6 +376,11 @@ public final class CpuKernels implements Kernels {
   @Override
   public boolean replays() {
     return false;
+  }
+
+  @Override
+  public GradientKernels gradients() {
+    throw new DeviceException("the CPU has no gradients yet");
   }
 
   /** Handles each row, on the calling thread alone where there are few numbers. */

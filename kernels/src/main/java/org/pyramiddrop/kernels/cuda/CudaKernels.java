@@ -9,6 +9,7 @@ import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
@@ -477,6 +478,11 @@ final class CudaKernels implements Kernels {
   @Override
   public boolean replays() {
     return options.graphs();
+  }
+
+  @Override
+  public GradientKernels gradients() {
+    throw new DeviceException("the GPU has no gradients yet");
   }
 
   @Override
