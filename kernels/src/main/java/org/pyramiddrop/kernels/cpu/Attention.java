@@ -6,6 +6,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Mask;
 
 /**
  * Prefill's attention: tiles of queries against blocks of keys with a running softmax (Dao et al.
@@ -28,6 +30,31 @@ final class Attention {
   @FunctionalInterface
   interface VisibleKeys {
     int count(int row);
+
+    /**
+     * What a mask lets each row of q see.
+     *
+     * @throws IllegalArgumentException if a row would see no key, or one past the last
+     */
+    static VisibleKeys of(Mask mask, int queries, int keys) {
+      VisibleKeys visible =
+          switch (mask) {
+            case Mask.Full() -> row -> keys;
+            case Mask.Causal() -> row -> keys - queries + row + 1;
+            case Mask.UpTo(Indices last) -> {
+              int[] lastKey = ((CpuIndices) last).copy();
+              yield row -> lastKey[row] + 1;
+            }
+          };
+      for (int row = 0; row < queries; row++) {
+        int count = visible.count(row);
+        if (count < 1 || count > keys) {
+          throw new IllegalArgumentException(
+              "row %d of q would see %d of %d keys".formatted(row, count, keys));
+        }
+      }
+      return visible;
+    }
   }
 
   private final Workers workers;

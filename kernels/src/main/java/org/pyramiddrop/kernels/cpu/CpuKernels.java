@@ -6,7 +6,6 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -20,14 +19,12 @@ import org.pyramiddrop.kernels.Weight;
 
 /** The operations on the Vector API, split over cores; each call returns when it is done. */
 public final class CpuKernels implements Kernels {
-  /** A row-wise task takes at least so many numbers: fewer are not worth another thread. */
-  private static final int NUMBERS_PER_TASK = 1 << 14;
-
   private final Workers workers;
   private final MatrixProduct matrixProduct;
   private final StreamingProduct streamingProduct;
   private final Attention attention;
   private final QueryAttention queryAttention;
+  private final CpuGradientKernels gradients;
 
   /** Starts {@code threads - 1} threads that help the calling one. */
   public CpuKernels(int threads) {
@@ -37,6 +34,7 @@ public final class CpuKernels implements Kernels {
     streamingProduct = new StreamingProduct(workers);
     attention = new Attention(workers, scratch);
     queryAttention = new QueryAttention(workers, scratch);
+    gradients = new CpuGradientKernels(workers);
   }
 
   /** Bits of the vectors in use. */
@@ -200,8 +198,9 @@ public final class CpuKernels implements Kernels {
     CpuTensor to = (CpuTensor) out;
     CpuWeight v = (CpuWeight) w;
     int columns = x.columns();
-    byRow(
-        x,
+    workers.byRow(
+        x.rows(),
+        x.columns(),
         r ->
             Norms.rms(
                 in.data(),
@@ -221,8 +220,9 @@ public final class CpuKernels implements Kernels {
     CpuWeight v = (CpuWeight) w;
     CpuWeight b = (CpuWeight) bias;
     int columns = x.columns();
-    byRow(
-        x,
+    workers.byRow(
+        x.rows(),
+        x.columns(),
         r ->
             Norms.layer(
                 in.data(),
@@ -241,10 +241,14 @@ public final class CpuKernels implements Kernels {
   public void rotate(Tensor x, int heads, Rotary rotary, Indices positions) {
     CpuTensor t = (CpuTensor) x;
     int[] at = tabulated(positions, rotary);
-    byRow(x, r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
+    workers.byRow(
+        x.rows(),
+        x.columns(),
+        r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
   }
 
-  private static int[] tabulated(Indices positions, Rotary rotary) {
+  /** Positions, once all of them were found in the table. */
+  static int[] tabulated(Indices positions, Rotary rotary) {
     int[] values = ((CpuIndices) positions).copy();
     for (int position : values) {
       if (position < 0 || position >= rotary.tabulated()) {
@@ -290,8 +294,9 @@ public final class CpuKernels implements Kernels {
       Objects.checkIndex(row, keys.rows());
     }
     int[] turns = rotary == null || positions == null ? new int[0] : tabulated(positions, rotary);
-    byRow(
-        x,
+    workers.byRow(
+        x.rows(),
+        x.columns(),
         r -> {
           int at = from.row(r) + firstColumn;
           System.arraycopy(from.data(), at, k.data(), k.row(to[r]), columns);
@@ -305,32 +310,13 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out) {
-    Attention.VisibleKeys visible =
-        switch (mask) {
-          case Mask.Full() -> row -> keys.rows();
-          case Mask.Causal() -> row -> keys.rows() - q.rows() + row + 1;
-          case Mask.UpTo(Indices last) -> {
-            int[] lastKey = ((CpuIndices) last).copy();
-            yield row -> lastKey[row] + 1;
-          }
-        };
-    for (int r = 0; r < q.rows(); r++) {
-      requireVisible(r, visible.count(r), keys.rows());
-    }
+    Attention.VisibleKeys visible = Attention.VisibleKeys.of(mask, q.rows(), keys.rows());
     if (q.rows() <= StreamingProduct.MAX_ROWS) {
       queryAttention.run(
           (CpuTensor) q, heads, (CpuTensor) keys, (CpuTensor) values, visible, (CpuTensor) out);
     } else {
       attention.run(
           (CpuTensor) q, heads, (CpuTensor) keys, (CpuTensor) values, visible, (CpuTensor) out);
-    }
-  }
-
-  /** Refuses a query row that would see no key, or one past the last. */
-  private static void requireVisible(int row, int count, int keys) {
-    if (count < 1 || count > keys) {
-      throw new IllegalArgumentException(
-          "row %d of q would see %d of %d keys".formatted(row, count, keys));
     }
   }
 
@@ -380,20 +366,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public GradientKernels gradients() {
-    throw new DeviceException("the CPU has no gradients yet");
-  }
-
-  /** Handles each row, on the calling thread alone where there are few numbers. */
-  private void byRow(Tensor x, java.util.function.IntConsumer row) {
-    int rows = x.rows();
-    int each = Math.max(1, NUMBERS_PER_TASK / x.columns());
-    workers.run(
-        MatrixProduct.ceilDiv(rows, each),
-        (task, worker) -> {
-          for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
-            row.accept(r);
-          }
-        });
+    return gradients;
   }
 
   @Override

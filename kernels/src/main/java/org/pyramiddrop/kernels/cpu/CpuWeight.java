@@ -40,10 +40,16 @@ final class CpuWeight implements Weight {
     }
     int rows = starts[parts.length];
     float[] vector = new float[parts[0].columns() == 1 ? rows : 0];
+    CpuWeight weight = new CpuWeight(parts, starts, 0, rows, vector);
+    weight.reread();
+    return weight;
+  }
+
+  /** Widens a vector's numbers again, since its memory has changed; views share them. */
+  void reread() {
     for (int i = 0; i < parts.length && vector.length > 0; i++) {
       Numbers.widen(parts[i].dtype(), parts[i].data(), 0, vector, starts[i], parts[i].rows());
     }
-    return new CpuWeight(parts, starts, 0, rows, vector);
   }
 
   private int part(int row) {

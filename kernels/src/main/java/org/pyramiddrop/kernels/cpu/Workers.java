@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cpu;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,9 @@ final class Workers implements AutoCloseable {
   interface Task {
     void run(int task, int worker);
   }
+
+  /** A task of rows takes at least so many numbers: fewer are not worth another thread. */
+  private static final int NUMBERS_PER_TASK = 1 << 14;
 
   private static final int SPINS = 2_000;
 
@@ -103,6 +107,18 @@ final class Workers implements AutoCloseable {
     } else if (failure instanceof Error e) {
       throw e;
     }
+  }
+
+  /** Handles each of some rows, on the calling thread alone where there are few numbers. */
+  void byRow(int rows, int columns, IntConsumer row) {
+    int each = Math.max(1, NUMBERS_PER_TASK / columns);
+    run(
+        MatrixProduct.ceilDiv(rows, each),
+        (task, worker) -> {
+          for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
+            row.accept(r);
+          }
+        });
   }
 
   private void serve(int worker) {
