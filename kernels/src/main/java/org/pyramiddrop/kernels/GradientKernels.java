@@ -71,6 +71,14 @@ public interface GradientKernels {
    */
   void addColumns(Tensor x, float factor, Tensor out, int firstColumn);
 
+  /**
+   * {@code out[r][c] += x[r][firstColumn + c]} for all columns of {@code out}: the gradient of
+   * {@link Kernels#copyColumns}.
+   *
+   * @param x as many rows, at least {@code firstColumn + out.columns()} columns
+   */
+  void addFromColumns(Tensor x, int firstColumn, Tensor out);
+
   /** {@code out[rows[i]] += x[i]}; no row twice. The gradient of {@link Kernels#gatherRows}. */
   void addRows(Tensor x, Indices rows, Tensor out);
 

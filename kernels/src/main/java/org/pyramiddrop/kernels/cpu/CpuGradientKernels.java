@@ -107,6 +107,19 @@ final class CpuGradientKernels implements GradientKernels {
   }
 
   @Override
+  public void addFromColumns(Tensor x, int firstColumn, Tensor out) {
+    CpuTensor from = (CpuTensor) x;
+    CpuTensor to = (CpuTensor) out;
+    for (int r = 0; r < to.rows(); r++) {
+      int at = from.row(r) + firstColumn;
+      int into = to.row(r);
+      for (int c = 0; c < to.columns(); c++) {
+        to.data()[into + c] += from.data()[at + c];
+      }
+    }
+  }
+
+  @Override
   public void addRows(Tensor x, Indices rows, Tensor out) {
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;

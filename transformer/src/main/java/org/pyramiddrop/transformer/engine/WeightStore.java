@@ -89,6 +89,16 @@ public final class WeightStore implements AutoCloseable {
     return upload(List.of(host(checkpoint.weight(name, shape), rows, columns)));
   }
 
+  /**
+   * A tensor as it is stored, read as a matrix.
+   *
+   * @param shape that the tensor has
+   */
+  public HostMatrix stored(String name, int rows, int columns, long... shape) {
+    StoredTensor tensor = checkpoint.weight(name, shape);
+    return new HostMatrix(stored(tensor), tensor.data(), rows, columns);
+  }
+
   private HostMatrix host(StoredTensor tensor, int rows, int columns) {
     HostMatrix matrix = new HostMatrix(stored(tensor), tensor.data(), rows, columns);
     return type.map(wanted -> as(wanted, matrix)).orElse(matrix);

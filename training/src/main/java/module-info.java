@@ -1,0 +1,7 @@
+/** Training of LLaVA models, with image tokens dropped between decoder layers as at inference. */
+module org.pyramiddrop.training {
+  requires static org.jspecify;
+  requires transitive org.pyramiddrop.transformer;
+
+  exports org.pyramiddrop.training;
+}
