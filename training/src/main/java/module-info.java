@@ -4,4 +4,6 @@ module org.pyramiddrop.training {
   requires transitive org.pyramiddrop.transformer;
 
   exports org.pyramiddrop.training;
+  exports org.pyramiddrop.training.data;
+  exports org.pyramiddrop.training.model;
 }

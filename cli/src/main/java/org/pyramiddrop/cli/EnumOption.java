@@ -3,6 +3,10 @@ package org.pyramiddrop.cli;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
+import org.pyramiddrop.training.LearningRateSchedule;
+import org.pyramiddrop.training.data.BadSamples;
+import org.pyramiddrop.training.model.LoraSettings;
+import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.Positions;
@@ -76,6 +80,30 @@ abstract class EnumOption<E extends Enum<E>> implements ITypeConverter<E>, Itera
   static final class OfFormat extends EnumOption<Format> {
     OfFormat() {
       super(Format.values());
+    }
+  }
+
+  static final class OfBadSamples extends EnumOption<BadSamples> {
+    OfBadSamples() {
+      super(BadSamples.values());
+    }
+  }
+
+  static final class OfSchedule extends EnumOption<LearningRateSchedule.Shape> {
+    OfSchedule() {
+      super(LearningRateSchedule.Shape.values());
+    }
+  }
+
+  static final class OfModelPart extends EnumOption<ModelPart> {
+    OfModelPart() {
+      super(ModelPart.values());
+    }
+  }
+
+  static final class OfLoraTarget extends EnumOption<LoraSettings.Target> {
+    OfLoraTarget() {
+      super(LoraSettings.Target.values());
     }
   }
 }

@@ -1,0 +1,298 @@
+package org.pyramiddrop.training;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.training.data.ConversationEncoder;
+import org.pyramiddrop.training.data.TrainingData;
+import org.pyramiddrop.training.model.ModelPart;
+import org.pyramiddrop.training.model.Optimizer;
+import org.pyramiddrop.training.model.TrainedModel;
+import org.pyramiddrop.training.model.TrainedSample;
+import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.WeightStore;
+import org.pyramiddrop.transformer.pruning.Schedule;
+
+/**
+ * Trains a model from its options to the folder that is saved.
+ *
+ * <p>What a run comes to is a function of its options, checkpoint and data: a run that was stopped
+ * and goes on saves the same bits as one that was not.
+ */
+public final class TrainingRun implements AutoCloseable {
+  private final TrainingOptions options;
+  private final TrainingListener listener;
+  private final ModelFiles files;
+  private final StepSamples samples;
+  private final TrainedModel model;
+  private final Optimizer optimizer;
+  private final LearningRateSchedule schedule;
+  private final Schedule plan;
+  private final RunFolder folder;
+  private final StepLog log;
+  private final String device;
+  private final int steps;
+  private final Resources owned = new Resources();
+  private int done;
+  private volatile boolean stopped;
+
+  /** How a run ended. */
+  public enum Outcome {
+    /** All steps are done, and the result is saved. */
+    FINISHED,
+    /** It was stopped, and is saved so that it can go on. */
+    STOPPED
+  }
+
+  private TrainingRun(TrainingOptions options, TrainingListener listener) {
+    this.options = options;
+    this.listener = listener;
+    try {
+      TrainingOptions.Files paths = options.files();
+      Path log = paths.log() == null ? paths.out().resolve("train.csv") : paths.log();
+      folder = RunFolder.of(paths.out(), options.saving().resume());
+      files = ModelFiles.open(paths.model(), paths.visionTower(), owned);
+      plan = options.model().plan().schedule(files.config().text().layers());
+      TrainingData data =
+          owned.add(
+              TrainingData.open(
+                  paths.data(),
+                  paths.images(),
+                  ChatTemplate.read(paths.model()),
+                  options.batch().badSamples(),
+                  listener::skipped));
+      samples =
+          new StepSamples(
+              data,
+              ConversationEncoder.of(paths.model(), files.config(), files.tokenizer()),
+              files.processor(),
+              files.config(),
+              options.batch(),
+              options.model().seed());
+      steps =
+          options
+              .length()
+              .steps()
+              .orElseGet(() ->
+                  Math.multiplyExact(
+                      options.length().epochs().orElseThrow(), samples.stepsPerEpoch()));
+      schedule =
+          LearningRateSchedule.of(
+              options.optimizer().shape(), options.optimizer().warmUp(), steps);
+      Kernels kernels = owned.add(open());
+      device = kernels.description();
+      model =
+          owned.add(
+              TrainedModel.load(
+                  files.description(),
+                  files.checkpoint(),
+                  files.towerCheckpoint(),
+                  kernels,
+                  options.model()));
+      optimizer =
+          new Optimizer(
+              kernels.gradients(),
+              model.parameters(),
+              Optimizer.Settings.withWeightDecay(options.optimizer().weightDecay()),
+              options.optimizer().clip());
+      RunState state = new RunState(options, data.checksum(), model);
+      done = folder.restore(state);
+      this.log = owned.add(StepLog.open(log, done));
+      folder.begin(state);
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /**
+   * Gets a run ready: reads the model, checks the data, and goes back to where an earlier run
+   * stopped if that is asked.
+   *
+   * @throws IllegalArgumentException if the options don't fit the model, the data or the run that
+   *     is to go on
+   * @throws org.pyramiddrop.loader.CheckpointException if the model can't be read
+   * @throws org.pyramiddrop.kernels.DeviceException if the device can't be had
+   * @throws TrainingException if the folder can't be written
+   */
+  public static TrainingRun open(TrainingOptions options, TrainingListener listener) {
+    return new TrainingRun(options, listener);
+  }
+
+  private Kernels open() {
+    String name =
+        switch (options.device().backend()) {
+          case CPU -> "cpu";
+          case CUDA -> "cuda";
+          case AUTO -> Devices.fastest();
+        };
+    DType dtype =
+        options
+            .device()
+            .dtype()
+            .orElseGet(() ->
+                WeightStore.activations(files.checkpoint(), files.description().decoder()));
+    return Devices.open(name, options.device().threads(), dtype);
+  }
+
+  /** The device in words. */
+  public String device() {
+    return device;
+  }
+
+  /** Steps of the whole run. */
+  public int steps() {
+    return steps;
+  }
+
+  /** Steps that are done. */
+  public int done() {
+    return done;
+  }
+
+  /** Numbers that are trained. */
+  public long trainedNumbers() {
+    return model.parameters().stream()
+        .mapToLong(each -> (long) each.parameter().rows() * each.parameter().columns())
+        .sum();
+  }
+
+  /** Ends the run behind the step that it is in; any thread may call this. */
+  public void stop() {
+    stopped = true;
+  }
+
+  /**
+   * Runs all steps that are left, and saves.
+   *
+   * @throws TrainingException if the loss is no number, or something can't be saved; what was saved
+   *     before is left whole
+   * @throws IllegalArgumentException if a sample can't be learnt from and isn't to be skipped
+   */
+  public Outcome run() {
+    try (ExecutorService reader =
+        Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().factory())) {
+      @Nullable Future<List<TrainedSample>> next = null;
+      while (done < steps && !stopped) {
+        int step = done + 1;
+        List<TrainedSample> now =
+            next == null ? samples.of(step, listener::skipped) : waitFor(next);
+        next =
+            step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
+        StepResult result = step(step, now);
+        done = step;
+        log.add(result);
+        listener.step(result, steps);
+        int every = options.saving().every();
+        if (every > 0 && step % every == 0 && step < steps && !stopped) {
+          save();
+        }
+      }
+      if (done < steps) {
+        save();
+        return Outcome.STOPPED;
+      }
+    }
+    folder.finish(state(), done, files);
+    return Outcome.FINISHED;
+  }
+
+  private static List<TrainedSample> waitFor(Future<List<TrainedSample>> samples) {
+    try {
+      return samples.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TrainingException("interrupted while samples were read", e);
+    }
+  }
+
+  private StepResult step(int step, List<TrainedSample> all) {
+    long start = System.nanoTime();
+    int answerTokens = all.stream().mapToInt(TrainedSample::answerTokens).sum();
+    int imageTokens = all.stream().mapToInt(TrainedSample::imageTokens).sum();
+    int size = options.batch().size();
+    optimizer.clearGradients();
+    double sum = 0;
+    for (int first = 0; first < all.size(); first += size) {
+      sum +=
+          model.lossAndGradient(
+              all.subList(first, Math.min(first + size, all.size())),
+              files.config().imageTokenId(),
+              1f / answerTokens);
+    }
+    double loss = sum / answerTokens;
+    double norm = optimizer.gradientNorm();
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      throw new TrainingException(
+          "step %d: the loss is %s and its gradient's norm %s; lower --learning-rate, or clip%s"
+              .formatted(step, loss, norm, folder.lastSaved()));
+    }
+    double factor = schedule.factor(step);
+    double rate = factor * options.optimizer().learningRate();
+    double visionRate =
+        Optional.ofNullable(options.optimizer().visionLearningRate())
+            .map(own -> factor * own)
+            .orElse(rate);
+    optimizer.step(
+        step, norm, part -> (float) (part == ModelPart.TOWER ? visionRate : rate));
+    return new StepResult(
+        step,
+        loss,
+        norm,
+        rate,
+        answerTokens,
+        imageTokens,
+        all.stream().mapToInt(each -> each.ids().length - each.layouts().size()).sum(),
+        stageImageTokens(all),
+        (System.nanoTime() - start) / 1e9);
+  }
+
+  private List<Integer> stageImageTokens(List<TrainedSample> all) {
+    int[] stages = new int[plan.stages()];
+    for (TrainedSample sample : all) {
+      sample.layouts().forEach(layout -> {
+        int[] counts = plan.counts(layout.tokens());
+        for (int stage = 0; stage < stages.length; stage++) {
+          stages[stage] += counts[stage];
+        }
+      });
+    }
+    return IntStream.of(stages).boxed().toList();
+  }
+
+  private RunState state() {
+    return new RunState(options, samples.data().checksum(), model);
+  }
+
+  private void save() {
+    Path saved = folder.save(state(), done, files);
+    listener.saved(Objects.requireNonNull(saved), done);
+  }
+
+  /** The losses of all steps so far. */
+  public List<Double> losses() {
+    return log.losses();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
