@@ -253,7 +253,7 @@ final class CheckedKernels implements Kernels {
 
   @Override
   public GradientKernels gradients() {
-    return device.gradients();
+    return new CheckedGradientKernels(device.gradients(), device.dtype());
   }
 
   @Override

@@ -110,7 +110,8 @@ final class Shapes {
     swiGlu(x, gateUp, out);
   }
 
-  private static void vector(String what, Weight w, int size) {
+  /** Refuses a weight that is no vector of this size. */
+  static void vector(String what, Weight w, int size) {
     equal("rows of " + what, w.rows(), "what it is added to or multiplied with", size);
     equal("columns of " + what, w.columns(), "a vector's", 1);
   }
@@ -217,19 +218,20 @@ final class Shapes {
   }
 
   /** Refuses two numbers that should be equal, naming both. */
-  private static void equal(String what, long a, String other, long b) {
+  static void equal(String what, long a, String other, long b) {
     if (a != b) {
       throw new IllegalArgumentException("%s: %d, but %s: %d".formatted(what, a, other, b));
     }
   }
 
   /** Refuses tensors of different shape. */
-  private static void same(String a, Tensor x, String b, Tensor y) {
+  static void same(String a, Tensor x, String b, Tensor y) {
     equal("rows of " + a, x.rows(), "rows of " + b, y.rows());
     equal("columns of " + a, x.columns(), "columns of " + b, y.columns());
   }
 
-  private static void atLeast(String what, int is, int least) {
+  /** Refuses a number that is too small. */
+  static void atLeast(String what, int is, int least) {
     if (is < least) {
       throw new IllegalArgumentException("%s: %d, needs at least %d".formatted(what, is, least));
     }

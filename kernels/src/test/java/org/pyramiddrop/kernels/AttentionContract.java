@@ -103,7 +103,7 @@ interface AttentionContract extends ContractPart {
     if (shift != 0) {
       shift(q, columns, keys, heads, shift);
     }
-    int[] visible = visible(sizes);
+    int[] visible = device().visible(sizes);
     Output out = device().output(sizes.queries, heads.queryColumns());
     kernels()
         .attention(
@@ -111,7 +111,7 @@ interface AttentionContract extends ContractPart {
             heads,
             device().input(keys, heads.keyValueColumns()),
             device().input(values, heads.keyValueColumns()),
-            mask(sizes, visible),
+            device().mask(sizes, visible),
             out.view());
     device()
         .check(
@@ -143,34 +143,6 @@ interface AttentionContract extends ContractPart {
     }
   }
 
-  /** How many keys each row sees. */
-  private int[] visible(Case sizes) {
-    int[] visible =
-        switch (sizes.kind) {
-          case FULL, CAUSAL -> new int[sizes.queries];
-          case ASCENDING -> random().ascendingBelow(sizes.keys, sizes.queries);
-          case ANY_ORDER -> random().below(sizes.keys, sizes.queries);
-        };
-    Arrays.setAll(
-        visible,
-        row ->
-            switch (sizes.kind) {
-              case FULL -> sizes.keys;
-              case CAUSAL -> sizes.keys - sizes.queries + row + 1;
-              case ASCENDING, ANY_ORDER -> visible[row] + 1;
-            });
-    return visible;
-  }
-
-  private Mask mask(Case sizes, int[] visible) {
-    return switch (sizes.kind) {
-      case FULL -> new Mask.Full();
-      case CAUSAL -> new Mask.Causal();
-      case ASCENDING, ANY_ORDER ->
-          new Mask.UpTo(device().indices(Arrays.stream(visible).map(see -> see - 1).toArray()));
-    };
-  }
-
   @Test
   default void doesNotLetUnseenKeysThrough() {
     for (Kind kind : List.of(Kind.CAUSAL, Kind.ASCENDING, Kind.ANY_ORDER)) {
@@ -190,7 +162,7 @@ interface AttentionContract extends ContractPart {
     float[] q = queries(sizes, columns, 1);
     float[] keys = random().normal(sizes.keys * stride, 1);
     float[] values = random().normal(sizes.keys * stride, 1);
-    int[] visible = visible(sizes);
+    int[] visible = device().visible(sizes);
     int[] sorted = visible.clone();
     Arrays.sort(sorted);
     int cut = sorted[(sorted.length - 1) / 2];
@@ -206,7 +178,7 @@ interface AttentionContract extends ContractPart {
             heads,
             device().input(keys, stride),
             device().input(values, stride),
-            mask(sizes, visible),
+            device().mask(sizes, visible),
             out.view());
     float[] actual = out.read();
     for (int row = 0; row < sizes.queries; row++) {

@@ -87,7 +87,8 @@ public final class DeviceUnderTest implements AutoCloseable {
     return output(kernels.dtype(), content, columns);
   }
 
-  private Output output(DType dtype, float[] content, int columns) {
+  /** What an operation adds to, in a type of its own. */
+  Output output(DType dtype, float[] content, int columns) {
     int before = random.between(0, 3);
     Output out = new Output(kernels, dtype, content, columns, before, random.between(1, 3));
     owned(out.whole());
@@ -116,6 +117,35 @@ public final class DeviceUnderTest implements AutoCloseable {
 
   Indices indices(int... values) {
     return owned(kernels.indices(values));
+  }
+
+  /** How many keys each row sees. */
+  int[] visible(AttentionContract.Case sizes) {
+    int[] visible =
+        switch (sizes.kind()) {
+          case FULL, CAUSAL -> new int[sizes.queries()];
+          case ASCENDING -> random.ascendingBelow(sizes.keys(), sizes.queries());
+          case ANY_ORDER -> random.below(sizes.keys(), sizes.queries());
+        };
+    Arrays.setAll(
+        visible,
+        row ->
+            switch (sizes.kind()) {
+              case FULL -> sizes.keys();
+              case CAUSAL -> sizes.keys() - sizes.queries() + row + 1;
+              case ASCENDING, ANY_ORDER -> visible[row] + 1;
+            });
+    return visible;
+  }
+
+  /** The mask that lets each row see as many. */
+  Mask mask(AttentionContract.Case sizes, int[] visible) {
+    return switch (sizes.kind()) {
+      case FULL -> new Mask.Full();
+      case CAUSAL -> new Mask.Causal();
+      case ASCENDING, ANY_ORDER ->
+          new Mask.UpTo(indices(Arrays.stream(visible).map(see -> see - 1).toArray()));
+    };
   }
 
   void check(String what, Output out, Expected expected) {

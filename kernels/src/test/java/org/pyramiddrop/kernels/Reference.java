@@ -193,7 +193,7 @@ public final class Reference {
   }
 
   /** One query's softmax over keys, and how much an error in a score grows in it. */
-  private static final class Softmax {
+  static final class Softmax {
     final double[] probabilities;
     final double amplification;
 
