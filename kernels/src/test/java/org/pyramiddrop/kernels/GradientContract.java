@@ -13,5 +13,6 @@ public abstract class GradientContract extends DeviceContract
         RotaryGradientContract,
         AttentionGradientContract,
         CrossEntropyContract,
+        GradientFixtureContract,
         GradientRefusalContract,
         GradientRepeatContract {}
