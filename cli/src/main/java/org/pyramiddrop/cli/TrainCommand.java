@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.training.LearningRateSchedule;
@@ -219,13 +220,14 @@ final class TrainCommand implements Callable<Integer> {
     try (TrainingProgress progress = new TrainingProgress(out, err);
         TrainingRun run = TrainingRun.open(options, progress)) {
       progress.begin(run);
-      Thread caller = Thread.currentThread();
-      Thread hook = Thread.ofPlatform().unstarted(() -> stopAndWait(run, caller));
+      CountDownLatch ended = new CountDownLatch(1);
+      Thread hook = Thread.ofPlatform().unstarted(() -> stopAndWait(run, ended));
       Runtime.getRuntime().addShutdownHook(hook);
       try {
         TrainingRun.Outcome outcome = run.run();
         progress.end(outcome, folder, run);
       } finally {
+        ended.countDown();
         remove(hook);
       }
     }
@@ -233,10 +235,11 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** A signal ends the run behind its step, saved. */
-  private static void stopAndWait(TrainingRun run, Thread caller) {
+  private static void stopAndWait(TrainingRun run, CountDownLatch ended) {
     run.stop();
     try {
-      caller.join();
+      // Not for the thread: it ends the program, which waits for this hook.
+      ended.await();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -246,7 +249,7 @@ final class TrainCommand implements Callable<Integer> {
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException _) {
-      // The program is ending: the hook waits for this thread, which is done.
+      // A signal is ending the program, and the hook has nothing left to wait for.
       return;
     }
   }
@@ -263,8 +266,7 @@ final class TrainCommand implements Callable<Integer> {
     Path from = images != null ? images : dataFolder == null ? Path.of("") : dataFolder;
     return new TrainingOptions(
         new TrainingOptions.Files(model, visionTower.folder(), data, from, folder, log),
-        new TrainedModel.Settings(
-            Set.copyOf(parts), lora(), pruning.plan(), checkpointing, seed),
+        new TrainedModel.Settings(Set.copyOf(parts), lora(), pruning.plan(), checkpointing, seed),
         length,
         new TrainingOptions.Batch(batch, accumulate, badSamples),
         new TrainingOptions.Optimizer(

@@ -74,6 +74,14 @@ final class CheckedGradientKernels implements GradientKernels {
   }
 
   @Override
+  public void addFromColumns(Tensor x, int firstColumn, Tensor out) {
+    GradientShapes.addFromColumns(x, firstColumn, out);
+    activations("x", x);
+    activations("out", out);
+    device.addFromColumns(x, firstColumn, out);
+  }
+
+  @Override
   public void addRows(Tensor x, Indices rows, Tensor out) {
     GradientShapes.addRows(x, rows, out);
     activations("x", x);

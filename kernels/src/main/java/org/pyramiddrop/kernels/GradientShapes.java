@@ -46,6 +46,11 @@ final class GradientShapes {
     type("out", out, DType.FLOAT32);
   }
 
+  /** See {@link GradientKernels#addFromColumns}. */
+  static void addFromColumns(Tensor x, int firstColumn, Tensor out) {
+    Shapes.copyColumns(out, x, firstColumn);
+  }
+
   /** See {@link GradientKernels#addRows}. */
   static void addRows(Tensor x, Indices rows, Tensor out) {
     equal("rows named", rows.size(), "rows of x", x.rows());

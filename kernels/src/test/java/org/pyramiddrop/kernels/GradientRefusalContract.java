@@ -54,6 +54,8 @@ interface GradientRefusalContract extends ContractPart {
     refuses("rows", f, () -> gradients().addColumns(wide(2, 4), 1, f.view(), 0));
     refuses("columns", f, () -> gradients().addColumns(wide(3, 4), 1, f.view(), 2));
     refuses("before", f, () -> gradients().addColumns(wide(3, 4), 1, f.view(), -1));
+    refuses("rows", out, () -> gradients().addFromColumns(tensor(2, 7), 0, out.view()));
+    refuses("columns", out, () -> gradients().addFromColumns(tensor(3, 7), 3, out.view()));
     Indices two = device().indices(0, 1);
     refuses("rows named", out, () -> gradients().addRows(tensor(3, 5), two, out.view()));
     refuses("columns", out, () -> gradients().addRows(tensor(2, 4), two, out.view()));

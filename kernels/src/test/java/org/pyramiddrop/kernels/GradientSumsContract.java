@@ -53,6 +53,26 @@ interface GradientSumsContract extends ContractPart {
   }
 
   @Test
+  default void addsFromColumnsBesideOthers() {
+    for (int columns : new int[] {1, 3, 16, 40, 2050}) {
+      int rows = random().between(1, 9);
+      int width = columns + random().between(0, 17);
+      int first = random().between(0, width - columns);
+      float[] x = random().normal(rows * width, 1);
+      float[] before = random().normal(rows * columns, 1);
+      Output out = device().output(before, columns);
+      gradients().addFromColumns(device().input(x, width), first, out.view());
+      float[] picked = new float[rows * columns];
+      for (int i = 0; i < picked.length; i++) {
+        picked[i] = x[i / columns * width + first + i % columns];
+      }
+      device()
+          .check("addFromColumns", out, GradientReference.addScaled(picked, 1, before, columns));
+      device().endCase();
+    }
+  }
+
+  @Test
   default void addsRowsInAnyOrder() {
     for (int columns : new int[] {1, 3, 16, 31, 200, 2050}) {
       int total = 41;

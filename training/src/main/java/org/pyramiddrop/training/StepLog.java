@@ -13,8 +13,7 @@ import java.util.Locale;
  * lines of steps that are run again.
  */
 final class StepLog implements AutoCloseable {
-  static final String HEAD =
-      "step,loss,gradient_norm,learning_rate,answer_tokens,image_tokens";
+  static final String HEAD = "step,loss,gradient_norm,learning_rate,answer_tokens,image_tokens";
 
   private final Path path;
   private final RandomAccessFile file;

@@ -79,8 +79,7 @@ record StepSamples(
     if (tokens > config.text().maxPositions()) {
       throw new IllegalArgumentException(
           "%s: its %d tokens, %d of them of images, don't fit into the model's %d positions"
-              .formatted(
-                  sample.where(), tokens, read.imageTokens(), config.text().maxPositions()));
+              .formatted(sample.where(), tokens, read.imageTokens(), config.text().maxPositions()));
     }
     return read;
   }

@@ -20,7 +20,6 @@ import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.training.model.Optimizer;
 import org.pyramiddrop.training.model.TrainedModel;
 import org.pyramiddrop.training.model.TrainedSample;
-import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.WeightStore;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -89,8 +88,7 @@ public final class TrainingRun implements AutoCloseable {
                   Math.multiplyExact(
                       options.length().epochs().orElseThrow(), samples.stepsPerEpoch()));
       schedule =
-          LearningRateSchedule.of(
-              options.optimizer().shape(), options.optimizer().warmUp(), steps);
+          LearningRateSchedule.of(options.optimizer().shape(), options.optimizer().warmUp(), steps);
       Kernels kernels = owned.add(open());
       device = kernels.description();
       model =
@@ -142,8 +140,8 @@ public final class TrainingRun implements AutoCloseable {
         options
             .device()
             .dtype()
-            .orElseGet(() ->
-                WeightStore.activations(files.checkpoint(), files.description().decoder()));
+            .orElseGet(
+                () -> WeightStore.activations(files.checkpoint(), files.description().decoder()));
     return Devices.open(name, options.device().threads(), dtype);
   }
 
@@ -189,8 +187,7 @@ public final class TrainingRun implements AutoCloseable {
         int step = done + 1;
         List<TrainedSample> now =
             next == null ? samples.of(step, listener::skipped) : waitFor(next);
-        next =
-            step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
+        next = step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
         StepResult result = step(step, now);
         done = step;
         log.add(result);
@@ -250,8 +247,7 @@ public final class TrainingRun implements AutoCloseable {
         Optional.ofNullable(options.optimizer().visionLearningRate())
             .map(own -> factor * own)
             .orElse(rate);
-    optimizer.step(
-        step, norm, part -> (float) (part == ModelPart.TOWER ? visionRate : rate));
+    optimizer.step(step, norm, part -> (float) (part == ModelPart.TOWER ? visionRate : rate));
     return new StepResult(
         step,
         loss,
@@ -267,12 +263,14 @@ public final class TrainingRun implements AutoCloseable {
   private List<Integer> stageImageTokens(List<TrainedSample> all) {
     int[] stages = new int[plan.stages()];
     for (TrainedSample sample : all) {
-      sample.layouts().forEach(layout -> {
-        int[] counts = plan.counts(layout.tokens());
-        for (int stage = 0; stage < stages.length; stage++) {
-          stages[stage] += counts[stage];
-        }
-      });
+      sample
+          .layouts()
+          .forEach(layout -> {
+            int[] counts = plan.counts(layout.tokens());
+            for (int stage = 0; stage < stages.length; stage++) {
+              stages[stage] += counts[stage];
+            }
+          });
     }
     return IntStream.of(stages).boxed().toList();
   }
