@@ -1,10 +1,12 @@
 package org.pyramiddrop.loader;
 
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.WRITE;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,12 +41,47 @@ public final class AtomicFile {
       }
       return;
     }
-    Path whole = target(file);
+    replace(
+        target(file),
+        part -> {
+          try (OutputStream out =
+              new BufferedOutputStream(Files.newOutputStream(part, CREATE_NEW))) {
+            content.writeTo(out);
+          }
+        });
+  }
+
+  /** Writes a file's bytes through a channel. */
+  @FunctionalInterface
+  interface ChannelContent {
+    /** Writes all of them; the channel is closed by the caller. */
+    void writeTo(FileChannel out) throws IOException;
+  }
+
+  /**
+   * Writes a regular file, and waits until the disk has its bytes before it takes its place.
+   *
+   * @throws IOException with the system's reason
+   */
+  static void writeToDisk(Path file, ChannelContent content) throws IOException {
+    replace(
+        target(file),
+        part -> {
+          try (FileChannel out = FileChannel.open(part, CREATE_NEW, WRITE)) {
+            content.writeTo(out);
+            out.force(true);
+          }
+        });
+  }
+
+  private interface Writer {
+    void write(Path part) throws IOException;
+  }
+
+  private static void replace(Path whole, Writer writer) throws IOException {
     Path part = part(whole);
     try {
-      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(part, CREATE_NEW))) {
-        content.writeTo(out);
-      }
+      writer.write(part);
       if (Files.exists(whole) && Files.getFileStore(whole).supportsFileAttributeView("posix")) {
         Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(whole));
       }

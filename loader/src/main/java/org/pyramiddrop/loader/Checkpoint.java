@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Checkpoint implements AutoCloseable {
   private static final String SINGLE = "model.safetensors";
-  private static final String INDEX = "model.safetensors.index.json";
+
+  /** The file that says which shard holds which tensor. */
+  static final String INDEX = "model.safetensors.index.json";
 
   private final Path folder;
   private final List<SafetensorsFile> files;

@@ -27,7 +27,9 @@ record SafetensorsHeader(
     long dataOffset, long dataSize, Map<String, Entry> tensors, Map<String, String> metadata) {
   private static final int LENGTH_BYTES = 8;
   private static final long LONGEST_HEADER = 100_000_000;
-  private static final String METADATA = "__metadata__";
+
+  /** What stands where a name would, before the file's notes on itself. */
+  static final String METADATA = "__metadata__";
 
   /** One tensor: its bytes are {@code begin} (included) to {@code end} of the data part. */
   record Entry(StoredType type, List<Long> shape, long begin, long end) {}
@@ -162,22 +164,15 @@ record SafetensorsHeader(
   }
 
   private static long bytes(Path file, String name, StoredType type, List<Long> shape) {
-    long bits;
     try {
-      long elements = 1;
-      for (long dim : shape) {
-        elements = Math.multiplyExact(elements, dim);
-      }
-      bits = Math.multiplyExact(elements, (long) type.bits());
+      return type.bytes(shape);
     } catch (ArithmeticException e) {
       throw new CheckpointException(
           file, name, "the size of " + type + " " + shown(shape) + " overflows");
-    }
-    if (bits % 8 != 0) {
+    } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           file, name, type + " " + shown(shape) + " does not end at a whole byte");
     }
-    return bits / 8;
   }
 
   private static String shown(List<Long> numbers) {

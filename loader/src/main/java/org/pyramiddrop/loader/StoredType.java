@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.util.List;
 import java.util.Optional;
 
 /** The element types that the safetensors format knows, by the names it gives them. */
@@ -63,6 +64,24 @@ public enum StoredType {
   /** Whether the model's weights may be of this type: F32, F16 or BF16. */
   public boolean isWeight() {
     return this == F32 || this == F16 || this == BF16;
+  }
+
+  /**
+   * Bytes that a tensor of this shape takes.
+   *
+   * @throws ArithmeticException if that overflows
+   * @throws IllegalArgumentException if it does not end at a whole byte, or has less than nothing
+   */
+  long bytes(List<Long> shape) {
+    long elements = 1;
+    for (long dim : shape) {
+      elements = Math.multiplyExact(elements, dim);
+    }
+    long bits = Math.multiplyExact(elements, (long) this.bits);
+    if (bits % 8 != 0 || shape.stream().anyMatch(dim -> dim < 0)) {
+      throw new IllegalArgumentException("a tensor of " + this + " can't be " + shape);
+    }
+    return bits / 8;
   }
 
   static Optional<StoredType> named(String name) {

@@ -1,8 +1,14 @@
 package org.pyramiddrop.bench.checkpoint;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.LongStream;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.SafetensorsWriter.Entry;
+import org.pyramiddrop.loader.StoredType;
 import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
 
@@ -12,7 +18,7 @@ import org.pyramiddrop.loader.VisionConfig;
  *
  * @param name its name, of the generation that LLaVA-1.5 was published in
  */
-record WeightPlan(String name, List<Integer> shape, float centre, float spread) {
+record WeightPlan(String name, List<Long> shape, float centre, float spread) {
   private static final float BIAS = 0.02f;
 
   /**
@@ -22,7 +28,19 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
   private static final double SCORES = 3;
 
   long elements() {
-    return shape.stream().mapToLong(Integer::longValue).reduce(1, Math::multiplyExact);
+    return shape.stream().mapToLong(Long::longValue).reduce(1, Math::multiplyExact);
+  }
+
+  /** As the file lists it. */
+  Entry entry(DType dtype) {
+    // F32, F16 and BF16 are what the format calls them.
+    String type = dtype.label().replace("loat", "").toUpperCase(Locale.ROOT);
+    return new Entry(name, StoredType.valueOf(type), shape);
+  }
+
+  /** Draws its numbers, the same for a seed in whichever file it lies. */
+  void draw(MemorySegment out, DType dtype, long seed) {
+    RandomNumbers.fill(out, dtype, centre, spread, seed * 31 + name.hashCode());
   }
 
   /**
@@ -97,8 +115,9 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
       return new Part(all, prefix + name, bias);
     }
 
-    void tensor(String name, double spread, Integer... shape) {
-      all.add(new WeightPlan(prefix + name, List.of(shape), 0, (float) spread));
+    void tensor(String name, double spread, long... shape) {
+      List<Long> dimensions = LongStream.of(shape).boxed().toList();
+      all.add(new WeightPlan(prefix + name, dimensions, 0, (float) spread));
     }
 
     /** The scale multiplies the outputs' standard deviation. */
@@ -108,7 +127,7 @@ record WeightPlan(String name, List<Integer> shape, float centre, float spread) 
     }
 
     void norm(String name, int size) {
-      all.add(new WeightPlan(prefix + name + ".weight", List.of(size), 1, 0.1f));
+      all.add(new WeightPlan(prefix + name + ".weight", List.of((long) size), 1, 0.1f));
       bias(name, size);
     }
 
