@@ -74,6 +74,11 @@ public final class ChatTemplate {
     return family == null ? "none" : family.name();
   }
 
+  /** Whether it can write down turns of a role; none can without a template. */
+  public boolean has(Role role) {
+    return family != null && family.turns().containsKey(role);
+  }
+
   /**
    * The conversation as the model wants it written, without the start token that the tokenizer
    * adds.

@@ -2,6 +2,8 @@ package org.pyramiddrop.loader;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -14,7 +16,8 @@ public final class StopTokens {
 
   /**
    * The end tokens that a model folder asks for: those of {@code generation_config.json} if it
-   * names any, else those of {@code config.json}.
+   * names any, else those of {@code config.json}; in the file's order, the first being the one
+   * that training writes.
    *
    * @throws CheckpointException if {@code generation_config.json} is broken
    */
@@ -29,11 +32,12 @@ public final class StopTokens {
     return config.text().endTokenIds();
   }
 
+  /** Token ids in the file's order. */
   static Set<Integer> ids(ConfigFields fields) {
     List<Integer> ids = fields.integers(KEY);
     if (ids.isEmpty() || ids.stream().anyMatch(id -> id < 0)) {
       throw fields.wrong(KEY, "must be a token id or a list of them");
     }
-    return Set.copyOf(ids);
+    return Collections.unmodifiableSet(new LinkedHashSet<>(ids));
   }
 }

@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -52,9 +53,9 @@ public record TextConfig(
   /** Float32 tells positions apart up to here. */
   private static final int MOST_POSITIONS = 1 << 24;
 
-  /** Keeps a copy of the end tokens. */
+  /** Keeps a copy of the end tokens, in their order. */
   public TextConfig {
-    endTokenIds = Set.copyOf(endTokenIds);
+    endTokenIds = Collections.unmodifiableSet(new LinkedHashSet<>(endTokenIds));
   }
 
   // Absent fields mean the family's defaults: those of the original LLaMA 7B and Mistral 7B.

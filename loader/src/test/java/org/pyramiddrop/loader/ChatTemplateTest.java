@@ -74,7 +74,9 @@ class ChatTemplateTest {
         assertThatExceptionOfType(CheckpointException.class)
             .isThrownBy(() -> template.render(turns, true))
             .withMessageContaining("has no system turn");
+        assertThat(template.has(Role.SYSTEM)).isFalse();
       } else {
+        assertThat(turns).allMatch(turn -> template.has(turn.role()));
         assertThat(template.render(turns, true))
             .isEqualTo(expected.path("asked").get(i).stringValue());
         assertThat(template.render(turns, false))

@@ -290,12 +290,12 @@ class LlavaConfigTest {
   void takesEndTokensFromTheGenerationConfigFirst() throws IOException {
     LlavaConfig config =
         read("{'model_type':'llava','eos_token_id':7,'text_config':{'eos_token_id':[5,6]}}");
-    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(5, 6);
+    assertThat(StopTokens.read(folder, config)).containsExactly(5, 6);
     Files.writeString(folder.resolve("generation_config.json"), "{\"bos_token_id\":1}");
-    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(5, 6);
+    assertThat(StopTokens.read(folder, config)).containsExactly(5, 6);
     Files.writeString(
-        folder.resolve("generation_config.json"), "{\"eos_token_id\":[128001,128009]}");
-    assertThat(StopTokens.read(folder, config)).containsExactlyInAnyOrder(128001, 128009);
+        folder.resolve("generation_config.json"), "{\"eos_token_id\":[128009,128001,128008]}");
+    assertThat(StopTokens.read(folder, config)).containsExactly(128009, 128001, 128008);
     Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\":3}");
     assertThat(StopTokens.read(folder, config)).containsExactly(3);
   }
