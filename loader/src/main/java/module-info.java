@@ -10,4 +10,5 @@ module org.pyramiddrop.loader {
   requires tools.jackson.core;
 
   exports org.pyramiddrop.loader;
+  exports org.pyramiddrop.loader.dataset;
 }

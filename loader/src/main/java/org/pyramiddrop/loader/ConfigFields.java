@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.pyramiddrop.loader.json.JsonValue;
 
 /**
  * A JSON object of a configuration file, read field by field with checks; a field that is null

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.loader.json.JsonValue;
 
 /**
  * Makes images into what the vision tower takes: resize, cut out the middle, scale, normalise; the

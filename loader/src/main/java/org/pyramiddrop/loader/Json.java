@@ -9,27 +9,18 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
+import org.pyramiddrop.loader.json.JsonReader;
+import org.pyramiddrop.loader.json.JsonValue;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.json.JsonFactory;
 
 /**
  * Strict JSON: well-formed UTF-8, one object and nothing after it, no key twice. A byte order mark,
  * which some editors write, is skipped.
  */
 final class Json {
-  // The streaming half of Jackson alone: binding would double the time that a small model takes to
-  // open.
-  private static final JsonFactory FACTORY =
-      JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
-
   /** As long as a safetensors header may be; no file that is read whole comes near. */
   private static final int LONGEST_FILE = 100_000_000;
 
@@ -52,11 +43,11 @@ final class Json {
   /** The object in these bytes of a file; {@code what} names them in messages. */
   static JsonValue.Obj parseObject(Path file, ByteBuffer bytes, String what) {
     String text = decode(file, bytes, what);
-    try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
+    try (JsonParser parser = JsonReader.FACTORY.createParser(ObjectReadContext.empty(), text)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw new CheckpointException(file, what + " must hold a JSON object");
       }
-      JsonValue.Obj object = object(parser);
+      JsonValue.Obj object = JsonReader.object(parser);
       if (parser.nextToken() != null) {
         throw new CheckpointException(
             file, what + " is not valid JSON: something follows the object");
@@ -66,40 +57,6 @@ final class Json {
       throw new CheckpointException(
           file, what + " is not valid JSON: " + e.getOriginalMessage(), e);
     }
-  }
-
-  // The parser limits how deep values nest, so the recursion is limited too.
-  private static JsonValue value(JsonParser parser, JsonToken token) {
-    return switch (token) {
-      case START_OBJECT -> object(parser);
-      case START_ARRAY -> {
-        List<JsonValue> values = new ArrayList<>();
-        for (JsonToken next = parser.nextToken();
-            next != JsonToken.END_ARRAY;
-            next = parser.nextToken()) {
-          values.add(value(parser, next));
-        }
-        yield new JsonValue.Arr(values);
-      }
-      case VALUE_STRING -> new JsonValue.Str(parser.getString());
-      case VALUE_NUMBER_INT ->
-          parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
-              ? new JsonValue.Real(parser.getDoubleValue(), parser.getString())
-              : new JsonValue.Whole(parser.getLongValue());
-      case VALUE_NUMBER_FLOAT -> new JsonValue.Real(parser.getDoubleValue(), parser.getString());
-      case VALUE_TRUE -> new JsonValue.Bool(true);
-      case VALUE_FALSE -> new JsonValue.Bool(false);
-      case VALUE_NULL -> JsonValue.NULL;
-      default -> throw new IllegalStateException("unexpected " + token);
-    };
-  }
-
-  private static JsonValue.Obj object(JsonParser parser) {
-    Map<String, JsonValue> properties = new LinkedHashMap<>();
-    for (String key = parser.nextName(); key != null; key = parser.nextName()) {
-      properties.put(key, value(parser, parser.nextToken()));
-    }
-    return new JsonValue.Obj(properties);
   }
 
   private static String decode(Path file, ByteBuffer bytes, String what) {

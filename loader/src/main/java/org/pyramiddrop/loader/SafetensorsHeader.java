@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.pyramiddrop.loader.json.JsonValue;
 
 /**
  * What a safetensors file says of itself, checked in full before a byte of its data is mapped:

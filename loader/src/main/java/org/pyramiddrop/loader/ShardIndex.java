@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import org.pyramiddrop.loader.json.JsonValue;
 
 /**
  * Which shard holds which tensor, as {@code model.safetensors.index.json} says.

@@ -1,10 +1,8 @@
 package org.pyramiddrop.bench.accuracy.dataset;
 
 import java.nio.file.Path;
-import java.util.TreeSet;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.JsonParser;
-import tools.jackson.core.JsonToken;
+import java.util.Set;
+import org.pyramiddrop.loader.dataset.DatasetFile;
 
 /** How a file holds its questions. */
 public enum DatasetFormat {
@@ -45,30 +43,21 @@ public enum DatasetFormat {
    * @throws IllegalArgumentException if it looks like none
    */
   static DatasetFormat recognise(Path file) {
-    try (JsonParser parser = Json.MAPPER.createParser(file)) {
-      TreeSet<String> names = new TreeSet<>();
-      if (parser.nextToken() == JsonToken.START_OBJECT) {
-        for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-          if (parser.nextToken() == JsonToken.START_ARRAY && name.equals("data")) {
-            return TEXTVQA;
-          }
-          parser.skipChildren();
-          names.add(name);
-        }
-      }
-      if (names.contains("answers")) {
-        return JSONL;
-      }
-      if (names.contains("label")) {
-        return POPE;
-      }
-      throw new IllegalArgumentException(
-          file
-              + ", line 1: expected an object with \"answers\" (JSON lines), \"label\" (POPE) or a"
-              + " \"data\" array (TextVQA), but found "
-              + (names.isEmpty() ? "none" : names));
-    } catch (JacksonException e) {
-      throw Json.invalid(file, e);
+    DatasetFile dataset = new DatasetFile(file);
+    if (dataset.hasArray("data")) {
+      return TEXTVQA;
     }
+    Set<String> names = dataset.fields();
+    if (names.contains("answers")) {
+      return JSONL;
+    }
+    if (names.contains("label")) {
+      return POPE;
+    }
+    throw new IllegalArgumentException(
+        file
+            + ", line 1: expected an object with \"answers\" (JSON lines), \"label\" (POPE) or a"
+            + " \"data\" array (TextVQA), but found "
+            + (names.isEmpty() ? "none" : names));
   }
 }

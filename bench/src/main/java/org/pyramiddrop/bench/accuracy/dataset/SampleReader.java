@@ -5,6 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.pyramiddrop.loader.dataset.DatasetEntry;
+import org.pyramiddrop.loader.dataset.DatasetFile;
+import org.pyramiddrop.loader.dataset.ImageFolder;
 
 /** Turns the entries of a file into samples; one at a time, so that a large file fits. */
 final class SampleReader {
@@ -20,7 +23,7 @@ final class SampleReader {
   static List<Sample> read(Path file, DatasetFormat format, Path folder) {
     ImageFolder images = new ImageFolder(folder);
     Map<String, Sample> samples = new LinkedHashMap<>();
-    Consumer<Entry> add =
+    Consumer<DatasetEntry> add =
         entry -> {
           Sample sample = sample(entry, format, images);
           if (samples.putIfAbsent(sample.id(), sample) != null) {
@@ -30,9 +33,9 @@ final class SampleReader {
           }
         };
     if (format == DatasetFormat.TEXTVQA) {
-      Json.elements(file, "data", add);
+      new DatasetFile(file).array("data", add);
     } else {
-      Json.lines(file, add);
+      new DatasetFile(file).lines(add);
     }
     if (samples.isEmpty()) {
       throw new IllegalArgumentException(file + " holds no question");
@@ -41,7 +44,7 @@ final class SampleReader {
     return List.copyOf(samples.values());
   }
 
-  private static Sample sample(Entry entry, DatasetFormat format, ImageFolder images) {
+  private static Sample sample(DatasetEntry entry, DatasetFormat format, ImageFolder images) {
     return switch (format) {
       case JSONL ->
           new Sample(

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.accuracy.dataset;
+package org.pyramiddrop.loader.dataset;
 
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -8,13 +8,13 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 
 /** The folder that a dataset's images must lie in; collects those that don't. */
-final class ImageFolder {
+public final class ImageFolder {
   private final Path folder;
   private final Map<String, Path> images = new HashMap<>();
   private final LinkedHashSet<String> missing = new LinkedHashSet<>();
 
   /** Refuses what is no folder. */
-  ImageFolder(Path folder) {
+  public ImageFolder(Path folder) {
     if (!Files.isDirectory(folder)) {
       throw new IllegalArgumentException(
           "no folder of images at " + folder + "; name the one that holds the dataset's");
@@ -29,11 +29,11 @@ final class ImageFolder {
    * @throws IllegalArgumentException if the name leads out of the folder; an image that merely
    *     isn't there is left to {@link #requireAll}
    */
-  Path image(Entry entry, String field, String... endings) {
+  public Path image(DatasetEntry entry, String field, String... endings) {
     return images.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
   }
 
-  private Path find(Entry entry, String field, String name, String... endings) {
+  private Path find(DatasetEntry entry, String field, String name, String... endings) {
     for (String ending : endings) {
       Path path = inside(entry, field, name + ending);
       if (Files.isRegularFile(path)) {
@@ -44,7 +44,7 @@ final class ImageFolder {
     return folder.resolve(name);
   }
 
-  private Path inside(Entry entry, String field, String name) {
+  private Path inside(DatasetEntry entry, String field, String name) {
     try {
       Path path = Path.of(name).normalize();
       if (!path.isAbsolute() && !path.startsWith("..") && !path.toString().isEmpty()) {
@@ -57,7 +57,7 @@ final class ImageFolder {
   }
 
   /** Refuses a dataset that lacks images, with their count and the first one's name. */
-  void requireAll() {
+  public void requireAll() {
     if (!missing.isEmpty()) {
       throw new IllegalArgumentException(
           "%d of %d images are not in %s, the first is %s; name the folder that holds them"

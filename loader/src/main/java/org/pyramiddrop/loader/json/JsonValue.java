@@ -1,16 +1,17 @@
-package org.pyramiddrop.loader;
+package org.pyramiddrop.loader.json;
 
 import java.util.List;
 import java.util.Map;
 
 /** A JSON value; {@code toString} shows it in messages. */
-sealed interface JsonValue {
+public sealed interface JsonValue {
   /** What is not there: an absent property, or an explicit null. */
   JsonValue NULL = new Null();
 
   /** An object; its properties keep the file's order. */
   record Obj(Map<String, JsonValue> properties) implements JsonValue {
-    JsonValue get(String key) {
+    /** The property of this name, {@link #NULL} if there is none. */
+    public JsonValue get(String key) {
       return properties.getOrDefault(key, NULL);
     }
 
