@@ -3,7 +3,7 @@ package org.pyramiddrop.loader;
 import org.jspecify.annotations.Nullable;
 
 /** Text from files, made fit to stand in a one-line message. */
-final class OneLine {
+public final class OneLine {
   private static final int LONGEST_NAME = 200;
   private static final int LONGEST_MESSAGE = 2000;
 
@@ -13,7 +13,7 @@ final class OneLine {
    * The text with every character that moves or hides others, or that is none, written as an
    * escape; cut where nobody would read on.
    */
-  static String of(@Nullable String text) {
+  public static String of(@Nullable String text) {
     if (text == null) {
       return "no reason given";
     }
@@ -46,7 +46,7 @@ final class OneLine {
   }
 
   /** A name out of a file, cut where it would drown the message. */
-  static String shorten(String name) {
+  public static String shorten(String name) {
     return cut(name, LONGEST_NAME);
   }
 

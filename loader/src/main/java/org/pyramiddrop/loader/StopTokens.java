@@ -16,8 +16,8 @@ public final class StopTokens {
 
   /**
    * The end tokens that a model folder asks for: those of {@code generation_config.json} if it
-   * names any, else those of {@code config.json}; in the file's order, the first being the one
-   * that training writes.
+   * names any, else those of {@code config.json}; in the file's order, the first being the one that
+   * training writes.
    *
    * @throws CheckpointException if {@code generation_config.json} is broken
    */

@@ -3,6 +3,7 @@ package org.pyramiddrop.loader.dataset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import org.pyramiddrop.loader.OneLine;
 import org.pyramiddrop.loader.json.JsonValue;
 
 /** One entry of a dataset as its file has it; fields that nobody asks for are passed over. */
@@ -27,6 +28,11 @@ public final class DatasetEntry {
   /** The file and the line, for messages. */
   public String where() {
     return where;
+  }
+
+  /** The same entry, with a name of its own in messages. */
+  public DatasetEntry called(String name) {
+    return new DatasetEntry(value, where + ", id " + OneLine.of(OneLine.shorten(name)), number);
   }
 
   /** Its line, or its place in the array. */
@@ -69,6 +75,24 @@ public final class DatasetEntry {
   public List<String> texts(String field, String expected, Predicate<String> valid) {
     List<String> texts = new ArrayList<>();
     for (JsonValue element : array(field, "an array of at least one string")) {
+      if (!(element instanceof JsonValue.Str(String text)) || !valid.test(text)) {
+        throw bad(field, expected);
+      }
+      texts.add(text);
+    }
+    return texts;
+  }
+
+  /** A string, or an array of any number of them; none if the field is missing or null. */
+  public List<String> anyTexts(String field, String expected, Predicate<String> valid) {
+    List<JsonValue> values =
+        switch (field(field)) {
+          case JsonValue.Null _ -> List.of();
+          case JsonValue.Arr(List<JsonValue> elements) -> elements;
+          case JsonValue one -> List.of(one);
+        };
+    List<String> texts = new ArrayList<>();
+    for (JsonValue element : values) {
       if (!(element instanceof JsonValue.Str(String text)) || !valid.test(text)) {
         throw bad(field, expected);
       }

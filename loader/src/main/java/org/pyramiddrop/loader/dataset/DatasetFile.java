@@ -37,7 +37,7 @@ public record DatasetFile(Path file) {
         String text = number == 1 && line.startsWith("\uFEFF") ? line.substring(1) : line;
         if (!text.isBlank()) {
           String where = file + ", line " + number;
-          entries.accept(new DatasetEntry(line(where, text), where, String.valueOf(number)));
+          entries.accept(new DatasetEntry(value(where, text), where, String.valueOf(number)));
         }
       }
     } catch (CharacterCodingException e) {
@@ -48,7 +48,8 @@ public record DatasetFile(Path file) {
     }
   }
 
-  private static JsonValue line(String where, String text) {
+  /** The one JSON value that a text is. */
+  static JsonValue value(String where, String text) {
     try (JsonParser parser = JsonReader.FACTORY.createParser(ObjectReadContext.empty(), text)) {
       parser.nextToken();
       JsonValue value = JsonReader.value(parser);
@@ -76,7 +77,7 @@ public record DatasetFile(Path file) {
       elements(parser, "", entries);
       requireEnd(parser, "array");
     } catch (JacksonException e) {
-      throw invalid(e);
+      throw invalid(file, e);
     }
   }
 
@@ -104,7 +105,7 @@ public record DatasetFile(Path file) {
       }
       requireEnd(parser, "object");
     } catch (JacksonException e) {
-      throw invalid(e);
+      throw invalid(file, e);
     }
   }
 
@@ -129,7 +130,7 @@ public record DatasetFile(Path file) {
     try (JsonParser parser = parser()) {
       return parser.nextToken() == JsonToken.START_ARRAY;
     } catch (JacksonException e) {
-      throw invalid(e);
+      throw invalid(file, e);
     }
   }
 
@@ -145,7 +146,7 @@ public record DatasetFile(Path file) {
       }
       return false;
     } catch (JacksonException e) {
-      throw invalid(e);
+      throw invalid(file, e);
     }
   }
 
@@ -160,7 +161,7 @@ public record DatasetFile(Path file) {
       }
       return names;
     } catch (JacksonException e) {
-      throw invalid(e);
+      throw invalid(file, e);
     }
   }
 
@@ -175,7 +176,7 @@ public record DatasetFile(Path file) {
   }
 
   /** The error for a file that can't be read, or is no JSON where the parser stands. */
-  private IllegalArgumentException invalid(JacksonException e) {
+  static IllegalArgumentException invalid(Path file, JacksonException e) {
     if (e instanceof JacksonIOException) {
       return new IllegalArgumentException(file + " can't be read: " + e.getOriginalMessage(), e);
     }

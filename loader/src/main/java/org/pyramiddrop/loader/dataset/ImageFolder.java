@@ -33,6 +33,21 @@ public final class ImageFolder {
     return images.computeIfAbsent(entry.name(field), name -> find(entry, field, name, endings));
   }
 
+  /**
+   * The file of an image.
+   *
+   * @param name out of the entry's field
+   * @throws IllegalArgumentException if the name leads out of the folder, or nothing is there
+   */
+  public Path existing(DatasetEntry entry, String field, String name) {
+    Path path = inside(entry, field, name);
+    if (!Files.isRegularFile(path)) {
+      throw new IllegalArgumentException(
+          "%s: no image %s in %s".formatted(entry.where(), name, folder));
+    }
+    return path;
+  }
+
   private Path find(DatasetEntry entry, String field, String name, String... endings) {
     for (String ending : endings) {
       Path path = inside(entry, field, name + ending);
