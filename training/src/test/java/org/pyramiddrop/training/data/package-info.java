@@ -1,0 +1,4 @@
+@NullMarked
+package org.pyramiddrop.training.data;
+
+import org.jspecify.annotations.NullMarked;
