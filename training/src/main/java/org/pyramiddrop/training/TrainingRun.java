@@ -2,7 +2,6 @@ package org.pyramiddrop.training;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -61,7 +60,7 @@ public final class TrainingRun implements AutoCloseable {
     try {
       TrainingOptions.Files paths = options.files();
       Path log = paths.log() == null ? paths.out().resolve("train.csv") : paths.log();
-      folder = RunFolder.of(paths.out(), options.saving().resume());
+      RunFolder.check(options);
       files = ModelFiles.open(paths.model(), paths.visionTower(), owned);
       plan = options.model().plan().schedule(files.config().text().layers());
       TrainingData data =
@@ -105,10 +104,9 @@ public final class TrainingRun implements AutoCloseable {
               model.parameters(),
               Optimizer.Settings.withWeightDecay(options.optimizer().weightDecay()),
               options.optimizer().clip());
-      RunState state = new RunState(options, data.checksum(), model);
-      done = folder.restore(state);
+      folder = new RunFolder(options, files, model, data.checksum());
+      done = folder.begin();
       this.log = owned.add(StepLog.open(log, done));
-      folder.begin(state);
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
@@ -202,7 +200,7 @@ public final class TrainingRun implements AutoCloseable {
         return Outcome.STOPPED;
       }
     }
-    folder.finish(state(), done, files);
+    folder.finish();
     return Outcome.FINISHED;
   }
 
@@ -275,13 +273,9 @@ public final class TrainingRun implements AutoCloseable {
     return IntStream.of(stages).boxed().toList();
   }
 
-  private RunState state() {
-    return new RunState(options, samples.data().checksum(), model);
-  }
-
   private void save() {
-    Path saved = folder.save(state(), done, files);
-    listener.saved(Objects.requireNonNull(saved), done);
+    folder.save(done);
+    listener.saved(folder.path(), done);
   }
 
   /** The losses of all steps so far. */

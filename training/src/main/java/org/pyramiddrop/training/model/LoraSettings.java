@@ -55,7 +55,7 @@ public record LoraSettings(int rank, float alpha, Set<Target> targets) {
   }
 
   /** What B · A is multiplied by. */
-  float scale() {
+  public float scale() {
     return alpha / rank;
   }
 }

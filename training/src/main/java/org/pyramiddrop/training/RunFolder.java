@@ -1,0 +1,215 @@
+package org.pyramiddrop.training;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.pyramiddrop.kernels.GradientKernels;
+import org.pyramiddrop.kernels.Parameter;
+import org.pyramiddrop.training.files.AdapterWriter;
+import org.pyramiddrop.training.files.AtomicFolder;
+import org.pyramiddrop.training.files.ModelFolderWriter;
+import org.pyramiddrop.training.files.TrainingStateFile;
+import org.pyramiddrop.training.model.LoraSettings;
+import org.pyramiddrop.training.model.ModelPart;
+import org.pyramiddrop.training.model.NamedParameter;
+import org.pyramiddrop.training.model.TrainedModel;
+
+/**
+ * The folder of a run: the model as it was saved last, and, until the run is finished, what it
+ * needs to go on from there.
+ */
+final class RunFolder {
+  private final TrainingOptions options;
+  private final ModelFiles files;
+  private final TrainedModel model;
+  private final Map<String, String> settings;
+  private final Path folder;
+  private final Map<String, NamedParameter> parameters = new LinkedHashMap<>();
+  private int saved;
+
+  /**
+   * The folder of this run.
+   *
+   * @param dataChecksum tells the samples from others
+   */
+  RunFolder(TrainingOptions options, ModelFiles files, TrainedModel model, long dataChecksum) {
+    this.options = options;
+    this.files = files;
+    this.model = model;
+    folder = options.files().out();
+    settings = options.settings();
+    settings.put("samples of checksum", Long.toHexString(dataChecksum));
+    model.parameters().forEach(each -> parameters.put(each.name(), each));
+  }
+
+  /**
+   * Refuses a folder that a new run can't have, before anything is read for it.
+   *
+   * @throws IllegalArgumentException if it has something in it, or is the model's own
+   */
+  static void check(TrainingOptions options) {
+    Path folder = options.files().out();
+    try {
+      AtomicFolder.recover(folder);
+      if (Files.exists(folder) && Files.isSameFile(folder, options.files().model())) {
+        throw new IllegalArgumentException(
+            "--out %s is the folder of the model itself; name a new one".formatted(folder));
+      }
+      if (options.saving().resume() || !Files.exists(folder)) {
+        return;
+      }
+      try (Stream<Path> entries = Files.list(folder)) {
+        if (entries.findAny().isPresent()) {
+          throw new IllegalArgumentException(
+              "--out %s isn't empty; name a new folder, or go on with the run in it by --resume"
+                  .formatted(folder));
+        }
+      }
+    } catch (IOException e) {
+      throw new TrainingException(folder + " can't be used: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Makes the folder, or puts the parameters back to where a run was saved in it.
+   *
+   * @return how many steps are done
+   * @throws IllegalArgumentException if there is no run to go on with, or it had other options
+   */
+  int begin() {
+    if (!options.saving().resume()) {
+      try {
+        Files.createDirectories(folder);
+      } catch (IOException e) {
+        throw new TrainingException(folder + " can't be made: " + e.getMessage(), e);
+      }
+      return 0;
+    }
+    try (TrainingStateFile state = TrainingStateFile.open(folder)) {
+      state.requireSettings(settings);
+      state.requireParameters(entries());
+      for (NamedParameter each : parameters.values()) {
+        for (Parameter.Content content : Parameter.Content.values()) {
+          gradients().upload(state.read(each.name(), content), each.parameter(), content);
+        }
+      }
+      saved = Math.toIntExact(state.step());
+      return saved;
+    }
+  }
+
+  private GradientKernels gradients() {
+    return model.device().gradients();
+  }
+
+  private List<TrainingStateFile.Entry> entries() {
+    return parameters.values().stream()
+        .map(each -> new TrainingStateFile.Entry(each.name(), each.shape()))
+        .toList();
+  }
+
+  /** Saves the run, so that it can go on from there, and the model as it is. */
+  void save(int step) {
+    if (step == saved) {
+      return;
+    }
+    try {
+      TrainingStateFile.write(
+          folder,
+          step,
+          settings,
+          entries(),
+          (name, content) -> gradients().download(parameter(name).parameter(), content));
+      saved = step;
+      writeModel();
+    } catch (IOException e) {
+      throw new TrainingException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private NamedParameter parameter(String name) {
+    return java.util.Objects.requireNonNull(parameters.get(name));
+  }
+
+  /** Saves the model, and forgets what the run needed to go on. */
+  void finish() {
+    try {
+      writeModel();
+      TrainingStateFile.delete(folder);
+    } catch (IOException e) {
+      throw new TrainingException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private void writeModel() throws IOException {
+    if (options.model().lora().isPresent() && !options.saving().merge()) {
+      writeAdapter(options.model().lora().get());
+      return;
+    }
+    Map<String, Supplier<float[]>> trained = new HashMap<>();
+    for (NamedParameter each : parameters.values()) {
+      if (!isLora(each)) {
+        trained.put(each.name(), () -> value(each));
+      }
+    }
+    options.model().lora().ifPresent(lora -> merge(lora, trained));
+    // A vision tower in a folder of its own is not part of the model's.
+    ModelFolderWriter.write(files.checkpoint(), folder, trained, options.device().dtype());
+  }
+
+  private static boolean isLora(NamedParameter parameter) {
+    return parameter.name().endsWith(MergedMatrix.A) || parameter.name().endsWith(MergedMatrix.B);
+  }
+
+  private float[] value(NamedParameter parameter) {
+    return gradients().download(parameter.parameter(), Parameter.Content.VALUE);
+  }
+
+  private void merge(LoraSettings lora, Map<String, Supplier<float[]>> trained) {
+    for (NamedParameter each : parameters.values()) {
+      if (each.name().endsWith(MergedMatrix.A)) {
+        String module = each.name().substring(0, each.name().length() - MergedMatrix.A.length());
+        NamedParameter b = parameter(module + MergedMatrix.B);
+        trained.put(
+            module + ".weight",
+            () ->
+                MergedMatrix.of(
+                    files.checkpoint().tensor(module + ".weight"),
+                    value(each),
+                    value(b),
+                    lora.rank(),
+                    lora.scale()));
+      }
+    }
+  }
+
+  private void writeAdapter(LoraSettings lora) throws IOException {
+    Map<String, AdapterWriter.Matrix> matrices = new LinkedHashMap<>();
+    for (NamedParameter each : parameters.values()) {
+      if (each.part() == ModelPart.TOWER) {
+        throw new IOException(
+            "an adapter has no room for a vision tower that was trained; save with --lora-merge");
+      }
+      matrices.put(each.name(), new AdapterWriter.Matrix(each.shape(), () -> value(each)));
+    }
+    AdapterWriter.write(folder, options.files().model(), lora, matrices);
+  }
+
+  /** What a message says of the state that is left. */
+  String lastSaved() {
+    return saved == 0
+        ? "; nothing was saved"
+        : "; step %d is saved in %s".formatted(saved, folder);
+  }
+
+  /** The folder. */
+  Path path() {
+    return folder;
+  }
+}
