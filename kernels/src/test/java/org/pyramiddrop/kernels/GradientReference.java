@@ -159,7 +159,17 @@ final class GradientReference {
   record Norm(Expected dx, Expected dw, Expected dBias) {}
 
   /** What the outputs of a norm's backward held. */
-  record Before(float[] dx, float[] dw, float[] dBias) {}
+  static final class Before {
+    final float[] dx;
+    final float[] dw;
+    final float[] dBias;
+
+    Before(float[] dx, float[] dw, float[] dBias) {
+      this.dx = dx;
+      this.dw = dw;
+      this.dBias = dBias;
+    }
+  }
 
   static Norm rmsNorm(float[] x, float[] w, float epsilon, float[] dy, Before before) {
     return norm(false, x, w, epsilon, dy, before);

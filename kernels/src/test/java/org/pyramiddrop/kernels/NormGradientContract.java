@@ -7,42 +7,39 @@ import org.junit.jupiter.api.Test;
 /** The gradients of {@link Kernels#rmsNorm} and {@link Kernels#layerNorm}. */
 interface NormGradientContract extends ContractPart {
   /** One norm's data. */
-  record Case(
-      int columns,
-      DType dtype,
-      float[] x,
-      float[] w,
-      float epsilon,
-      float[] dy,
-      GradientReference.Before before) {
-    int rows() {
-      return x.length / columns;
+  final class Case {
+    final int columns;
+    final DType dtype;
+    final float[] x;
+    final float[] w;
+    final float epsilon;
+    final float[] dy;
+    final GradientReference.Before before;
+
+    private Case(RandomData random, int rows, int columns, double deviation, double mean) {
+      this.columns = columns;
+      dtype = random.oneOf(List.of(DType.values()));
+      x = random.normal(rows * columns, deviation);
+      for (int i = 0; i < x.length; i++) {
+        x[i] = random.round(x[i] + mean);
+      }
+      w = random.weights(dtype, columns, 1);
+      epsilon = (float) random.oneOf(1e-5, 1e-6, 0.1);
+      dy = random.normal(x.length, 1);
+      before =
+          new GradientReference.Before(
+              random.normal(x.length, 1), random.normal(columns, 1), random.normal(columns, 1));
     }
 
     @Override
     public String toString() {
-      return "%d × %d, %s".formatted(rows(), columns, dtype);
+      return "%d × %d, %s".formatted(x.length / columns, columns, dtype);
     }
   }
 
   private Case draw(int columns, double deviation, double mean) {
     int rows = random().oneOf(1, 2, 3, 5, 61, 127);
-    float[] x = random().normal(rows * columns, deviation);
-    for (int i = 0; i < x.length; i++) {
-      x[i] = random().round(x[i] + mean);
-    }
-    DType dtype = random().oneOf(List.of(DType.values()));
-    return new Case(
-        columns,
-        dtype,
-        x,
-        random().weights(dtype, columns, 1),
-        (float) random().oneOf(1e-5, 1e-6, 0.1),
-        random().normal(x.length, 1),
-        new GradientReference.Before(
-            random().normal(x.length, 1),
-            random().normal(columns, 1),
-            random().normal(columns, 1)));
+    return new Case(random(), rows, columns, deviation, mean);
   }
 
   @Test
@@ -59,8 +56,8 @@ interface NormGradientContract extends ContractPart {
   private void ofRms(Case one, boolean weighed) {
     GradientReference.Norm expected =
         GradientReference.rmsNorm(one.x, one.w, one.epsilon, one.dy, one.before);
-    Output dx = device().output(one.before.dx(), one.columns);
-    @Nullable Output dw = weighed ? vector(one.before.dw()) : null;
+    Output dx = device().output(one.before.dx, one.columns);
+    @Nullable Output dw = weighed ? vector(one.before.dw) : null;
     gradients()
         .rmsNormGradient(
             device().input(one.x, one.columns),
@@ -95,9 +92,9 @@ interface NormGradientContract extends ContractPart {
   private void ofLayer(Case one, boolean weighed, boolean biased) {
     GradientReference.Norm expected =
         GradientReference.layerNorm(one.x, one.w, one.epsilon, one.dy, one.before);
-    Output dx = device().output(one.before.dx(), one.columns);
-    @Nullable Output dw = weighed ? vector(one.before.dw()) : null;
-    @Nullable Output dBias = biased ? vector(one.before.dBias()) : null;
+    Output dx = device().output(one.before.dx, one.columns);
+    @Nullable Output dw = weighed ? vector(one.before.dw) : null;
+    @Nullable Output dBias = biased ? vector(one.before.dBias) : null;
     gradients()
         .layerNormGradient(
             device().input(one.x, one.columns),

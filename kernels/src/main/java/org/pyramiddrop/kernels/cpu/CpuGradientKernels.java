@@ -18,9 +18,13 @@ import org.pyramiddrop.kernels.Weight;
 /** Gradients and the optimiser on the CPU; each call returns when it is done. */
 final class CpuGradientKernels implements GradientKernels {
   private final Workers workers;
+  private final LinearGradient linear;
+  private final AttentionGradient attention;
 
-  CpuGradientKernels(Workers workers) {
+  CpuGradientKernels(Workers workers, Scratch scratch, BlockedProduct product) {
     this.workers = workers;
+    linear = new LinearGradient(workers, product);
+    attention = new AttentionGradient(workers, scratch);
   }
 
   // Parameters ------------------------------------------------------------------------------------
@@ -152,42 +156,12 @@ final class CpuGradientKernels implements GradientKernels {
 
   @Override
   public void linearInput(Tensor dy, Weight w, boolean add, Tensor dx) {
-    CpuTensor from = (CpuTensor) dy;
-    CpuTensor to = (CpuTensor) dx;
-    CpuWeight weight = (CpuWeight) w;
-    float[] row = new float[w.columns()];
-    if (!add) {
-      clear(dx);
-    }
-    for (int o = 0; o < w.rows(); o++) {
-      Numbers.widen(weight.dtype(), weight.segment(o), weight.offset(o), row, 0, row.length);
-      int output = o;
-      workers.byRow(
-          dy.rows(),
-          row.length,
-          r -> addRow(row, 0, from.data()[from.row(r) + output], to.data(), to.row(r), row.length));
-    }
+    linear.input((CpuTensor) dy, (CpuWeight) w, add, (CpuTensor) dx);
   }
 
   @Override
   public void linearWeight(Tensor x, Tensor dy, Tensor gradient) {
-    CpuTensor in = (CpuTensor) x;
-    CpuTensor from = (CpuTensor) dy;
-    CpuTensor to = (CpuTensor) gradient;
-    workers.byRow(
-        gradient.rows(),
-        gradient.columns(),
-        o -> {
-          for (int t = 0; t < x.rows(); t++) {
-            addRow(
-                in.data(),
-                in.row(t),
-                from.data()[from.row(t) + o],
-                to.data(),
-                to.row(o),
-                x.columns());
-          }
-        });
+    linear.weight((CpuTensor) x, (CpuTensor) dy, (CpuTensor) gradient);
   }
 
   @Override
@@ -396,84 +370,16 @@ final class CpuGradientKernels implements GradientKernels {
       Tensor dKeys,
       Tensor dValues) {
     Attention.VisibleKeys visible = Attention.VisibleKeys.of(mask, q.rows(), keys.rows());
-    clear(dq);
-    clear(dKeys);
-    clear(dValues);
-    int group = heads.query() / heads.keyValue();
-    workers.run(
-        heads.keyValue(),
-        (head, worker) -> {
-          for (int h = head * group; h < (head + 1) * group; h++) {
-            for (int r = 0; r < q.rows(); r++) {
-              attendBack(
-                  (CpuTensor) q,
-                  r,
-                  h * heads.size(),
-                  heads.size(),
-                  (CpuTensor) keys,
-                  (CpuTensor) values,
-                  head * heads.size(),
-                  visible.count(r),
-                  (CpuTensor) dy,
-                  (CpuTensor) dq,
-                  (CpuTensor) dKeys,
-                  (CpuTensor) dValues);
-            }
-          }
-        });
-  }
-
-  /** One query row of one head. */
-  private static void attendBack(
-      CpuTensor q,
-      int row,
-      int column,
-      int size,
-      CpuTensor keys,
-      CpuTensor values,
-      int keyColumn,
-      int visible,
-      CpuTensor dy,
-      CpuTensor dq,
-      CpuTensor dKeys,
-      CpuTensor dValues) {
-    double scale = 1 / Math.sqrt(size);
-    double[] p = new double[visible];
-    double[] dp = new double[visible];
-    int qi = q.row(row) + column;
-    int di = dy.row(row) + column;
-    int out = dq.row(row) + column;
-    double maximum = Double.NEGATIVE_INFINITY;
-    for (int j = 0; j < visible; j++) {
-      int ki = keys.row(j) + keyColumn;
-      int vi = values.row(j) + keyColumn;
-      for (int c = 0; c < size; c++) {
-        p[j] += (double) q.data()[qi + c] * keys.data()[ki + c] * scale;
-        dp[j] += (double) dy.data()[di + c] * values.data()[vi + c];
-      }
-      maximum = Math.max(maximum, p[j]);
-    }
-    double total = 0;
-    for (int j = 0; j < visible; j++) {
-      p[j] = Math.exp(p[j] - maximum);
-      total += p[j];
-    }
-    double mean = 0;
-    for (int j = 0; j < visible; j++) {
-      p[j] /= total;
-      mean += p[j] * dp[j];
-    }
-    for (int j = 0; j < visible; j++) {
-      double ds = p[j] * (dp[j] - mean) * scale;
-      int ki = keys.row(j) + keyColumn;
-      int dki = dKeys.row(j) + keyColumn;
-      int dvi = dValues.row(j) + keyColumn;
-      for (int c = 0; c < size; c++) {
-        dq.data()[out + c] += (float) (ds * keys.data()[ki + c]);
-        dKeys.data()[dki + c] += (float) (ds * q.data()[qi + c]);
-        dValues.data()[dvi + c] += (float) (p[j] * dy.data()[di + c]);
-      }
-    }
+    attention.run(
+        (CpuTensor) q,
+        heads,
+        (CpuTensor) keys,
+        (CpuTensor) values,
+        visible,
+        (CpuTensor) dy,
+        (CpuTensor) dq,
+        (CpuTensor) dKeys,
+        (CpuTensor) dValues);
   }
 
   // Loss ------------------------------------------------------------------------------------------

@@ -30,11 +30,12 @@ public final class CpuKernels implements Kernels {
   public CpuKernels(int threads) {
     workers = new Workers(threads);
     Scratch scratch = new Scratch(threads);
-    matrixProduct = new MatrixProduct(workers, scratch);
+    BlockedProduct product = new BlockedProduct(workers, scratch);
+    matrixProduct = new MatrixProduct(workers, product);
     streamingProduct = new StreamingProduct(workers);
     attention = new Attention(workers, scratch);
     queryAttention = new QueryAttention(workers, scratch);
-    gradients = new CpuGradientKernels(workers);
+    gradients = new CpuGradientKernels(workers, scratch, product);
   }
 
   /** Bits of the vectors in use. */

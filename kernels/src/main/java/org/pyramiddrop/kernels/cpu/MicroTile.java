@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cpu;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -26,7 +27,24 @@ final class MicroTile {
 
   private static final int HALF = Lanes.COUNT;
 
+  /** The rows of a tile among the lanes of a vector, where they fit. */
+  private static final VectorMask<Float> ROW_LANES = S.indexInRange(0, ROWS);
+
   private MicroTile() {}
+
+  /**
+   * Copies one input of a tile's rows, which lie side by side, to {@code left[to ..]}; rows from
+   * {@code there} on are zero.
+   */
+  static void copyInput(float[] x, int at, int there, float[] left, int to) {
+    if (there == ROWS && Lanes.COUNT >= ROWS) {
+      FloatVector.fromArray(S, x, at, ROW_LANES).intoArray(left, to, ROW_LANES);
+    } else {
+      for (int r = 0; r < ROWS; r++) {
+        left[to + r] = r < there ? x[at + r] : 0;
+      }
+    }
+  }
 
   /**
    * {@code c[r][j] (+)= Σ_i a[i][r] · b[i][j]}.

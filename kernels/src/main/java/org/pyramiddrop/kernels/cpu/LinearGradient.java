@@ -1,0 +1,119 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.util.Arrays;
+
+/** The gradients of a linear layer's input and weight, as blocked products. */
+final class LinearGradient {
+  private final Workers workers;
+  private final BlockedProduct product;
+
+  LinearGradient(Workers workers, BlockedProduct product) {
+    this.workers = workers;
+    this.product = product;
+  }
+
+  /** {@code dx (+)= dy · w}: a weight's rows are the inputs, its columns those of panels. */
+  void input(CpuTensor dy, CpuWeight w, boolean add, CpuTensor dx) {
+    float[] left = product.packRows(dy);
+    int n = dx.columns();
+    int panels = MatrixProduct.ceilDiv(n, MicroTile.COLUMNS);
+    int each = product.panelsPerTask(panels);
+    workers.run(
+        MatrixProduct.ceilDiv(panels, each),
+        (task, worker) -> {
+          int from = task * each * MicroTile.COLUMNS;
+          int columns = Math.min(each * MicroTile.COLUMNS, n - from);
+          int to = dx.offset() + from;
+          product.sums(
+              left,
+              0,
+              dy.rows(),
+              new WeightColumns(w, from),
+              columns,
+              worker,
+              dx.data(),
+              to,
+              n,
+              add);
+        });
+  }
+
+  /**
+   * {@code gradient += dyᵀ · x}. A task owns a block of the gradient that stays in the second-level
+   * cache while the tokens pass over it, run by run.
+   */
+  void weight(CpuTensor x, CpuTensor dy, CpuTensor gradient) {
+    float[] left = product.packColumns(dy);
+    int n = gradient.columns();
+    int panels = MatrixProduct.ceilDiv(n, MicroTile.COLUMNS);
+    int each = product.panelsPerTask(panels);
+    int groups = MatrixProduct.ceilDiv(panels, each);
+    int high = BlockedProduct.BLOCK * MicroTile.ROWS;
+    workers.run(
+        MatrixProduct.ceilDiv(gradient.rows(), high) * groups,
+        (task, worker) -> {
+          int from = task % groups * each * MicroTile.COLUMNS;
+          int columns = Math.min(each * MicroTile.COLUMNS, n - from);
+          int row = task / groups * high;
+          product.sums(
+              left,
+              row / MicroTile.ROWS,
+              Math.min(high, gradient.rows() - row),
+              new TensorColumns(x, from),
+              columns,
+              worker,
+              gradient.data(),
+              gradient.row(row) + from,
+              n,
+              true);
+        });
+  }
+
+  /** Columns of a weight from {@code first} on. */
+  private record WeightColumns(CpuWeight w, int first) implements BlockedProduct.Right {
+    @Override
+    public int inputs() {
+      return w.rows();
+    }
+
+    @Override
+    public void pack(int panel, int input, int length, float[] out, int at) {
+      int column = first + panel * MicroTile.COLUMNS;
+      int count = Math.min(MicroTile.COLUMNS, w.columns() - column);
+      int bytes = w.dtype().bytes();
+      for (int i = 0; i < length; ) {
+        int row = input + i;
+        int rows = Math.min(length - i, w.contiguous(row));
+        PanelColumns.pack(
+            w.dtype(),
+            w.segment(row),
+            w.offset(row) + (long) column * bytes,
+            (long) w.columns() * bytes,
+            rows,
+            count,
+            out,
+            at + i * MicroTile.COLUMNS);
+        i += rows;
+      }
+    }
+  }
+
+  /** Columns of a tensor from {@code first} on. */
+  private record TensorColumns(CpuTensor x, int first) implements BlockedProduct.Right {
+    @Override
+    public int inputs() {
+      return x.rows();
+    }
+
+    @Override
+    public void pack(int panel, int input, int length, float[] out, int at) {
+      int column = first + panel * MicroTile.COLUMNS;
+      int count = Math.min(MicroTile.COLUMNS, x.columns() - column);
+      for (int i = 0; i < length; i++) {
+        int to = at + i * MicroTile.COLUMNS;
+        System.arraycopy(x.data(), x.row(input + i) + column, out, to, count);
+        Arrays.fill(out, to + count, to + MicroTile.COLUMNS, 0f);
+      }
+    }
+  }
+}
