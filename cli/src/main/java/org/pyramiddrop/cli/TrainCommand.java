@@ -96,13 +96,13 @@ final class TrainCommand implements Callable<Integer> {
       names = "--learning-rate",
       paramLabel = "X",
       description = "AdamW's learning rate; ${DEFAULT-VALUE}.")
-  private float learningRate = 2e-5f;
+  private double learningRate = 2e-5;
 
   @Option(
       names = "--vision-learning-rate",
       paramLabel = "X",
       description = "That of the vision tower, where it is trained; --learning-rate.")
-  private @Nullable Float visionLearningRate;
+  private @Nullable Double visionLearningRate;
 
   @Option(
       names = "--warm-up",

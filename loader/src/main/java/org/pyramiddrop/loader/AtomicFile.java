@@ -53,7 +53,7 @@ public final class AtomicFile {
 
   /** Writes a file's bytes through a channel. */
   @FunctionalInterface
-  interface ChannelContent {
+  public interface ChannelContent {
     /** Writes all of them; the channel is closed by the caller. */
     void writeTo(FileChannel out) throws IOException;
   }
@@ -63,7 +63,7 @@ public final class AtomicFile {
    *
    * @throws IOException with the system's reason
    */
-  static void writeToDisk(Path file, ChannelContent content) throws IOException {
+  public static void writeToDisk(Path file, ChannelContent content) throws IOException {
     replace(
         target(file),
         part -> {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Parameter;
 import org.pyramiddrop.training.files.AdapterWriter;
@@ -16,7 +17,6 @@ import org.pyramiddrop.training.files.AtomicFolder;
 import org.pyramiddrop.training.files.ModelFolderWriter;
 import org.pyramiddrop.training.files.TrainingStateFile;
 import org.pyramiddrop.training.model.LoraSettings;
-import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.training.model.NamedParameter;
 import org.pyramiddrop.training.model.TrainedModel;
 
@@ -46,6 +46,20 @@ final class RunFolder {
     settings = options.settings();
     settings.put("samples of checksum", Long.toHexString(dataChecksum));
     model.parameters().forEach(each -> parameters.put(each.name(), each));
+    if (options.model().lora().isPresent() && !options.saving().merge()) {
+      refuseWhatNoAdapterHolds();
+    }
+  }
+
+  /** Said before the run, not when its result is to be saved. */
+  private void refuseWhatNoAdapterHolds() {
+    for (NamedParameter each : parameters.values()) {
+      if (!isLora(each) && !AdapterWriter.holds(each.name())) {
+        throw new IllegalArgumentException(
+            "an adapter can't hold %s; train less by --train, or save the model by --lora-merge"
+                .formatted(each.name()));
+      }
+    }
   }
 
   /**
@@ -190,15 +204,16 @@ final class RunFolder {
   }
 
   private void writeAdapter(LoraSettings lora) throws IOException {
-    Map<String, AdapterWriter.Matrix> matrices = new LinkedHashMap<>();
-    for (NamedParameter each : parameters.values()) {
-      if (each.part() == ModelPart.TOWER) {
-        throw new IOException(
-            "an adapter has no room for a vision tower that was trained; save with --lora-merge");
-      }
-      matrices.put(each.name(), new AdapterWriter.Matrix(each.shape(), () -> value(each)));
-    }
-    AdapterWriter.write(folder, options.files().model(), lora, matrices);
+    AdapterWriter.write(
+        folder,
+        new AdapterWriter.Settings(
+            options.files().model().toAbsolutePath().normalize().toString(),
+            lora.rank(),
+            lora.alpha()),
+        parameters.values().stream()
+            .map(each -> new AdapterWriter.Entry(each.name(), each.shape(), () -> value(each)))
+            .toList(),
+        options.device().dtype().orElse(DType.FLOAT32));
   }
 
   /** What a message says of the state that is left. */

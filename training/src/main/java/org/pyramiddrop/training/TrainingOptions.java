@@ -112,8 +112,8 @@ public record TrainingOptions(
    * @param clip the norm that gradients are scaled down to; infinity for never
    */
   public record Optimizer(
-      float learningRate,
-      @Nullable Float visionLearningRate,
+      double learningRate,
+      @Nullable Double visionLearningRate,
       LearningRateSchedule.Shape shape,
       double warmUp,
       float weightDecay,
@@ -136,8 +136,8 @@ public record TrainingOptions(
       }
     }
 
-    private static void positive(String what, float value) {
-      if (!(value > 0) || Float.isInfinite(value)) {
+    private static void positive(String what, double value) {
+      if (!(value > 0) || Double.isInfinite(value)) {
         throw new IllegalArgumentException(what + " must be above 0, not " + value);
       }
     }

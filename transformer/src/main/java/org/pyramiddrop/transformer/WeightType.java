@@ -21,7 +21,7 @@ public enum WeightType {
   }
 
   /** What weights are converted to; empty if they stay as they are. */
-  Optional<DType> converted() {
+  public Optional<DType> converted() {
     return converted;
   }
 }
