@@ -95,6 +95,7 @@ fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transfo
 	$(PYTHON) loader/src/test/python/make_families.py
 	$(PYTHON) loader/src/test/python/make_chats.py
 	$(PYTHON) loader/src/test/python/make_seeds.py
+	$(PYTHON) training/src/test/python/make_conversations.py
 
 bindings: ## Generate the Java bindings of CUDA anew, with jextract; CUDA_HOME and CUBLAS_INCLUDE say where its headers are
 	@native-bindings/src/main/jextract/generate

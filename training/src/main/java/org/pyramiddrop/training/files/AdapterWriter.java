@@ -38,7 +38,8 @@ public final class AdapterWriter {
 
   /** A matrix of a LoRA, whatever stands before the decoder's layers in the checkpoint. */
   private static final Pattern LORA =
-      Pattern.compile("(?:.*\\.)?(layers\\.\\d+\\.(?:self_attn|mlp)\\.(\\w+))\\.lora_([AB])\\.weight");
+      Pattern.compile(
+          "(?:.*\\.)?(layers\\.\\d+\\.(?:self_attn|mlp)\\.(\\w+))\\.lora_([AB])\\.weight");
 
   private static final Pattern PROJECTOR =
       Pattern.compile("(?:.*\\.)?(multi_modal_projector\\.\\w+\\.(?:weight|bias))");
@@ -149,7 +150,8 @@ public final class AdapterWriter {
               ? key.replace(".lora_A.", ".lora_B.")
               : key.replace(".lora_B.", ".lora_A.");
       if (!keys.contains(other)) {
-        throw new IllegalArgumentException("an adapter has '%s' without the other half".formatted(key));
+        throw new IllegalArgumentException(
+            "an adapter has '%s' without the other half".formatted(key));
       }
     }
   }

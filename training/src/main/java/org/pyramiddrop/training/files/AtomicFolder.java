@@ -123,9 +123,7 @@ public final class AtomicFolder {
 
   // A link to a folder stays one.
   private static Path target(Path folder) throws IOException {
-    return Files.isDirectory(folder)
-        ? folder.toRealPath()
-        : folder.toAbsolutePath().normalize();
+    return Files.isDirectory(folder) ? folder.toRealPath() : folder.toAbsolutePath().normalize();
   }
 
   private static Path parent(Path whole) throws IOException {

@@ -60,10 +60,7 @@ public final class ModelFolderWriter {
    *     too large for its type
    */
   public static void write(
-      Checkpoint source,
-      Path target,
-      Map<String, Supplier<float[]>> trained,
-      Optional<DType> dtype)
+      Checkpoint source, Path target, Map<String, Supplier<float[]>> trained, Optional<DType> dtype)
       throws IOException {
     write(source, target, trained, dtype, SHARD_BYTES);
   }

@@ -47,7 +47,8 @@ public final class TrainingStateFile implements AutoCloseable {
   /** The file that says which step it is. */
   public static final String NAME = "training_state.json";
 
-  private static final Pattern NUMBERS = Pattern.compile("training_state-\\d+(-\\d+)?\\.safetensors");
+  private static final Pattern NUMBERS =
+      Pattern.compile("training_state-\\d+(-\\d+)?\\.safetensors");
 
   /** What {@link AtomicFile} leaves where a process was killed. */
   private static final Pattern PARTS = Pattern.compile("\\.training_state.*\\.part");
@@ -106,11 +107,7 @@ public final class TrainingStateFile implements AutoCloseable {
    *     system's reason; the state that was there before is left whole
    */
   public static void write(
-      Path folder,
-      long step,
-      Map<String, String> settings,
-      List<Entry> parameters,
-      Source numbers)
+      Path folder, long step, Map<String, String> settings, List<Entry> parameters, Source numbers)
       throws IOException {
     List<SafetensorsWriter.Entry> entries = new ArrayList<>();
     Map<String, Matrix> matrices = new LinkedHashMap<>();
@@ -145,8 +142,7 @@ public final class TrainingStateFile implements AutoCloseable {
       AtomicFolder.force(folder);
       deleteOthers(folder, file);
     } catch (IOException e) {
-      throw new IOException(
-          "the run can't be saved in " + folder + ": " + AtomicFile.reason(e), e);
+      throw new IOException("the run can't be saved in " + folder + ": " + AtomicFile.reason(e), e);
     }
   }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package org.pyramiddrop.training.files;
+
+import org.jspecify.annotations.NullMarked;
