@@ -12,7 +12,7 @@ enum { NOT_SUPPORTED = 15, TRANSPOSED = 1, BIAS = 4 };
 enum { COMPUTE_32F = 68, R_32F = 0 };
 enum { ALGORITHM = 0xA190 };
 
-typedef struct { int transposed_a, epilogue; const float *bias; } Operation;
+typedef struct { int transposed_a, transposed_b, epilogue; const float *bias; } Operation;
 typedef struct { int type; uint64_t rows, columns; int64_t stride; } Layout;
 typedef struct { uint64_t workspace; uint32_t reduction, alignment[4]; } Preference;
 typedef struct { uint64_t algorithm[8]; size_t workspace; int state; float waves; int reserved[4]; } Result;
@@ -45,6 +45,7 @@ int cublasLtMatmulDescDestroy(Operation *operation) { return unmake(operation); 
 int cublasLtMatmulDescSetAttribute(Operation *operation, int attribute, const void *value, size_t bytes) {
   switch (attribute) {
     case 3: memcpy(&operation->transposed_a, value, bytes); return bytes != 4;
+    case 4: memcpy(&operation->transposed_b, value, bytes); return bytes != 4;
     case 7: memcpy(&operation->epilogue, value, bytes); return bytes != 4;
     case 8: memcpy(&operation->bias, value, bytes); return bytes != 8;
     default: return 1;
@@ -99,13 +100,15 @@ int cublasLtMatmul(void *handle, Operation *operation, const float *alpha, const
   if (handle == NULL || algorithm[7] != ALGORITHM || workspace == NULL || workspace_bytes != asked.workspace || stream == NULL) return 7;
   uint64_t m = operation->transposed_a == TRANSPOSED ? la->columns : la->rows;
   uint64_t k = operation->transposed_a == TRANSPOSED ? la->rows : la->columns;
-  if (lb->rows != k || ld->rows != m || ld->columns != lb->columns) return 7;
+  uint64_t n = operation->transposed_b == TRANSPOSED ? lb->rows : lb->columns;
+  if ((operation->transposed_b == TRANSPOSED ? lb->columns : lb->rows) != k || ld->rows != m || ld->columns != n) return 7;
   if (la->type != R_32F || lb->type != R_32F || ld->type != R_32F) return NOT_SUPPORTED;
   for (uint64_t j = 0; j < ld->columns; j++) {
     for (uint64_t i = 0; i < m; i++) {
       float sum = 0;
       for (uint64_t l = 0; l < k; l++) {
-        sum += (operation->transposed_a == TRANSPOSED ? a[i * la->stride + l] : a[l * la->stride + i]) * b[j * lb->stride + l];
+        sum += (operation->transposed_a == TRANSPOSED ? a[i * la->stride + l] : a[l * la->stride + i]) *
+               (operation->transposed_b == TRANSPOSED ? b[l * lb->stride + j] : b[j * lb->stride + l]);
       }
       float result = *alpha * sum;
       if (*beta != 0) result += *beta * c[j * lc->stride + i];

@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
-/** A planned product {@code out = x · wᵀ}, {@code + bias}, {@code + out}. */
+/** A planned product of two matrices, {@code + bias}, {@code + out}. */
 public final class MatrixProduct extends NativeResource {
   private final CublasLt cublas;
   private final ProductShape shape;
@@ -37,8 +37,8 @@ public final class MatrixProduct extends NativeResource {
   /**
    * Multiplies, after what the stream was given before.
    *
-   * @param x address of {@code [rows, inputs]}
-   * @param w address of {@code [outputs, inputs]}, its rows close together
+   * @param x address of {@code [rows, inputs]}, or as {@link Transposed} says
+   * @param w address of {@code [outputs, inputs]}, or as it says, its rows close together
    * @param bias address of {@code [outputs]}; not looked at if the shape has none
    * @param out address of {@code [rows, outputs]}, apart from the others
    * @throws IllegalArgumentException if an address is not aligned as planned

@@ -9,8 +9,9 @@ import org.pyramiddrop.cuda.bindings.cublasLt_h;
 
 /**
  * The descriptors of a product, as cuBLASLt wants them. Its matrices are column-major, and ours are
- * row-major, so it sees each of ours transposed. It is asked for {@code outᵀ = w · xᵀ}: its first
- * matrix is w, with the flag that transposes it back, its second is x.
+ * row-major, so it sees each of ours transposed. For {@code out = x · wᵀ} it is asked for {@code
+ * outᵀ = w · xᵀ}: its first matrix is w, with the flag that transposes it back, its second is x. So
+ * for {@code out = x · w} neither has that flag, and for {@code out = xᵀ · w} only x.
  */
 final class ProductDescriptors {
   private final Deque<Runnable> destructors = new ArrayDeque<>();
@@ -73,17 +74,25 @@ final class ProductDescriptors {
     destructors.push(() ->
         Status.checkCublas(
             cublasLt_h.cublasLtMatmulDescDestroy(operation), "cublasLtMatmulDescDestroy"));
-    slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLAS_OP_T());
-    setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_TRANSA(), Integer.BYTES);
+    switch (shape.transposed()) {
+      case W -> transpose(cublasLt_h.CUBLASLT_MATMUL_DESC_TRANSA());
+      case NONE -> {}
+      case X -> transpose(cublasLt_h.CUBLASLT_MATMUL_DESC_TRANSB());
+    }
     if (shape.bias()) {
       slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLASLT_EPILOGUE_BIAS());
       setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_EPILOGUE(), Integer.BYTES);
       // The heuristic reads the bias's alignment off its address.
       setBias(shape.alignment());
     }
-    w = layout(shape.in(), shape.inputs(), shape.outputs(), shape.inputs());
-    x = layout(shape.in(), shape.inputs(), shape.rows(), shape.xStride());
+    w = layout(shape.in(), shape.wColumns(), shape.wRows(), shape.wColumns());
+    x = layout(shape.in(), shape.xColumns(), shape.xRows(), shape.xStride());
     out = layout(shape.out(), shape.outputs(), shape.rows(), shape.outStride());
+  }
+
+  private void transpose(int attribute) {
+    slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLAS_OP_T());
+    setOperation(attribute, Integer.BYTES);
   }
 
   private MemorySegment layout(ElementType type, int columnLength, int columns, int stride) {

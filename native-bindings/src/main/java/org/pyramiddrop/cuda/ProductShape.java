@@ -1,13 +1,14 @@
 package org.pyramiddrop.cuda;
 
 /**
- * A matrix product {@code out = x · wᵀ}, {@code + bias}, {@code + out}, all but its addresses.
- * Matrices are row after row.
+ * A matrix product {@code out = x · wᵀ}, {@code x · w} or {@code xᵀ · w}, {@code + bias}, {@code +
+ * out}, all but its addresses. Matrices are row after row.
  *
- * @param rows of x and out
- * @param outputs columns of out, rows of w, length of the bias
- * @param inputs columns of x and w
- * @param xStride elements from one row of x to the next, at least {@code inputs}
+ * @param transposed which matrix is transposed, and so how x and w lie
+ * @param rows of out
+ * @param outputs columns of out, length of the bias
+ * @param inputs how many products are added up for each number of out
+ * @param xStride elements from one row of x to the next, at least as many as a row has
  * @param outStride elements from one row of out to the next, at least {@code outputs}
  * @param in type of x and w
  * @param out type of out and of the bias: {@code in}, or float32
@@ -17,6 +18,7 @@ package org.pyramiddrop.cuda;
  *     the faster
  */
 public record ProductShape(
+    Transposed transposed,
     int rows,
     int outputs,
     int inputs,
@@ -37,10 +39,11 @@ public record ProductShape(
           "a product of %d rows, %d outputs and %d inputs is empty"
               .formatted(rows, outputs, inputs));
     }
-    if (xStride < inputs || outStride < outputs) {
+    int xColumns = xColumns(transposed, rows, inputs);
+    if (xStride < xColumns || outStride < outputs) {
       throw new IllegalArgumentException(
           "strides %d and %d are shorter than rows of %d and %d"
-              .formatted(xStride, outStride, inputs, outputs));
+              .formatted(xStride, outStride, xColumns, outputs));
     }
     if (out != in && out != ElementType.FLOAT32) {
       throw new IllegalArgumentException(
@@ -53,34 +56,85 @@ public record ProductShape(
     }
   }
 
-  /** A product of one type, rows close together, all addresses multiples of 16. */
+  /** A product {@code x · wᵀ} of one type, rows close together, all addresses multiples of 16. */
   public static ProductShape of(int rows, int outputs, int inputs, ElementType type) {
+    return of(Transposed.W, rows, outputs, inputs, type);
+  }
+
+  /** Any product of one type, rows close together, all addresses multiples of 16. */
+  public static ProductShape of(
+      Transposed transposed, int rows, int outputs, int inputs, ElementType type) {
+    int xColumns = xColumns(transposed, rows, inputs);
     return new ProductShape(
-        rows, outputs, inputs, inputs, outputs, type, type, false, false, WIDEST);
+        transposed, rows, outputs, inputs, xColumns, outputs, type, type, false, false, WIDEST);
+  }
+
+  /** How many rows x has. */
+  int xRows() {
+    return transposed == Transposed.X ? inputs : rows;
+  }
+
+  /** How many columns x has. */
+  int xColumns() {
+    return xColumns(transposed, rows, inputs);
+  }
+
+  private static int xColumns(Transposed transposed, int rows, int inputs) {
+    return transposed == Transposed.X ? rows : inputs;
+  }
+
+  /** How many rows w has. */
+  int wRows() {
+    return transposed == Transposed.W ? outputs : inputs;
+  }
+
+  /** How many columns w has. */
+  int wColumns() {
+    return transposed == Transposed.W ? inputs : outputs;
   }
 
   /** The same with rows further apart. */
   public ProductShape withStrides(int ofX, int ofOut) {
     return new ProductShape(
-        rows, outputs, inputs, ofX, ofOut, in, out, bias, accumulate, alignment);
+        transposed, rows, outputs, inputs, ofX, ofOut, in, out, bias, accumulate, alignment);
   }
 
   /** The same with a bias. */
   public ProductShape withBias() {
     return new ProductShape(
-        rows, outputs, inputs, xStride, outStride, in, out, true, accumulate, alignment);
+        transposed,
+        rows,
+        outputs,
+        inputs,
+        xStride,
+        outStride,
+        in,
+        out,
+        true,
+        accumulate,
+        alignment);
   }
 
   /** The same, added to what out holds. */
   public ProductShape withAccumulation() {
     return new ProductShape(
-        rows, outputs, inputs, xStride, outStride, in, out, bias, true, alignment);
+        transposed, rows, outputs, inputs, xStride, outStride, in, out, bias, true, alignment);
   }
 
   /** The same with another type of out and bias. */
   public ProductShape withOutType(ElementType type) {
     return new ProductShape(
-        rows, outputs, inputs, xStride, outStride, in, type, bias, accumulate, alignment);
+        transposed,
+        rows,
+        outputs,
+        inputs,
+        xStride,
+        outStride,
+        in,
+        type,
+        bias,
+        accumulate,
+        alignment);
   }
 
   /**
@@ -89,6 +143,16 @@ public record ProductShape(
   public ProductShape withAlignmentOf(long x, long w, long biasAddress, long outAddress) {
     long lowest = Long.lowestOneBit(x | w | biasAddress | outAddress | WIDEST);
     return new ProductShape(
-        rows, outputs, inputs, xStride, outStride, in, out, bias, accumulate, (int) lowest);
+        transposed,
+        rows,
+        outputs,
+        inputs,
+        xStride,
+        outStride,
+        in,
+        out,
+        bias,
+        accumulate,
+        (int) lowest);
   }
 }

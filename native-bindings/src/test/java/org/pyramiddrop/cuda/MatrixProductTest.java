@@ -41,24 +41,38 @@ final class MatrixProductTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1, 0, 0, false, false",
-    "1, 7, 5, 0, 0, false, false",
-    "6, 1, 3, 2, 1, true, false",
-    "3, 5, 7, 0, 0, true, true",
-    "4, 9, 2, 5, 3, false, true",
-    "5, 4, 11, 1, 6, true, true"
+    "W, 1, 1, 1, 0, 0, false, false",
+    "W, 1, 7, 5, 0, 0, false, false",
+    "W, 6, 1, 3, 2, 1, true, false",
+    "W, 3, 5, 7, 0, 0, true, true",
+    "W, 4, 9, 2, 5, 3, false, true",
+    "W, 5, 4, 11, 1, 6, true, true",
+    "NONE, 3, 5, 7, 0, 0, false, false",
+    "NONE, 4, 9, 2, 5, 3, true, true",
+    "X, 3, 5, 7, 0, 0, false, true",
+    "X, 4, 9, 2, 5, 3, true, false"
   })
   void productsAreThoseOfRowAfterRowMatrices(
-      int rows, int outputs, int inputs, int xGap, int outGap, boolean bias, boolean accumulate) {
+      Transposed transposed,
+      int rows,
+      int outputs,
+      int inputs,
+      int xGap,
+      int outGap,
+      boolean bias,
+      boolean accumulate) {
     SplittableRandom random = new SplittableRandom(SEED);
-    int xStride = inputs + xGap;
+    int xRows = transposed == Transposed.X ? inputs : rows;
+    int xColumns = transposed == Transposed.X ? rows : inputs;
+    int xStride = xColumns + xGap;
     int outStride = outputs + outGap;
-    float[] x = draw(random, rows * xStride);
+    float[] x = draw(random, xRows * xStride);
     float[] w = draw(random, outputs * inputs);
     float[] b = draw(random, outputs);
     float[] before = draw(random, rows * outStride);
     ProductShape shape =
         new ProductShape(
+            transposed,
             rows,
             outputs,
             inputs,
@@ -69,10 +83,12 @@ final class MatrixProductTest {
             bias,
             accumulate,
             16);
-    for (int i = 0; i < rows; i++) {
-      for (int k = inputs; k < xStride; k++) {
+    for (int i = 0; i < xRows; i++) {
+      for (int k = xColumns; k < xStride; k++) {
         x[i * xStride + k] = POISON;
       }
+    }
+    for (int i = 0; i < rows; i++) {
       for (int j = 0; j < outStride && !accumulate; j++) {
         before[i * outStride + j] = POISON;
       }
@@ -95,7 +111,8 @@ final class MatrixProductTest {
         }
         double expected = (bias ? b[j] : 0) + (accumulate ? old : 0);
         for (int k = 0; k < inputs; k++) {
-          expected += (double) x[i * xStride + k] * w[j * inputs + k];
+          double a = transposed == Transposed.X ? x[k * xStride + i] : x[i * xStride + k];
+          expected += a * w[transposed == Transposed.W ? j * inputs + k : k * outputs + j];
         }
         assertThat((double) actual)
             .as("%d %d, -Dpyramiddrop.seed=%d", i, j, SEED)

@@ -20,7 +20,7 @@ final class ProductShapeTest {
                 .withAccumulation()
                 .withOutType(FLOAT32)
                 .withAlignmentOf(64, 32, 0, 24))
-        .isEqualTo(new ProductShape(3, 5, 7, 8, 9, BFLOAT16, FLOAT32, true, true, 8));
+        .isEqualTo(new ProductShape(Transposed.W, 3, 5, 7, 8, 9, BFLOAT16, FLOAT32, true, true, 8));
   }
 
   @Test

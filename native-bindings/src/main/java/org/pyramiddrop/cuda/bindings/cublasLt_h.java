@@ -591,6 +591,15 @@ public class cublasLt_h extends CTypes {
     public static int CUBLASLT_MATMUL_DESC_TRANSA() {
         return CUBLASLT_MATMUL_DESC_TRANSA;
     }
+    private static final int CUBLASLT_MATMUL_DESC_TRANSB = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.CUBLASLT_MATMUL_DESC_TRANSB = 4
+     * }
+     */
+    public static int CUBLASLT_MATMUL_DESC_TRANSB() {
+        return CUBLASLT_MATMUL_DESC_TRANSB;
+    }
     private static final int CUBLASLT_MATMUL_DESC_EPILOGUE = (int)7L;
     /**
      * {@snippet lang=c :
