@@ -1,13 +1,21 @@
 // out = activation(x · wᵀ + bias), and gated: out = silu(x · gateᵀ) ∘ (x · upᵀ), without tensor cores: every product
-// and every sum in float32. The path of float32, and of shapes and addresses that matmul.cu doesn't take.
+// and every sum in float32. The path of float32, and of shapes and addresses that matmul.cu doesn't take. With x or w
+// lying the other way, also the products that a linear layer's gradients are.
 //
-// x (rows, inputs), w (outputs, inputs), out (rows, outputs), row-major. A block multiplies 64 rows of x with 64 rows
-// of w, 16 inputs at a time, turned in shared memory so that a thread reads its four rows of each in one access.
+//   matmul_plain, swiglu_plain  x (rows, inputs), w (outputs, inputs)
+//   matmul_plain_x_w            x (rows, inputs), w (inputs, outputs): out = activation(x · w + bias)
+//   matmul_plain_xt_w           x (inputs, rows), w (inputs, outputs): out = activation(xᵀ · w + bias)
+//
+// All are row-major, and out is (rows, outputs). A block multiplies 64 rows with 64 outputs, 16 inputs at a time, which
+// lie in shared memory such that a thread reads its four rows, and its four outputs, in one access.
 #include "linear.cuh"
 
 namespace matmul_plain {
 
 using linear::Arguments;
+
+// Which matrix of the product is transposed.
+enum class Transposed { W, NONE, X };
 
 constexpr int TILE = 64;  // rows of x, and of w
 constexpr int DEPTH = 16;
@@ -15,7 +23,22 @@ constexpr int EACH = 4;  // rows of x, and of w, a thread
 constexpr int STRIDE = TILE + 4;
 constexpr int THREADS = (TILE / EACH) * (TILE / EACH);
 
-template <typename T, bool GATED> __device__ __forceinline__ void multiply(const Arguments<T>& a) {
+// Numbers of 64 rows or outputs, n, and 16 inputs into shared memory, zeros where there are none. Threads that are
+// neighbours read neighbours: along the inputs, or along n.
+template <bool ALONG_INPUTS, typename Read> __device__ __forceinline__ void load_tile(float* tile, const Read& read) {
+  if (ALONG_INPUTS) {
+    int depth = threadIdx.x % DEPTH;
+    for (int n = threadIdx.x / DEPTH; n < TILE; n += THREADS / DEPTH) tile[depth * STRIDE + n] = read(n, depth);
+  } else {
+    int n = threadIdx.x % TILE;
+    for (int depth = threadIdx.x / TILE; depth < DEPTH; depth += THREADS / TILE) {
+      tile[depth * STRIDE + n] = read(n, depth);
+    }
+  }
+}
+
+template <typename T, bool GATED, Transposed TRANSPOSED>
+__device__ __forceinline__ void multiply(const Arguments<T>& a) {
   constexpr int GROUP = EACH / 2;
   constexpr int COLUMNS = GATED ? TILE / 2 : TILE;
   float* xs = reinterpret_cast<float*>(shared_memory());
@@ -24,16 +47,19 @@ template <typename T, bool GATED> __device__ __forceinline__ void multiply(const
   int across = threadIdx.x % (TILE / EACH) * EACH, down = threadIdx.x / (TILE / EACH) * EACH;
   float sums[EACH][EACH] = {};
   for (int from = 0; from < a.inputs; from += DEPTH) {
-    int depth = threadIdx.x % DEPTH, input = from + depth;
-    for (int n = threadIdx.x / DEPTH; n < TILE; n += THREADS / DEPTH) {
-      int row = first_row + n;
-      bool inside = row < a.rows && input < a.inputs;
-      xs[depth * STRIDE + n] = inside ? widen(a.x[static_cast<int64_t>(row) * a.inputs + input]) : 0.0f;
-      int output = first_column + linear::output_of<GATED, GROUP>(n);
+    load_tile<TRANSPOSED != Transposed::X>(xs, [&](int n, int depth) {
+      int row = first_row + n, input = from + depth;
+      if (row >= a.rows || input >= a.inputs) return 0.0f;
+      return widen(TRANSPOSED == Transposed::X ? a.x[static_cast<int64_t>(input) * a.rows + row]
+                                               : a.x[static_cast<int64_t>(row) * a.inputs + input]);
+    });
+    load_tile<TRANSPOSED == Transposed::W>(ws, [&](int n, int depth) {
+      int output = first_column + linear::output_of<GATED, GROUP>(n), input = from + depth;
+      if (output >= a.end.outputs || input >= a.inputs) return 0.0f;
       int weight = output + (linear::is_up<GATED, GROUP>(n) ? a.end.outputs : 0);
-      inside = output < a.end.outputs && input < a.inputs;
-      ws[depth * STRIDE + n] = inside ? widen(a.w[static_cast<int64_t>(weight) * a.inputs + input]) : 0.0f;
-    }
+      return widen(TRANSPOSED == Transposed::W ? a.w[static_cast<int64_t>(weight) * a.inputs + input]
+                                               : a.w[static_cast<int64_t>(input) * a.end.outputs + output]);
+    });
     __syncthreads();
 #pragma unroll
     for (int k = 0; k < DEPTH; k++) {
@@ -64,11 +90,19 @@ template <typename T, bool GATED> __device__ __forceinline__ void multiply(const
   }
 }
 
-template <typename T> __device__ void matmul_plain(const Arguments<T>& a) { multiply<T, false>(a); }
-template <typename T> __device__ void swiglu_plain(const Arguments<T>& a) { multiply<T, true>(a); }
+template <typename T> __device__ void matmul_plain(const Arguments<T>& a) { multiply<T, false, Transposed::W>(a); }
+template <typename T> __device__ void swiglu_plain(const Arguments<T>& a) { multiply<T, true, Transposed::W>(a); }
+template <typename T> __device__ void matmul_plain_x_w(const Arguments<T>& a) {
+  multiply<T, false, Transposed::NONE>(a);
+}
+template <typename T> __device__ void matmul_plain_xt_w(const Arguments<T>& a) {
+  multiply<T, false, Transposed::X>(a);
+}
 
 EXPORT_EACH_TYPE(matmul_plain, Arguments, THREADS)
 EXPORT_EACH_TYPE(swiglu_plain, Arguments, THREADS)
+EXPORT_EACH_TYPE(matmul_plain_x_w, Arguments, THREADS)
+EXPORT_EACH_TYPE(matmul_plain_xt_w, Arguments, THREADS)
 
 }  // namespace matmul_plain
 

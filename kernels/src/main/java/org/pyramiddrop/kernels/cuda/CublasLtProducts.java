@@ -86,7 +86,7 @@ final class CublasLtProducts {
       kernels.finish(
           product, product.out().address(), added ? Activation.NONE : product.activation());
     } else {
-      long bytes = (long) product.rows() * product.w().rows() * Float.BYTES;
+      long bytes = (long) product.rows() * product.sums() * Float.BYTES;
       try (DeviceMemory.Block sums = memory.allocate(bytes)) {
         run(plan, product, sums.address());
         kernels.finish(product, sums.address(), product.activation());
@@ -106,7 +106,7 @@ final class CublasLtProducts {
         .launched(
             "cublasLtMatmul",
             "",
-            new Profile.Product(product.rows(), product.inputs(), product.w().rows()));
+            new Profile.Product(product.rows(), product.inputs(), product.sums()));
   }
 
   /** What cuBLASLt is asked to do. */
@@ -114,7 +114,11 @@ final class CublasLtProducts {
     boolean all = product.libraryPart() == Product.LibraryPart.ALL;
     ProductShape shape =
         ProductShape.of(
-                product.rows(), product.w().rows(), product.inputs(), type(product.x().dtype()))
+                product.transposed(),
+                product.rows(),
+                product.sums(),
+                product.inputs(),
+                type(product.x().dtype()))
             .withOutType(all ? type(product.out().dtype()) : ElementType.FLOAT32);
     shape = all && product.bias() != null ? shape.withBias() : shape;
     boolean adds = product.activation() == Activation.ADD;

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cuda;
 
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 
 /**
@@ -37,19 +38,32 @@ final class CudaLinear {
       @Nullable CudaWeight bias,
       Activation activation,
       CudaTensor out) {
-    multiply(new Product(x, w, bias, activation, out, false, libraryAdds));
+    multiply(new Product(Transposed.W, x, w, bias, activation, out, false, libraryAdds));
+  }
+
+  /** {@code dx = dy · w}, or {@code dx += dy · w}. */
+  void input(CudaTensor dy, CudaWeight w, boolean add, CudaTensor dx) {
+    Activation activation = add ? Activation.ADD : Activation.NONE;
+    multiply(new Product(Transposed.NONE, dy, w, null, activation, dx, false, libraryAdds));
+  }
+
+  /** {@code gradient += dyᵀ · x}; gradient is float32. */
+  void weight(CudaTensor x, CudaTensor dy, CudaTensor gradient) {
+    CudaWeight w = CudaWeight.of(x);
+    multiply(new Product(Transposed.X, dy, w, null, Activation.ADD, gradient, false, libraryAdds));
   }
 
   /** {@code out = silu(x · gateᵀ) ∘ (x · upᵀ)}. */
   void swiGlu(CudaTensor x, CudaWeight gateUp, CudaTensor out) {
-    multiply(new Product(x, gateUp, null, Activation.NONE, out, true, libraryAdds));
+    multiply(new Product(Transposed.W, x, gateUp, null, Activation.NONE, out, true, libraryAdds));
   }
 
   private void multiply(Product product) {
-    if (product.rows() == 0) {
+    // Of no tokens there are no rows, or nothing to add.
+    if (product.x().rows() == 0) {
       return;
     }
-    if (product.rows() <= CudaStreaming.MOST_ROWS) {
+    if (product.transposed() == Transposed.W && product.rows() <= CudaStreaming.MOST_ROWS) {
       streaming.multiply(product);
     } else {
       algorithms.run(

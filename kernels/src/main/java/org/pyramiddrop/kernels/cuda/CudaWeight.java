@@ -43,6 +43,11 @@ final class CudaWeight implements Weight {
     return new CudaWeight(new Memory(address, free), 0, dtype, rows, columns, false);
   }
 
+  /** Activations as a product's second matrix; they stay their owner's to close. */
+  static CudaWeight of(CudaTensor x) {
+    return at(x.address(), () -> {}, x.dtype(), x.rows(), x.columns());
+  }
+
   /** Where its first number lies in device memory. */
   long address() {
     if (!memory.open) {

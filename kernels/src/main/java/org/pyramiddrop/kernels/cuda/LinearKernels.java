@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
@@ -39,7 +40,7 @@ final class LinearKernels {
         Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), HOPPER_OUTPUTS);
     launcher
         .kernel("swiglu_hopper")
-        .matrixProduct(product.rows(), product.inputs(), w.rows())
+        .matrixProduct(product.rows(), product.inputs(), product.sums())
         .tensorMap(Hopper.tensorMap(x))
         .tensorMap(Hopper.tensorMap(w))
         .pointer(product.out().address())
@@ -62,7 +63,7 @@ final class LinearKernels {
   /** Any type, shape and address. */
   void multiplyPlain(Product product) {
     int outputs = product.gated() ? PLAIN_TILE / 2 : PLAIN_TILE;
-    kernel(operation(product) + "_plain", product)
+    kernel(operation(product) + "_plain" + operands(product.transposed()), product)
         .launch(
             Math.ceilDiv(product.rows(), PLAIN_TILE),
             Math.ceilDiv(product.outputs(), outputs),
@@ -92,11 +93,19 @@ final class LinearKernels {
     return product.gated() ? "swiglu" : "matmul";
   }
 
+  private static String operands(Transposed transposed) {
+    return switch (transposed) {
+      case W -> "";
+      case NONE -> "_x_w";
+      case X -> "_xt_w";
+    };
+  }
+
   /** The kernel of that name with {@code linear::Arguments}. */
   private Launcher kernel(String name, Product product) {
     launcher
         .kernel(name)
-        .matrixProduct(product.rows(), product.inputs(), product.w().rows())
+        .matrixProduct(product.rows(), product.inputs(), product.sums())
         .pointer(product.x().address())
         .pointer(product.w().address())
         .int32(product.rows())

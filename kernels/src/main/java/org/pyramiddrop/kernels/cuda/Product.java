@@ -1,21 +1,25 @@
 package org.pyramiddrop.kernels.cuda;
 
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
 /**
  * A product to be done: {@code out = activation(x · wᵀ + bias)}, or gated, {@code out = silu(x ·
- * gateᵀ) ∘ (x · upᵀ)}.
+ * gateᵀ) ∘ (x · upᵀ)}, or one of a linear layer's gradients, {@code x · w} and {@code xᵀ · w}.
  *
- * @param x rows × inputs
- * @param w outputs × inputs; of a gated product gate stacked on up
+ * @param transposed {@code W} of a linear layer and a gated product
+ * @param x rows × inputs, or inputs × rows if x is transposed
+ * @param w outputs × inputs if w is transposed, else inputs × outputs; of a gated product gate
+ *     stacked on up
  * @param bias outputs, or none; a gated product has none
  * @param activation {@code NONE} of a gated product
  * @param out rows × outputs, of the type of x or float32
  * @param libraryAdds whether cuBLASLt may add the product to an out of two-byte numbers
  */
 record Product(
+    Transposed transposed,
     CudaTensor x,
     CudaWeight w,
     @Nullable CudaWeight bias,
@@ -37,15 +41,20 @@ record Product(
   }
 
   int rows() {
-    return x.rows();
+    return transposed == Transposed.X ? x.columns() : x.rows();
   }
 
   int inputs() {
-    return x.columns();
+    return transposed == Transposed.X ? x.rows() : x.columns();
   }
 
   int outputs() {
     return out.columns();
+  }
+
+  /** How many sums each row has; twice the outputs of a gated product. */
+  int sums() {
+    return transposed == Transposed.W ? w.rows() : w.columns();
   }
 
   /** Where the bias begins; 0 if there is none. */
@@ -53,15 +62,16 @@ record Product(
     return bias == null ? 0 : bias.address();
   }
 
-  /** The same product of another x, written elsewhere. */
-  Product of(CudaTensor otherX, CudaTensor otherOut) {
-    return new Product(otherX, w, bias, activation, otherOut, gated, libraryAdds);
+  /** The same product of other matrices, written elsewhere. */
+  Product of(CudaTensor otherX, CudaWeight otherW, CudaTensor otherOut) {
+    return new Product(transposed, otherX, otherW, bias, activation, otherOut, gated, libraryAdds);
   }
 
   /** Whether rows of x and w are whole accesses. */
   boolean aligned() {
-    long rowBytes = (long) inputs() * x.dtype().bytes();
-    return (x.address() | w.address() | rowBytes) % ALIGNMENT == 0;
+    long rowBytes = (long) x.columns() * x.dtype().bytes();
+    long wRowBytes = (long) w.columns() * w.dtype().bytes();
+    return (x.address() | w.address() | rowBytes | wRowBytes) % ALIGNMENT == 0;
   }
 
   private boolean outAligned() {
@@ -76,7 +86,7 @@ record Product(
     if (!gated && libraryActivates() && biasFits() && outAligned()) {
       return LibraryPart.ALL;
     }
-    long rowBytes = (long) w.rows() * Float.BYTES;
+    long rowBytes = (long) sums() * Float.BYTES;
     return rowBytes % ALIGNMENT == 0 ? LibraryPart.SUMS : LibraryPart.NONE;
   }
 

@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.cuda.Product.LibraryPart;
@@ -70,7 +71,9 @@ final class ProductAlgorithms {
 
   /** Kernels of ours that do all of it, the one that should be fastest first. */
   private List<ProductAlgorithm> ownKernels(Product product) {
-    if (launcher.dtype() == DType.FLOAT32 || !product.aligned()) {
+    if (launcher.dtype() == DType.FLOAT32
+        || product.transposed() != Transposed.W
+        || !product.aligned()) {
       return List.of(new ProductAlgorithm.Plain());
     }
     Tile best = Tile.fastest(product, launcher);

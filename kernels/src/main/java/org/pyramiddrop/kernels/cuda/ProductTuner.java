@@ -7,8 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.CudaStream;
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.DeviceException;
 
 /**
@@ -67,7 +69,7 @@ final class ProductTuner {
   /**
    * A product to be measured.
    *
-   * @param product its x and out may be closed by now
+   * @param product its activations may be closed by now
    * @param defaultAlgorithm what it is done by as long as nothing is measured
    */
   private record Pending(Product product, ProductAlgorithm defaultAlgorithm) {}
@@ -153,12 +155,11 @@ final class ProductTuner {
 
   /** Empty if no algorithm runs; doing the product itself will then say why. */
   private Optional<ProductAlgorithm> fastest(Product product) {
-    try (CudaTensor x =
-            CudaTensor.allocate(memory, product.x().dtype(), product.rows(), product.inputs());
-        CudaTensor out =
-            CudaTensor.allocate(memory, product.out().dtype(), product.rows(), product.outputs())) {
+    try (CudaTensor x = like(product.x());
+        CudaTensor w = trialWeight(product);
+        CudaTensor out = like(product.out())) {
       RandomNumbers.fill(x, stream);
-      Product trial = product.of(x, out);
+      Product trial = product.of(x, w == null ? product.w() : CudaWeight.of(w), out);
       List<ProductAlgorithm> candidates = algorithms.candidates(trial, ALGORITHMS);
       Optional<ProductAlgorithm> fastest = Optional.empty();
       try {
@@ -172,6 +173,21 @@ final class ProductTuner {
       }
       return fastest;
     }
+  }
+
+  private CudaTensor like(CudaTensor x) {
+    return CudaTensor.allocate(memory, x.dtype(), x.rows(), x.columns());
+  }
+
+  /** What stands for activations that may be closed by now; none for a weight, which is not. */
+  private @Nullable CudaTensor trialWeight(Product product) {
+    if (product.transposed() != Transposed.X) {
+      return null;
+    }
+    CudaWeight w = product.w();
+    CudaTensor trial = CudaTensor.allocate(memory, w.dtype(), w.rows(), w.columns());
+    RandomNumbers.fill(trial, stream);
+    return trial;
   }
 
   /** Runs all candidates in rotation, so that a change of clock speed meets all of them. */

@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.cuda.CublasLtAlgorithm;
+import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
@@ -22,6 +23,7 @@ class TuningCacheTest {
 
   private static ProductKind kind(int lastRows, boolean gated, Product.LibraryPart library) {
     return new ProductKind(
+        Transposed.W,
         lastRows - 63,
         lastRows,
         64,
