@@ -2,6 +2,7 @@
 // channels (c, c + size/2) of a head in row i turn by the angle of (position of row i, c).
 //
 //   rotate            turns the first heads of each row, in place
+//   rotate_back       turns them by the same angles the other way, which is the gradient of rotate
 //   store_key_values  turns keys, and copies them and the values into rows of a cache
 //   rotate_and_store  does both for the heads of one fused product
 //
@@ -53,7 +54,9 @@ __device__ __forceinline__ Pack<float, N> entries(const float* table, int rows, 
   return packs::load<N>(table + static_cast<int64_t>(position) * half + pair);
 }
 
-template <int N, typename T> __device__ __forceinline__ void turn_row(const Rotate<T>& a, Share share) {
+enum class Way { FORTH, BACK };
+
+template <int N, Way WAY, typename T> __device__ __forceinline__ void turn_row(const Rotate<T>& a, Share share) {
   int half = a.size / 2;
   int position = a.positions[blockIdx.x];
   T* row = a.x + static_cast<int64_t>(blockIdx.x) * a.columns;
@@ -66,8 +69,9 @@ template <int N, typename T> __device__ __forceinline__ void turn_row(const Rota
     Pack<float, N> sin = entries<N>(a.sin, a.table_rows, half, position, pair);
     for (int j = 0; j < N; j++) {
       float x = widen(low.at[j]), y = widen(high.at[j]);
-      low.at[j] = narrow<T>(x * cos.at[j] - y * sin.at[j]);
-      high.at[j] = narrow<T>(y * cos.at[j] + x * sin.at[j]);
+      float c = cos.at[j], s = WAY == Way::FORTH ? sin.at[j] : -sin.at[j];
+      low.at[j] = narrow<T>(x * c - y * s);
+      high.at[j] = narrow<T>(y * c + x * s);
     }
     packs::store(at, low);
     packs::store(at + half, high);
@@ -106,12 +110,12 @@ template <int N, typename T> __device__ __forceinline__ void store_row(const Sto
   }
 }
 
-template <typename T> __device__ __forceinline__ void turn(const Rotate<T>& a, Share share) {
+template <Way WAY, typename T> __device__ __forceinline__ void turn(const Rotate<T>& a, Share share) {
   int half = a.size / 2;
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half)) {
-    turn_row<N>(a, share);
+    turn_row<N, WAY>(a, share);
   } else {
-    turn_row<1>(a, share);
+    turn_row<1, WAY>(a, share);
   }
 }
 
@@ -128,7 +132,13 @@ template <typename T> __device__ __forceinline__ void store(const StoreKeyValues
 
 }  // namespace rotary
 
-template <typename T> __device__ void rotate(const Rotate<T>& a) { rotary::turn(a, rotary::whole()); }
+template <typename T> __device__ void rotate(const Rotate<T>& a) {
+  rotary::turn<rotary::Way::FORTH>(a, rotary::whole());
+}
+
+template <typename T> __device__ void rotate_back(const Rotate<T>& a) {
+  rotary::turn<rotary::Way::BACK>(a, rotary::whole());
+}
 
 template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& a) {
   rotary::store(a, rotary::whole());
@@ -137,13 +147,14 @@ template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& 
 template <typename T> __device__ void rotate_and_store(const RotateAndStore<T>& a) {
   rotary::Share share = rotary::whole();
   if (share.block < a.query_blocks) {
-    rotary::turn(a.queries, {share.block, a.query_blocks});
+    rotary::turn<rotary::Way::FORTH>(a.queries, {share.block, a.query_blocks});
   } else {
     rotary::store(a.cache, {share.block - a.query_blocks, share.blocks - a.query_blocks});
   }
 }
 
 EXPORT_EACH_TYPE(rotate, Rotate, 256)
+EXPORT_EACH_TYPE(rotate_back, Rotate, 256)
 EXPORT_EACH_TYPE(store_key_values, StoreKeyValues, 256)
 EXPORT_EACH_TYPE(rotate_and_store, RotateAndStore, 256)
 

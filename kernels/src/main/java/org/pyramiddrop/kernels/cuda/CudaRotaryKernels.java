@@ -18,10 +18,20 @@ final class CudaRotaryKernels {
 
   /** Turns the first heads of each row in place. */
   void rotate(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
+    turn("rotate", x, heads, rotary, positions);
+  }
+
+  /** Turns them back. */
+  void rotateBack(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
+    turn("rotate_back", x, heads, rotary, positions);
+  }
+
+  private void turn(
+      String kernel, CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
     if (x.rows() == 0) {
       return;
     }
-    launcher.kernel("rotate");
+    launcher.kernel(kernel);
     appendRotate(x, heads, rotary, positions)
         .launch(x.rows(), blocks(heads * rotary.headSize() / 2), 1, THREADS, 0);
   }

@@ -19,7 +19,8 @@ final class LinearArguments {
         .int32(number(activation));
   }
 
-  private static int number(Activation activation) {
+  /** {@code linear::Activation}. */
+  static int number(Activation activation) {
     return switch (activation) {
       case NONE -> 0;
       case ADD -> 1;

@@ -1,0 +1,62 @@
+// Cross entropy of rows of logits, -log softmax(logits)[label], and its gradient, scale · (softmax(logits) - 1 at the
+// label). A label of -1 is none: loss and gradient are 0. Any other outside of the row makes NaN of both.
+#include "device.cuh"
+
+template <typename T> struct CrossEntropy {
+  const float* logits;  // (rows, columns)
+  const int* labels;    // (rows)
+  float* losses;        // (rows)
+  T* d_logits;          // (rows, columns)
+  int columns;
+  float scale;
+};
+
+namespace loss {
+
+constexpr int THREADS = 512;
+constexpr int IGNORED = -1;
+
+// As block_sum.
+__device__ __forceinline__ float block_max(float x, float* scratch) {
+  int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  x = warp_max(x);
+  if (lane == 0) scratch[warp] = x;
+  __syncthreads();
+  int warps = blockDim.x / WARP;
+  return warp_max(lane < warps ? scratch[lane] : -INFINITY);
+}
+
+template <typename T> __device__ void fill(T* row, int columns, float x) {
+  for (int c = threadIdx.x; c < columns; c += blockDim.x) row[c] = narrow<T>(x);
+}
+
+}  // namespace loss
+
+template <typename T> __device__ void cross_entropy(const CrossEntropy<T>& a) {
+  float* scratch = reinterpret_cast<float*>(shared_memory());
+  int64_t begin = static_cast<int64_t>(blockIdx.x) * a.columns;
+  const float* logits = a.logits + begin;
+  T* d_logits = a.d_logits + begin;
+  int label = a.labels[blockIdx.x];
+  if (label < 0 || label >= a.columns) {
+    float all = label == loss::IGNORED ? 0.0f : NAN;
+    loss::fill(d_logits, a.columns, all);
+    if (threadIdx.x == 0) a.losses[blockIdx.x] = all;
+    return;
+  }
+  float highest = -INFINITY;
+  for (int c = threadIdx.x; c < a.columns; c += blockDim.x) highest = fmaxf(highest, logits[c]);
+  highest = loss::block_max(highest, scratch);
+  float sum = 0;
+  for (int c = threadIdx.x; c < a.columns; c += blockDim.x) sum += expf(logits[c] - highest);
+  sum = block_sum(sum, scratch + WARP);
+  if (threadIdx.x == 0) a.losses[blockIdx.x] = highest - logits[label] + logf(sum);
+  for (int c = threadIdx.x; c < a.columns; c += blockDim.x) {
+    float share = expf(logits[c] - highest) / sum;
+    d_logits[c] = narrow<T>(a.scale * (c == label ? share - 1.0f : share));
+  }
+}
+
+EXPORT_EACH_TYPE(cross_entropy, CrossEntropy, loss::THREADS)
+
+// Launch: grid (rows), whole warps and at most 512 threads, 256 bytes of shared memory.
