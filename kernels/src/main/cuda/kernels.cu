@@ -3,6 +3,7 @@
 #include "activations.cu"
 #include "adam_w.cu"
 #include "attention_decode.cu"
+#include "attention_gradient.cu"
 #include "attention_hopper.cu"
 #include "attention_plain.cu"
 #include "attention_prefill.cu"

@@ -200,23 +200,44 @@ final class CudaAttention {
     return Math.clamp(blocks() / each, 1, most);
   }
 
-  /** Appends {@code struct Attention}. */
   private Launcher start(String kernel, Operands operands) {
-    Heads heads = operands.heads;
+    launcher.kernel(kernel);
+    return append(
+        launcher,
+        operands.q,
+        operands.heads,
+        operands.keys,
+        operands.values,
+        operands.mask,
+        operands.out.address());
+  }
+
+  /**
+   * Appends {@code struct Attention}.
+   *
+   * @param out where its output goes, 0 if that is not asked for
+   */
+  static Launcher append(
+      Launcher launcher,
+      CudaTensor q,
+      Heads heads,
+      CudaTensor keys,
+      CudaTensor values,
+      Mask mask,
+      long out) {
     return launcher
-        .kernel(kernel)
-        .pointer(operands.q.address())
-        .pointer(operands.keys.address())
-        .pointer(operands.values.address())
-        .pointer(operands.mask instanceof Mask.UpTo upTo ? lastKey(upTo) : 0)
-        .pointer(operands.out.address())
-        .int32(operands.q.rows())
-        .int32(operands.q.columns())
-        .int32(operands.keys.rows())
+        .pointer(q.address())
+        .pointer(keys.address())
+        .pointer(values.address())
+        .pointer(mask instanceof Mask.UpTo upTo ? lastKey(upTo) : 0)
+        .pointer(out)
+        .int32(q.rows())
+        .int32(q.columns())
+        .int32(keys.rows())
         .int32(heads.query())
         .int32(heads.keyValue())
         .int32(heads.size())
-        .int32(operands.mask instanceof Mask.Causal ? 1 : 0)
+        .int32(mask instanceof Mask.Causal ? 1 : 0)
         .float32(scale(heads));
   }
 
