@@ -31,6 +31,7 @@ final class CudaKernels implements Kernels {
   private final DType dtype;
   private final CudaOptions options;
   private final CudaProfiler profiler;
+  private final GradientKernels gradients;
   private boolean recording;
   private boolean closed;
 
@@ -49,6 +50,7 @@ final class CudaKernels implements Kernels {
       throw e;
     }
     profiler = gpu.profiler(this::captureOnce);
+    gradients = new CudaGradientKernels(calls, gpu, dtype, this::requireNotRecording);
   }
 
   // Calls on the thread that owns the GPU ---------------------------------------------------------
@@ -482,7 +484,7 @@ final class CudaKernels implements Kernels {
 
   @Override
   public GradientKernels gradients() {
-    throw new DeviceException("the GPU has no gradients yet");
+    return gradients;
   }
 
   @Override

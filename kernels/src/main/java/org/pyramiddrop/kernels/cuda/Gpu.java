@@ -32,6 +32,7 @@ final class Gpu implements AutoCloseable {
   private final CudaAttention attention;
   private final CudaSelection selection;
   private final CudaConversion conversion;
+  private final GradientLaunchers gradients;
 
   /**
    * Opens the first GPU on the calling thread.
@@ -62,6 +63,7 @@ final class Gpu implements AutoCloseable {
       attention = new CudaAttention(launcher, memory, hopper);
       selection = new CudaSelection(launcher);
       conversion = new CudaConversion(launcher);
+      gradients = GradientLaunchers.of(launcher, memory);
     } catch (RuntimeException | Error e) {
       try {
         context.close();
@@ -145,6 +147,10 @@ final class Gpu implements AutoCloseable {
     return selection;
   }
 
+  GradientLaunchers gradients() {
+    return gradients;
+  }
+
   /** Profiles recordings that {@code capture} makes. */
   CudaProfiler profiler(Function<Runnable, CudaRecording> capture) {
     return new CudaProfiler(context, stream, timeline, capture);
@@ -154,6 +160,18 @@ final class Gpu implements AutoCloseable {
   void copy(long from, long to, long bytes) {
     stream.copy(from, to, bytes);
     timeline.launched("copy", "", null);
+  }
+
+  /** Sets all numbers to 0. */
+  void clear(CudaTensor x) {
+    stream.fill(x.address(), (byte) 0, x.bytes());
+    timeline.launched("fill", "", null);
+  }
+
+  /** Writes numbers in another type, on the device. */
+  void convert(CudaTensor x, CudaWeight out) {
+    conversion.convert(
+        x.address(), x.dtype(), out.address(), out.dtype(), Math.toIntExact(x.size()));
   }
 
   /** Copies bytes to the device; they may change once this returns. */
