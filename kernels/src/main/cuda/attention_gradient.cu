@@ -16,7 +16,7 @@
 
 namespace attention::gradient {
 
-// Of one row and head: P of a key is 2^(product·scale - level) · inverse.
+// Of one row and head: P of a key is 2^(product·scale - level) · inverse, product·scale rounded.
 struct RowStatistics {
   float level, inverse;
   float mean;  // D, the mean of dP
@@ -129,8 +129,13 @@ __device__ __forceinline__ void store_rows(const float (&sums)[EACH][LANE_CHANNE
   }
 }
 
+// As weight, but exactly 1 for the highest product: where only one key has weight, its dP is D to the bit, and dS is 0.
+__device__ __forceinline__ float exact_weight(float product, float scale, float highest) {
+  return exp2f(level(product, scale) - (highest == -INFINITY ? 0.0f : highest));
+}
+
 __device__ __forceinline__ float probability(const RowStatistics& row, float product, float scale) {
-  return weight(product, scale, row.level) * row.inverse;
+  return exact_weight(product, scale, row.level) * row.inverse;
 }
 
 // The four tiles of a block: its own rows, and those it meets.
@@ -210,7 +215,7 @@ template <typename T> __device__ void attention_gradient_rows(const AttentionGra
       float product = seen ? products[r] : -INFINITY;
       float higher = fmaxf(highest[r], level(warp_max(product), f.scale));
       float rescale = correction(highest[r], higher);
-      float w = weight(product, f.scale, higher);
+      float w = exact_weight(product, f.scale, higher);
       total[r] = total[r] * rescale + w;
       slopes[r] = slopes[r] * rescale + (seen ? w * d[r] : 0.0f);
       highest[r] = higher;

@@ -47,13 +47,17 @@ template <typename T> __device__ void cross_entropy(const CrossEntropy<T>& a) {
   float highest = -INFINITY;
   for (int c = threadIdx.x; c < a.columns; c += blockDim.x) highest = fmaxf(highest, logits[c]);
   highest = loss::block_max(highest, scratch);
-  float sum = 0;
-  for (int c = threadIdx.x; c < a.columns; c += blockDim.x) sum += expf(logits[c] - highest);
-  sum = block_sum(sum, scratch + WARP);
-  if (threadIdx.x == 0) a.losses[blockIdx.x] = highest - logits[label] + logf(sum);
+  // Of all but the label, so that what a sure label leaves to the others isn't lost beside 1.
+  float others = 0;
   for (int c = threadIdx.x; c < a.columns; c += blockDim.x) {
-    float share = expf(logits[c] - highest) / sum;
-    d_logits[c] = narrow<T>(a.scale * (c == label ? share - 1.0f : share));
+    if (c != label) others += expf(logits[c] - highest);
+  }
+  others = block_sum(others, scratch + WARP);
+  float below = logits[label] - highest;
+  float sum = others + expf(below);
+  if (threadIdx.x == 0) a.losses[blockIdx.x] = below == 0.0f ? log1pf(others) : logf(sum) - below;
+  for (int c = threadIdx.x; c < a.columns; c += blockDim.x) {
+    d_logits[c] = narrow<T>(a.scale * (c == label ? -others : expf(logits[c] - highest)) / sum);
   }
 }
 
