@@ -39,8 +39,10 @@ interface RotaryGradientContract extends ContractPart {
     gradients().rotateBack(out.view(), 3, rotary, device().indices(positions));
     Expected expected = new Expected(40, 50);
     for (int i = 0; i < x.length; i++) {
-      int partner = i % 50 < 48 ? (i % 16 < 8 ? i + 8 : i - 8) : i;
-      expected.set(i, x[i], 3 * (Math.abs(x[i]) + Math.abs(x[partner])));
+      int column = i % 50;
+      int partner = column < 48 ? (column % 16 < 8 ? i + 8 : i - 8) : i;
+      // In between, both are stored: of bfloat16 that is up to 2⁻⁸ of each.
+      expected.set(i, x[i], 6 * (Math.abs(x[i]) + Math.abs(x[partner])));
     }
     expected.amplified(3);
     device().check("there and back", out, expected);
