@@ -1,7 +1,11 @@
 package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Parameter;
 
@@ -10,20 +14,33 @@ import org.pyramiddrop.kernels.Parameter;
  * another type, a copy of the value in that.
  */
 final class CudaParameter implements Parameter {
-  private static final int GRADIENT = Content.values().length;
-  private static final int COPY = GRADIENT + 1;
+  private final Map<Content, CudaTensor> contents = new EnumMap<>(Content.class);
+  private final CudaTensor gradient;
+  private final @Nullable CudaTensor copy;
 
-  /** By the contents' order, then the gradient, then the copy if there is one. */
-  private final List<CudaTensor> tensors;
-
-  /** What operations read: the copy, or the value itself. */
+  /** What operations read: the copy, or the value itself. Its memory is the tensor's to free. */
   private final CudaWeight read;
 
-  private CudaParameter(List<CudaTensor> tensors) {
-    this.tensors = tensors;
-    CudaTensor last = hasCopy() ? tensors.get(COPY) : content(Content.VALUE);
-    // The memory is the tensor's to free.
-    read = CudaWeight.at(last.address(), () -> {}, last.dtype(), last.rows(), last.columns());
+  private CudaParameter(DeviceMemory memory, DType dtype, int rows, int columns) {
+    List<CudaTensor> taken = new ArrayList<>();
+    try {
+      for (Content content : Content.values()) {
+        contents.put(content, take(taken, memory, DType.FLOAT32, rows, columns));
+      }
+      gradient = take(taken, memory, DType.FLOAT32, rows, columns);
+      copy = dtype == DType.FLOAT32 ? null : take(taken, memory, dtype, rows, columns);
+    } catch (RuntimeException | Error e) {
+      taken.forEach(CudaTensor::close);
+      throw e;
+    }
+    read = CudaWeight.of(copy == null ? content(Content.VALUE) : copy);
+  }
+
+  private static CudaTensor take(
+      List<CudaTensor> taken, DeviceMemory memory, DType dtype, int rows, int columns) {
+    CudaTensor x = CudaTensor.allocate(memory, dtype, rows, columns);
+    taken.add(x);
+    return x;
   }
 
   /**
@@ -32,38 +49,26 @@ final class CudaParameter implements Parameter {
    * @param dtype what operations read
    */
   static CudaParameter allocate(DeviceMemory memory, DType dtype, int rows, int columns) {
-    List<CudaTensor> tensors = new ArrayList<>();
-    try {
-      while (tensors.size() <= GRADIENT) {
-        tensors.add(CudaTensor.allocate(memory, DType.FLOAT32, rows, columns));
-      }
-      if (dtype != DType.FLOAT32) {
-        tensors.add(CudaTensor.allocate(memory, dtype, rows, columns));
-      }
-    } catch (RuntimeException | Error e) {
-      tensors.forEach(CudaTensor::close);
-      throw e;
-    }
-    return new CudaParameter(tensors);
+    return new CudaParameter(memory, dtype, rows, columns);
   }
 
   CudaTensor content(Content content) {
-    return tensors.get(content.ordinal());
+    return Objects.requireNonNull(contents.get(content), "every content is kept");
   }
 
   /** Whether operations read a copy of the value, which has to follow it. */
   boolean hasCopy() {
-    return tensors.size() > COPY;
+    return copy != null;
   }
 
   @Override
   public int rows() {
-    return tensors.getFirst().rows();
+    return gradient.rows();
   }
 
   @Override
   public int columns() {
-    return tensors.getFirst().columns();
+    return gradient.columns();
   }
 
   /** A view, which is open as long as the parameter is. */
@@ -75,12 +80,16 @@ final class CudaParameter implements Parameter {
   /** A view, which is open as long as the parameter is. */
   @Override
   public CudaTensor gradient() {
-    return tensors.get(GRADIENT).rows(0, rows());
+    return gradient.rows(0, rows());
   }
 
   @Override
   public void close() {
     read.close();
-    tensors.forEach(CudaTensor::close);
+    contents.values().forEach(CudaTensor::close);
+    gradient.close();
+    if (copy != null) {
+      copy.close();
+    }
   }
 }
