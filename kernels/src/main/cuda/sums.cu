@@ -2,6 +2,7 @@
 //
 //   add_scaled    out += factor · x, element by element
 //   add_columns   out[:, first .. first + columns) += factor · x, in float32
+//   add_from_columns  out += x[:, first .. first + columns)
 //   add_rows      out[rows[i]] += x[i]; no row twice
 //   add_to_table  out[ids[i]] += x[i], ids as often as they come, in the order of i
 //
@@ -20,6 +21,12 @@ struct AddColumns {
   float* out;      // (rows, out_columns)
   int columns, out_columns, first;
   float factor;
+};
+
+template <typename T> struct AddFromColumns {
+  const T* x;  // (rows, x_columns)
+  T* out;      // (rows, columns)
+  int x_columns, columns, first;
 };
 
 struct AddRows {
@@ -82,6 +89,11 @@ template <typename From, typename To> __device__ void add_scaled(const AddScaled
   }
 }
 
+template <typename T> __device__ void add_from_columns(const AddFromColumns<T>& a) {
+  const T* x = a.x + static_cast<int64_t>(blockIdx.x) * a.x_columns + a.first;
+  sums::add_row<1>(x, 1.0f, a.out + static_cast<int64_t>(blockIdx.x) * a.columns, a.columns);
+}
+
 template <typename From, typename To> __device__ void add_rows(const AddRows& a) {
   constexpr int N = sums::N;
   int to = a.rows[blockIdx.x];
@@ -129,9 +141,11 @@ EXPORT_ADDITIONS(float16, float16, float16, float16)
 EXPORT_ADDITIONS(bfloat16, float, bfloat16, float32)
 EXPORT_ADDITIONS(bfloat16, bfloat16, bfloat16, bfloat16)
 EXPORT(add_columns, sums::add_columns, AddColumns, 256)
+EXPORT_EACH_TYPE(add_from_columns, AddFromColumns, 256)
 EXPORT_EACH_TYPE(add_to_table, AddToTable, 256)
 
 // Launch: whole warps, at most 256 threads; no shared memory.
 //   add_scaled             any grid
-//   add_columns, add_rows  grid (rows, any number of blocks that share a row)
+//   add_columns, add_from_columns, add_rows
+//                          grid (rows, any number of blocks that share a row)
 //   add_to_table           grid (count, ⌈columns / threads⌉)

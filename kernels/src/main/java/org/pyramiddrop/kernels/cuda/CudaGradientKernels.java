@@ -139,6 +139,11 @@ final class CudaGradientKernels implements GradientKernels {
   }
 
   @Override
+  public void addFromColumns(Tensor x, int firstColumn, Tensor out) {
+    launch(g -> g.sums().addFromColumns(cuda(x), firstColumn, cuda(out)));
+  }
+
+  @Override
   public void addRows(Tensor x, Indices rows, Tensor out) {
     launch(g -> g.sums().addRows(cuda(x), (CudaIndices) rows, cuda(out)));
   }

@@ -44,6 +44,21 @@ final class CudaSums {
         .launch(x.rows(), Math.ceilDiv(x.columns(), THREADS), 1, THREADS, 0);
   }
 
+  /** {@code out[r][c] += x[r][firstColumn + c]}. */
+  void addFromColumns(CudaTensor x, int firstColumn, CudaTensor out) {
+    if (out.rows() == 0) {
+      return;
+    }
+    launcher
+        .kernel("add_from_columns", x.dtype())
+        .pointer(x.address())
+        .pointer(out.address())
+        .int32(x.columns())
+        .int32(out.columns())
+        .int32(firstColumn)
+        .launch(out.rows(), Math.ceilDiv(out.columns(), THREADS), 1, THREADS, 0);
+  }
+
   /** {@code out[rows[i]] += x[i]}; a row outside of out is left out. */
   void addRows(CudaTensor x, CudaIndices rows, CudaTensor out) {
     if (x.rows() == 0) {
