@@ -190,6 +190,7 @@ final class GradientReference {
     Expected dx = new Expected(x.length / columns, columns);
     double[] dw = new double[columns];
     double[] dwScales = new double[columns];
+    double amplified = 1;
     for (int row = 0; row < x.length; row += columns) {
       double mean = 0;
       double magnitude = 0;
@@ -204,7 +205,7 @@ final class GradientReference {
       double root = Math.sqrt(variance + epsilon);
       // As in the forward reference: the mean is only known to some units in the last place.
       double unsure = magnitude / 16 / root;
-      dx.amplified(1 + unsure);
+      amplified = Math.max(amplified, 1 + unsure);
       double meanOfG = 0;
       double along = 0;
       double gScale = 0;
@@ -231,7 +232,10 @@ final class GradientReference {
         dwScales[c] += Math.abs(dy[row + c]) * nScale;
       }
     }
-    return new Norm(dx, added(before.dw, dw, dwScales, 1), linearBias(dy, before.dBias));
+    Expected ofWeight = added(before.dw, dw, dwScales, 1);
+    dx.amplified(amplified);
+    ofWeight.amplified(amplified);
+    return new Norm(dx, ofWeight, linearBias(dy, before.dBias));
   }
 
   // Attention -------------------------------------------------------------------------------------
@@ -358,7 +362,8 @@ final class GradientReference {
       for (int c = 0; c < columns; c++) {
         double p = Math.exp(logits[at + c] - maximum) / total;
         double label = c == labels[row] ? 1 : 0;
-        dLogits.set(at + c, scale * (p - label), Math.abs(scale) * (p + label));
+        // Of exponentials, what float32 hardly holds may be lost.
+        dLogits.set(at + c, scale * (p - label), Math.abs(scale) * (p + label + 1e-30));
       }
     }
     return new CrossEntropy(losses, dLogits);

@@ -245,7 +245,7 @@ public final class CpuKernels implements Kernels {
     workers.byRow(
         x.rows(),
         x.columns(),
-        r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r]));
+        r -> rotateRow(t.data(), t.row(r), heads, (CpuRotary) rotary, at[r], 1));
   }
 
   /** Positions, once all of them were found in the table. */
@@ -261,14 +261,19 @@ public final class CpuKernels implements Kernels {
     return values;
   }
 
-  private static void rotateRow(float[] x, int at, int heads, CpuRotary rotary, int position) {
+  /**
+   * Rotates the first heads of one row.
+   *
+   * @param turn 1 to turn them by the position's angles, -1 to turn them back
+   */
+  static void rotateRow(float[] x, int at, int heads, CpuRotary rotary, int position, float turn) {
     int half = rotary.headSize() / 2;
     int angle = position * half;
     for (int h = 0; h < heads; h++) {
       int low = at + h * rotary.headSize();
       for (int c = 0; c < half; c++) {
         float cos = rotary.cos()[angle + c];
-        float sin = rotary.sin()[angle + c];
+        float sin = turn * rotary.sin()[angle + c];
         float a = x[low + c];
         float b = x[low + half + c];
         x[low + c] = a * cos - b * sin;
@@ -304,7 +309,7 @@ public final class CpuKernels implements Kernels {
           System.arraycopy(from.data(), at + columns, v.data(), v.row(to[r]), columns);
           if (rotary != null) {
             int heads = columns / rotary.headSize();
-            rotateRow(k.data(), k.row(to[r]), heads, (CpuRotary) rotary, turns[r]);
+            rotateRow(k.data(), k.row(to[r]), heads, (CpuRotary) rotary, turns[r], 1);
           }
         });
   }

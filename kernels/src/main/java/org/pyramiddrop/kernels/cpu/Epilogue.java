@@ -33,12 +33,12 @@ final class Epilogue {
   }
 
   /** {@code out = silu(gate) ∘ up} over {@code count} numbers. */
-  static void gate(float[] sums, int gate, int up, float[] out, int at, int count) {
+  static void gate(float[] gates, int gate, float[] ups, int up, float[] out, int at, int count) {
     int lanes = Lanes.COUNT;
     for (int i = 0; i < count; i += lanes) {
       VectorMask<Float> in = Lanes.FLOATS.indexInRange(i, count);
-      FloatVector g = FloatVector.fromArray(Lanes.FLOATS, sums, gate + i, in);
-      FloatVector u = FloatVector.fromArray(Lanes.FLOATS, sums, up + i, in);
+      FloatVector g = FloatVector.fromArray(Lanes.FLOATS, gates, gate + i, in);
+      FloatVector u = FloatVector.fromArray(Lanes.FLOATS, ups, up + i, in);
       Lanes.sigmoidWeighted(g, 1f).mul(u).intoArray(out, at + i, in);
     }
   }

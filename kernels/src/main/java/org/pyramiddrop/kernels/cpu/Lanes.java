@@ -79,6 +79,19 @@ final class Lanes {
     return x.div(exp(x.mul(-slope)).add(1f));
   }
 
+  /** σ(x) = 1 / (1 + e^-x). */
+  static FloatVector sigmoid(FloatVector x) {
+    return splat(1f).div(exp(x.neg()).add(1f));
+  }
+
+  /**
+   * The derivative of x·σ(ax) where {@code scaled} is ax and {@code sigmoid} its σ: σ·(1 + ax·(1 -
+   * σ)).
+   */
+  static FloatVector sigmoidWeightedSlope(FloatVector scaled, FloatVector sigmoid) {
+    return splat(1f).sub(sigmoid).fma(scaled, splat(1f)).mul(sigmoid);
+  }
+
   /**
    * x·Φ(x), absolute error below 4e-7: Φ's tail by Abramowitz and Stegun 7.1.26, which for a
    * negative x leaves no cancellation.
@@ -93,6 +106,21 @@ final class Lanes {
     p = p.fma(t, splat(0.254829592f));
     FloatVector tail = x.mul(p.mul(t).mul(0.5f)).mul(exp(z.mul(z).neg()));
     return x.sub(tail).blend(tail, x.lt(0f));
+  }
+
+  /** The derivative of x·Φ(x), Φ(x) + x·φ(x), with {@link #gelu}'s tail. */
+  static FloatVector geluSlope(FloatVector x) {
+    FloatVector z = x.abs().mul(0.70710678f);
+    FloatVector t = splat(1f).div(z.fma(splat(0.3275911f), splat(1f)));
+    FloatVector p = splat(1.061405429f);
+    p = p.fma(t, splat(-1.453152027f));
+    p = p.fma(t, splat(1.421413741f));
+    p = p.fma(t, splat(-0.284496736f));
+    p = p.fma(t, splat(0.254829592f));
+    FloatVector e = exp(z.mul(z).neg());
+    FloatVector tail = p.mul(t).mul(0.5f).mul(e);
+    FloatVector normal = splat(1f).sub(tail).blend(tail, x.lt(0f));
+    return x.mul(0.39894228f).fma(e, normal);
   }
 
   /**

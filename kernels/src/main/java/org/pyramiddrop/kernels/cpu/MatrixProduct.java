@@ -69,7 +69,7 @@ final class MatrixProduct {
               int gate = r * stride + 2 * i;
               int count = Math.min(Lanes.COUNT, columns - i);
               Epilogue.gate(
-                  sums, gate, gate + Lanes.COUNT, out.data(), out.row(r) + from + i, count);
+                  sums, gate, sums, gate + Lanes.COUNT, out.data(), out.row(r) + from + i, count);
             }
           }
         });

@@ -11,7 +11,7 @@ final class Norms {
 
   static void rms(
       float[] x, int at, int count, float[] w, int wi, float epsilon, float[] out, int to) {
-    float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, 0) / count + epsilon));
+    float scale = scale(x, at, count, 0, epsilon);
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {
       FloatVector.fromArray(F, x, at + i)
@@ -35,11 +35,8 @@ final class Norms {
       float epsilon,
       float[] out,
       int to) {
-    // In a long row the sum's rounding error is too large for the mean. The differences from a
-    // first estimate are small, and so is the error of their sum.
-    float estimate = (float) (sum(x, at, count, 0) / count);
-    float mean = (float) (estimate + sum(x, at, count, estimate) / count);
-    float scale = (float) (1 / Math.sqrt(sumOfSquares(x, at, count, mean) / count + epsilon));
+    float mean = mean(x, at, count);
+    float scale = scale(x, at, count, mean, epsilon);
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {
       FloatVector.fromArray(F, x, at + i)
@@ -51,6 +48,19 @@ final class Norms {
     for (int i = bound; i < count; i++) {
       out[to + i] = (x[at + i] - mean) * scale * w[wi + i] + bias[bi + i];
     }
+  }
+
+  /** The mean of a row. */
+  static float mean(float[] x, int at, int count) {
+    // In a long row the sum's rounding error is too large for the mean. The differences from a
+    // first estimate are small, and so is the error of their sum.
+    float estimate = (float) (sum(x, at, count, 0) / count);
+    return (float) (estimate + sum(x, at, count, estimate) / count);
+  }
+
+  /** What a row's differences from its mean, or from 0, are multiplied with. */
+  static float scale(float[] x, int at, int count, float mean, float epsilon) {
+    return (float) (1 / Math.sqrt(sumOfSquares(x, at, count, mean) / count + epsilon));
   }
 
   private static double sum(float[] x, int at, int count, float less) {

@@ -102,7 +102,7 @@ final class StreamingProduct {
             products(gateUp, n + from, count, split[r], sums);
             System.arraycopy(sums, 0, sums, count, count);
             System.arraycopy(gate, 0, sums, 0, count);
-            Epilogue.gate(sums, 0, count, out.data(), out.row(r) + from, count);
+            Epilogue.gate(sums, 0, sums, count, out.data(), out.row(r) + from, count);
           }
         });
   }

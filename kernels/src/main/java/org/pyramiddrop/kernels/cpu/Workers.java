@@ -121,6 +121,22 @@ final class Workers implements AutoCloseable {
         });
   }
 
+  /** Handles a run of numbers. */
+  @FunctionalInterface
+  interface Run {
+    void handle(int first, int count);
+  }
+
+  /** Handles {@code count} numbers, run by run. */
+  void byRun(int count, Run run) {
+    run(
+        MatrixProduct.ceilDiv(count, NUMBERS_PER_TASK),
+        (task, worker) -> {
+          int first = task * NUMBERS_PER_TASK;
+          run.handle(first, Math.min(NUMBERS_PER_TASK, count - first));
+        });
+  }
+
   private void serve(int worker) {
     Job last = null;
     while (!closed) {
