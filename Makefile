@@ -17,7 +17,7 @@ NVCC_FLAGS := -std=c++17 -lineinfo --threads 2 -gencode arch=compute_80,code=sm_
 JAR := cli/target/pyramiddrop.jar
 # What Java keeps of the classes that a first answer loads.
 CLASSES := cli/target/pyramiddrop.jsa
-MODULES := native-bindings kernels loader transformer cli
+MODULES := native-bindings kernels loader transformer training cli
 CUDA := kernels/src/main/cuda
 FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
 SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
@@ -89,6 +89,7 @@ benchmarks: tools
 
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
 	$(PYTHON) src/test/fixtures/make_fixtures.py src/test/resources/fixtures
+	$(PYTHON) src/test/fixtures/training.py src/test/resources/fixtures
 	$(PYTHON) loader/src/test/python/make_pictures.py
 	$(PYTHON) loader/src/test/python/make_layouts.py
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
@@ -137,9 +138,9 @@ command-folder:
 
 javadoc: $(JAR) ## Write the Javadoc of what users import to target/javadoc
 	'$(JAVA_HOME)/bin/javadoc' -quiet -Xdoclint:all,-missing -d target/javadoc \
-	  $(foreach module,transformer loader kernels,--module-source-path org.pyramiddrop.$(module)=$(module)/src/main/java) \
+	  $(foreach module,training transformer loader kernels,--module-source-path org.pyramiddrop.$(module)=$(module)/src/main/java) \
 	  --module-source-path org.pyramiddrop.cuda=native-bindings/src/main/java -p cli/target/lib \
-	  --module org.pyramiddrop.transformer,org.pyramiddrop.loader,org.pyramiddrop.kernels
+	  --module org.pyramiddrop.training,org.pyramiddrop.transformer,org.pyramiddrop.loader,org.pyramiddrop.kernels
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply

@@ -32,12 +32,13 @@ final class ArchitectureTest {
   private static final String LOADER = "org.pyramiddrop.loader..";
   private static final String TRANSFORMER = "org.pyramiddrop.transformer..";
   private static final String ENGINE = "org.pyramiddrop.transformer.engine..";
+  private static final String TRAINING = "org.pyramiddrop.training..";
   private static final String CLI = "org.pyramiddrop.cli..";
   private static final String BENCH = "org.pyramiddrop.bench..";
 
   @Test
   void seesEveryModule() {
-    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, CLI, BENCH)) {
+    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, TRAINING, CLI, BENCH)) {
       String name = room.substring(0, room.length() - 2);
       assertThat(CLASSES.stream().anyMatch(c -> c.getPackageName().startsWith(name)))
           .as(room)
@@ -52,14 +53,14 @@ final class ArchitectureTest {
         .resideInAPackage(CUDA)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(KERNELS, LOADER, TRANSFORMER, CLI, BENCH)
+        .resideInAnyPackage(KERNELS, LOADER, TRANSFORMER, TRAINING, CLI, BENCH)
         .check(CLASSES);
     noClasses()
         .that()
         .resideInAPackage(LOADER)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(CUDA, KERNELS, TRANSFORMER, CLI, BENCH)
+        .resideInAnyPackage(CUDA, KERNELS, TRANSFORMER, TRAINING, CLI, BENCH)
         .check(CLASSES);
   }
 
@@ -70,7 +71,7 @@ final class ArchitectureTest {
         .resideInAPackage(KERNELS)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(LOADER, TRANSFORMER, CLI, BENCH)
+        .resideInAnyPackage(LOADER, TRANSFORMER, TRAINING, CLI, BENCH)
         .check(CLASSES);
   }
 
@@ -82,6 +83,23 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(
+            CUDA,
+            "org.pyramiddrop.kernels.cpu..",
+            "org.pyramiddrop.kernels.cuda..",
+            TRAINING,
+            CLI,
+            BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void trainingIsWrittenOverTheModelAndNoDevice() {
+    noClasses()
+        .that()
+        .resideInAPackage(TRAINING)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
             CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.cuda..", CLI, BENCH)
         .check(CLASSES);
   }
@@ -90,7 +108,7 @@ final class ArchitectureTest {
   void theEngineServesOnlyWhatIsWrittenOverIt() {
     noClasses()
         .that()
-        .resideOutsideOfPackages(ENGINE, "org.pyramiddrop.transformer", BENCH)
+        .resideOutsideOfPackages(ENGINE, "org.pyramiddrop.transformer", TRAINING, BENCH)
         .should()
         .dependOnClassesThat()
         .resideInAPackage(ENGINE)

@@ -94,9 +94,26 @@ class TrainCommandTest {
   @Test
   void aRunThatWasSavedGoesOnToTheSameBits() throws IOException {
     String[] options = {
-      "--steps", "7", "--batch", "3", "--learning-rate", "1e-3", "--schedule", "cosine",
-      "--warm-up", "0.2", "--weight-decay", "0.1", "--clip", "0.5", "--train",
-      "projector,decoder,tower", "--vision-learning-rate", "1e-4", "--seed", "5"
+      "--steps",
+      "7",
+      "--batch",
+      "3",
+      "--learning-rate",
+      "1e-3",
+      "--schedule",
+      "cosine",
+      "--warm-up",
+      "0.2",
+      "--weight-decay",
+      "0.1",
+      "--clip",
+      "0.5",
+      "--train",
+      "projector,decoder,tower",
+      "--vision-learning-rate",
+      "1e-4",
+      "--seed",
+      "5"
     };
     assertRan(run(training.command(options)));
     byte[] whole = Files.readAllBytes(training.out().resolve("model.safetensors"));
@@ -123,7 +140,10 @@ class TrainCommandTest {
                 Thread.onSpinWait();
               }
               for (String name : List.of("wide.png", "upright.png")) {
-                if (!pictures.resolve(name).toFile().renameTo(pictures.resolve("x" + name).toFile())) {
+                if (!pictures
+                    .resolve(name)
+                    .toFile()
+                    .renameTo(pictures.resolve("x" + name).toFile())) {
                   throw new AssertionError(name);
                 }
               }
@@ -179,20 +199,20 @@ class TrainCommandTest {
     assertRan(run(training.command("--steps", "1", "--dtype", "bfloat16")));
     try (Checkpoint saved = Checkpoint.open(training.out())) {
       assertThat(saved.names()).isNotEmpty();
-      assertThat(saved.names())
-          .allMatch(name -> saved.tensor(name).type() == StoredType.BF16);
+      assertThat(saved.names()).allMatch(name -> saved.tensor(name).type() == StoredType.BF16);
     }
   }
 
   @Test
   void savesALoraAsAnAdapterOrMerged() throws IOException {
-    String[] lora = {"--steps", "2", "--lora-rank", "2", "--lora-targets", "q,v", "--train", "decoder"};
+    String[] lora = {
+      "--steps", "2", "--lora-rank", "2", "--lora-targets", "q,v", "--train", "decoder"
+    };
     assertRan(run(training.command(lora)));
     try (SafetensorsFile adapter =
         SafetensorsFile.open(training.out().resolve("adapter_model.safetensors"))) {
       assertThat(adapter.names())
-          .contains(
-              "base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight")
+          .contains("base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight")
           .allMatch(name -> name.contains(".q_proj.") || name.contains(".v_proj."));
     }
     assertThat(training.out().resolve("model.safetensors")).doesNotExist();
@@ -285,7 +305,9 @@ class TrainCommandTest {
   @Test
   void aRunGoesOnWithItsOwnOptionsOnly() throws IOException {
     List<String> command =
-        new ArrayList<>(List.of(training.command("--steps", "50", "--save-every", "1", "--learning-rate", "1e30")));
+        new ArrayList<>(
+            List.of(
+                training.command("--steps", "50", "--save-every", "1", "--learning-rate", "1e30")));
     assertThat(run(command.toArray(String[]::new)).code).isEqualTo(1);
     assertThat(training.out().resolve("training_state.json")).exists();
     command.addAll(List.of("--resume", "--batch", "2"));

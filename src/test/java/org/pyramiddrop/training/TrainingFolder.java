@@ -45,8 +45,9 @@ record TrainingFolder(Path folder) {
 
   static String line(String id, String image, String question, String answer) {
     return """
-        {"id": "%s", "image": "%s", "conversations": [\
-        {"from": "human", "value": "<image>\\n%s"}, {"from": "gpt", "value": "%s"}]}"""
+    {"id": "%s", "image": "%s", "conversations": [\
+    {"from": "human", "value": "<image>\\n%s"}, {"from": "gpt", "value": "%s"}]}\
+    """
         .formatted(id, image, question, answer);
   }
 

@@ -218,9 +218,7 @@ final class RunFolder {
 
   /** What a message says of the state that is left. */
   String lastSaved() {
-    return saved == 0
-        ? "; nothing was saved"
-        : "; step %d is saved in %s".formatted(saved, folder);
+    return saved == 0 ? "; nothing was saved" : "; step %d is saved in %s".formatted(saved, folder);
   }
 
   /** The folder. */

@@ -31,14 +31,7 @@ class LearningRateScheduleTest {
   void fallsAlongHalfACosineBehindTheWarmUp() {
     // get_cosine_schedule_with_warmup(optimizer, 2, 8)
     double[] expected = {
-      0,
-      0.5,
-      1,
-      0.9330127018922194,
-      0.75,
-      0.5,
-      0.2500000000000001,
-      0.06698729810778065
+      0, 0.5, 1, 0.9330127018922194, 0.75, 0.5, 0.2500000000000001, 0.06698729810778065
     };
     LearningRateSchedule schedule = LearningRateSchedule.of(Shape.COSINE, 0.25, 8);
     for (int step = 1; step <= 8; step++) {

@@ -133,6 +133,7 @@ final class AttentionGradient {
   }
 
   /** The work on one key/value head. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Head(
       Layout at,
       float[] own,
