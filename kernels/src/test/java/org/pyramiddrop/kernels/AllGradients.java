@@ -25,8 +25,8 @@ public final class AllGradients {
   public static Map<String, float[]> of(Kernels kernels, String data, int size) {
     AllGradients run =
         new AllGradients(new DeviceUnderTest(kernels, new RandomData(data, kernels.dtype()), 0));
-    for (int rows : new int[] {3, 143 * size}) {
-      run.sums(rows, 300 * size);
+    for (int rows : new int[] {3, 67 * size}) {
+      run.sums(rows, 1000 * size);
       run.linear(rows, 170 * size, 290 * size);
       run.elements(rows, 700 * size);
       run.norms(rows, 530 * size);

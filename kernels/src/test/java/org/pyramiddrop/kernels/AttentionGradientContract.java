@@ -39,9 +39,12 @@ interface AttentionGradientContract extends ContractPart {
   @Test
   default void givesTheGradientsOfAttentionInManyBlocks() {
     for (Kind kind : Kind.values()) {
-      int queries = random().between(130, 200);
-      int keys = queries + (RandomData.large() ? random().between(0, 300) : 70);
+      int queries = RandomData.large() ? random().between(130, 200) : 70;
+      int keys = queries + (RandomData.large() ? random().between(0, 300) : 30);
       attendsBack(new Case(new Heads(4, 2, random().oneOf(64, 128)), queries, keys, kind), 1);
+      if (!RandomData.large()) {
+        return;
+      }
     }
   }
 

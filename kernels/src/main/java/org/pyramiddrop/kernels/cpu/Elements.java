@@ -12,14 +12,26 @@ final class Elements {
 
   /** {@code out += factor · x}. */
   static void addScaled(float[] x, int at, float factor, float[] out, int to, int count) {
-    for (int i = 0; i < count; i++) {
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector scaled = FloatVector.fromArray(F, x, at + i).mul(factor);
+      FloatVector.fromArray(F, out, to + i).add(scaled).intoArray(out, to + i);
+    }
+    for (int i = bound; i < count; i++) {
       out[to + i] += factor * x[at + i];
     }
   }
 
   /** {@code out += a + b + c + d}, which reads and writes {@code out} once for four rows. */
   static void addFour(float[] x, int a, int b, int c, int d, float[] out, int to, int count) {
-    for (int i = 0; i < count; i++) {
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector first =
+          FloatVector.fromArray(F, x, a + i).add(FloatVector.fromArray(F, x, b + i));
+      FloatVector next = FloatVector.fromArray(F, x, c + i).add(FloatVector.fromArray(F, x, d + i));
+      FloatVector.fromArray(F, out, to + i).add(first.add(next)).intoArray(out, to + i);
+    }
+    for (int i = bound; i < count; i++) {
       out[to + i] += (x[a + i] + x[b + i]) + (x[c + i] + x[d + i]);
     }
   }

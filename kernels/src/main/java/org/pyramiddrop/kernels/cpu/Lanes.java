@@ -89,7 +89,9 @@ final class Lanes {
    * σ)).
    */
   static FloatVector sigmoidWeightedSlope(FloatVector scaled, FloatVector sigmoid) {
-    return splat(1f).sub(sigmoid).fma(scaled, splat(1f)).mul(sigmoid);
+    // Not splat(1f).sub(…): past some size of a loop the compiler no longer inlines splat, and
+    // boxes.
+    return sigmoid.neg().add(1f).mul(scaled).add(1f).mul(sigmoid);
   }
 
   /**
@@ -119,7 +121,7 @@ final class Lanes {
     p = p.fma(t, splat(0.254829592f));
     FloatVector e = exp(z.mul(z).neg());
     FloatVector tail = p.mul(t).mul(0.5f).mul(e);
-    FloatVector normal = splat(1f).sub(tail).blend(tail, x.lt(0f));
+    FloatVector normal = tail.neg().add(1f).blend(tail, x.lt(0f));
     return x.mul(0.39894228f).fma(e, normal);
   }
 

@@ -106,7 +106,14 @@ final class NormGradients {
     int at = x.row(r);
     float[] d = dy.data();
     int di = dy.row(r);
-    for (int i = 0; i < count; i++) {
+    int bound = F.loopBound(count);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      FloatVector normed = FloatVector.fromArray(F, in, at + i).sub(mean).mul(scale);
+      FloatVector.fromArray(F, d, di + i)
+          .fma(normed, FloatVector.fromArray(F, sums, i))
+          .intoArray(sums, i);
+    }
+    for (int i = bound; i < count; i++) {
       sums[i] += d[di + i] * ((in[at + i] - mean) * scale);
     }
   }
