@@ -149,6 +149,20 @@ class AdapterWriterTest {
     assertThat(temp).isEmptyDirectory();
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "language_model.model.layers.0.mlp.up_proj.lora_A.weight, true",
+    "model.layers.11.self_attn.o_proj.lora_B.weight, true",
+    "model.multi_modal_projector.linear_1.bias, true",
+    "multi_modal_projector.linear_2.weight, true",
+    "model.layers.0.mlp.up_proj.weight, false",
+    "model.image_newline, false",
+    "model.mm_projector.0.weight, false"
+  })
+  void knowsWhatItHasRoomFor(String name, boolean holds) {
+    assertThat(AdapterWriter.holds(name)).isEqualTo(holds);
+  }
+
   @Test
   void refusesWhatIsNoAdapter() {
     List<AdapterWriter.Entry> pair = pair(1);

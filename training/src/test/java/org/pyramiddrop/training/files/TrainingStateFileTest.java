@@ -112,6 +112,16 @@ class TrainingStateFileTest {
   }
 
   @Test
+  void isGoneWhereItIsDeleted() throws IOException {
+    write(17, SETTINGS, numbers());
+    Files.writeString(folder.resolve("train.csv"), "step");
+    TrainingStateFile.delete(folder);
+    assertThat(names()).containsExactly("train.csv");
+    TrainingStateFile.delete(folder);
+    assertThat(TrainingStateFile.isIn(folder)).isFalse();
+  }
+
+  @Test
   void makesItsFolder() throws IOException {
     Path inner = folder.resolve("a/b");
     TrainingStateFile.write(inner, 0, Map.of(), List.of(), (_, _) -> new float[0]);
