@@ -80,6 +80,29 @@ public final class TrainedModel implements AutoCloseable {
     }
   }
 
+  private TrainedModel(TrainedModel shared, PruningPlan plan) {
+    device = shared.device;
+    settings =
+        new Settings(
+            shared.settings.parts,
+            shared.settings.lora,
+            plan,
+            shared.settings.checkpointing,
+            shared.settings.seed);
+    schedule = plan.schedule(shared.schedule.layers());
+    weights = shared.weights;
+    images = shared.images;
+    decoder = shared.decoder;
+  }
+
+  /**
+   * The same model under another plan: it shares parameters and gradients, and closing it frees
+   * nothing.
+   */
+  public TrainedModel under(PruningPlan plan) {
+    return new TrainedModel(this, plan);
+  }
+
   /**
    * Hands a model's weights to a device.
    *

@@ -138,6 +138,50 @@ public final class FlopCounter {
   }
 
   /**
+   * FLOPs of a training step over one conversation, from embeddings to gradients: each product
+   * forward, once more for its input's gradient and, where weights are trained, once for theirs;
+   * of attention the scores again, and four products, as nothing of it is kept. The last layer
+   * runs from its queries on for the tokens that predict an answer's, taken to be the last ones;
+   * ranking has no gradient.
+   *
+   * @param predicting tokens that predict an answer's
+   * @param asking queries that rank at each drop
+   * @param weights whether the decoder's own matrices are trained
+   */
+  public double trainingStep(PromptShape prompt, int predicting, int asking, boolean weights) {
+    int[] counts = imageCounts(prompt.images());
+    boolean stageEnd = schedule.ranking() == Ranking.STAGE_END;
+    double products = weights ? 3 : 2;
+    double sum = products * predicting * head();
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      int stage = schedule.stageOf(layer);
+      double tokens = prompt.textTokens() + counts[stage];
+      double outputs = tokens;
+      double attended = tokens * (tokens + 1) / 2;
+      if (stageEnd && endsBeforeDrop(layer, stage) && counts[stage + 1] < counts[stage]) {
+        outputs = prompt.textTokens() + counts[stage + 1];
+        attended = attendedByKept(prompt, stage);
+        sum += asking * querySize() * (shape.hidden() + tokens);
+      }
+      if (!stageEnd && startsAfterDrop(layer, stage) && counts[stage] < counts[stage - 1]) {
+        double scored = prompt.textTokens() + counts[stage - 1];
+        sum += asking * querySize() * (shape.hidden() + scored);
+        sum += scored * shape.hidden() * keySize();
+      }
+      if (layer == shape.layers() - 1) {
+        outputs = predicting;
+        attended = predicting * (2 * tokens - predicting + 1) / 2;
+      }
+      double linear =
+          outputs * shape.hidden() * querySize()
+              + 2 * tokens * shape.hidden() * keySize()
+              + outputs * outputAndFeedForward();
+      sum += products * linear + 7 * attended * querySize();
+    }
+    return 2 * sum;
+  }
+
+  /**
    * FLOPs of one decode step, the output head included.
    *
    * @param prompt the prompt it follows

@@ -226,4 +226,44 @@ class FlopCounterTest {
     int images = prompt.images().stream().mapToInt(n -> schedule.counts(n)[stage]).sum();
     return prompt.textTokens() + images;
   }
+
+  @Test
+  void aTrainingStepIsThreeTimesItsProductsAndSevenOfAttention() {
+    FlopCounter counter = new FlopCounter(SMALL, PruningPlan.none().schedule(6));
+    PromptShape prompt = new PromptShape(List.of(3, 2), List.of(5), 1);
+
+    // 10 tokens, the last 2 of which predict: 9 and 10 keys.
+    double layer = 10 * 7 * 12 + 2 * 10 * 7 * 6 + 10 * 7 * (12 + 3 * 11);
+    double last = 2 * 7 * 12 + 2 * 10 * 7 * 6 + 2 * 7 * (12 + 3 * 11);
+    double head = 2 * 7 * 13;
+    double attention = 5 * 7 * 55 * 12 + 7 * (9 + 10) * 12;
+    assertThat(counter.trainingStep(prompt, 2, 1, true))
+        .isEqualTo(2 * (3 * (5 * layer + last + head) + attention));
+    assertThat(counter.trainingStep(prompt, 2, 1, false))
+        .isEqualTo(2 * (2 * (5 * layer + last + head) + attention));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Ranking.class)
+  void aTrainingStepRanksByEveryQueryAndRunsKeptTokensBehind(Ranking ranking) {
+    Schedule schedule =
+        PruningPlan.pyramid(List.of(3), 0.4).withRanking(ranking).schedule(6);
+    PromptShape prompt = new PromptShape(List.of(0, 4), List.of(5), 1);
+
+    // 9 tokens, of which 6 stay. Kept evenly, an image's tokens see 3 keys each.
+    boolean inside = ranking == Ranking.STAGE_END;
+    double before = linear(9, 9);
+    double dropping = inside ? linear(6, 9) : before;
+    double pairs = inside ? 2 * 3 + 4 * 5 + 10 : 45;
+    double ranks = 2 * 12 * (7 + 9) + (inside ? 0 : 9 * 7 * 6);
+    double products = 2 * before + dropping + 2 * linear(6, 6) + linear(3, 6) + 3 * 7 * 13;
+    double attention = 7 * 12 * (2 * 45 + pairs + 2 * 21 + (4 + 5 + 6));
+    assertThat(new FlopCounter(SMALL, schedule).trainingStep(prompt, 3, 2, true))
+        .isEqualTo(2 * (3 * products + attention + ranks));
+  }
+
+  /** Multiply-adds of a layer's products: rows from its queries on, and of keys and values. */
+  private static double linear(int rows, int keys) {
+    return rows * 7 * 12 + 2 * keys * 7 * 6 + rows * 7 * (12 + 3 * 11);
+  }
 }
