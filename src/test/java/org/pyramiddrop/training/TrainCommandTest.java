@@ -299,7 +299,7 @@ class TrainCommandTest {
         run(training.command("--steps", "50", "--learning-rate", "1e30", "--save-every", "1"));
     assertThat(run.code).isEqualTo(1);
     assertThat(run.err.lines()).hasSize(1);
-    assertThat(run.err).contains("lower --learning-rate");
+    assertThat(run.err).contains("lower --learning-rate").doesNotContain("unexpected");
   }
 
   @Test
@@ -325,5 +325,28 @@ class TrainCommandTest {
     assertThat(run.code).isEqualTo(2);
     assertThat(run.err).contains("isn't empty").contains("--resume");
     assertThat(training.out().resolve("notes.txt")).hasContent("mine");
+  }
+
+  @Test
+  void aRunThatSavedNothingCanBeBegunAgain() throws IOException {
+    String[] command = training.command("--steps", "50", "--learning-rate", "1e30");
+    assertThat(run(command).err).contains("nothing was saved");
+    assertThat(training.out().resolve("train.csv")).exists();
+    assertThat(run(command).err).contains("nothing was saved");
+  }
+
+  @Test
+  void aResultThatDoesNotFitItsTypeKeepsTheRun() throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                training.command(
+                    "--steps", "1", "--learning-rate", "1e6", "--dtype", "float16")));
+    Ran run = run(command.toArray(String[]::new));
+    assertThat(run.code).isEqualTo(1);
+    assertThat(run.err.lines()).hasSize(1);
+    assertThat(run.err).contains("step 1 is saved in").doesNotContain("unexpected");
+    assertThat(training.out().resolve("training_state.json")).exists();
+    assertThat(training.out().resolve("model.safetensors")).doesNotExist();
   }
 }

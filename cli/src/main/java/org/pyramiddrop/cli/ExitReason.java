@@ -6,6 +6,7 @@ import java.util.stream.Collectors;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
+import org.pyramiddrop.training.TrainingException;
 import org.pyramiddrop.transformer.NanLogitsException;
 import picocli.CommandLine.ParameterException;
 
@@ -55,6 +56,7 @@ final class ExitReason {
             || error instanceof CheckpointException
             || error instanceof NanLogitsException
             || error instanceof CancellationException
+            || error instanceof TrainingException
             || error instanceof RunFailedException;
     if (told && message != null) {
       return message;

@@ -96,8 +96,10 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
       case FINISHED -> out.println("the result is in " + folder);
       case STOPPED ->
           out.println(
-              "stopped behind step %d of %d; the same command with --resume goes on"
-                  .formatted(run.done(), run.steps()));
+              run.done() == 0
+                  ? "stopped before the first step was done; nothing was saved"
+                  : "stopped behind step %d of %d; the same command with --resume goes on"
+                      .formatted(run.done(), run.steps()));
     }
     out.flush();
   }

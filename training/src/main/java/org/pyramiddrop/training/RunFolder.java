@@ -25,6 +25,9 @@ import org.pyramiddrop.training.model.TrainedModel;
  * needs to go on from there.
  */
 final class RunFolder {
+  /** The log's name, unless another is given. */
+  static final String LOG = "train.csv";
+
   private final TrainingOptions options;
   private final ModelFiles files;
   private final TrainedModel model;
@@ -65,7 +68,8 @@ final class RunFolder {
   /**
    * Refuses a folder that a new run can't have, before anything is read for it.
    *
-   * @throws IllegalArgumentException if it has something in it, or is the model's own
+   * @throws IllegalArgumentException if it has more in it than the log of a run that saved nothing,
+   *     or is the model's own
    */
   static void check(TrainingOptions options) {
     Path folder = options.files().out();
@@ -79,7 +83,7 @@ final class RunFolder {
         return;
       }
       try (Stream<Path> entries = Files.list(folder)) {
-        if (entries.findAny().isPresent()) {
+        if (entries.anyMatch(entry -> !entry.endsWith(LOG))) {
           throw new IllegalArgumentException(
               "--out %s isn't empty; name a new folder, or go on with the run in it by --resume"
                   .formatted(folder));
@@ -128,36 +132,53 @@ final class RunFolder {
         .toList();
   }
 
-  /** Saves the run, so that it can go on from there, and the model as it is. */
-  void save(int step) {
+  /**
+   * Saves the run, so that it can go on from there, and the model as it is.
+   *
+   * @return whether there was something new to save
+   */
+  boolean save(int step) {
     if (step == saved) {
-      return;
+      return false;
     }
     try {
-      TrainingStateFile.write(
-          folder,
-          step,
-          settings,
-          entries(),
-          (name, content) -> gradients().download(parameter(name).parameter(), content));
-      saved = step;
+      saveState(step);
       writeModel();
+      return true;
     } catch (IOException e) {
       throw new TrainingException(String.valueOf(e.getMessage()), e);
     }
+  }
+
+  private void saveState(int step) throws IOException {
+    TrainingStateFile.write(
+        folder,
+        step,
+        settings,
+        entries(),
+        (name, content) -> gradients().download(parameter(name).parameter(), content));
+    saved = step;
   }
 
   private NamedParameter parameter(String name) {
     return java.util.Objects.requireNonNull(parameters.get(name));
   }
 
-  /** Saves the model, and forgets what the run needed to go on. */
-  void finish() {
+  /**
+   * Saves the model, and forgets what the run needed to go on. If the model can't be saved, the run
+   * is, as far as the disk lets it: going on with it saves the model then.
+   */
+  void finish(int step) {
     try {
       writeModel();
       TrainingStateFile.delete(folder);
-    } catch (IOException e) {
-      throw new TrainingException(String.valueOf(e.getMessage()), e);
+    } catch (IOException | RuntimeException e) {
+      try {
+        saveState(step);
+      } catch (IOException | RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw new TrainingException(e.getMessage() + lastSaved(), e);
     }
   }
 

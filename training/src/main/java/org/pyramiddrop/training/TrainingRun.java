@@ -59,7 +59,7 @@ public final class TrainingRun implements AutoCloseable {
     this.listener = listener;
     try {
       TrainingOptions.Files paths = options.files();
-      Path log = paths.log() == null ? paths.out().resolve("train.csv") : paths.log();
+      Path log = paths.log() == null ? paths.out().resolve(RunFolder.LOG) : paths.log();
       RunFolder.check(options);
       files = ModelFiles.open(paths.model(), paths.visionTower(), owned);
       plan = options.model().plan().schedule(files.config().text().layers());
@@ -200,7 +200,7 @@ public final class TrainingRun implements AutoCloseable {
         return Outcome.STOPPED;
       }
     }
-    folder.finish();
+    folder.finish(done);
     return Outcome.FINISHED;
   }
 
@@ -274,8 +274,9 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void save() {
-    folder.save(done);
-    listener.saved(folder.path(), done);
+    if (folder.save(done)) {
+      listener.saved(folder.path(), done);
+    }
   }
 
   /** The losses of all steps so far. */
