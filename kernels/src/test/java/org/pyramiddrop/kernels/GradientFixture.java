@@ -19,7 +19,7 @@ final class GradientFixture {
   GradientFixture(String operation) {
     this.operation = operation;
     for (String line : text().lines().toList()) {
-      String[] words = line.split(" ");
+      String[] words = line.split(" ", -1);
       if (words[0].equals(operation)) {
         String[] numbers = Arrays.copyOfRange(words, 3, words.length);
         matrices.put(words[1], Arrays.stream(numbers).mapToDouble(Double::parseDouble).toArray());

@@ -133,15 +133,36 @@ final class AttentionGradient {
   }
 
   /** The work on one key/value head. */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Head(
-      Layout at,
-      float[] own,
-      int column,
-      CpuTensor keys,
-      CpuTensor values,
-      CpuTensor dKeys,
-      CpuTensor dValues) {
+  private static final class Head {
+    private final Layout at;
+    private final float[] own;
+    private final int column;
+    private final CpuTensor keys;
+    private final CpuTensor values;
+    private final CpuTensor dKeys;
+    private final CpuTensor dValues;
+
+    /**
+     * Works in a worker's own memory.
+     *
+     * @param column where the head begins in keys, values and their gradients
+     */
+    Head(
+        Layout at,
+        float[] own,
+        int column,
+        CpuTensor keys,
+        CpuTensor values,
+        CpuTensor dKeys,
+        CpuTensor dValues) {
+      this.at = at;
+      this.own = own;
+      this.column = column;
+      this.keys = keys;
+      this.values = values;
+      this.dKeys = dKeys;
+      this.dValues = dValues;
+    }
 
     void packKeysAndValues() {
       packByChannel(keys, at.keysByChannel);
