@@ -83,8 +83,8 @@ class ModelFolderWriterTest {
     for (int i = 0; i < count; i++) {
       values[i] =
           switch (i % 6) {
-            case 0 -> Float.intBitsToFloat(Float.floatToIntBits(values[i]) & 0xFFFF0000 | 0x8000);
-            case 1 -> Float.intBitsToFloat(Float.floatToIntBits(values[i]) & 0xFFFFE000 | 0x1000);
+            case 0 -> Float.intBitsToFloat((Float.floatToIntBits(values[i]) & 0xFFFF0000) | 0x8000);
+            case 1 -> Float.intBitsToFloat((Float.floatToIntBits(values[i]) & 0xFFFFE000) | 0x1000);
             case 2 -> -0f;
             case 3 -> values[i] * 1e-7f;
             default -> values[i];
@@ -396,7 +396,7 @@ class ModelFolderWriterTest {
         BigDecimal distance = new BigDecimal(rounded).subtract(new BigDecimal(value)).abs();
         BigDecimal most =
             new BigDecimal(Math.max(Math.abs(value) * step / 2, 0x1p-25))
-                .multiply(new BigDecimal(1.01));
+                .multiply(new BigDecimal("1.01"));
         assertThat(distance).as("%s as %s, seed %d", value, type, seed).isLessThanOrEqualTo(most);
       }
     }

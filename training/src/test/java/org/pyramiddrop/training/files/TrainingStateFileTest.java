@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -42,8 +43,15 @@ class TrainingStateFileTest {
     return settings;
   }
 
+  /** Numbers of all parameters. */
+  private record Values(Map<String, float[]> byName) {
+    float[] get(String parameter, Parameter.Content content) {
+      return Objects.requireNonNull(byName.get(parameter + content));
+    }
+  }
+
   /** Any bits, those of NaN with a payload included. */
-  private Map<String, float[]> numbers() {
+  private Values numbers() {
     Map<String, float[]> numbers = new HashMap<>();
     for (Entry parameter : PARAMETERS) {
       int count = (int) parameter.shape().stream().mapToLong(dim -> dim).reduce(1, (a, b) -> a * b);
@@ -57,16 +65,14 @@ class TrainingStateFileTest {
         numbers.put(parameter.name() + content, values);
       }
     }
-    return numbers;
+    return new Values(numbers);
   }
 
-  private void write(long step, Map<String, String> settings, Map<String, float[]> numbers)
-      throws IOException {
-    TrainingStateFile.write(
-        folder, step, settings, PARAMETERS, (name, content) -> numbers.get(name + content));
+  private void write(long step, Map<String, String> settings, Values numbers) throws IOException {
+    TrainingStateFile.write(folder, step, settings, PARAMETERS, numbers::get);
   }
 
-  private void holds(long step, Map<String, float[]> numbers) {
+  private void holds(long step, Values numbers) {
     try (TrainingStateFile state = TrainingStateFile.open(folder)) {
       assertThat(state.step()).isEqualTo(step);
       assertThat(state.settings()).containsExactlyEntriesOf(SETTINGS);
@@ -76,7 +82,7 @@ class TrainingStateFileTest {
         for (Parameter.Content content : Parameter.Content.values()) {
           assertThat(Numbers.bits(state.read(parameter.name(), content)))
               .as("%s %s, seed %d", parameter.name(), content, seed)
-              .isEqualTo(Numbers.bits(numbers.get(parameter.name() + content)));
+              .isEqualTo(Numbers.bits(numbers.get(parameter.name(), content)));
         }
       }
     }
@@ -91,7 +97,7 @@ class TrainingStateFileTest {
   @Test
   void comesBackBitByBit() throws IOException {
     assertThat(TrainingStateFile.isIn(folder)).isFalse();
-    Map<String, float[]> numbers = numbers();
+    Values numbers = numbers();
     write(17, SETTINGS, numbers);
     assertThat(TrainingStateFile.isIn(folder)).isTrue();
     holds(17, numbers);
@@ -104,7 +110,7 @@ class TrainingStateFileTest {
     Files.writeString(folder.resolve("train.csv"), "step");
     Files.writeString(folder.resolve(".training_state-9.safetensors.1f.part"), "killed");
     for (long step : new long[] {18, 18, 18, 4}) {
-      Map<String, float[]> numbers = numbers();
+      Values numbers = numbers();
       write(step, SETTINGS, numbers);
       holds(step, numbers);
       assertThat(names()).hasSize(3).contains("train.csv", "training_state.json");
@@ -133,7 +139,7 @@ class TrainingStateFileTest {
 
   @Test
   void leavesTheOneBeforeWholeWhereItFails() throws IOException {
-    Map<String, float[]> numbers = numbers();
+    Values numbers = numbers();
     write(17, SETTINGS, numbers);
     List<String> before = names();
     assertThatIllegalStateException()
@@ -147,7 +153,7 @@ class TrainingStateFileTest {
                   if (name.equals("patch")) {
                     throw new IllegalStateException("the device is gone");
                   }
-                  return numbers.get(name + content);
+                  return numbers.get(name, content);
                 }))
         .withMessage("the device is gone");
     assertThatIllegalArgumentException()
@@ -160,11 +166,10 @@ class TrainingStateFileTest {
 
   @Test
   void isTheOneBeforeWhereAProcessIsKilledBetweenItsFiles() throws IOException {
-    Map<String, float[]> numbers = numbers();
+    Values numbers = numbers();
     write(17, SETTINGS, numbers);
     Path other = Files.createDirectory(folder.resolve("other"));
-    TrainingStateFile.write(
-        other, 18, settings("9"), PARAMETERS, (name, content) -> numbers().get(name + content));
+    TrainingStateFile.write(other, 18, settings("9"), PARAMETERS, numbers()::get);
     Files.move(
         other.resolve("training_state-18.safetensors"),
         folder.resolve("training_state-18.safetensors"));
