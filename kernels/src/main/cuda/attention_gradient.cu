@@ -11,28 +11,8 @@
 // All in float32 arithmetic, so P and dP need not be rounded. A block has 32 rows of its own, a warp eight of them, and
 // meets tiles of 32 others: first a lane has one of these and multiplies it with its warp's rows, then it has every 32nd
 // channel of the sums. What a row doesn't see may be NaN; it gets no weight, and where nobody sees it, it isn't loaded.
-#include "attention.cuh"
+#include "attention_gradient.cuh"
 #include "packs.cuh"
-
-namespace attention::gradient {
-
-// Of one row and head: P of a key is 2^(product·scale - level) · inverse, product·scale rounded.
-struct RowStatistics {
-  float level, inverse;
-  float mean;  // D, the mean of dP
-};
-
-}  // namespace attention::gradient
-
-template <typename T> struct AttentionGradient {
-  Attention<T> forward;                            // its out is null
-  const T* dy;                                     // (rows, heads·size)
-  attention::gradient::RowStatistics* statistics;  // (heads, rows)
-  T* dq;                                           // as q
-  T* d_keys;                                       // (key_count, kv_heads·size)
-  T* d_values;                                     // (key_count, kv_heads·size)
-  float root;                                      // 1 / √size
-};
 
 namespace attention::gradient {
 
@@ -127,15 +107,6 @@ __device__ __forceinline__ void store_rows(const float (&sums)[EACH][LANE_CHANNE
       if (channel < size) at[channel] = narrow<T>(sums[r][i] * factor);
     }
   }
-}
-
-// As weight, but exactly 1 for the highest product: where only one key has weight, its dP is D to the bit, and dS is 0.
-__device__ __forceinline__ float exact_weight(float product, float scale, float highest) {
-  return exp2f(level(product, scale) - (highest == -INFINITY ? 0.0f : highest));
-}
-
-__device__ __forceinline__ float probability(const RowStatistics& row, float product, float scale) {
-  return exact_weight(product, scale, row.level) * row.inverse;
 }
 
 // The four tiles of a block: its own rows, and those it meets.

@@ -4,7 +4,7 @@
 //
 // Keys that no row of a block sees are not read. Values that some of its rows see are multiplied with a weight of zero
 // for the others, so they have to be finite.
-#include "attention_rows.cuh"
+#include "attention_tiles.cuh"
 
 namespace attention::prefill {
 
@@ -12,72 +12,6 @@ constexpr int THREADS = 128;
 constexpr int WARP_ROWS = 16;
 constexpr int ROWS = THREADS / WARP * WARP_ROWS;
 constexpr int KEYS = 64;
-constexpr int CHUNK = 8;  // Numbers in 16 bytes.
-
-// Where a chunk of a row of a tile lies. Chunks change places within each row so that eight rows of a matrix fall into
-// different banks.
-template <int SIZE> __device__ __forceinline__ int place(int row, int chunk) {
-  return (row * (SIZE / CHUNK) + (chunk ^ (row % 8))) * 16;
-}
-
-// The first `count` of 64 rows of one head, on their way; zeros behind them, and no read.
-template <typename T, int SIZE>
-__device__ __forceinline__ void load_tile(const T* from, int row_columns, int count, unsigned char* tile) {
-  constexpr int CHUNKS = SIZE / CHUNK;
-  int chunk = threadIdx.x % CHUNKS;
-#pragma unroll
-  for (int row = threadIdx.x / CHUNKS; row < KEYS; row += THREADS / CHUNKS) {
-    bool inside = row < count;
-    const T* source = from + (inside ? static_cast<int64_t>(row) * row_columns + chunk * CHUNK : 0);
-    copy_async(tile + place<SIZE>(row, chunk), source, inside);
-  }
-}
-
-// Four neighbouring 8×8 matrices of a tile: rows first and first + 8, chunks `chunk` and the next, in the order of A's
-// registers. Transposed, they are two B fragments of values.
-template <int SIZE>
-__device__ __forceinline__ const unsigned char* square(const unsigned char* tile, int row, int chunk) {
-  int lane = threadIdx.x % WARP;
-  return tile + place<SIZE>(row + lane % 16, chunk + lane / 16);
-}
-
-// The same in the order of two B fragments of keys.
-template <int SIZE>
-__device__ __forceinline__ const unsigned char* columns(const unsigned char* tile, int row, int chunk) {
-  int lane = threadIdx.x % WARP;
-  return tile + place<SIZE>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
-}
-
-// d[0], d[1] += a · the two B fragments in b.
-template <typename T>
-__device__ __forceinline__ void multiply_add_pair(float (*d)[4], const unsigned (&a)[4], const unsigned (&b)[4]) {
-  const unsigned left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
-  multiply_add<T>(d[0], a, left);
-  multiply_add<T>(d[1], a, right);
-}
-
-// d[0], d[1] += weights · the two B fragments of values.
-template <typename T>
-__device__ __forceinline__ void multiply_add_values(float (*d)[4], const Weights<T>& weights,
-                                                    const unsigned (&values)[4]) {
-  multiply_add_pair<T>(d, weights.rounded, values);
-  if constexpr (TWO_PARTS<T>) multiply_add_pair<T>(d, weights.rest, values);
-}
-
-template <typename T, int SIZE>
-__device__ __forceinline__ void add_values(const float (&scores)[KEYS / 8][4], const unsigned char* tile,
-                                           float (&sums)[SIZE / 8][4]) {
-#pragma unroll
-  for (int k = 0; k < KEYS / 16; k++) {
-    Weights<T> weights = weights_of<T>(scores + 2 * k);
-#pragma unroll
-    for (int n = 0; n < SIZE / 16; n++) {
-      unsigned values[4];
-      load_matrices_transposed(values, square<SIZE>(tile, 16 * k, 2 * n));
-      multiply_add_values(sums + 2 * n, weights, values);
-    }
-  }
-}
 
 template <typename T, int SIZE> __device__ __forceinline__ void run(const Attention<T>& a) {
   constexpr int TILE = KEYS * SIZE * 2;  // Bytes.
@@ -94,12 +28,12 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
   int most = most_visible(a, first_row, ROWS);
   auto load_stage = [&](int key, unsigned char* stage) {
     int64_t from = static_cast<int64_t>(key) * kv_columns;
-    load_tile<T, SIZE>(keys + from, kv_columns, most - key, stage);
-    load_tile<T, SIZE>(values + from, kv_columns, most - key, stage + TILE);
+    load_tile<T, SIZE, KEYS, THREADS>(keys + from, kv_columns, most - key, stage);
+    load_tile<T, SIZE, KEYS, THREADS>(values + from, kv_columns, most - key, stage + TILE);
   };
 
   // Queries pass through the second stage, before keys come there.
-  load_tile<T, SIZE>(q, a.q_columns, a.rows - first_row, stages + 2 * TILE);
+  load_tile<T, SIZE, KEYS, THREADS>(q, a.q_columns, a.rows - first_row, stages + 2 * TILE);
   copies_sent();
   if (most > 0) load_stage(0, stages);
   copies_sent();
@@ -144,7 +78,7 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
       if (key + KEYS > all_see) hide(scores, key, sees);
 #pragma unroll
       for (int r = 0; r < 2; r++) scale_row(sums, r, soften<T>(scores, r, a.scale, highest[r], total[r]));
-      add_values<T, SIZE>(scores, stage + TILE, sums);
+      add_values<T, SIZE, KEYS>(scores, stage + TILE, sums);
     }
     unsigned char* used = stage;
     stage = next;

@@ -4,6 +4,7 @@
 #include "adam_w.cu"
 #include "attention_decode.cu"
 #include "attention_gradient.cu"
+#include "attention_gradient_tensor.cu"
 #include "attention_hopper.cu"
 #include "attention_plain.cu"
 #include "attention_prefill.cu"
