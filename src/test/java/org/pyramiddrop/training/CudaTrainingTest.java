@@ -7,6 +7,7 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -76,7 +77,7 @@ class CudaTrainingTest {
     double squares = 0;
     double off = 0;
     for (Map.Entry<String, float[]> tensor : cpu.of.entrySet()) {
-      float[] other = gpu.of.get(tensor.getKey());
+      float[] other = Objects.requireNonNull(gpu.of.get(tensor.getKey()));
       for (int i = 0; i < other.length; i++) {
         double difference = (double) other[i] - tensor.getValue()[i];
         off += difference * difference;

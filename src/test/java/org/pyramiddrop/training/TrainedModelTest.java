@@ -7,6 +7,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -227,7 +228,7 @@ class TrainedModelTest {
     double off = 0;
     for (Map.Entry<String, float[]> tensor : together.entrySet()) {
       float[] values = tensor.getValue();
-      float[] others = apart.get(tensor.getKey());
+      float[] others = Objects.requireNonNull(apart.get(tensor.getKey()));
       for (int i = 0; i < values.length; i++) {
         double difference = (double) others[i] - values[i];
         off += difference * difference;

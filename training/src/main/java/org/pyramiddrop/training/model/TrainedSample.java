@@ -12,6 +12,7 @@ import org.pyramiddrop.loader.Pixels;
  * @param layouts which tokens each image becomes, in order
  * @param crops of each image, the whole one first
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 public record TrainedSample(
     int[] ids, boolean[] answer, List<ImageLayout> layouts, List<List<Pixels>> crops) {
   /** Keeps its own copies of the lists. */
