@@ -31,7 +31,22 @@ import picocli.CommandLine.Spec;
  * Starts one of the measurements; errors of use are one line on stderr and exit code 2, failed runs
  * 1.
  */
-@Command(name = "bench", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND")
+@Command(
+    name = "bench",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      RunCommand.class,
+      SummaryCommand.class,
+      PruningCommand.class,
+      CompareCommand.class,
+      CheckpointCommand.class,
+      GpuCommand.class,
+      GpuTableCommand.class,
+      ExperimentCommand.class,
+      ProfileCommand.class,
+      LoadCommand.class
+    })
 public final class Bench implements Runnable {
   private static final int FAILED = 1;
   private static final int BAD_USE = 2;
@@ -51,16 +66,6 @@ public final class Bench implements Runnable {
   public static int run(PrintWriter out, PrintWriter err, String... args) {
     int code =
         new CommandLine(new Bench())
-            .addSubcommand(new RunCommand(out))
-            .addSubcommand(new SummaryCommand(out))
-            .addSubcommand(new PruningCommand(out))
-            .addSubcommand(new CompareCommand(out))
-            .addSubcommand(new CheckpointCommand(out))
-            .addSubcommand(new GpuCommand(out))
-            .addSubcommand(new GpuTableCommand(out))
-            .addSubcommand(new ExperimentCommand(out))
-            .addSubcommand(new ProfileCommand(out))
-            .addSubcommand(new LoadCommand(out))
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)

@@ -2,7 +2,7 @@ package org.pyramiddrop.bench.chart;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
-import java.awt.Font;
+import java.awt.Shape;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
@@ -11,16 +11,16 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jfree.chart.ChartFactory;
 import org.jfree.chart.ChartUtils;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.NumberAxis;
+import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.block.BlockBorder;
 import org.jfree.chart.labels.ItemLabelAnchor;
 import org.jfree.chart.labels.ItemLabelPosition;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
-import org.jfree.chart.title.LegendTitle;
-import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
@@ -30,9 +30,6 @@ import org.pyramiddrop.bench.report.OutputFile;
 public final class LineChart {
   private static final int WIDTH = 900;
   private static final int HEIGHT = 560;
-  private static final float LINE = 2.5f;
-  private static final float GUIDE = 1.5f;
-  private static final double MARK = 9;
 
   /** Room at both ends for the halves of labels, as a share of the axis. */
   private static final double LABEL_MARGIN = 0.12;
@@ -50,13 +47,13 @@ public final class LineChart {
           new Color(0xE69F00),
           new Color(0x56B4E9));
 
-  private static final Color GUIDE_COLOUR = new Color(0x888888);
+  private static final List<Shape> MARKS =
+      List.of(new Ellipse2D.Double(-4.5, -4.5, 9, 9), new Rectangle2D.Double(-4.5, -4.5, 9, 9));
 
-  private final NumberAxis x;
-  private final NumberAxis y;
-  private final String title;
   private final XYSeriesCollection data = new XYSeriesCollection();
   private final XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer();
+  private final JFreeChart chart;
+  private final ValueAxis x;
 
   /** A point of a line. */
   public record Point(double x, double y) {}
@@ -74,9 +71,20 @@ public final class LineChart {
    * @param up what the vertical axis counts
    */
   public LineChart(String title, String across, String up) {
-    this.title = title;
-    x = axis(across);
-    y = axis(up);
+    chart = ChartFactory.createXYLineChart(title, across, up, data);
+    chart.getLegend().setFrame(BlockBorder.NONE);
+    XYPlot plot = chart.getXYPlot();
+    plot.setRenderer(renderer);
+    plot.setBackgroundPaint(Color.WHITE);
+    plot.setDomainGridlinePaint(Color.LIGHT_GRAY);
+    plot.setRangeGridlinePaint(Color.LIGHT_GRAY);
+    plot.setOutlineVisible(false);
+    x = plot.getDomainAxis();
+    for (ValueAxis axis : List.of(x, plot.getRangeAxis())) {
+      ((NumberAxis) axis).setAutoRangeIncludesZero(false);
+      ((NumberAxis) axis).setAutoRangeStickyZero(false);
+      axis.setAutoRangeMinimumSize(NARROWEST);
+    }
   }
 
   /** Adds marked points and the line through them, in the order of x. */
@@ -114,7 +122,6 @@ public final class LineChart {
             ? new ItemLabelPosition(ItemLabelAnchor.OUTSIDE12, TextAnchor.BOTTOM_CENTER)
             : new ItemLabelPosition(ItemLabelAnchor.OUTSIDE6, TextAnchor.TOP_CENTER);
     renderer.setSeriesItemLabelGenerator(series, (_, _, item) -> texts.get(item));
-    renderer.setSeriesItemLabelFont(series, font(Font.PLAIN, 13));
     renderer.setSeriesPositiveItemLabelPosition(series, position);
     renderer.setSeriesNegativeItemLabelPosition(series, position);
     renderer.setSeriesItemLabelsVisible(series, true);
@@ -126,14 +133,13 @@ public final class LineChart {
   /** Adds a thin dashed line to compare with. */
   public LineChart guide(String name, List<Point> points) {
     int series = add(name, points, true, false);
-    renderer.setSeriesPaint(series, GUIDE_COLOUR);
-    renderer.setSeriesStroke(series, dashed(GUIDE, 6, 5));
+    renderer.setSeriesPaint(series, Color.GRAY);
+    renderer.setSeriesStroke(series, stroke(1.5f, 6, 5));
     return this;
   }
 
   /** Returns the number of the series. */
   private int add(String name, List<Point> points, boolean line, boolean marks) {
-    int number = data.getSeriesCount();
     XYSeries series = new XYSeries(name, true, true);
     for (Point point : points) {
       if (!Double.isFinite(point.x()) || !Double.isFinite(point.y())) {
@@ -141,20 +147,23 @@ public final class LineChart {
       }
       series.add(point.x(), point.y());
     }
+    int number = data.getSeriesCount();
     data.addSeries(series);
     // Every other line is dashed and its marks are hollow: lines that coincide both show.
     boolean second = number % 2 == 1;
     renderer.setSeriesLinesVisible(number, line);
     renderer.setSeriesShapesVisible(number, marks);
-    renderer.setSeriesShape(
-        number,
-        second
-            ? new Rectangle2D.Double(-MARK / 2, -MARK / 2, MARK, MARK)
-            : new Ellipse2D.Double(-MARK / 2, -MARK / 2, MARK, MARK));
+    renderer.setSeriesShape(number, MARKS.get(second ? 1 : 0));
     renderer.setSeriesShapesFilled(number, !second);
     renderer.setSeriesPaint(number, COLOURS.get(number % COLOURS.size()));
-    renderer.setSeriesStroke(number, second ? dashed(LINE, 12, 7) : new BasicStroke(LINE));
+    renderer.setSeriesStroke(number, second ? stroke(2.5f, 12, 7) : new BasicStroke(2.5f));
     return number;
+  }
+
+  /** A stroke that is on and off for so many pixels. */
+  private static BasicStroke stroke(float width, float on, float off) {
+    return new BasicStroke(
+        width, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {on, off}, 0);
   }
 
   /** Lets the horizontal axis begin with its largest number. */
@@ -170,7 +179,7 @@ public final class LineChart {
    */
   public void write(Path png) {
     try {
-      write(png, draw().createBufferedImage(WIDTH, HEIGHT));
+      write(png, chart.createBufferedImage(WIDTH, HEIGHT));
     } catch (UncheckedIOException e) {
       throw new ChartException(String.valueOf(e.getMessage()), e);
     } catch (InternalError | NoClassDefFoundError e) {
@@ -183,40 +192,5 @@ public final class LineChart {
   /** Writes any image as PNG; the file is there whole or not at all. */
   public static void write(Path png, BufferedImage image) {
     OutputFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
-  }
-
-  private JFreeChart draw() {
-    XYPlot plot = new XYPlot(data, x, y, renderer);
-    plot.setBackgroundPaint(Color.WHITE);
-    plot.setDomainGridlinePaint(Color.LIGHT_GRAY);
-    plot.setRangeGridlinePaint(Color.LIGHT_GRAY);
-    plot.setOutlineVisible(false);
-    JFreeChart chart = new JFreeChart(title, font(Font.BOLD, 18), plot, true);
-    chart.setBackgroundPaint(Color.WHITE);
-    LegendTitle legend = chart.getLegend();
-    legend.setPosition(RectangleEdge.BOTTOM);
-    legend.setItemFont(font(Font.PLAIN, 14));
-    legend.setFrame(BlockBorder.NONE);
-    return chart;
-  }
-
-  private static NumberAxis axis(String label) {
-    NumberAxis axis = new NumberAxis(label);
-    axis.setAutoRangeIncludesZero(false);
-    axis.setAutoRangeStickyZero(false);
-    axis.setAutoRangeMinimumSize(NARROWEST);
-    axis.setLabelFont(font(Font.PLAIN, 15));
-    axis.setTickLabelFont(font(Font.PLAIN, 13));
-    return axis;
-  }
-
-  /** A stroke that is on and off for so many pixels. */
-  private static BasicStroke dashed(float width, float on, float off) {
-    return new BasicStroke(
-        width, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {on, off}, 0);
-  }
-
-  private static Font font(int style, int size) {
-    return new Font(Font.SANS_SERIF, style, size);
   }
 }

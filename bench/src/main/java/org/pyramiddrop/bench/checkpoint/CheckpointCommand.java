@@ -2,10 +2,9 @@ package org.pyramiddrop.bench.checkpoint;
 
 import static java.util.Objects.requireNonNullElse;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -18,9 +17,7 @@ import picocli.CommandLine.Parameters;
     name = "checkpoint",
     description =
         "Writes a LLaVA-1.5 or LLaVA-NeXT checkpoint with random weights; 14 GB unless made smaller.")
-public final class CheckpointCommand implements Callable<Integer> {
-  private final PrintWriter out;
-
+public final class CheckpointCommand extends BenchCommand {
   @Parameters(paramLabel = "DIR", description = "the folder to write; must not exist")
   private Path folder = Path.of("");
 
@@ -57,10 +54,6 @@ public final class CheckpointCommand implements Callable<Integer> {
   @Option(names = "--seed", description = "another seed, other weights (${DEFAULT-VALUE})")
   private long seed = 1;
 
-  public CheckpointCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     CheckpointShape shape = shape(tiny ? ModelSize.TINY.shape() : CheckpointShape.LLAVA_7B);
@@ -69,7 +62,7 @@ public final class CheckpointCommand implements Callable<Integer> {
     }
     LlavaConfig config = next ? shape.nextConfig() : shape.config();
     double millis = Stopwatch.time(() -> RandomCheckpoint.write(folder, config, dtype, seed));
-    out.printf("wrote %s in %.1f s%n", folder, millis / 1e3);
+    out().printf("wrote %s in %.1f s%n", folder, millis / 1e3);
     return 0;
   }
 

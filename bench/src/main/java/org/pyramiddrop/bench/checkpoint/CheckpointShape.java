@@ -28,17 +28,9 @@ public record CheckpointShape(
     int keyValueHeads,
     int vocabulary,
     VisionConfig vision) {
-
   /** Vicuna 7B behind CLIP ViT-L/14 at 336 pixels. */
   public static final CheckpointShape LLAVA_7B =
-      new CheckpointShape(
-          32,
-          4096,
-          11008,
-          32,
-          32,
-          32064,
-          new VisionConfig(1024, 4096, 24, 16, 336, 14, 3, 1e-5f, "quick_gelu"));
+      new CheckpointShape(32, 4096, 11008, 32, 32, 32064, clip(1024, 4096, 24, 16, 336));
 
   private static final int BEHIND_TEXT = 64;
 
@@ -52,10 +44,10 @@ public record CheckpointShape(
           "%d columns don't make %d heads of an even size over %d key/value heads"
               .formatted(hidden, heads, keyValueHeads));
     }
-    if (vocabulary < CharacterTokenizer.LEAST + BEHIND_TEXT) {
+    if (vocabulary < ConfigFiles.LEAST_TOKENS + BEHIND_TEXT) {
       throw new IllegalArgumentException(
           "a vocabulary of %d is too small for every byte and letter; give at least %d"
-              .formatted(vocabulary, CharacterTokenizer.LEAST + BEHIND_TEXT));
+              .formatted(vocabulary, ConfigFiles.LEAST_TOKENS + BEHIND_TEXT));
     }
   }
 
@@ -65,13 +57,21 @@ public record CheckpointShape(
         count, hidden, intermediate, heads, keyValueHeads, vocabulary, vision);
   }
 
+  /** The same with another vision tower. */
+  CheckpointShape withVision(VisionConfig other) {
+    return new CheckpointShape(
+        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other);
+  }
+
   /** The same with a vision tower of one small layer: as many image tokens, next to no weights. */
   public CheckpointShape withTinyVision() {
-    VisionConfig tiny =
-        new VisionConfig(
-            64, 128, 2, 2, vision.imageSize(), vision.patchSize(), 3, 1e-5f, "quick_gelu");
-    return new CheckpointShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, tiny);
+    return withVision(clip(64, 128, 2, 2, vision.imageSize()));
+  }
+
+  /** A CLIP tower over patches of 14 × 14 pixels. */
+  public static VisionConfig clip(int hidden, int intermediate, int layers, int heads, int pixels) {
+    return new VisionConfig(
+        hidden, intermediate, layers, heads, pixels, 14, 3, 1e-5f, "quick_gelu");
   }
 
   /** What a LLaVA-1.5 checkpoint's {@code config.json} says. */

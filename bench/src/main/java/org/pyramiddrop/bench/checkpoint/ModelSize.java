@@ -1,60 +1,77 @@
 package org.pyramiddrop.bench.checkpoint;
 
-import java.util.List;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Collectors;
+import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.VisionConfig;
 
-/**
- * The sizes that benchmarks run at.
- *
- * @param label its name
- * @param shape a model {@value CheckpointCache#LAYERS} decoder layers and one layer of a vision
- *     tower deep
- */
-public record ModelSize(String label, CheckpointShape shape) {
+/** The sizes that benchmarks run at, and checkpoints of them in {@link BenchFolder#root}. */
+public enum ModelSize {
   /** LLaVA-1.5-7B's widths. */
-  public static final ModelSize LLAVA_7B =
-      new ModelSize(
-          "7b",
-          new CheckpointShape(
-              CheckpointCache.LAYERS,
-              CheckpointShape.LLAVA_7B.hidden(),
-              CheckpointShape.LLAVA_7B.intermediate(),
-              CheckpointShape.LLAVA_7B.heads(),
-              CheckpointShape.LLAVA_7B.keyValueHeads(),
-              CheckpointShape.LLAVA_7B.vocabulary(),
-              oneLayer(1024, 4096, 16, 336)));
-
+  LLAVA_7B("7b", CheckpointShape.LLAVA_7B.withVision(oneLayer(1024, 4096, 16, 336))),
   /** An eighth of them, for a quick look. */
-  public static final ModelSize SMALL =
-      new ModelSize(
-          "small",
-          new CheckpointShape(
-              CheckpointCache.LAYERS, 512, 1376, 8, 8, 4096, oneLayer(256, 1024, 4, 336)));
-
+  SMALL("small", new CheckpointShape(32, 512, 1376, 8, 8, 4096, oneLayer(256, 1024, 4, 336))),
   /** Next to nothing and odd, to see that all runs. */
-  public static final ModelSize TINY =
-      new ModelSize(
-          "tiny",
-          new CheckpointShape(CheckpointCache.LAYERS, 72, 101, 6, 2, 421, oneLayer(36, 52, 3, 56)));
+  TINY("tiny", new CheckpointShape(32, 72, 101, 6, 2, 421, oneLayer(36, 52, 3, 56)));
 
-  private static final List<ModelSize> ALL = List.of(LLAVA_7B, SMALL, TINY);
+  /** Decoder layers that layer and decode benchmarks run on. */
+  public static final int LAYERS = 4;
+
+  private final String label;
+  private final CheckpointShape shape;
+
+  ModelSize(String label, CheckpointShape shape) {
+    this.label = label;
+    this.shape = shape.withLayers(LAYERS);
+  }
 
   /** Two layers deep, since features are the output of the last but one. */
   private static VisionConfig oneLayer(int hidden, int intermediate, int heads, int pixels) {
-    return new VisionConfig(hidden, intermediate, 2, heads, pixels, 14, 3, 1e-5f, "quick_gelu");
+    return CheckpointShape.clip(hidden, intermediate, 2, heads, pixels);
   }
 
   /** The size of this name. */
   public static ModelSize of(String label) {
-    return ALL.stream()
+    return Arrays.stream(values())
         .filter(size -> size.label.equals(label))
         .findFirst()
         .orElseThrow(() ->
             new IllegalArgumentException(
-                "there is no size "
-                    + label
-                    + "; choose "
-                    + ALL.stream().map(ModelSize::label).collect(Collectors.joining(", "))));
+                "there is no size %s; choose %s"
+                    .formatted(
+                        label,
+                        Arrays.stream(values())
+                            .map(ModelSize::label)
+                            .collect(Collectors.joining(", ")))));
+  }
+
+  public String label() {
+    return label;
+  }
+
+  /** A model {@value #LAYERS} decoder layers and one layer of a vision tower deep. */
+  public CheckpointShape shape() {
+    return shape;
+  }
+
+  /** A checkpoint of that shape with random bfloat16 weights, made when it is first asked for. */
+  public Path checkpoint() {
+    return checkpoint(LAYERS);
+  }
+
+  /** The same of another depth. */
+  public Path checkpoint(int layers) {
+    LlavaConfig config = shape.withLayers(layers).config();
+    Path folder = BenchFolder.root().resolve("%s-%d-layers-and-vision".formatted(label, layers));
+    if (!Files.exists(folder)) {
+      RandomCheckpoint.write(folder, config, DType.BFLOAT16, 1);
+    } else if (!LlavaConfig.read(folder).equals(config)) {
+      throw new IllegalArgumentException(folder + " holds another model; delete it");
+    }
+    return folder;
   }
 }

@@ -76,12 +76,10 @@ public final class ModelOnDevice implements AutoCloseable {
     }
   }
 
-  /** The checkpoint's configuration. */
   public LlavaConfig config() {
     return config;
   }
 
-  /** The device that it runs on. */
   public Kernels kernels() {
     return engine.kernels();
   }
@@ -95,7 +93,6 @@ public final class ModelOnDevice implements AutoCloseable {
     return new RandomPrompt(engine, shape, seed);
   }
 
-  /** The device in words. */
   public String device() {
     return engine.kernels().description();
   }

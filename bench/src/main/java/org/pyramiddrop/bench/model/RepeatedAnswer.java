@@ -25,9 +25,7 @@ public final class RepeatedAnswer implements AutoCloseable {
   private final Encoder encoder;
   private int steps;
 
-  /** Writes image embeddings. */
   interface Encoder {
-    /** Writes those of each of the prompt's images. */
     void encode(List<Tensor> embeddings);
   }
 
@@ -53,7 +51,6 @@ public final class RepeatedAnswer implements AutoCloseable {
     return prompt.ids();
   }
 
-  /** The prompt's lengths. */
   public PromptShape shape() {
     return prompt.shape();
   }

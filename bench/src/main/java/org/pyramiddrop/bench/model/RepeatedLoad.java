@@ -65,14 +65,8 @@ public final class RepeatedLoad implements AutoCloseable {
    * @param bytes that the device was handed
    * @param mapped those that lie in the files as they are, and not in a copy that had to be made
    */
-  public record Loaded(double millis, long bytes, List<MemorySegment> mapped) {
-    /** Keeps its own copy. */
-    public Loaded {
-      mapped = List.copyOf(mapped);
-    }
-  }
+  public record Loaded(double millis, long bytes, List<MemorySegment> mapped) {}
 
-  /** The device in words. */
   public String device() {
     return kernels.description();
   }

@@ -103,7 +103,6 @@ public final class RepeatedPrefill implements AutoCloseable {
     }
   }
 
-  /** Ends a prefill early. */
   private static final class LastLayer extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

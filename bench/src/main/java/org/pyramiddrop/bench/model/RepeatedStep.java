@@ -85,7 +85,6 @@ public final class RepeatedStep implements AutoCloseable {
     return kernels.download(next.position(schedule.stageOf(layer)))[0];
   }
 
-  /** The token's id. */
   public int id() {
     return id;
   }

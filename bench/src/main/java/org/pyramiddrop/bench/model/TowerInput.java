@@ -17,12 +17,6 @@ import org.pyramiddrop.loader.VisionConfig;
  * @param crops the whole image, then its tiles
  */
 public record TowerInput(Resolution size, ImageLayout layout, List<Pixels> crops) {
-
-  /** Keeps its own copy of the list. */
-  public TowerInput {
-    crops = List.copyOf(crops);
-  }
-
   /**
    * An image of one crop.
    *

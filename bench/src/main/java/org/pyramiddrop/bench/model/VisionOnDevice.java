@@ -41,7 +41,6 @@ public final class VisionOnDevice implements AutoCloseable {
     }
   }
 
-  /** The device it runs on. */
   public Kernels kernels() {
     return kernels;
   }

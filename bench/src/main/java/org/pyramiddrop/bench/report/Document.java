@@ -8,14 +8,7 @@ import java.util.List;
  *
  * @param facts where, when and by what they were measured
  */
-public record Document(List<String> facts, List<Table<?>> tables) {
-  /** Keeps its own copies. */
-  public Document {
-    facts = List.copyOf(facts);
-    tables = List.copyOf(tables);
-  }
-
-  /** As text. */
+public record Document(List<String> facts, List<? extends Table<?>> tables) {
   public List<String> lines() {
     List<String> lines = new ArrayList<>(facts);
     for (Table<?> table : tables) {

@@ -20,7 +20,6 @@ public final class JsonFile {
 
   private JsonFile() {}
 
-  /** Writes a result. */
   public static void write(Path file, Object result) {
     OutputFile.write(file, List.of(MAPPER.writeValueAsString(result)));
   }

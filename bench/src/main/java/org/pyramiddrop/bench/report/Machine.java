@@ -1,13 +1,14 @@
 package org.pyramiddrop.bench.report;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.Devices;
 
 /**
@@ -22,35 +23,36 @@ public record Machine(String processor, String device, String java, String commi
   /** Says the commit where there is no repository, as in a folder that {@code make dist} made. */
   private static final String COMMIT_PROPERTY = "pyramiddrop.commit";
 
-  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
-  private static final Path CACHES = Path.of("/sys/devices/system/cpu/cpu0/cache");
+  private static final int MOST_CACHES = 8;
   private static final Pattern MODEL = Pattern.compile("(?m)^model name\\s*:\\s*(.+)$");
   private static final Pattern SIZE = Pattern.compile("(\\d+)([KMG]?)");
 
-  /** This machine. */
   public static Machine here() {
     return new Machine(
-        processorName(),
+        found(Path.of("/proc/cpuinfo"), MODEL).orElse(System.getProperty("os.arch")),
         Devices.all().getFirst().detail(),
         Runtime.version().toString(),
         commitName());
   }
 
+  /** What a pattern's group says in a file, if it is there and says it. */
+  public static Optional<String> found(Path file, Pattern pattern) {
+    try {
+      Matcher matcher = pattern.matcher(Files.readString(file));
+      return matcher.find() ? Optional.of(matcher.group(1).strip()) : Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
   /** Size of the largest cache that the first core uses; 32 MiB where the system does not tell. */
   public static long lastLevelCacheBytes() {
-    if (!Files.isDirectory(CACHES)) {
-      return 32L << 20;
-    }
-    try (Stream<Path> levels = Files.list(CACHES)) {
-      return levels
-          .map(level -> level.resolve("size"))
-          .filter(Files::isReadable)
-          .mapToLong(size -> bytes(text(size).strip()))
-          .max()
-          .orElse(32L << 20);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return IntStream.range(0, MOST_CACHES)
+        .mapToObj("/sys/devices/system/cpu/cpu0/cache/index%d/size"::formatted)
+        .flatMap(file -> found(Path.of(file), Pattern.compile("(.+)")).stream())
+        .mapToLong(Machine::bytes)
+        .max()
+        .orElse(32L << 20);
   }
 
   public static long bytes(String size) {
@@ -58,23 +60,8 @@ public record Machine(String processor, String device, String java, String commi
     if (!parts.matches()) {
       throw new IllegalArgumentException("a cache's size is written as 512K, not " + size);
     }
-    int shift =
-        switch (parts.group(2)) {
-          case "K" -> 10;
-          case "M" -> 20;
-          case "G" -> 30;
-          default -> 0;
-        };
-    return Long.parseLong(parts.group(1)) << shift;
-  }
-
-  private static String processorName() {
-    String unknown = System.getProperty("os.arch");
-    if (!Files.isReadable(CPU_INFO)) {
-      return unknown;
-    }
-    Matcher model = MODEL.matcher(text(CPU_INFO));
-    return model.find() ? model.group(1).strip() : unknown;
+    return Long.parseLong(parts.group(1))
+        << 10 * List.of("", "K", "M", "G").indexOf(parts.group(2));
   }
 
   private static String commitName() {
@@ -94,14 +81,6 @@ public record Machine(String processor, String device, String java, String commi
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return "unknown";
-    }
-  }
-
-  private static String text(Path file) {
-    try {
-      return Files.readString(file, StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

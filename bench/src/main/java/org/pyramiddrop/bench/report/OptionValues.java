@@ -10,7 +10,6 @@ public final class OptionValues {
 
   private OptionValues() {}
 
-  /** Refuses a smaller value. */
   public static void atLeast(int least, String option, int value) {
     if (value < least) {
       throw new IllegalArgumentException(

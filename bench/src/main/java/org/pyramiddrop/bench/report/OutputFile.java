@@ -32,7 +32,6 @@ public final class OutputFile {
     }
   }
 
-  /** Writes lines of text. */
   public static void write(Path file, List<String> lines) {
     String text = String.join("\n", lines) + "\n";
     write(file, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));

@@ -31,7 +31,6 @@ public final class Progress implements AutoCloseable {
                 .build();
   }
 
-  /** Tells that a step is done. */
   public void step() {
     if (bar != null) {
       bar.step();

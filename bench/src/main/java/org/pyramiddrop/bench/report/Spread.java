@@ -15,7 +15,6 @@ import java.util.stream.IntStream;
  * @param count how many there were
  */
 public record Spread(double median, double low, double high, int count) {
-
   /** Sums up at least one measurement; refuses what is not a number. */
   public static Spread of(List<Double> values) {
     double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();

@@ -74,7 +74,6 @@ public final class Table<R> {
         .column("low–high", row -> Numbers.ratios(spread.apply(row)));
   }
 
-  /** Adds a sentence below the table. */
   public Table<R> note(String sentence) {
     notes.add(sentence);
     return this;

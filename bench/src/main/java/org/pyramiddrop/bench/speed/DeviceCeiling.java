@@ -34,7 +34,6 @@ public final class DeviceCeiling {
     return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
   }
 
-  /** A copy. */
   public static Probe copy(Kernels kernels, DeviceScratch scratch, int rows, int columns) {
     Tensor from = scratch.random(rows, columns);
     Tensor to = scratch.empty(rows, columns);
@@ -49,7 +48,6 @@ public final class DeviceCeiling {
     return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
   }
 
-  /** FLOPs of the product. */
   public static double flops(int side) {
     return new Product(side, side, side).flops();
   }

@@ -69,7 +69,6 @@ public final class DeviceScratch implements AutoCloseable {
     return w;
   }
 
-  /** Row numbers, all 0. */
   public Indices indices(int count) {
     Indices indices = kernels.indices(new int[count]);
     closers.push(indices::close);

@@ -93,7 +93,6 @@ public final class ModelWork {
     return counter.vision(1) - projector(shape);
   }
 
-  /** FLOPs of the projector's two layers for one image. */
   public static double projector(ModelShape shape) {
     ModelShape.Vision vision = shape.vision();
     int features = vision.hidden() * vision.featureLayers();

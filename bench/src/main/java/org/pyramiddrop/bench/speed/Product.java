@@ -32,7 +32,6 @@ public record Product(int tokens, int inputs, int outputs) {
     return 2.0 * tokens * inputs * outputs;
   }
 
-  /** Bytes of the weight. */
   public long weightBytes(DType dtype) {
     return (long) inputs * outputs * dtype.bytes();
   }

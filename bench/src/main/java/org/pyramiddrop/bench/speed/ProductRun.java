@@ -70,7 +70,6 @@ public final class ProductRun implements AutoCloseable {
     return kernels;
   }
 
-  /** Multiplies by the next weight. */
   public void run() {
     kernels.linear(x, weights.get(next), null, Activation.NONE, out);
     next = (next + 1) % weights.size();
@@ -100,7 +99,6 @@ public final class ProductRun implements AutoCloseable {
     return matrices.get(index);
   }
 
-  /** The last product. */
   public float[] output() {
     return kernels.download(out);
   }

@@ -59,7 +59,6 @@ public record Rounds(
     return measured;
   }
 
-  /** Runs one thing alone. */
   public <T> List<T> run(Supplier<T> side) {
     return this.<T>run(List.of(side)).getFirst();
   }

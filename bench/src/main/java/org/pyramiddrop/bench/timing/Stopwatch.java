@@ -14,12 +14,10 @@ public final class Stopwatch {
     return (lap - before) / NANOS_PER_MILLI;
   }
 
-  /** Milliseconds since the start. */
   public double millis() {
     return (System.nanoTime() - start) / NANOS_PER_MILLI;
   }
 
-  /** Milliseconds that some work takes. */
   public static double time(Runnable work) {
     Stopwatch stopwatch = new Stopwatch();
     work.run();

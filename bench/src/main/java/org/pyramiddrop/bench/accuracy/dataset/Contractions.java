@@ -28,7 +28,6 @@ final class Contractions {
 
   private Contractions() {}
 
-  /** The word as it is compared. */
   static String spelled(String word) {
     return BY_FORM.getOrDefault(word, word);
   }

@@ -24,7 +24,6 @@ public enum Metric {
     this.label = label;
   }
 
-  /** What tables and charts call it. */
   public String label() {
     return label;
   }

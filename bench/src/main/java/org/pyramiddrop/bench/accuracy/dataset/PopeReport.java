@@ -17,7 +17,6 @@ import java.util.List;
  */
 public record PopeReport(
     int truePositives, int falsePositives, int trueNegatives, int falseNegatives) {
-
   /**
    * Counts answers.
    *
@@ -43,7 +42,6 @@ public record PopeReport(
     return new PopeReport(counts[0], counts[1], counts[2], counts[3]);
   }
 
-  /** The share of right answers. */
   public double accuracy() {
     return share(truePositives + trueNegatives, all());
   }
@@ -58,12 +56,10 @@ public record PopeReport(
     return share(truePositives, truePositives + falseNegatives);
   }
 
-  /** The harmonic mean of precision and recall. */
   public double f1() {
     return share(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives);
   }
 
-  /** The share of answers that say yes. */
   public double yesRatio() {
     return share(truePositives + falsePositives, all());
   }

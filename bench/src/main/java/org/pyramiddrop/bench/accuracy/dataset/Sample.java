@@ -12,7 +12,6 @@ import java.util.List;
  * @param answers every accepted one, possibly with repeats (VQA asks ten people); at least one
  */
 public record Sample(String id, Path image, String question, List<String> answers) {
-
   /** Refuses a sample without an answer. */
   public Sample {
     answers = List.copyOf(answers);

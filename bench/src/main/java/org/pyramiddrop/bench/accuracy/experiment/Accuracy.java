@@ -18,7 +18,6 @@ record Accuracy(double right, int asked) {
     }
   }
 
-  /** The share that is right. */
   double share() {
     return right / asked;
   }

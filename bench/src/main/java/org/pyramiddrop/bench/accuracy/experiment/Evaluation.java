@@ -29,7 +29,6 @@ record Evaluation(
     BiFunction<Sample, PruningPlan, Answer> model,
     Journal journal,
     Duration warmUp) {
-
   /**
    * Fills the journal.
    *

@@ -13,12 +13,6 @@ import java.util.function.BiConsumer;
  */
 record Experiment(
     String name, List<Variant> variants, boolean timed, BiConsumer<Results, Report> writer) {
-
-  Experiment {
-    variants = List.copyOf(variants);
-  }
-
-  /** Writes and prints what came out. */
   void report(Results results, Report report) {
     writer.accept(results, report);
   }

@@ -1,18 +1,16 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
 import org.pyramiddrop.bench.accuracy.dataset.DatasetFormat;
 import org.pyramiddrop.bench.accuracy.dataset.Metric;
-import org.pyramiddrop.bench.report.Invocation;
+import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.Llava;
@@ -21,10 +19,8 @@ import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /**
  * Redoes the paper's experiments that need no training. Answers are kept as they come; the same
@@ -34,12 +30,8 @@ import picocli.CommandLine.Spec;
     name = "experiment",
     mixinStandardHelpOptions = true,
     description = "Redoes the paper's figures and tables on a dataset of questions.")
-public final class ExperimentCommand implements Callable<Integer> {
+public final class ExperimentCommand extends BenchCommand {
   private static final int FAILED = 1;
-
-  private final PrintWriter out;
-
-  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       paramLabel = "NAME",
@@ -103,10 +95,6 @@ public final class ExperimentCommand implements Callable<Integer> {
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
 
-  public ExperimentCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     if (!(warmUp >= 0)) {
@@ -116,7 +104,7 @@ public final class ExperimentCommand implements Callable<Integer> {
     try (Llava llava = Llava.load(model, new LoadOptions(backend, dtype, threads))) {
       return run(dataset, llava, Machine.here()) ? 0 : FAILED;
     } catch (CancellationException _) {
-      spec.commandLine().getErr().println("bench: interrupted; the same command goes on from here");
+      err().println("bench: interrupted; the same command goes on from here");
       return FAILED;
     }
   }
@@ -127,7 +115,7 @@ public final class ExperimentCommand implements Callable<Integer> {
     List<Experiment> experiments = options.named(name, plans, answers, dataset);
     Path results =
         folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
-    Report report = new Report(results, out, source(dataset, llava, machine));
+    Report report = new Report(results, out(), source(dataset, llava, machine));
     try (Journal journal =
         Journal.open(results.resolve("answers.jsonl"), facts(dataset, llava, machine), fresh)) {
       Duration untilTimed = Duration.ofMillis(Math.round(1000 * warmUp));
@@ -178,6 +166,6 @@ public final class ExperimentCommand implements Callable<Integer> {
             .formatted(dataset.name(), dataset.samples().size(), dataset.metric().label()),
         "%s: %s, %s".formatted(model, llava.device(), llava.dtype()),
         machine.toString(),
-        Invocation.of(spec));
+        given());
   }
 }

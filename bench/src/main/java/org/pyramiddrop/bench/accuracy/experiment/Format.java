@@ -31,7 +31,6 @@ final class Format {
     return String.valueOf(number).replaceFirst("\\.0$", "");
   }
 
-  /** A share in percent. */
   static String percent(double share) {
     return decimal(100 * share, 1) + " %";
   }

@@ -194,7 +194,6 @@ final class Journal implements AutoCloseable {
     rounds = Math.max(rounds, entry.round + 1);
   }
 
-  /** Whether nothing was in it when it was opened. */
   boolean isNew() {
     return isNew;
   }

@@ -16,7 +16,6 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param maxTokens the most tokens of an answer
  */
 record ModelAnswers(Llava llava, String suffix, int maxTokens) {
-
   /**
    * Answers a question under a plan.
    *

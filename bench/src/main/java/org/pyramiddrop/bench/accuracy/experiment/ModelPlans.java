@@ -35,7 +35,6 @@ record ModelPlans(ModelShape shape, int imageTokens) {
     return Math.max(1, Math.round((float) layer * shape.layers() / PAPER_LAYERS));
   }
 
-  /** This model under a plan. */
   Variant variant(String name, PruningPlan plan) {
     Schedule schedule = plan.schedule(shape.layers());
     List<Integer> firstLayers =
@@ -45,7 +44,6 @@ record ModelPlans(ModelShape shape, int imageTokens) {
     return new Variant(name, plan, firstLayers, kept, multiplyAdds);
   }
 
-  /** This model without drops. */
   Variant vanilla() {
     return variant("vanilla", PruningPlan.none());
   }
@@ -65,7 +63,6 @@ record ModelPlans(ModelShape shape, int imageTokens) {
     return variant("FastV K=%d".formatted(layer), PruningPlan.fastV(layer, ratio));
   }
 
-  /** FastV that drops half. */
   Variant halvingFastV(int layer) {
     return variant("FastV K=%d R=0.5".formatted(layer), PruningPlan.fastV(layer, 0.5));
   }

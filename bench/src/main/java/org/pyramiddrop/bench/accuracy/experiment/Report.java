@@ -42,7 +42,6 @@ final class Report {
     }
   }
 
-  /** Writes NAME.csv. */
   void csv(String name, Table<?> table) {
     OutputFile.write(file(name + ".csv"), table.csv());
   }
@@ -57,7 +56,6 @@ final class Report {
     }
   }
 
-  /** Whether a file is there. */
   boolean has(String file) {
     return Files.exists(folder.resolve(file));
   }
@@ -88,7 +86,6 @@ final class Report {
     print(table);
   }
 
-  /** Prints a table. */
   void print(Table<?> table) {
     new Document(List.of(), List.of(table)).lines().forEach(out::println);
   }

@@ -21,7 +21,6 @@ import org.pyramiddrop.bench.report.Spread;
  * question that all variants were asked in a row.
  */
 record Results(Dataset dataset, Journal journal) {
-
   /**
    * The prefill times of a variant.
    *
@@ -30,7 +29,6 @@ record Results(Dataset dataset, Journal journal) {
    */
   record Times(Variant variant, Spread millis, Spread speedup) {}
 
-  /** Whether a variant has answered a question. */
   boolean has(Variant variant, Sample sample) {
     return !journal.entries(variant.key(), sample.id()).isEmpty();
   }
@@ -90,7 +88,6 @@ record Results(Dataset dataset, Journal journal) {
         : each.stream().map(rounds -> rounds.get(common.last())).toList();
   }
 
-  /** The times of all variants, in their order. */
   List<Times> times(List<Variant> variants) {
     List<List<Journal.Entry>> rounds =
         dataset.samples().stream().map(sample -> round(variants, sample)).toList();
@@ -105,7 +102,6 @@ record Results(Dataset dataset, Journal journal) {
         .toList();
   }
 
-  /** An empty chart of accuracies. */
   LineChart chart(String title, String across) {
     return new LineChart(title, across, dataset.metric().label() + ", %");
   }

@@ -21,12 +21,6 @@ record Variant(
     List<Integer> firstLayers,
     List<Integer> kept,
     double multiplyAdds) {
-
-  Variant {
-    firstLayers = List.copyOf(firstLayers);
-    kept = List.copyOf(kept);
-  }
-
   /**
    * What the plan does to this model, in words: variants of the same key answer alike, whatever
    * they are called.

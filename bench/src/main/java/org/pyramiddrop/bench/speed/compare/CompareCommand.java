@@ -1,20 +1,17 @@
 package org.pyramiddrop.bench.speed.compare;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.OptionValues;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.timing.Rounds;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -24,7 +21,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "compare",
     description = "Times operations and whole models in turn with PyTorch and Jlama.")
-public final class CompareCommand implements Callable<Integer> {
+public final class CompareCommand extends ReportingCommand {
   private static final long PAUSE_MILLIS = 300;
   private static final int DISAGREEMENT = 1;
 
@@ -33,8 +30,6 @@ public final class CompareCommand implements Callable<Integer> {
     TORCH,
     JLAMA
   }
-
-  private final PrintWriter out;
 
   @Option(
       names = "--python",
@@ -65,12 +60,6 @@ public final class CompareCommand implements Callable<Integer> {
   @Option(names = "--without", split = ",", description = "leave out ${COMPLETION-CANDIDATES}")
   private Set<PeerName> without = EnumSet.noneOf(PeerName.class);
 
-  @Mixin private ReportOptions report = new ReportOptions();
-
-  public CompareCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     int most = repetitions == null ? (quick ? 5 : 11) : repetitions;
@@ -83,7 +72,7 @@ public final class CompareCommand implements Callable<Integer> {
     if (without.size() == PeerName.values().length) {
       throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
-    report.check();
+    checkMarkdown();
     Rounds rounds =
         quick
             ? new Rounds(0, 0, 2, most, until, PAUSE_MILLIS)
@@ -95,8 +84,8 @@ public final class CompareCommand implements Callable<Integer> {
       hold(peers, rounds, results);
     } catch (PeerProcess.Failure e) {
       if (!results.isEmpty()) {
-        out.println();
-        out.println("not all was compared: " + e.getMessage());
+        out().println();
+        out().println("not all was compared: " + e.getMessage());
         publish(peers, results);
       }
       throw e;
@@ -129,8 +118,8 @@ public final class CompareCommand implements Callable<Integer> {
     for (Comparison comparison : Comparisons.all()) {
       if (comparison.name().contains(only)
           && peers.stream().anyMatch(peer -> peer.has(comparison.operation()))) {
-        out.println("running " + comparison.name() + ", " + comparison.dtype().label());
-        out.flush();
+        out().println("running " + comparison.name() + ", " + comparison.dtype().label());
+        out().flush();
         results.add(Result.of(comparison, BenchFolder.root(), peers, threads, rounds));
       }
     }
@@ -138,8 +127,8 @@ public final class CompareCommand implements Callable<Integer> {
 
   private void publish(List<PeerProcess> peers, List<Result> results) {
     List<String> versions = peers.stream().map(PeerProcess::versions).toList();
-    Report all = Report.of(versions, threads, report.command(), results);
-    List<String> facts = List.of("machine: " + Machine.here(), "command: " + report.command());
-    report.publish(out, all.document(facts), "compare.json", all);
+    Report all = Report.of(versions, threads, given(), results);
+    List<String> facts = List.of("machine: " + Machine.here(), "command: " + given());
+    publish(all.document(facts), "compare.json", all);
   }
 }

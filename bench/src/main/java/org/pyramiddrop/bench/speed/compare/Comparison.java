@@ -30,14 +30,11 @@ record Comparison(
     List<String> rows,
     UnaryOperator<List<Double>> times,
     Preparation preparation) {
-
-  /** Of one time. */
   Comparison(
       String name, DType dtype, String operation, String statement, Preparation preparation) {
     this(name, dtype, operation, statement, List.of(""), UnaryOperator.identity(), preparation);
   }
 
-  /** Prepares this library's side. */
   @FunctionalInterface
   interface Preparation {
     /**
@@ -69,7 +66,6 @@ record Comparison(
     }
   }
 
-  /** Begins a request. */
   static ObjectNode request(String operation, DType dtype) {
     return JsonMapper.shared().createObjectNode().put("op", operation).put("dtype", dtype.label());
   }

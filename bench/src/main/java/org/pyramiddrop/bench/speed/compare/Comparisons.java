@@ -4,14 +4,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.VisionConfig;
 
 /** The comparisons that {@code make compare} holds. */
 final class Comparisons {
@@ -29,13 +28,7 @@ final class Comparisons {
   /** A model between the demo's and a real one: 173 million weights, 576 image tokens. */
   private static final CheckpointShape MIDDLE =
       new CheckpointShape(
-          8,
-          1024,
-          2816,
-          16,
-          16,
-          8064,
-          new VisionConfig(1024, 4096, 4, 16, 336, 14, 3, 1e-5f, "quick_gelu"));
+          8, 1024, 2816, 16, 16, 8064, CheckpointShape.clip(1024, 4096, 4, 16, 336));
 
   private Comparisons() {}
 
@@ -47,7 +40,7 @@ final class Comparisons {
     List<Comparison> comparisons = new ArrayList<>();
     Product prefill = new Product(PROMPT, 4096, 11008);
     Product decode = new Product(1, 4096, 11008);
-    Path layers = CheckpointCache.decoder(CheckpointCache.LAYERS);
+    Path layers = ModelSize.LLAVA_7B.checkpoint();
     Path middle = middle();
     Path demo = SCENES.resolve("model");
     ModelInput scene = ModelInput.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);

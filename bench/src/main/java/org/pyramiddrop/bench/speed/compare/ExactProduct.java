@@ -52,7 +52,6 @@ final class ExactProduct {
     outputNorms = new double[data.weights() * outputs];
   }
 
-  /** Computes it, on all cores. */
   static ExactProduct of(LinearData data) {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment mapped = data.map(arena);

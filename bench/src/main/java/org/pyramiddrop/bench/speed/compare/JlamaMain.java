@@ -89,7 +89,6 @@ public final class JlamaMain {
     return answer;
   }
 
-  /** As its jar says. */
   private static String version() throws IOException {
     Properties properties = new Properties();
     try (InputStream in = PhysicalCoreExecutor.class.getResourceAsStream(PROPERTIES)) {

@@ -33,7 +33,6 @@ record LinearData(Path file, Product product, int weights, DType dtype) {
     }
   }
 
-  /** Bytes of the activations. */
   long activationBytes() {
     return (long) product.tokens() * product.inputs() * dtype.bytes();
   }
@@ -59,7 +58,6 @@ record LinearData(Path file, Product product, int weights, DType dtype) {
     }
   }
 
-  /** The file's bytes, mapped. */
   MemorySegment map(Arena arena) {
     try (FileChannel channel = FileChannel.open(file)) {
       return channel.map(MapMode.READ_ONLY, 0, weightOffset(weights), arena);
@@ -68,12 +66,10 @@ record LinearData(Path file, Product product, int weights, DType dtype) {
     }
   }
 
-  /** Activations of a mapped file. */
   MemorySegment activations(MemorySegment mapped) {
     return mapped.asSlice(0, activationBytes());
   }
 
-  /** A weight of a mapped file. */
   MemorySegment weight(MemorySegment mapped, int index) {
     return mapped.asSlice(weightOffset(index), product.weightBytes(dtype));
   }

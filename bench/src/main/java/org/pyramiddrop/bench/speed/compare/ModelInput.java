@@ -23,11 +23,6 @@ import org.pyramiddrop.loader.Tokenizer;
  * @param pixels the image as the vision tower takes it
  */
 record ModelInput(List<Integer> ids, Pixels pixels) {
-  /** Keeps its own copy of the ids. */
-  ModelInput {
-    ids = List.copyOf(ids);
-  }
-
   /**
    * A question about an image, in the model's own template and through its own preprocessing.
    *

@@ -9,8 +9,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
@@ -70,8 +72,8 @@ public final class PeerProcess implements AutoCloseable {
       throw new IllegalArgumentException(
           "no script at " + script + "; run from the project's root");
     }
-    List<String> command = new ArrayList<>();
-    command.addAll(List.of(python, script.toString(), "--threads", String.valueOf(threads)));
+    List<String> command =
+        new ArrayList<>(List.of(python, script.toString(), "--threads", String.valueOf(threads)));
     command.addAll(List.of(more));
     return start(TORCH, python, command, "; set PYTHON to one with torch and transformers");
   }
@@ -114,7 +116,6 @@ public final class PeerProcess implements AutoCloseable {
     }
   }
 
-  /** What tables call it. */
   public String name() {
     return name;
   }
@@ -124,12 +125,10 @@ public final class PeerProcess implements AutoCloseable {
     return name.equals(TORCH) || operation.equals("linear");
   }
 
-  /** What it runs on. */
   public String versions() {
     return versions;
   }
 
-  /** How many threads it uses. */
   public int threads() {
     return threads;
   }
@@ -145,28 +144,18 @@ public final class PeerProcess implements AutoCloseable {
    * @throws Failure if it took longer
    */
   public JsonNode prepare(ObjectNode request, Duration limit) {
-    AtomicBoolean late = new AtomicBoolean();
-    Thread watch = Thread.ofVirtual().start(() -> endAfter(limit, late));
+    CompletableFuture<JsonNode> prepared = CompletableFuture.supplyAsync(() -> send(request));
     try {
-      return send(request);
-    } catch (Failure e) {
-      throw late.get()
-          ? new Failure(name + ": was not ready within " + limit.toSeconds() + " s")
-          : e;
-    } finally {
-      watch.interrupt();
-    }
-  }
-
-  /** Ends the process when the time is up, unless whoever waits for it interrupts. */
-  private void endAfter(Duration limit, AtomicBoolean late) {
-    try {
-      if (!process.waitFor(limit)) {
-        late.set(true);
-        destroy();
-      }
+      return prepared.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      destroy();
+      throw new Failure(name + ": was not ready within " + limit.toSeconds() + " s");
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof Failure failure ? failure : new IllegalStateException(e);
     } catch (InterruptedException e) {
+      destroy();
       Thread.currentThread().interrupt();
+      throw new Failure(name + ": was interrupted");
     }
   }
 
@@ -220,7 +209,6 @@ public final class PeerProcess implements AutoCloseable {
     }
   }
 
-  /** Ends the process. */
   @Override
   public void close() {
     try {

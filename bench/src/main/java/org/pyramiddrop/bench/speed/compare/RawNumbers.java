@@ -19,7 +19,6 @@ public final class RawNumbers {
 
   private RawNumbers() {}
 
-  /** Writes float32 numbers. */
   public static void write(Path file, float[] values) {
     byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
     MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);

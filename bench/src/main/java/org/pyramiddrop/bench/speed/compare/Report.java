@@ -32,7 +32,7 @@ record Report(
   private static final String NOTHING = "–";
 
   private static final String READING =
-      "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.";
+      "Milliseconds: median (lowest–highest). Result.Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.";
 
   /**
    * A row of the table.
@@ -56,12 +56,12 @@ record Report(
       @Nullable Spread millis,
       @Nullable Spread timesAsFast,
       @Nullable Double ratioOfMedians) {
-    static PeerTimes of(Result.Peer peer, Times ours, int row) {
+    static PeerTimes of(Result.Peer peer, Result.Times ours, int row) {
       String said = peer.verdict().said();
       if (peer.times().isEmpty()) {
         return new PeerTimes(false, said, null, null, null);
       }
-      Times theirs = peer.times().get();
+      Result.Times theirs = peer.times().get();
       Spread millis = theirs.spread(row);
       double ratio = millis.median() / ours.spread(row).median();
       return new PeerTimes(true, said, millis, ours.ratios(row, theirs), ratio);
@@ -83,7 +83,7 @@ record Report(
         result.pruned().stream().flatMap(pruned -> operations(result, pruned, true)));
   }
 
-  private static Stream<Operation> operations(Result result, Times ours, boolean pruned) {
+  private static Stream<Operation> operations(Result result, Result.Times ours, boolean pruned) {
     Comparison comparison = result.comparison();
     List<String> rows = comparison.rows();
     return IntStream.range(0, rows.size())

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.timing.Rounds;
 import tools.jackson.databind.JsonNode;
 
@@ -21,9 +22,24 @@ import tools.jackson.databind.JsonNode;
  * @param peers the others that have the operation
  */
 record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Peer> peers) {
-  /** Keeps its own copy of the list. */
-  Result {
-    peers = List.copyOf(peers);
+  /**
+   * A side's milliseconds.
+   *
+   * @param rounds of each round, one a row of the comparison
+   */
+  record Times(List<List<Double>> rounds) {
+    private List<Double> row(int row) {
+      return rounds.stream().map(round -> round.get(row)).toList();
+    }
+
+    Spread spread(int row) {
+      return Spread.of(row(row));
+    }
+
+    /** How many times as fast as the other's a row's runs are, round by round. */
+    Spread ratios(int row, Times other) {
+      return Spread.ofRatios(other.row(row), row(row));
+    }
   }
 
   /**
@@ -63,14 +79,11 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
               .iterator();
       Times ours = times.next();
       List<Peer> outcomes = new ArrayList<>();
-      verdicts.forEach((name, verdict) ->
-          outcomes.add(
-              new Peer(
-                  name,
-                  verdict,
-                  verdict instanceof Verdict.Agrees
-                      ? Optional.of(times.next())
-                      : Optional.empty())));
+      verdicts.forEach((name, verdict) -> {
+        boolean agrees = verdict instanceof Verdict.Agrees;
+        outcomes.add(
+            new Peer(name, verdict, agrees ? Optional.of(times.next()) : Optional.empty()));
+      });
       return new Result(comparison, ours, own.pruned().map(_ -> times.next()), outcomes);
     } finally {
       OutputFile.deleteFolder(scratch);

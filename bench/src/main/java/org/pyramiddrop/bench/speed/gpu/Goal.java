@@ -39,7 +39,6 @@ enum Goal {
    * @param value none, if it could not be measured
    */
   record Check(Goal goal, String model, String subject, OptionalDouble value) {
-    /** What it is about. */
     String what() {
       return model + ", " + subject + ": " + goal.label;
     }

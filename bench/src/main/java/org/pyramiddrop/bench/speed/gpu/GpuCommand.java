@@ -1,16 +1,15 @@
 package org.pyramiddrop.bench.speed.gpu;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
+import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.Document;
-import org.pyramiddrop.bench.report.Invocation;
 import org.pyramiddrop.bench.report.JsonFile;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile;
@@ -18,6 +17,8 @@ import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import org.pyramiddrop.bench.speed.pruning.NamedPlan;
+import org.pyramiddrop.bench.speed.pruning.PlanTimer;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
@@ -26,9 +27,7 @@ import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /**
  * The CUDA backend in numbers, in one run: a whole model beside PyTorch's, or operations alone
@@ -38,12 +37,8 @@ import picocli.CommandLine.Spec;
     name = "gpu",
     description = "Times a whole model, or operations alone, on the GPU.",
     showDefaultValues = true)
-public final class GpuCommand implements Callable<Integer> {
+public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
-
-  private final PrintWriter out;
-
-  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Option(names = "--model", description = "a checkpoint's folder; without one, operations alone")
   private @Nullable Path model;
@@ -96,24 +91,20 @@ public final class GpuCommand implements Callable<Integer> {
   @Option(names = "--skip", description = "without a GPU, say why and succeed")
   private boolean skip;
 
-  public GpuCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     check();
     DeviceStatus gpu =
         Devices.all().stream().filter(d -> d.name().equals("cuda")).findFirst().orElseThrow();
     if (!gpu.available()) {
-      out.println((skip ? "skipped: " : "no usable GPU: ") + gpu.detail());
+      out().println((skip ? "skipped: " : "no usable GPU: ") + gpu.detail());
       return skip ? 0 : FAILED;
     }
     if (describe) {
-      out.println(gpu.detail());
+      out().println(gpu.detail());
       return 0;
     }
-    Map<String, String> facts = GpuFacts.here(gpu.detail(), Invocation.of(spec));
+    Map<String, String> facts = GpuFacts.here(gpu.detail(), given());
     if (model == null) {
       operations(facts);
     } else {
@@ -134,40 +125,42 @@ public final class GpuCommand implements Callable<Integer> {
 
   private void model(Path folder, Map<String, String> facts) {
     LlavaConfig config = LlavaConfig.read(folder);
-    ModelTimer.Setting setting =
-        new ModelTimer.Setting(imageSize(config), textTokens, newTokens, runs);
+    Resolution size = imageSize(config);
     Ceilings seen;
     try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
       seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
     }
     say("the model");
     try (ModelOnDevice open =
-            ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"));
-        ModelTimer ours = ModelTimer.of(open, setting)) {
+        ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"))) {
+      GpuPrompt prompt = GpuPrompt.of(open, size, textTokens, newTokens, runs);
       facts.put(
           "model",
           "%d layers, %d wide, on %s"
               .formatted(config.text().layers(), config.text().hiddenSize(), open.device()));
-      ModelResult result =
-          new ModelResult(
-              facts,
-              config.anyResolution() ? "LLaVA-NeXT" : "LLaVA-1.5",
-              ours.prompt(),
-              newTokens,
-              open.loadMillis(),
-              seen,
-              seen.or(tflops, bandwidth),
-              ours.plans(),
-              List.of());
-      // A peer may take longer than there is time for: what was measured is kept before.
-      Document document = save(result);
-      TorchAnswers theirs = new TorchAnswers(ours, folder, torch::start, torch.limit());
-      for (String mode : torch.modes()) {
-        say("PyTorch, " + mode);
-        result = result.with(theirs.in(mode));
-        document = save(result);
+      try (PlanTimer ours = PlanTimer.of(open, NamedPlan.choices(), prompt::answer, () -> {})) {
+        RepeatedAnswer plain = ours.answers().getFirst();
+        ModelResult result =
+            new ModelResult(
+                facts,
+                config.anyResolution() ? "LLaVA-NeXT" : "LLaVA-1.5",
+                ModelResult.Prompt.of(prompt),
+                newTokens,
+                open.loadMillis(),
+                seen,
+                seen.or(tflops, bandwidth),
+                ours.answers(plain.shape(), newTokens - 1, runs, prompt::time),
+                List.of());
+        // A peer may take longer than there is time for: what was measured is kept before.
+        Document document = save(result);
+        TorchAnswers theirs = new TorchAnswers(prompt, plain, folder, torch::start, torch.limit());
+        for (String mode : torch.modes()) {
+          say("PyTorch, " + mode);
+          result = result.with(theirs.in(mode));
+          document = save(result);
+        }
+        print(document);
       }
-      document.lines().forEach(out::println);
     }
   }
 
@@ -213,7 +206,7 @@ public final class GpuCommand implements Callable<Integer> {
           new Document(
               GpuFacts.lines(facts),
               List.of(OperationTimes.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
-      document.lines().forEach(out::println);
+      print(document);
       if (file != null) {
         OutputFile.write(file, document.markdown());
       }
@@ -228,6 +221,6 @@ public final class GpuCommand implements Callable<Integer> {
   }
 
   private void say(String what) {
-    out.println("timing " + what);
+    out().println("timing " + what);
   }
 }

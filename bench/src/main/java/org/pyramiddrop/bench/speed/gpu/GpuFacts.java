@@ -1,15 +1,11 @@
 package org.pyramiddrop.bench.speed.gpu;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.pyramiddrop.bench.report.Machine;
 
@@ -30,7 +26,7 @@ final class GpuFacts {
     Machine machine = Machine.here();
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("GPU", gpu);
-    facts.put("driver", driver());
+    facts.put("driver", Machine.found(DRIVER, DRIVER_VERSION).orElse("unknown"));
     facts.put("processor", machine.processor() + ", " + machine.device());
     facts.put("Java", machine.java());
     facts.put("commit", machine.commit());
@@ -39,20 +35,7 @@ final class GpuFacts {
     return facts;
   }
 
-  /** A line each. */
   static List<String> lines(Map<String, String> facts) {
     return facts.entrySet().stream().map(fact -> fact.getKey() + ": " + fact.getValue()).toList();
-  }
-
-  private static String driver() {
-    if (!Files.isReadable(DRIVER)) {
-      return "unknown";
-    }
-    try {
-      Matcher version = DRIVER_VERSION.matcher(Files.readString(DRIVER));
-      return version.find() ? version.group(1) : "unknown";
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -30,7 +30,6 @@ record GpuOperation(
     BiFunction<Kernels, DeviceScratch, Runnable> own,
     @Nullable Product cublas,
     @Nullable Map<String, Object> request) {
-
   /** The operations of LLaVA-1.5-7B that are worth a row. */
   static List<GpuOperation> of7B() {
     Heads heads = new Heads(32, 32, 128);

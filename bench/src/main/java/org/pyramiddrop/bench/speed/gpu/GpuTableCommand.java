@@ -1,12 +1,11 @@
 package org.pyramiddrop.bench.speed.gpu;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OutputFile;
 import picocli.CommandLine.Command;
@@ -17,20 +16,14 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "gpu-table",
     description = "Puts results of bench gpu, of one machine and commit, into one table.")
-public final class GpuTableCommand implements Callable<Integer> {
+public final class GpuTableCommand extends BenchCommand {
   private static final List<String> SHARED = List.of("GPU", "driver", "Java", "commit");
-
-  private final PrintWriter out;
 
   @Parameters(paramLabel = "FILE", arity = "1..*", description = "JSON files that it wrote")
   private List<Path> files = List.of();
 
   @Option(names = "--out", description = "a Markdown file for the table")
   private @Nullable Path file;
-
-  public GpuTableCommand(PrintWriter out) {
-    this.out = out;
-  }
 
   @Override
   public Integer call() {
@@ -40,7 +33,7 @@ public final class GpuTableCommand implements Callable<Integer> {
     Document document =
         new Document(
             GpuFacts.lines(facts), List.of(ModelTables.table(results), ModelTables.goals(results)));
-    document.lines().forEach(out::println);
+    print(document);
     if (file != null) {
       OutputFile.write(file, document.markdown());
     }

@@ -1,12 +1,11 @@
 package org.pyramiddrop.bench.speed.gpu;
 
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.report.JsonFile;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.pruning.Phases;
@@ -34,14 +33,6 @@ record ModelResult(
     Ceilings ceilings,
     List<PlanResult> plans,
     List<Peer> peers) {
-
-  /** Keeps its own copies. */
-  ModelResult {
-    facts = Collections.unmodifiableMap(new LinkedHashMap<>(facts));
-    plans = List.copyOf(plans);
-    peers = List.copyOf(peers);
-  }
-
   /**
    * What was asked.
    *
@@ -49,7 +40,16 @@ record ModelResult(
    * @param crops that go through the vision tower
    * @param imageTokens newlines included
    */
-  record Prompt(String image, int crops, int imageTokens, int textTokens) {}
+  record Prompt(String image, int crops, int imageTokens, int textTokens) {
+    static Prompt of(GpuPrompt prompt) {
+      TowerInput image = prompt.image();
+      return new Prompt(
+          image.size().toString(),
+          image.layout().crops(),
+          image.layout().tokens(),
+          prompt.textTokens());
+    }
+  }
 
   /**
    * PyTorch in one mode, without drops.

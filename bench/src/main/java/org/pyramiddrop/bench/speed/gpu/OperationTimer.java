@@ -29,7 +29,6 @@ import tools.jackson.databind.node.ObjectNode;
 record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats, int runs) {
   private static final int WARM_UP = 3;
 
-  /** Times one operation. */
   OperationTimes time(GpuOperation operation) {
     @Nullable Product product = operation.cublas();
     @Nullable Map<String, Object> request = torch == null ? null : operation.request();

@@ -15,7 +15,6 @@ import org.pyramiddrop.bench.report.Table;
  */
 record OperationTimes(
     GpuOperation operation, Spread own, @Nullable Spread cublas, @Nullable Spread torch) {
-
   /**
    * All operations, one a row.
    *

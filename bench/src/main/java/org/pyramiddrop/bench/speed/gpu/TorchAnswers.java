@@ -7,12 +7,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.bench.speed.compare.RawNumbers;
 import org.pyramiddrop.bench.speed.compare.Verdict;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Resolution;
 import tools.jackson.databind.JsonNode;
@@ -23,11 +25,17 @@ import tools.jackson.databind.node.ObjectNode;
  * PyTorch's answers to the prompt that a model of ours answers: the same checkpoint, ids and pixel
  * values. They are compared first, then timed in turn with ours without drops.
  *
+ * @param ours the answer without drops
  * @param checkpoint the model's folder
  * @param start starts a process, one for each mode
  * @param limit until a mode is ready: loaded, compiled, recorded
  */
-record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> start, Duration limit) {
+record TorchAnswers(
+    GpuPrompt prompt,
+    RepeatedAnswer ours,
+    Path checkpoint,
+    Supplier<PeerProcess> start,
+    Duration limit) {
   /**
    * How far the first token's logits may be apart, as a share of their deviation. Both sides round
    * to bfloat16, after other steps; an answer to another prompt is off by several deviations.
@@ -58,9 +66,9 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
   }
 
   private Verdict check(PeerProcess torch, String mode, Path folder) {
-    int[] answer = ours.plain().answer(ours.setting().newTokens());
-    ours.plain().prefill();
-    float[] logits = ours.plain().logits();
+    int[] answer = ours.answer(prompt.newTokens());
+    ours.prefill();
+    float[] logits = ours.logits();
     Path output = folder.resolve("logits.raw");
     JsonNode said = torch.prepare(request(mode, folder, output), limit);
     if (!Files.isRegularFile(output)) {
@@ -73,24 +81,24 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
   }
 
   private ObjectNode request(String mode, Path folder, Path output) {
-    List<Pixels> crops = ours.image().crops();
+    List<Pixels> crops = prompt.image().crops();
     Path data = folder.resolve("pixels.raw");
     RawNumbers.write(data, values(crops));
     Pixels first = crops.getFirst();
-    Resolution size = ours.image().size();
+    Resolution size = prompt.image().size();
     int[] shape = {crops.size(), first.channels(), first.height(), first.width()};
     JsonMapper json = JsonMapper.shared();
     return json.createObjectNode()
         .put("op", "model")
         .put("way", mode)
         .put("model", checkpoint.toAbsolutePath().toString())
-        .put("dtype", ours.model().dtype().label())
+        .put("dtype", prompt.model().dtype().label())
         .put("data", data.toString())
-        .put("tokens", ours.setting().newTokens())
+        .put("tokens", prompt.newTokens())
         .put("output", output.toString())
         .set("picture", json.valueToTree(List.of(size.height(), size.width())))
         .set("pixels", json.valueToTree(shape))
-        .set("ids", json.valueToTree(ours.plain().ids()));
+        .set("ids", json.valueToTree(ours.ids()));
   }
 
   private static float[] values(List<Pixels> crops) {
@@ -104,7 +112,7 @@ record TorchAnswers(ModelTimer ours, Path checkpoint, Supplier<PeerProcess> star
 
   private ModelResult.Peer timed(String name, String said, PeerProcess torch) {
     List<List<Phases<Double>>> runs =
-        ours.rounds().run(List.of(() -> ours.time(ours.plain()), () -> phases(torch)));
+        Rounds.of(1, prompt.runs()).run(List.of(() -> prompt.time(ours), () -> phases(torch)));
     return new ModelResult.Peer(
         name, said, Phases.spreads(runs.getLast()), Phases.ratios(runs.getLast(), runs.getFirst()));
   }

@@ -45,7 +45,6 @@ final class TorchOptions {
     }
   }
 
-  /** The modes that are wanted. */
   List<String> modes() {
     return modes.stream().filter(mode -> !mode.equals(NO_MODE)).toList();
   }
@@ -55,7 +54,6 @@ final class TorchOptions {
     return Duration.ofSeconds(readyWithin);
   }
 
-  /** Starts a process. */
   PeerProcess start() {
     return PeerProcess.torch(python, script, 1, "--device", device);
   }

@@ -15,9 +15,7 @@ import org.openjdk.jmh.annotations.Benchmark;
 record BenchmarkClass(Class<?> type, Role role, Quick quick) {
   /** What a benchmark is there for. */
   enum Role {
-    /** The processor's ceiling. */
     CPU_CEILING,
-    /** A GPU's. */
     GPU_CEILING,
     /** An operation of the model, on any device. */
     OPERATION

@@ -5,7 +5,7 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedStep;
 import org.pyramiddrop.bench.speed.ModelWork;
@@ -13,8 +13,8 @@ import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * One decode step, head included, through {@value CheckpointCache#LAYERS} decoder layers behind an
- * image of some tokens and 60 tokens of text; what each layer's cache holds follows from the plan.
+ * One decode step, head included, through {@value ModelSize#LAYERS} decoder layers behind an image
+ * of some tokens and 60 tokens of text; what each layer's cache holds follows from the plan.
  *
  * <p>Weights are 2 GB, so caches don't matter. A step takes a tenth of a second and is timed by
  * itself, each on the same cache. The first steps map the weights' pages and are thrown away; two

@@ -43,7 +43,6 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
     return Integer.parseInt(dash < 0 ? stage : stage.substring(0, dash));
   }
 
-  /** Whether the layer ends its stage. */
   static boolean drops(String stage) {
     return stage.contains("-");
   }

@@ -13,7 +13,6 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.report.Machine;
@@ -65,7 +64,7 @@ public abstract class DeviceBenchmark {
   /** The model, closed with the benchmark. */
   ModelOnDevice model(DType dtype) {
     ModelOnDevice model =
-        ModelOnDevice.open(CheckpointCache.model(modelSize()), Optional.of(dtype), this::open);
+        ModelOnDevice.open(modelSize().checkpoint(), Optional.of(dtype), this::open);
     closeLater(model::close);
     return model;
   }
@@ -91,7 +90,6 @@ public abstract class DeviceBenchmark {
     return (int) (cached / bytes + 1);
   }
 
-  /** Runs what was prepared, and waits. */
   void runAndWait() {
     invocation.run();
   }

@@ -21,11 +21,8 @@ import org.pyramiddrop.kernels.Kernels;
 @Measurement(iterations = 9)
 @SuppressWarnings("NullAway.Init")
 public class DeviceCeilingBenchmark extends DeviceBenchmark {
-  /** Which ceiling is measured. */
   public enum Part {
-    /** Arithmetic. */
     SQUARE_PRODUCT,
-    /** Memory. */
     COPY
   }
 

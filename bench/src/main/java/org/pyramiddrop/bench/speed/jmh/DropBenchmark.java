@@ -34,13 +34,9 @@ import org.pyramiddrop.kernels.Tensor;
 @Fork(value = 3, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 @SuppressWarnings("NullAway.Init")
 public class DropBenchmark extends DeviceBenchmark {
-  /** Which part runs. */
   public enum Part {
-    /** {@link Kernels#scoreTokens}. */
     RANKING,
-    /** {@link Kernels#selectTopK}. */
     SELECTION,
-    /** {@link Kernels#gatherRows}. */
     GATHER
   }
 

@@ -18,7 +18,6 @@ import tools.jackson.databind.json.JsonMapper;
  * @param millis of one operation, from every measurement of every fork of every round
  */
 record JmhResult(String name, Map<String, String> parameters, Spread millis) {
-
   /** An object of JMH's file. */
   private record Entry(
       String benchmark, @Nullable Map<String, String> params, Metric primaryMetric) {

@@ -5,7 +5,7 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.speed.ModelWork;
@@ -14,7 +14,7 @@ import org.pyramiddrop.kernels.DType;
 
 /**
  * A prompt's whole way from token ids and image embeddings to logits, through a decoder of {@value
- * CheckpointCache#LAYERS} layers, one a stage of the pyramid: an image of 576 or 2880 tokens and 60
+ * ModelSize#LAYERS} layers, one a stage of the pyramid: an image of 576 or 2880 tokens and 60
  * tokens of text.
  *
  * <p>It takes many seconds, its layers run the same code over and over, so that one run is warm-up
@@ -39,11 +39,7 @@ public class PrefillBenchmark extends DeviceBenchmark {
     ModelOnDevice model = model(dtype);
     prefill =
         new RepeatedPrefill(
-            model,
-            ModelWork.prompt(imageTokens),
-            plan.plan(),
-            CheckpointCache.LAYERS,
-            /* seed= */ 6);
+            model, ModelWork.prompt(imageTokens), plan.plan(), ModelSize.LAYERS, /* seed= */ 6);
     closeLater(prefill::close);
     prepare(model.kernels(), prefill::run);
   }

@@ -76,7 +76,6 @@ record Rating(List<Ceiling> ceilings, List<Row> rows) {
         BenchmarkClass.isCeiling(result.name()) ? null : share.orElse(null));
   }
 
-  /** What its limit bounds. */
   private static double amount(Work work) {
     return work.limit() == Limit.ARITHMETIC ? work.flops() : work.bytes();
   }

@@ -77,12 +77,10 @@ record Results(
       @Nullable Double gigabytes,
       @Nullable Double share) {}
 
-  /** Reads what {@code bench run} kept. */
   static Results read(Path file) {
     return JsonFile.read(file, Results.class, "bench run");
   }
 
-  /** As a table. */
   Document document() {
     List<String> facts = new ArrayList<>();
     facts.add("machine: " + machine);

@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -8,22 +7,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Runs the JMH benchmarks, keeps their results as JSON and prints them. */
@@ -31,9 +27,7 @@ import picocli.CommandLine.Option;
     name = "run",
     description = "Times operations and layers with JMH, beside the machine's ceilings.",
     showDefaultValues = true)
-public final class RunCommand implements Callable<Integer> {
-  private final PrintWriter out;
-
+public final class RunCommand extends ReportingCommand {
   @Option(
       names = "--only",
       paramLabel = "REGEX",
@@ -63,16 +57,10 @@ public final class RunCommand implements Callable<Integer> {
           "${COMPLETION-CANDIDATES}: of weights, and on a GPU of all else, for every benchmark")
   private @Nullable DType dtype;
 
-  @Mixin private ReportOptions report = new ReportOptions();
-
-  public RunCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     DeviceStatus device = device();
-    report.check();
+    checkMarkdown();
     Map<String, String> parameters = new LinkedHashMap<>();
     parameters.put("size", size);
     if (dtype != null) {
@@ -89,19 +77,19 @@ public final class RunCommand implements Callable<Integer> {
             Suite.QUICK);
     List<Suite.Pass> passes = suite.passes();
     // Made here, or each fork would count it into its warm-up.
-    CheckpointCache.model(ModelSize.of(size));
+    ModelSize.of(size).checkpoint();
     Path folder = BenchFolder.root();
-    suite.run(passes, folder, out);
+    suite.run(passes, folder, out());
     Rating rating = Rating.of(JmhResult.read(folder.resolve(Suite.RESULTS)));
     Results results =
         new Results(
             Machine.here(),
             device.name() + ", " + device.detail(),
-            report.command(),
+            given(),
             Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
             rating.ceilings(),
             rating.rows());
-    report.publish(out, results.document(), Results.FILE, results);
+    publish(results.document(), Results.FILE, results);
     return 0;
   }
 

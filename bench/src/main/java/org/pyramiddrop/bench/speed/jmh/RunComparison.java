@@ -12,7 +12,6 @@ import org.pyramiddrop.bench.speed.jmh.Results.Row;
 final class RunComparison {
   private RunComparison() {}
 
-  /** A benchmark that both runs have. */
   private record Pair(Row earlier, Row later) {
     boolean agree() {
       return RunComparison.agree(earlier.millis(), later.millis());

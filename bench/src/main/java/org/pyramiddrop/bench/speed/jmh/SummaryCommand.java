@@ -1,9 +1,8 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Document;
 import picocli.CommandLine.Command;
@@ -14,9 +13,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "summary",
     description = "Prints a run's table again, or sets it beside that of an earlier one.")
-public final class SummaryCommand implements Callable<Integer> {
-  private final PrintWriter out;
-
+public final class SummaryCommand extends BenchCommand {
   @Option(
       names = "--beside",
       paramLabel = "EARLIER",
@@ -29,17 +26,13 @@ public final class SummaryCommand implements Callable<Integer> {
       description = "results of a run; those of the last one unless given")
   private @Nullable Path results;
 
-  public SummaryCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     Results run =
         Results.read(results == null ? BenchFolder.root().resolve(Results.FILE) : results);
     Document document =
         earlier == null ? run.document() : RunComparison.document(Results.read(earlier), run);
-    document.lines().forEach(out::println);
+    print(document);
     return 0;
   }
 }

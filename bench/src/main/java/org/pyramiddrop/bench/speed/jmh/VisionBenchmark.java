@@ -19,7 +19,6 @@ import org.pyramiddrop.kernels.DType;
 @Measurement(iterations = 15)
 @SuppressWarnings("NullAway.Init")
 public class VisionBenchmark extends DeviceBenchmark {
-  /** Which part runs. */
   public enum Part {
     /** Patch embedding and one layer. */
     TOWER_LAYER,

@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.speed.jmh;
 
 import java.util.Locale;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.ModelWork;
@@ -24,11 +23,8 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
 record Work(String operation, String shape, String dtype, double flops, double bytes, Limit limit) {
   private static final int TEXT = ModelWork.TEXT_TOKENS;
 
-  /** What bounds an operation. */
   enum Limit {
-    /** Multiply-adds. */
     ARITHMETIC,
-    /** Memory. */
     MEMORY,
     /** Neither: it is too small for its speed to be a share of anything. */
     LATENCY
@@ -143,7 +139,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
   }
 
   private static Work prefill(int image, JmhResult result) {
-    int layers = CheckpointCache.LAYERS;
+    int layers = ModelSize.LAYERS;
     PruningChoice plan = plan(result);
     return arithmetic(
         "prefill, %d layers".formatted(layers),
@@ -157,7 +153,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
     PromptShape prompt = ModelWork.prompt(image);
     PruningChoice plan = plan(result);
     return memory(
-        "decode step, %d layers".formatted(CheckpointCache.LAYERS),
+        "decode step, %d layers".formatted(ModelSize.LAYERS),
         "behind %d tokens, %s".formatted(TEXT + image, plan),
         result.dtype(),
         ModelWork.decodeStep(model, plan.plan(), prompt),

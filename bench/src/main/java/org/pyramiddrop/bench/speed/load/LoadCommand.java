@@ -1,17 +1,14 @@
 package org.pyramiddrop.bench.speed.load;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.pyramiddrop.bench.model.RepeatedLoad;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.timing.Rounds;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -22,9 +19,7 @@ import picocli.CommandLine.Option;
     name = "load",
     description = "Times a checkpoint's way to the GPU beside that of files and bus.",
     showDefaultValues = true)
-public final class LoadCommand implements Callable<Integer> {
-  private final PrintWriter out;
-
+public final class LoadCommand extends ReportingCommand {
   @Option(names = "--model", required = true, description = "a checkpoint's folder")
   private Path model = Path.of("");
 
@@ -34,22 +29,16 @@ public final class LoadCommand implements Callable<Integer> {
   @Option(names = "--threads", description = "that read on the host (one a core, 16 at most)")
   private int threads = Math.min(16, Runtime.getRuntime().availableProcessors());
 
-  @Mixin private ReportOptions report = new ReportOptions();
-
-  public LoadCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     OptionValues.atLeast(1, "--runs", runs);
     OptionValues.atLeast(1, "--threads", threads);
-    report.check();
+    checkMarkdown();
     try (RepeatedLoad load = RepeatedLoad.open(model, "cuda")) {
       LoadResult result = measure(load);
       List<String> facts =
-          report.facts(load.device(), "setting: %d threads read on the host".formatted(threads));
-      report.publish(out, new Document(facts, List.of(result.table())), "load.json", result);
+          facts(load.device(), "setting: %d threads read on the host".formatted(threads));
+      publish(new Document(facts, List.of(result.table())), "load.json", result);
     }
     return 0;
   }

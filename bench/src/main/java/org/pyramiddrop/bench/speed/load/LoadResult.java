@@ -23,7 +23,6 @@ record LoadResult(
     Spread loadMillis,
     Spread readMillis,
     Spread copyMillis) {
-
   private record Row(String name, Spread millis) {}
 
   /** Which part of the slower way's speed the further loads reach. */
@@ -32,7 +31,6 @@ record LoadResult(
     return Math.max(readMillis.median(), copyMillis.median()) / loadMillis.median();
   }
 
-  /** Speeds. */
   Table<?> table() {
     List<Row> rows =
         List.of(

@@ -53,7 +53,6 @@ record PartProfile(
       }
     }
 
-    /** Memory. */
     record Bytes(double bytes) implements Work {
       @Override
       public String in(double micros) {

@@ -1,18 +1,16 @@
 package org.pyramiddrop.bench.speed.profile;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
@@ -24,7 +22,6 @@ import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Where every microsecond of an image's encoding, a prefill and a decode step goes on the GPU. */
@@ -32,10 +29,8 @@ import picocli.CommandLine.Option;
     name = "profile",
     description = "Times a model on the GPU launch by launch, inside the graphs it runs as.",
     showDefaultValues = true)
-public final class ProfileCommand implements Callable<Integer> {
+public final class ProfileCommand extends ReportingCommand {
   private static final long SEED = 11;
-
-  private final PrintWriter out;
 
   @Option(names = "--model", required = true, description = "a checkpoint's folder")
   private Path model = Path.of("");
@@ -61,12 +56,6 @@ public final class ProfileCommand implements Callable<Integer> {
           "graph times launches inside the graph, stream one by one (${COMPLETION-CANDIDATES})")
   private Profile.Order order = Profile.Order.GRAPH;
 
-  @Mixin private ReportOptions report = new ReportOptions();
-
-  public ProfileCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   /** What lies in the file. */
   private record Result(List<PartProfile> parts) {}
 
@@ -74,7 +63,7 @@ public final class ProfileCommand implements Callable<Integer> {
   public Integer call() {
     OptionValues.atLeast(1, "--runs", runs);
     OptionValues.atLeast(2, "--text-tokens", textTokens);
-    report.check();
+    checkMarkdown();
     @Nullable Resolution size =
         imageSize == null ? null : OptionValues.imageSize("--image-size", imageSize);
     try (ModelOnDevice open =
@@ -85,7 +74,7 @@ public final class ProfileCommand implements Callable<Integer> {
       ImageLayout layout = input.layout();
       List<PartProfile> parts = parts(open, input);
       List<String> facts =
-          report.facts(
+          facts(
               open.device(),
               "setting: %d layers, %d wide; %d tokens of an image in %d crops and %d of text"
                   .formatted(
@@ -99,7 +88,7 @@ public final class ProfileCommand implements Callable<Integer> {
       Document document =
           new Document(
               facts, parts.stream().<Table<?>>map(part -> part.table(open.dtype())).toList());
-      report.publish(out, document, "profile.json", new Result(parts));
+      publish(document, "profile.json", new Result(parts));
     }
     return 0;
   }

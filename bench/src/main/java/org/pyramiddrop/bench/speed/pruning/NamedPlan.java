@@ -1,6 +1,8 @@
 package org.pyramiddrop.bench.speed.pruning;
 
+import java.util.Arrays;
 import java.util.List;
+import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
@@ -8,21 +10,25 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  *
  * @param label what a chart calls it
  */
-record NamedPlan(String name, String label, PruningPlan plan) {
-  private static final int STAGES = 4;
+public record NamedPlan(String name, String label, PruningPlan plan) {
+  /** Every {@link PruningChoice}, no drops first. */
+  public static List<NamedPlan> choices() {
+    return Arrays.stream(PruningChoice.values())
+        .map(choice -> new NamedPlan(choice.label(), choice.label(), choice.plan()))
+        .toList();
+  }
 
   /** The paper's (tables 4 and 5): no drops first, then FastV, then PyramidDrop by lambda. */
   static List<NamedPlan> compared() {
     return List.of(
-        new NamedPlan("no drops", "no drops", PruningPlan.none()),
-        new NamedPlan("FastV K=2 R=0.5", "FastV", PruningPlan.fastV(2, 0.5)),
+        new NamedPlan("no drops", "no drops", PruningChoice.NONE.plan()),
+        new NamedPlan("FastV K=2 R=0.5", "FastV", PruningChoice.FASTV.plan()),
         pyramid(0.4),
         pyramid(0.5),
         pyramid(0.6));
   }
 
   private static NamedPlan pyramid(double lambda) {
-    return new NamedPlan(
-        "PyramidDrop λ=" + lambda, "λ=" + lambda, PruningPlan.pyramid(STAGES, lambda));
+    return new NamedPlan("PyramidDrop λ=" + lambda, "λ=" + lambda, PruningPlan.pyramid(4, lambda));
   }
 }

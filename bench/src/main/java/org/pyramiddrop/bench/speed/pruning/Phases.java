@@ -17,7 +17,6 @@ import org.pyramiddrop.bench.report.Spread;
  * @param values of the phases that were measured or counted
  */
 public record Phases<T>(@JsonValue Map<Phase, T> values) {
-
   /** The phases of an answer, and the whole answer. */
   public enum Phase {
     /** From pixels in host memory to the image's embeddings. */
@@ -33,7 +32,6 @@ public record Phases<T>(@JsonValue Map<Phase, T> values) {
     @JsonProperty("answer")
     ANSWER;
 
-    /** What tables call it. */
     public String label(int newTokens) {
       return switch (this) {
         case VISION -> "vision";
@@ -62,7 +60,6 @@ public record Phases<T>(@JsonValue Map<Phase, T> values) {
     return Objects.requireNonNull(values.get(phase));
   }
 
-  /** Sums up runs. */
   public static Phases<Spread> spreads(List<Phases<Double>> runs) {
     return of(runs.getFirst().values.keySet(), phase -> Spread.of(runs, run -> run.get(phase)));
   }

@@ -25,7 +25,6 @@ public record PlanResult(
     Phases<Spread> speedup,
     Phases<Double> flopsRatio,
     long keyValueBytes) {
-
   /**
    * A plan's answers.
    *

@@ -5,61 +5,76 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.pyramiddrop.bench.model.ModelOnDevice;
-import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * Times plans on the same prompt in turn, from token ids and image embeddings on. A first round
- * compiles the kernels and maps the weights, and does not count.
+ * Times plans on the same prompt in turn, again and again. Each time includes handing over the
+ * inputs and waiting for the token, as an answer does. A first round compiles the kernels, maps the
+ * weights and records, and does not count.
  *
  * @param plans the one without drops first
+ * @param answers the prompt under each plan, with caches and recordings of its own
  * @param done runs behind each answer or prefill
  */
-record PlanTimer(ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans, Runnable done) {
-  private static final long SEED = 6;
+public record PlanTimer(
+    ModelOnDevice model, List<NamedPlan> plans, List<RepeatedAnswer> answers, Runnable done)
+    implements AutoCloseable {
+  /**
+   * Takes the memory.
+   *
+   * @param prompt answers the prompt under a plan
+   */
+  public static PlanTimer of(
+      ModelOnDevice model,
+      List<NamedPlan> plans,
+      Function<PruningPlan, RepeatedAnswer> prompt,
+      Runnable done) {
+    PlanTimer timer = new PlanTimer(model, plans, new ArrayList<>(), done);
+    try {
+      plans.forEach(plan -> timer.answers.add(prompt.apply(plan.plan())));
+      return timer;
+    } catch (RuntimeException | Error e) {
+      timer.close();
+      throw e;
+    }
+  }
 
   /**
    * Times answers.
    *
-   * @param newTokens of each answer, at least 2: the prefill gives the first, a step each other
+   * @param prompt without crops, if its embeddings are given
+   * @param steps of each answer behind the prefill, at least 1
    * @param rounds that count
+   * @param time runs an answer once and returns how long its phases took
    */
-  List<PlanResult> answers(int newTokens, int rounds) {
-    record Answer(Phases<Double> millis, long keyValueBytes) {}
-    int steps = newTokens - 1;
-    // A device that records its work does so in a run before.
-    boolean warm = decoder.kernels().replays();
-    List<List<Answer>> answers =
-        inTurn(
-            rounds, steps, answer -> new Answer(time(answer, warm, steps), answer.keyValueBytes()));
-    ModelShape model = ModelShape.of(decoder.config());
-    PromptShape embedded = new PromptShape(shape.text(), shape.images(), 0);
-    List<PlanResult.Runs> runs = new ArrayList<>();
-    for (NamedPlan plan : plans) {
-      List<Answer> own = answers.get(runs.size());
-      runs.add(
-          new PlanResult.Runs(
-              plan.name(),
-              plan.plan(),
-              AnswerWork.of(model, plan.plan(), embedded, steps, decoder.kernels().dtype()),
-              own.stream().map(Answer::millis).toList(),
-              own.getFirst().keyValueBytes()));
-    }
-    return PlanResult.of(runs);
+  public List<PlanResult> answers(
+      PromptShape prompt, int steps, int rounds, Function<RepeatedAnswer, Phases<Double>> time) {
+    List<List<Phases<Double>>> millis = inTurn(rounds, time);
+    ModelShape shape = ModelShape.of(model.config());
+    return PlanResult.of(
+        IntStream.range(0, plans.size())
+            .mapToObj(i -> {
+              PruningPlan plan = plans.get(i).plan();
+              return new PlanResult.Runs(
+                  plans.get(i).name(),
+                  plan,
+                  AnswerWork.of(shape, plan, prompt, steps, model.dtype()),
+                  millis.get(i),
+                  answers.get(i).keyValueBytes());
+            })
+            .toList());
   }
 
   /** Runs a prefill and decodes; all three times are of this run. */
-  static Phases<Double> time(RepeatedAnswer answer, boolean warm, int steps) {
-    if (warm) {
-      answer.prefill();
-      answer.decodeStep();
-    }
+  static Phases<Double> time(RepeatedAnswer answer, int steps) {
     Stopwatch stopwatch = new Stopwatch();
     answer.prefill();
     double prefill = stopwatch.lap();
@@ -71,17 +86,31 @@ record PlanTimer(ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans
         Map.of(Phase.PREFILL, prefill, Phase.STEP, decode / steps, Phase.ANSWER, prefill + decode));
   }
 
+  /** Encodes the images, runs a prefill and decodes; then the whole answer in a run of its own. */
+  public static Phases<Double> timeFromPixels(RepeatedAnswer answer, int steps) {
+    double vision = Stopwatch.time(answer::encode);
+    Phases<Double> decoder = time(answer, steps);
+    double whole = Stopwatch.time(() -> answer.answer(steps + 1));
+    return Phases.of(
+        List.of(Phase.values()),
+        phase ->
+            switch (phase) {
+              case VISION -> vision;
+              case PREFILL, STEP -> decoder.get(phase);
+              case ANSWER -> whole;
+            });
+  }
+
   /**
    * Sorts what prefills spend their time on.
    *
-   * @param timer wraps the decoder's device
+   * @param timer wraps the model's device
    * @param rounds that count
    */
-  List<PlanShares> breakdowns(CallTimer timer, int rounds) {
+  List<Breakdown.Shares> breakdowns(CallTimer timer, int rounds) {
     List<List<Breakdown>> runs =
         inTurn(
             rounds,
-            0,
             answer -> {
               timer.drain();
               long start = System.nanoTime();
@@ -89,30 +118,26 @@ record PlanTimer(ModelOnDevice decoder, PromptShape shape, List<NamedPlan> plans
               long nanos = System.nanoTime() - start;
               return Breakdown.of(timer.drain(), nanos);
             });
-    List<PlanShares> shares = new ArrayList<>();
-    plans.forEach(plan -> shares.add(PlanShares.of(plan.name(), runs.get(shares.size()))));
-    return shares;
+    return IntStream.range(0, plans.size())
+        .mapToObj(i -> Breakdown.Shares.of(plans.get(i).name(), runs.get(i)))
+        .toList();
   }
 
-  /**
-   * Runs each plan once a round.
-   *
-   * @param further tokens of an answer behind the first
-   * @return what each plan's runs measured
-   */
-  private <T> List<List<T>> inTurn(int rounds, int further, Function<RepeatedAnswer, T> run) {
-    try (RandomPrompt prompt = decoder.prompt(shape, SEED)) {
-      List<Supplier<T>> sides = new ArrayList<>();
-      for (NamedPlan plan : plans) {
-        sides.add(() -> {
-          try (RepeatedAnswer answer = prompt.answer(plan.plan(), further)) {
-            return run.apply(answer);
-          } finally {
-            done.run();
-          }
-        });
-      }
-      return Rounds.of(1, rounds).run(sides);
+  /** Runs each plan once a round, and returns what each plan's runs measured. */
+  private <T> List<List<T>> inTurn(int rounds, Function<RepeatedAnswer, T> run) {
+    List<Supplier<T>> sides = new ArrayList<>();
+    for (RepeatedAnswer answer : answers) {
+      sides.add(() -> {
+        T measured = run.apply(answer);
+        done.run();
+        return measured;
+      });
     }
+    return Rounds.of(1, rounds).run(sides);
+  }
+
+  @Override
+  public void close() {
+    answers.forEach(RepeatedAnswer::close);
   }
 }

@@ -1,20 +1,18 @@
 package org.pyramiddrop.bench.speed.pruning;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Progress;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
@@ -23,7 +21,6 @@ import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -41,12 +38,11 @@ import picocli.CommandLine.Option;
     name = "pruning",
     description =
         "Times prefill, decode and whole answers with and without pruning against their FLOPs.")
-public final class PruningCommand implements Callable<Integer> {
+public final class PruningCommand extends ReportingCommand {
   private static final String CPU = "cpu";
+  private static final long SEED = 6;
   private static final int LAYERS = 8;
   private static final int BREAKDOWN_ROUNDS = 2;
-
-  private final PrintWriter out;
 
   @Option(names = "--layers", description = "layers of 7B width, random weights (" + LAYERS + ")")
   private @Nullable Integer layers;
@@ -88,12 +84,6 @@ public final class PruningCommand implements Callable<Integer> {
   @Option(names = "--chart", description = "a PNG file for time against FLOPs")
   private @Nullable Path chart;
 
-  @Mixin private ReportOptions report = new ReportOptions();
-
-  public PruningCommand(PrintWriter out) {
-    this.out = out;
-  }
-
   @Override
   public Integer call() {
     OptionValues.atLeast(1, "--rounds", rounds);
@@ -108,7 +98,7 @@ public final class PruningCommand implements Callable<Integer> {
           "--layers and --small are for random weights; leave them out beside --model");
     }
     OutputFile.check("--chart", chart);
-    report.check();
+    checkMarkdown();
     // What the device lacks is said before a checkpoint is written for it.
     Devices.open(backend, threads, DType.FLOAT32).close();
     ModelSize size = small ? ModelSize.SMALL : ModelSize.LLAVA_7B;
@@ -118,28 +108,34 @@ public final class PruningCommand implements Callable<Integer> {
     PromptShape prompt = prompt(config);
     List<NamedPlan> plans = NamedPlan.compared();
     plans.forEach(named -> named.plan().schedule(config.text().layers()));
-    Path folder = model == null ? CheckpointCache.decoder(size, depth) : model;
+    Path folder = model == null ? size.checkpoint(depth) : model;
     List<PlanResult> results;
-    List<PlanShares> shares = List.of();
+    List<Breakdown.Shares> shares = List.of();
     String device;
     int runs = plans.size() * (rounds + 1 + (breakdowns > 0 ? breakdowns + 1 : 0));
     try (Progress progress = new Progress("pruning", runs)) {
       // First, because a device may refuse it.
       if (breakdowns > 0) {
-        CallTimer timer = new CallTimer();
-        try (ModelOnDevice decoder = open(folder, timer::wrap)) {
-          shares =
-              new PlanTimer(decoder, prompt, plans, progress::step).breakdowns(timer, breakdowns);
+        CallTimer calls = new CallTimer();
+        try (ModelOnDevice decoder = open(folder, calls::wrap);
+            RandomPrompt random = decoder.prompt(prompt, SEED);
+            PlanTimer timer =
+                PlanTimer.of(decoder, plans, plan -> random.answer(plan, 0), progress::step)) {
+          shares = timer.breakdowns(calls, breakdowns);
         }
       }
-      try (ModelOnDevice decoder = open(folder, UnaryOperator.identity())) {
-        device = decoder.kernels().description();
-        results = new PlanTimer(decoder, prompt, plans, progress::step).answers(newTokens, rounds);
+      int steps = newTokens - 1;
+      try (ModelOnDevice decoder = open(folder, UnaryOperator.identity());
+          RandomPrompt random = decoder.prompt(prompt, SEED);
+          PlanTimer timer =
+              PlanTimer.of(decoder, plans, plan -> random.answer(plan, steps), progress::step)) {
+        device = decoder.device();
+        results = timer.answers(prompt, steps, rounds, answer -> PlanTimer.time(answer, steps));
       }
     }
     PruningResult result =
         new PruningResult(
-            report.command(),
+            given(),
             device,
             config.text().layers(),
             config.text().hiddenSize(),
@@ -157,8 +153,7 @@ public final class PruningCommand implements Callable<Integer> {
                 result.textTokens(),
                 rounds,
                 breakdowns);
-    report.publish(
-        out, new Document(report.facts(device, setting), result.tables()), "pruning.json", result);
+    publish(new Document(facts(device, setting), result.tables()), "pruning.json", result);
     if (chart != null) {
       result.chart(plans.stream().map(NamedPlan::label).toList()).write(chart);
     }
@@ -174,6 +169,6 @@ public final class PruningCommand implements Callable<Integer> {
     int image = imageTokens == null ? ModelShape.of(config).vision().tokens() : imageTokens;
     OptionValues.atLeast(1, "--image-tokens", image);
     OptionValues.fits(image, textTokens, newTokens, config.text().maxPositions());
-    return PromptShape.of(textTokens / 2, image, 1, textTokens - textTokens / 2);
+    return new PromptShape(List.of(textTokens / 2, textTokens - textTokens / 2), List.of(image), 0);
   }
 }

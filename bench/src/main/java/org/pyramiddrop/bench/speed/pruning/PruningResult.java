@@ -24,10 +24,9 @@ record PruningResult(
     int textTokens,
     int newTokens,
     List<PlanResult> plans,
-    List<PlanShares> prefillShares) {
+    List<Breakdown.Shares> prefillShares) {
   private static final double MEBI = 1 << 20;
 
-  /** All tables. */
   List<Table<?>> tables() {
     List<Table<?>> tables = new ArrayList<>(List.of(prefill(), decode(), answer()));
     if (!prefillShares.isEmpty()) {
@@ -89,12 +88,12 @@ record PruningResult(
                 .formatted(newTokens - 1, newTokens == 2 ? "" : "s"));
   }
 
-  private Table<PlanShares> parts() {
-    Table<PlanShares> table =
+  private Table<Breakdown.Shares> parts() {
+    Table<Breakdown.Shares> table =
         new Table<>("what the prefill spends its time on", prefillShares)
-            .column("", PlanShares::name)
+            .column("", Breakdown.Shares::name)
             .number("median ms", shares -> shares.prefillMillis().median());
-    for (PrefillPart part : PrefillPart.values()) {
+    for (Breakdown.Part part : Breakdown.Part.values()) {
       table.number(part.label(), shares -> 100 * shares.share(part).median());
     }
     return table.note(

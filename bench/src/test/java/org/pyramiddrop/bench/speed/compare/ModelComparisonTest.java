@@ -97,7 +97,7 @@ class ModelComparisonTest {
         .isEqualTo(
             "first logits off by at most 0.0 of the deviation, the first 5 of 5 greedy tokens the same");
     // The stand-in's times are 2, 3 and 4 for each phase after the round that doesn't count.
-    Times theirs = peer.times().orElseThrow();
+    Result.Times theirs = peer.times().orElseThrow();
     assertThat(theirs.rounds())
         .containsExactly(List.of(2.0, 0.5, 4.0), List.of(3.0, 0.75, 6.0), List.of(4.0, 1.0, 8.0));
     assertThat(result.ours().rounds())

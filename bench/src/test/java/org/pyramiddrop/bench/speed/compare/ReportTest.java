@@ -14,9 +14,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class ReportTest {
-  private static final Times OURS = new Times(List.of(List.of(20.0), List.of(40.0), List.of(30.0)));
-  private static final Times THEIRS =
-      new Times(List.of(List.of(10.0), List.of(80.0), List.of(45.0)));
+  private static final Result.Times OURS =
+      new Result.Times(List.of(List.of(20.0), List.of(40.0), List.of(30.0)));
+  private static final Result.Times THEIRS =
+      new Result.Times(List.of(List.of(10.0), List.of(80.0), List.of(45.0)));
   private static final Result LINEAR =
       new Result(
           LinearComparison.of(new Product(7, 64, 11), 1, DType.FLOAT32),
@@ -34,13 +35,13 @@ class ReportTest {
                   3,
                   DType.BFLOAT16)
               .comparison(),
-          new Times(List.of(List.of(100.0, 10.0, 120.0))),
-          Optional.of(new Times(List.of(List.of(50.0, 8.0, 66.0)))),
+          new Result.Times(List.of(List.of(100.0, 10.0, 120.0))),
+          Optional.of(new Result.Times(List.of(List.of(50.0, 8.0, 66.0)))),
           List.of(
               new Result.Peer(
                   "PyTorch",
                   new Verdict.Agrees("near"),
-                  Optional.of(new Times(List.of(List.of(200.0, 5.0, 210.0)))))));
+                  Optional.of(new Result.Times(List.of(List.of(200.0, 5.0, 210.0)))))));
   private static final Report REPORT =
       Report.of(List.of("torch 1", "jlama 2"), 2, "bench compare", List.of(LINEAR, MODEL));
   private static final Document DOCUMENT = REPORT.document(List.of("machine: a processor"));

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.bench.speed.compare.RawNumbers;
@@ -27,6 +28,7 @@ import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -41,14 +43,16 @@ class TorchAnswersTest {
   @TempDir private Path temp;
   private Path folder;
   private ModelOnDevice model;
-  private ModelTimer ours;
+  private GpuPrompt prompt;
+  private RepeatedAnswer ours;
 
   @BeforeEach
   void open() {
     folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
     model = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cpu"));
-    ours = ModelTimer.of(model, new ModelTimer.Setting(new Resolution(60, 100), 9, NEW_TOKENS, 3));
+    prompt = GpuPrompt.of(model, new Resolution(60, 100), 9, NEW_TOKENS, 3);
+    ours = prompt.answer(PruningPlan.none());
   }
 
   @AfterEach
@@ -59,13 +63,13 @@ class TorchAnswersTest {
 
   /** Our first token's logits and all tokens. */
   private float[] logits() {
-    ours.plain().encode();
-    ours.plain().prefill();
-    return ours.plain().logits();
+    ours.encode();
+    ours.prefill();
+    return ours.logits();
   }
 
   private String tokens() {
-    return Arrays.stream(ours.plain().answer(NEW_TOKENS))
+    return Arrays.stream(ours.answer(NEW_TOKENS))
         .mapToObj(Integer::toString)
         .collect(Collectors.joining(", "));
   }
@@ -102,7 +106,7 @@ class TorchAnswersTest {
   }
 
   private ModelResult.Peer peer(Duration limit, String script) {
-    return new TorchAnswers(ours, folder, () -> side(script), limit).in("eager");
+    return new TorchAnswers(prompt, ours, folder, () -> side(script), limit).in("eager");
   }
 
   @Test
@@ -110,7 +114,7 @@ class TorchAnswersTest {
     float[] logits = logits();
     String tokens = tokens();
     ModelResult.Peer peer =
-        new TorchAnswers(ours, folder, () -> computing(logits, tokens), LONG).in("eager");
+        new TorchAnswers(prompt, ours, folder, () -> computing(logits, tokens), LONG).in("eager");
     assertThat(peer.name()).isEqualTo("PyTorch, eager");
     assertThat(peer.said())
         .isEqualTo(
@@ -133,7 +137,7 @@ class TorchAnswersTest {
   @Test
   void sendsThePromptTheImageAndAllCrops() throws IOException {
     float[] logits = logits();
-    new TorchAnswers(ours, folder, () -> computing(logits, "1"), LONG).in("max-autotune");
+    new TorchAnswers(prompt, ours, folder, () -> computing(logits, "1"), LONG).in("max-autotune");
     JsonNode request = JsonMapper.shared().readTree(Files.readString(temp.resolve("request.json")));
     assertThat(request.path("op").stringValue()).isEqualTo("model");
     assertThat(request.path("way").stringValue()).isEqualTo("max-autotune");
@@ -142,7 +146,7 @@ class TorchAnswersTest {
     // 100×60 pixels need two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8 the 4
     // rows in the middle that are not padding, each with a newline.
     assertThat(request.path("pixels").toString()).isEqualTo("[5,3,56,56]");
-    int image = ours.image().layout().tokens();
+    int image = prompt.image().layout().tokens();
     assertThat(image).isEqualTo(16 + 4 * (8 + 1));
     List<Integer> ids = request.path("ids").valueStream().map(JsonNode::intValue).toList();
     assertThat(ids).hasSize(9 + image);
@@ -152,7 +156,7 @@ class TorchAnswersTest {
     float[] pixels = RawNumbers.read(temp.resolve("pixels.raw"));
     assertThat(pixels).hasSize(5 * 3 * 56 * 56);
     assertThat(Arrays.copyOfRange(pixels, 3 * 56 * 56, 2 * 3 * 56 * 56))
-        .isEqualTo(ours.image().crops().get(1).values());
+        .isEqualTo(prompt.image().crops().get(1).values());
   }
 
   @Test
@@ -162,12 +166,14 @@ class TorchAnswersTest {
     float[] near = logits.clone();
     near[17] += (float) (0.9 * TorchAnswers.BOUND * deviation);
     assertThat(
-            new TorchAnswers(ours, folder, () -> computing(near, "1"), LONG).in("eager").millis())
+            new TorchAnswers(prompt, ours, folder, () -> computing(near, "1"), LONG)
+                .in("eager")
+                .millis())
         .isNotNull();
     float[] far = logits.clone();
     far[17] += (float) (1.1 * TorchAnswers.BOUND * deviation);
     ModelResult.Peer peer =
-        new TorchAnswers(ours, folder, () -> computing(far, "1"), LONG).in("eager");
+        new TorchAnswers(prompt, ours, folder, () -> computing(far, "1"), LONG).in("eager");
     assertThat(peer.millis()).isNull();
     assertThat(peer.ratios()).isNull();
     assertThat(peer.said())
@@ -180,7 +186,7 @@ class TorchAnswersTest {
     float[] logits = logits();
     logits[3] = Float.NaN;
     ModelResult.Peer peer =
-        new TorchAnswers(ours, folder, () -> computing(logits, "1"), LONG).in("eager");
+        new TorchAnswers(prompt, ours, folder, () -> computing(logits, "1"), LONG).in("eager");
     assertThat(peer.said()).contains("disagree, element 3 is NaN");
   }
 

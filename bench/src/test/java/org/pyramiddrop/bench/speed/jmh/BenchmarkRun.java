@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.function.Supplier;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 
 /** Runs a benchmark as JMH does, at a tiny size, and holds what it computed to a reference. */
@@ -23,7 +22,7 @@ final class BenchmarkRun {
 
   /** The tiny model's folder, made if need be. */
   static Path checkpoint() {
-    return CheckpointCache.model(ModelSize.TINY);
+    return ModelSize.TINY.checkpoint();
   }
 
   /** Runs twice: both must come to what is expected, and to the same. */

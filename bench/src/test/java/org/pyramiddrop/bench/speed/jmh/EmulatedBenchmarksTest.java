@@ -12,7 +12,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.EmulatedGpu;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.ModelWork;
@@ -74,7 +73,7 @@ class EmulatedBenchmarksTest {
                               30,
                               9,
                               PruningChoice.PYRAMID.plan(),
-                              CheckpointCache.LAYERS)),
+                              ModelSize.LAYERS)),
           1e-4);
       benchmark.tearDown();
     }

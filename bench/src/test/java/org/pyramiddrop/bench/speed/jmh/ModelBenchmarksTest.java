@@ -6,7 +6,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.pyramiddrop.bench.checkpoint.CheckpointCache;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
@@ -61,7 +60,7 @@ class ModelBenchmarksTest {
                             TEXT_BEFORE,
                             17,
                             plan.plan(),
-                            CheckpointCache.LAYERS)),
+                            ModelSize.LAYERS)),
         5 * BOUND);
     benchmark.tearDown();
   }
@@ -116,7 +115,7 @@ class ModelBenchmarksTest {
                             TEXT_BEFORE,
                             4,
                             PruningPlan.none(),
-                            CheckpointCache.LAYERS)),
+                            ModelSize.LAYERS)),
         5 * BOUND);
     benchmark.tearDown();
   }

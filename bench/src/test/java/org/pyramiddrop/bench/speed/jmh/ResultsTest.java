@@ -17,11 +17,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.Numbers;
-import org.pyramiddrop.bench.report.ReportOptions;
+import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.jmh.Results.Ceiling;
 import org.pyramiddrop.bench.speed.jmh.Results.Row;
 import picocli.CommandLine;
+import picocli.CommandLine.Command;
 
 @ExtendWith(FreshBenchFolder.class)
 class ResultsTest {
@@ -158,14 +159,29 @@ class ResultsTest {
     assertThat(rating.rows().getFirst().share()).isNull();
   }
 
+  @Command
+  private static final class Publishing extends ReportingCommand {
+    private final Results results;
+
+    Publishing(Results results) {
+      this.results = results;
+    }
+
+    @Override
+    public Integer call() {
+      publish(results.document(), Results.FILE, results);
+      return 0;
+    }
+  }
+
   @Test
   void keepsWhatItReadsBack() throws IOException {
     Results results = onCpu();
     Path markdown = temp.resolve("table.md");
     StringWriter out = new StringWriter();
-    ReportOptions options = new ReportOptions();
-    new CommandLine(options).parseArgs("--markdown", markdown.toString());
-    options.publish(new PrintWriter(out, true), results.document(), Results.FILE, results);
+    CommandLine command =
+        new CommandLine(new Publishing(results)).setOut(new PrintWriter(out, true));
+    assertThat(command.execute("--markdown", markdown.toString())).isZero();
     assertThat(Results.read(BenchFolder.root().resolve(Results.FILE))).isEqualTo(results);
     assertThat(Files.readAllLines(markdown)).isEqualTo(results.document().markdown());
     assertThat(out.toString().lines().skip(1)).isEqualTo(results.document().lines());

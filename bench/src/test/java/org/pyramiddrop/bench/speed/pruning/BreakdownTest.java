@@ -38,15 +38,15 @@ class BreakdownTest {
                 "sample"),
             5000);
     assertThat(breakdown.nanos())
-        .containsEntry(PrefillPart.PRODUCTS, 8L + 128 + 512 + 1024)
-        .containsEntry(PrefillPart.ATTENTION, 64L)
-        .containsEntry(PrefillPart.NORMS, 4L + 256)
-        .containsEntry(PrefillPart.ROTARY, 16L + 32)
-        .containsEntry(PrefillPart.ALLOCATION, 2L)
-        .containsEntry(PrefillPart.RANKING, 0L)
-        .containsEntry(PrefillPart.SELECTION, 0L)
-        .containsEntry(PrefillPart.GATHER, 0L)
-        .containsEntry(PrefillPart.REST, 1L + 2048 + 5000 - 4095);
+        .containsEntry(Breakdown.Part.PRODUCTS, 8L + 128 + 512 + 1024)
+        .containsEntry(Breakdown.Part.ATTENTION, 64L)
+        .containsEntry(Breakdown.Part.NORMS, 4L + 256)
+        .containsEntry(Breakdown.Part.ROTARY, 16L + 32)
+        .containsEntry(Breakdown.Part.ALLOCATION, 2L)
+        .containsEntry(Breakdown.Part.RANKING, 0L)
+        .containsEntry(Breakdown.Part.SELECTION, 0L)
+        .containsEntry(Breakdown.Part.GATHER, 0L)
+        .containsEntry(Breakdown.Part.REST, 1L + 2048 + 5000 - 4095);
   }
 
   @Test
@@ -64,10 +64,10 @@ class BreakdownTest {
                 "rotate"),
             1000);
     assertThat(breakdown.nanos())
-        .containsEntry(PrefillPart.RANKING, 4L + 8 + 16)
-        .containsEntry(PrefillPart.SELECTION, 32L)
-        .containsEntry(PrefillPart.PRODUCTS, 1L + 64)
-        .containsEntry(PrefillPart.ROTARY, 2L + 128);
+        .containsEntry(Breakdown.Part.RANKING, 4L + 8 + 16)
+        .containsEntry(Breakdown.Part.SELECTION, 32L)
+        .containsEntry(Breakdown.Part.PRODUCTS, 1L + 64)
+        .containsEntry(Breakdown.Part.ROTARY, 2L + 128);
   }
 
   @Test
@@ -86,18 +86,18 @@ class BreakdownTest {
                 "gather"),
             1000);
     assertThat(breakdown.nanos())
-        .containsEntry(PrefillPart.GATHER, 4L + 8 + 32)
-        .containsEntry(PrefillPart.REST, 1L + 128 + 256 + 1000 - 511);
+        .containsEntry(Breakdown.Part.GATHER, 4L + 8 + 32)
+        .containsEntry(Breakdown.Part.REST, 1L + 128 + 256 + 1000 - 511);
   }
 
   @Test
   void sharesAreTheWhole() {
     Breakdown breakdown = Breakdown.of(calls("linear", "attention", "rmsNorm", "upload"), 40);
     double sum = 0;
-    for (PrefillPart part : PrefillPart.values()) {
+    for (Breakdown.Part part : Breakdown.Part.values()) {
       sum += breakdown.share(part);
     }
     assertThat(sum).isCloseTo(1, within(1e-12));
-    assertThat(breakdown.share(PrefillPart.NORMS)).isEqualTo(0.1);
+    assertThat(breakdown.share(Breakdown.Part.NORMS)).isEqualTo(0.1);
   }
 }

@@ -65,11 +65,23 @@ class PlanTimerTest {
     return NamedPlan.compared();
   }
 
+  private static List<PlanResult> answers(
+      ModelOnDevice on, List<NamedPlan> plans, Runnable done, int rounds) {
+    int steps = NEW_TOKENS - 1;
+    try (RandomPrompt prompt = on.prompt(PROMPT, 6);
+        PlanTimer timer = PlanTimer.of(on, plans, plan -> prompt.answer(plan, steps), done)) {
+      return timer.answers(
+          new PromptShape(PROMPT.text(), PROMPT.images(), 0),
+          steps,
+          rounds,
+          answer -> PlanTimer.time(answer, steps));
+    }
+  }
+
   @Test
   void countsEachPlansWork() {
     AtomicInteger runs = new AtomicInteger();
-    List<PlanResult> results =
-        new PlanTimer(decoder, PROMPT, plans(), runs::incrementAndGet).answers(NEW_TOKENS, 2);
+    List<PlanResult> results = answers(decoder, plans(), runs::incrementAndGet, 2);
     assertThat(runs).hasValue(15);
     assertThat(results)
         .extracting(PlanResult::name)
@@ -94,8 +106,7 @@ class PlanTimerTest {
 
   @Test
   void countsTheBytesOfKeysAndValues() {
-    List<PlanResult> results =
-        new PlanTimer(decoder, PROMPT, plans(), () -> {}).answers(NEW_TOKENS, 1);
+    List<PlanResult> results = answers(decoder, plans(), () -> {}, 1);
     // Each layer has room for its stage's image tokens, 5 of text and 2 that steps run on; a token
     // has 2 heads of 16 keys and as many values, 4 bytes each.
     assertThat(results.stream().map(PlanResult::keyValueBytes))
@@ -111,7 +122,7 @@ class PlanTimerTest {
   void timesOneRunAsAWhole() {
     try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
         RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 4)) {
-      Phases<Double> run = PlanTimer.time(answer, false, 4);
+      Phases<Double> run = PlanTimer.time(answer, 4);
       assertThat(run.get(Phase.PREFILL)).isPositive();
       assertThat(run.get(Phase.ANSWER))
           .isCloseTo(run.get(Phase.PREFILL) + 4 * run.get(Phase.STEP), within(1e-6));
@@ -128,21 +139,25 @@ class PlanTimerTest {
             selections.add(
                 TIMER.drain().stream().filter(c -> c.operation().equals("selectTopK")).count());
     TIMER.drain();
-    new PlanTimer(timed, PROMPT, three, count).answers(NEW_TOKENS, 3);
+    answers(timed, three, count, 3);
     assertThat(selections).containsExactly(0L, 1L, 3L, 1L, 3L, 0L, 3L, 0L, 1L, 0L, 1L, 3L);
   }
 
   @Test
   void onlyDropsRankSelectAndGather() {
-    List<PlanShares> shares = new PlanTimer(timed, PROMPT, plans(), () -> {}).breakdowns(TIMER, 1);
-    for (PlanShares plan : shares) {
+    List<Breakdown.Shares> shares;
+    try (RandomPrompt prompt = timed.prompt(PROMPT, 6);
+        PlanTimer timer = PlanTimer.of(timed, plans(), plan -> prompt.answer(plan, 0), () -> {})) {
+      shares = timer.breakdowns(TIMER, 1);
+    }
+    for (Breakdown.Shares plan : shares) {
       boolean drops = !plan.name().equals("no drops");
-      for (PrefillPart part :
-          List.of(PrefillPart.RANKING, PrefillPart.SELECTION, PrefillPart.GATHER)) {
+      for (Breakdown.Part part :
+          List.of(Breakdown.Part.RANKING, Breakdown.Part.SELECTION, Breakdown.Part.GATHER)) {
         double share = plan.share(part).median();
         assertThat(share > 0).as("%s under %s", part, plan.name()).isEqualTo(drops);
       }
-      assertThat(plan.share(PrefillPart.PRODUCTS).median()).isPositive();
+      assertThat(plan.share(Breakdown.Part.PRODUCTS).median()).isPositive();
       assertThat(plan.shares().values().stream().mapToDouble(s -> s.median()).sum())
           .isCloseTo(1, within(1e-9));
     }
@@ -163,9 +178,9 @@ class PlanTimerTest {
     Breakdown breakdown = Breakdown.of(calls, calls.size());
     // For each of three drops: query, rotation and scores; hidden states, positions, normed rows.
     assertThat(breakdown.nanos())
-        .containsEntry(PrefillPart.RANKING, 9L)
-        .containsEntry(PrefillPart.SELECTION, 3L)
-        .containsEntry(PrefillPart.GATHER, 9L);
+        .containsEntry(Breakdown.Part.RANKING, 9L)
+        .containsEntry(Breakdown.Part.SELECTION, 3L)
+        .containsEntry(Breakdown.Part.GATHER, 9L);
   }
 
   @ParameterizedTest

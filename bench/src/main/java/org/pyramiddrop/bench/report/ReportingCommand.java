@@ -1,52 +1,40 @@
 package org.pyramiddrop.bench.report;
 
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Where a command's results go, mixed into the command. */
-public final class ReportOptions {
-  @Spec(Spec.Target.MIXEE)
-  private CommandSpec command = CommandSpec.create();
-
+/** A command that keeps its result as JSON, and its tables as Markdown if that is asked for. */
+public abstract class ReportingCommand extends BenchCommand {
   @Option(names = "--markdown", paramLabel = "FILE", description = "a Markdown file for the tables")
   private @Nullable Path markdown;
 
   /** Refuses a file that couldn't be written once the work is done. */
-  public void check() {
+  protected void checkMarkdown() {
     OutputFile.check("--markdown", markdown);
   }
 
-  /** The command as it was given. */
-  public String command() {
-    return Invocation.of(command);
-  }
-
-  /** Where and by what something was measured. */
-  public List<String> facts(String device, String... more) {
+  protected List<String> facts(String device, String... more) {
     List<String> facts = new ArrayList<>();
     facts.add("machine: " + Machine.here());
     facts.add("device: " + device);
-    facts.add("command: " + command());
+    facts.add("command: " + given());
     facts.addAll(List.of(more));
     return facts;
   }
 
   /**
-   * Prints tables, writes them as Markdown if that was asked for, and keeps the result as JSON.
+   * Prints tables and writes them, and the result.
    *
    * @param json the file's name in {@link BenchFolder#root}
    * @param result a record; the file has its components, the machine and the document's facts
    */
-  public void publish(PrintWriter out, Document document, String json, Object result) {
-    out.println();
-    document.lines().forEach(out::println);
+  protected void publish(Document document, String json, Object result) {
+    out().println();
+    print(document);
     ObjectNode file = JsonFile.MAPPER.createObjectNode();
     file.putPOJO("machine", Machine.here()).putPOJO("facts", document.facts());
     file.setAll(JsonFile.MAPPER.<ObjectNode>valueToTree(result));

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class InvocationTest {
+class BenchCommandTest {
   @Test
   void namesFilesWithoutTheirFolders() {
     assertThat(
-            Invocation.of(
+            BenchCommand.given(
                 List.of("gpu", "--model=/a/b c/d", "--out", "/a/e.md", "--script", "f/g.py", "/")))
         .isEqualTo("bench gpu --model=d --out e.md --script f/g.py /");
   }
