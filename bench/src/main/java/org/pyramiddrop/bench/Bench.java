@@ -7,7 +7,7 @@ import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import org.pyramiddrop.bench.accuracy.experiment.ExperimentCommand;
-import org.pyramiddrop.bench.chart.ChartException;
+import org.pyramiddrop.bench.chart.LineChart.ChartException;
 import org.pyramiddrop.bench.checkpoint.CheckpointCommand;
 import org.pyramiddrop.bench.speed.compare.CompareCommand;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;

@@ -99,11 +99,7 @@ public final class LineChart {
     return this;
   }
 
-  /**
-   * Adds marked points without a line, each with a word.
-   *
-   * @param labels one a point
-   */
+  /** Adds marked points without a line, each with a word. */
   public LineChart marks(String name, List<Point> points, List<String> labels, LabelSide side) {
     if (labels.size() != points.size()) {
       throw new IllegalArgumentException(
@@ -192,5 +188,14 @@ public final class LineChart {
   /** Writes any image as PNG; the file is there whole or not at all. */
   public static void write(Path png, BufferedImage image) {
     OutputFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
+  }
+
+  /** A chart could not be drawn; the message says why. */
+  public static final class ChartException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    ChartException(String message, Throwable cause) {
+      super(message, cause);
+    }
   }
 }

@@ -11,14 +11,10 @@ import org.pyramiddrop.loader.VisionConfig;
 /**
  * The sizes of a LLaVA-1.5 or LLaVA-NeXT checkpoint.
  *
- * @param layers decoder layers
  * @param hidden the decoder's width
  * @param intermediate width inside its feed-forward blocks
- * @param heads query heads
- * @param keyValueHeads key and value heads
  * @param vocabulary rows of embedding and output head; the last 64 are the image token and padding,
  *     as in LLaVA-1.5
- * @param vision the vision tower
  */
 public record CheckpointShape(
     int layers,
@@ -76,7 +72,12 @@ public record CheckpointShape(
 
   /** What a LLaVA-1.5 checkpoint's {@code config.json} says. */
   public LlavaConfig config() {
-    return config("llava", List.of());
+    return config(-2);
+  }
+
+  /** The same with features out of another layer of the vision tower, counted from its end. */
+  public LlavaConfig config(int featureLayer) {
+    return config("llava", featureLayer, List.of());
   }
 
   /**
@@ -87,12 +88,13 @@ public record CheckpointShape(
     int side = vision.imageSize();
     return config(
         "llava_next",
+        -2,
         Stream.of(List.of(1, 2), List.of(2, 1), List.of(2, 2), List.of(3, 1), List.of(1, 3))
             .map(tiles -> new Resolution(tiles.get(0) * side, tiles.get(1) * side))
             .toList());
   }
 
-  private LlavaConfig config(String modelType, List<Resolution> pinpoints) {
+  private LlavaConfig config(String modelType, int featureLayer, List<Resolution> pinpoints) {
     TextConfig text =
         new TextConfig(
             "llama",
@@ -116,7 +118,7 @@ public record CheckpointShape(
         vision,
         text,
         vocabulary - BEHIND_TEXT,
-        List.of(-2),
+        List.of(featureLayer),
         false,
         "gelu",
         true,

@@ -4,7 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Collectors;
-import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.VisionConfig;

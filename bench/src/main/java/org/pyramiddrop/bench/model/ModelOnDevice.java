@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
@@ -25,22 +26,24 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * users run them, on given pixels and token ids.
  */
 public final class ModelOnDevice implements AutoCloseable {
-  private static final double NANOS_PER_MILLI = 1e6;
-
+  private final Resources owned = new Resources();
   private final LlavaConfig config;
   private final Engine engine;
-  private final Resources owned;
   private final double loadMillis;
 
-  private ModelOnDevice(Path folder, Optional<DType> dtype, Engine.Device device, Resources owned) {
-    this.owned = owned;
-    long start = System.nanoTime();
-    config = LlavaConfig.read(folder);
-    Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
-    ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
-    engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
-    waitFor(engine.kernels());
-    loadMillis = (System.nanoTime() - start) / NANOS_PER_MILLI;
+  private ModelOnDevice(Path folder, Optional<DType> dtype, Engine.Device device) {
+    Stopwatch stopwatch = new Stopwatch();
+    try {
+      config = LlavaConfig.read(folder);
+      Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
+      ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
+      engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
+      waitFor(engine.kernels());
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+    loadMillis = stopwatch.millis();
   }
 
   /**
@@ -49,13 +52,7 @@ public final class ModelOnDevice implements AutoCloseable {
    * @param dtype the type of the weights; empty for that in which they are stored
    */
   public static ModelOnDevice open(Path folder, Optional<DType> dtype, Engine.Device device) {
-    Resources owned = new Resources();
-    try {
-      return new ModelOnDevice(folder, dtype, device, owned);
-    } catch (RuntimeException | Error e) {
-      owned.closeAfter(e);
-      throw e;
-    }
+    return new ModelOnDevice(folder, dtype, device);
   }
 
   /** Opens a device by its name, as {@link Devices#open} takes it, with all processors' threads. */
@@ -84,15 +81,11 @@ public final class ModelOnDevice implements AutoCloseable {
     return engine.kernels();
   }
 
-  Engine engine() {
+  public Engine engine() {
     return engine;
   }
 
-  /** A prompt of this shape with random token ids and random image embeddings. */
-  public RandomPrompt prompt(PromptShape shape, long seed) {
-    return new RandomPrompt(engine, shape, seed);
-  }
-
+  /** The device in words. */
   public String device() {
     return engine.kernels().description();
   }
@@ -112,6 +105,11 @@ public final class ModelOnDevice implements AutoCloseable {
     return engine.imageEncoder().profile(order, runs);
   }
 
+  /** A prompt of this shape with random token ids and random image embeddings. */
+  public RandomPrompt prompt(PromptShape shape, long seed) {
+    return new RandomPrompt(engine, shape, seed);
+  }
+
   /**
    * A prompt about one image.
    *
@@ -120,11 +118,9 @@ public final class ModelOnDevice implements AutoCloseable {
    */
   public RepeatedAnswer answer(
       List<Integer> ids, TowerInput image, PruningPlan plan, int furtherTokens) {
-    Prompt prompt =
-        Prompt.of(
-            ids.stream().mapToInt(Integer::intValue).toArray(),
-            config.imageTokenId(),
-            List.of(image.layout()));
+    int[] words = ids.stream().mapToInt(Integer::intValue).toArray();
+    Prompt prompt = Prompt.of(words, config.imageTokenId(), List.of(image.layout()));
+    Progress silent = Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE);
     return new RepeatedAnswer(
         engine,
         prompt,
@@ -133,11 +129,7 @@ public final class ModelOnDevice implements AutoCloseable {
         embeddings ->
             engine
                 .imageEncoder()
-                .encode(
-                    image.crops(),
-                    image.layout(),
-                    Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
-                    embeddings.getFirst()));
+                .encode(image.crops(), image.layout(), silent, embeddings.getFirst()));
   }
 
   /** Random words with the image token in their middle. */

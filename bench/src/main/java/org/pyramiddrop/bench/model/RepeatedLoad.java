@@ -1,14 +1,11 @@
 package org.pyramiddrop.bench.model;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -27,33 +24,25 @@ import org.pyramiddrop.transformer.engine.WeightStore;
  * freed.
  */
 public final class RepeatedLoad implements AutoCloseable {
-  private static final double NANOS_PER_MILLI = 1e6;
-
+  private final Resources owned = new Resources();
   private final ModelDescription description;
   private final Checkpoint checkpoint;
   private final Kernels kernels;
-  private final Resources resources;
-
-  private RepeatedLoad(Path folder, String device, Resources resources) {
-    this.resources = resources;
-    checkpoint = resources.add(Checkpoint.open(folder));
-    description = ModelDescription.of(LlavaConfig.read(folder), checkpoint, checkpoint);
-    DType dtype = WeightStore.activations(checkpoint, description.decoder());
-    int threads = Runtime.getRuntime().availableProcessors();
-    kernels = resources.add(Devices.open(device, threads, dtype));
-  }
 
   /**
    * Opens a model folder and a device, and loads nothing yet.
    *
    * @param device as {@link Devices#open} takes it
    */
-  public static RepeatedLoad open(Path folder, String device) {
-    Resources resources = new Resources();
+  public RepeatedLoad(Path folder, String device) {
     try {
-      return new RepeatedLoad(folder, device, resources);
+      checkpoint = owned.add(Checkpoint.open(folder));
+      description = ModelDescription.of(LlavaConfig.read(folder), checkpoint, checkpoint);
+      DType dtype = WeightStore.activations(checkpoint, description.decoder());
+      int threads = Runtime.getRuntime().availableProcessors();
+      kernels = owned.add(Devices.open(device, threads, dtype));
     } catch (RuntimeException | Error e) {
-      resources.closeAfter(e);
+      owned.closeAfter(e);
       throw e;
     }
   }
@@ -67,6 +56,7 @@ public final class RepeatedLoad implements AutoCloseable {
    */
   public record Loaded(double millis, long bytes, List<MemorySegment> mapped) {}
 
+  /** The device in words. */
   public String device() {
     return kernels.description();
   }
@@ -79,53 +69,31 @@ public final class RepeatedLoad implements AutoCloseable {
   /** Loads everything, waits for it, and frees it. */
   public Loaded load() {
     List<MemorySegment> handed = new ArrayList<>();
-    Resources model = new Resources();
-    long start = System.nanoTime();
-    double millis;
-    try {
-      Kernels counting = counting(handed);
-      WeightStore weights = model.add(new WeightStore(checkpoint, counting, Optional.empty()));
-      model.add(new VisionTower(counting, description.visionTower(), weights));
-      Projector _ = new Projector(counting, description.projector(), weights);
-      model.add(new Decoder(counting, description.decoder(), weights));
+    Stopwatch stopwatch = new Stopwatch();
+    Kernels watched =
+        WatchedKernels.of(
+            kernels,
+            false,
+            (operation, arguments, _) -> {
+              if (operation.equals("weight") && arguments.getFirst() instanceof List<?> parts) {
+                parts.forEach(part -> handed.add(((HostMatrix) part).data()));
+              }
+            });
+    try (Resources model = new Resources()) {
+      WeightStore weights = model.add(new WeightStore(checkpoint, watched, Optional.empty()));
+      model.add(new VisionTower(watched, description.visionTower(), weights));
+      Projector _ = new Projector(watched, description.projector(), weights);
+      model.add(new Decoder(watched, description.decoder(), weights));
       ModelOnDevice.waitFor(kernels);
-      millis = (System.nanoTime() - start) / NANOS_PER_MILLI;
-    } catch (RuntimeException | Error e) {
-      model.closeAfter(e);
-      throw e;
-    }
-    model.close();
-    return new Loaded(
-        millis,
-        handed.stream().mapToLong(MemorySegment::byteSize).sum(),
-        handed.stream().filter(MemorySegment::isMapped).toList());
-  }
-
-  /** The device, with a list of what it is handed. */
-  private Kernels counting(List<MemorySegment> handed) {
-    return (Kernels)
-        Proxy.newProxyInstance(
-            Kernels.class.getClassLoader(),
-            new Class<?>[] {Kernels.class},
-            (_, method, arguments) -> counted(handed, method, arguments));
-  }
-
-  private @Nullable Object counted(
-      List<MemorySegment> handed, Method method, Object @Nullable [] arguments) throws Throwable {
-    if (method.getName().equals("weight") && arguments != null) {
-      for (Object part : (List<?>) arguments[0]) {
-        handed.add(((HostMatrix) part).data());
-      }
-    }
-    try {
-      return method.invoke(kernels, arguments);
-    } catch (InvocationTargetException e) {
-      throw e.getTargetException();
+      return new Loaded(
+          stopwatch.millis(),
+          handed.stream().mapToLong(MemorySegment::byteSize).sum(),
+          handed.stream().filter(MemorySegment::isMapped).toList());
     }
   }
 
   @Override
   public void close() {
-    resources.close();
+    owned.close();
   }
 }

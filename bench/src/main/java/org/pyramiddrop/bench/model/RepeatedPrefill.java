@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.model;
 
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
@@ -18,8 +19,6 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * again and again and recorded. Each run embeds the prompt anew, since layers work in place.
  */
 public final class RepeatedPrefill implements AutoCloseable {
-  private static final double NANOS_PER_MILLI = 1e6;
-
   private final Resources owned = new Resources();
   private final Kernels kernels;
   private final Decoder decoder;
@@ -78,9 +77,7 @@ public final class RepeatedPrefill implements AutoCloseable {
   /** Runs the layers once on the CPU, and returns the milliseconds that they took. */
   public double millis() {
     try (Sequence sequence = embedded()) {
-      long start = System.nanoTime();
-      run(sequence);
-      return (System.nanoTime() - start) / NANOS_PER_MILLI;
+      return Stopwatch.time(() -> run(sequence));
     }
   }
 

@@ -27,7 +27,6 @@ public final class JsonFile {
   /**
    * Reads a result.
    *
-   * @param command that writes such files
    * @throws IllegalArgumentException if there is none
    */
   public static <T> T read(Path file, Class<T> type, String command) {

@@ -14,9 +14,7 @@ import org.pyramiddrop.kernels.Devices;
 /**
  * Where a number was measured.
  *
- * @param processor its name
  * @param device vector width and cores
- * @param java the virtual machine
  * @param commit the commit that was measured, {@code -dirty} if files differ from it
  */
 public record Machine(String processor, String device, String java, String commit) {

@@ -69,4 +69,21 @@ public final class OutputFile {
   public static UncheckedIOException failed(Path file, IOException e) {
     return new UncheckedIOException(file + " can't be written: " + AtomicFile.reason(e), e);
   }
+
+  /** Where benchmarks keep results and the checkpoints they run on. */
+  public static final class BenchFolder {
+    /** Names another folder than {@code bench/target/bench}. */
+    public static final String PROPERTY = "pyramiddrop.bench.folder";
+
+    private BenchFolder() {}
+
+    public static Path root() {
+      Path root = Path.of(System.getProperty(PROPERTY, "bench/target/bench"));
+      try {
+        return Files.createDirectories(root);
+      } catch (IOException e) {
+        throw OutputFile.failed(root, e);
+      }
+    }
+  }
 }

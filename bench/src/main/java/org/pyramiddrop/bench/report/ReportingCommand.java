@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ObjectNode;
 

@@ -10,9 +10,6 @@ import java.util.stream.IntStream;
  * What repeated measurements came to.
  *
  * @param median the middle one, or the mean of the middle two
- * @param low the lowest
- * @param high the highest
- * @param count how many there were
  */
 public record Spread(double median, double low, double high, int count) {
   /** Sums up at least one measurement; refuses what is not a number. */

@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
@@ -55,11 +56,7 @@ public final class Table<R> {
   public Table<R> optional(
       String head, Function<R, @Nullable Double> value, DoubleFunction<String> format) {
     return column(
-        head,
-        row -> {
-          Double present = value.apply(row);
-          return present == null ? null : format.apply(present);
-        });
+        head, row -> Optional.ofNullable(value.apply(row)).map(format::apply).orElse(null));
   }
 
   /** Adds two columns: medians, and the lowest and highest. */

@@ -16,22 +16,12 @@ public final class DeviceCeiling {
 
   private DeviceCeiling() {}
 
-  /**
-   * Work on random numbers.
-   *
-   * @param in what it reads
-   * @param weight what that is multiplied by, if it is a product
-   * @param out what it writes
-   * @param run runs it once
-   */
+  /** Work on random numbers. */
   public record Probe(Tensor in, @Nullable Weight weight, Tensor out, Runnable run) {}
 
   /** A product whose operands are as long as they are wide. */
   public static Probe product(Kernels kernels, DeviceScratch scratch, int side) {
-    Tensor x = scratch.random(side, side);
-    Weight w = scratch.weight(side, side);
-    Tensor out = scratch.empty(side, side);
-    return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
+    return linear(kernels, scratch, side, side, side);
   }
 
   public static Probe copy(Kernels kernels, DeviceScratch scratch, int rows, int columns) {
@@ -42,14 +32,15 @@ public final class DeviceCeiling {
 
   /** A read of half as much as the copy moves either way: one row times a matrix. */
   public static Probe read(Kernels kernels, DeviceScratch scratch, int copiedRows, int columns) {
-    Tensor x = scratch.random(1, columns);
-    Weight w = scratch.weight(copiedRows / 2, columns);
-    Tensor out = scratch.empty(1, copiedRows / 2);
-    return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
+    return linear(kernels, scratch, 1, columns, copiedRows / 2);
   }
 
-  public static double flops(int side) {
-    return new Product(side, side, side).flops();
+  private static Probe linear(
+      Kernels kernels, DeviceScratch scratch, int tokens, int inputs, int outputs) {
+    Tensor x = scratch.random(tokens, inputs);
+    Weight w = scratch.weight(outputs, inputs);
+    Tensor out = scratch.empty(tokens, outputs);
+    return new Probe(x, w, out, () -> kernels.linear(x, w, null, Activation.NONE, out));
   }
 
   /**
@@ -59,11 +50,5 @@ public final class DeviceCeiling {
    */
   public static double copiedBytes(int rows, int columns, int bytes) {
     return 2.0 * rows * columns * bytes;
-  }
-
-  /** Bytes of the matrix that is read. */
-  public static double readBytes(int copiedRows, int columns, int bytes) {
-    int rows = copiedRows / 2;
-    return (double) rows * columns * bytes;
   }
 }

@@ -2,8 +2,6 @@ package org.pyramiddrop.bench.speed;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.DType;
@@ -12,6 +10,7 @@ import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.transformer.engine.Resources;
 
 /** A benchmark's tensors and weights with random content, freed together. */
 public final class DeviceScratch implements AutoCloseable {
@@ -19,7 +18,7 @@ public final class DeviceScratch implements AutoCloseable {
   private static final int MOST_DRAWN = 1 << 22;
 
   private final Kernels kernels;
-  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private final Resources owned = new Resources();
   private long seed = 1;
 
   public DeviceScratch(Kernels kernels) {
@@ -33,7 +32,7 @@ public final class DeviceScratch implements AutoCloseable {
 
   /** Numbers between -1 and 1. */
   public Tensor random(DType dtype, int rows, int columns) {
-    Tensor x = empty(dtype, rows, columns);
+    Tensor x = owned.add(kernels.allocate(dtype, rows, columns));
     int drawn = Math.clamp(MOST_DRAWN / columns, 1, rows);
     seed++;
     kernels.upload(RandomNumbers.floats(drawn * columns, seed), x.rows(0, drawn));
@@ -47,38 +46,26 @@ public final class DeviceScratch implements AutoCloseable {
 
   /** Activations of undefined content. */
   public Tensor empty(int rows, int columns) {
-    return empty(kernels.dtype(), rows, columns);
-  }
-
-  private Tensor empty(DType dtype, int rows, int columns) {
-    Tensor x = kernels.allocate(dtype, rows, columns);
-    closers.push(x::close);
-    return x;
+    return owned.add(kernels.allocate(rows, columns));
   }
 
   /** A matrix whose products with activations stay near 1. */
   public Weight weight(int rows, int columns) {
     DType dtype = kernels.dtype();
     seed++;
-    Arena arena = Arena.ofShared();
-    closers.push(arena::close);
+    Arena arena = owned.add(Arena.ofShared());
     MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), 64);
     RandomNumbers.fill(data, dtype, 0, (float) Math.sqrt(3.0 / columns), seed);
-    Weight w = kernels.weight(List.of(new HostMatrix(dtype, data, rows, columns)));
-    closers.push(w::close);
-    return w;
+    return owned.add(kernels.weight(List.of(new HostMatrix(dtype, data, rows, columns))));
   }
 
+  /** Row numbers, all 0. */
   public Indices indices(int count) {
-    Indices indices = kernels.indices(new int[count]);
-    closers.push(indices::close);
-    return indices;
+    return owned.add(kernels.indices(new int[count]));
   }
 
   @Override
   public void close() {
-    while (!closers.isEmpty()) {
-      closers.pop().run();
-    }
+    owned.close();
   }
 }

@@ -31,10 +31,9 @@ public final class ModelWork {
 
   /** FLOPs of the layer that ends a stage and keeps half of each image's tokens. */
   public static double layerBeforeDrop(ModelShape shape, PromptShape prompt) {
-    PruningPlan halve = HALVE;
-    int kept = halve.schedule(2).counts(prompt.imageTokens())[1];
+    int kept = HALVE.schedule(2).counts(prompt.imageTokens())[1];
     PromptShape after = PromptShape.of(prompt.textTokens(), kept, 1, 0);
-    return prefill(shape, 2, halve, prompt) - prefill(shape, 1, PruningPlan.none(), after);
+    return prefill(shape, 2, HALVE, prompt) - prefill(shape, 1, PruningPlan.none(), after);
   }
 
   /** FLOPs of a prompt's way through the decoder, the head included, the vision tower not. */
@@ -61,11 +60,9 @@ public final class ModelWork {
 
   /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
   public static double weightBytes(ModelShape shape, DType dtype) {
-    Schedule schedule = PruningPlan.none().schedule(shape.layers());
     PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
     double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
-    double weights = (new FlopCounter(shape, schedule).decodeStep(nothing, 0) - attention) / 2;
-    return weights * dtype.bytes();
+    return (decodeStep(shape, PruningPlan.none(), nothing) - attention) / 2 * dtype.bytes();
   }
 
   /**
@@ -87,32 +84,18 @@ public final class ModelWork {
     return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
   }
 
+  /** FLOPs of the projector's two layers for one image. */
+  public static double projector(ModelShape shape) {
+    int tokens = shape.vision().tokens();
+    int features = shape.vision().hidden() * shape.vision().featureLayers();
+    return new Product(tokens, features, shape.hidden()).flops()
+        + new Product(tokens, shape.hidden(), shape.hidden()).flops();
+  }
+
   /** FLOPs of an image's way through the vision tower's patch embedding and layers. */
   public static double visionTower(ModelShape shape) {
     FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
     return counter.vision(1) - projector(shape);
-  }
-
-  public static double projector(ModelShape shape) {
-    ModelShape.Vision vision = shape.vision();
-    int features = vision.hidden() * vision.featureLayers();
-    return new Product(vision.tokens(), features, shape.hidden()).flops()
-        + new Product(vision.tokens(), shape.hidden(), shape.hidden()).flops();
-  }
-
-  /** FLOPs of scoring keys for one query. */
-  public static double scoring(ModelShape shape, int keys) {
-    return 2.0 * keys * shape.heads() * shape.headSize();
-  }
-
-  /** Bytes of those keys. */
-  public static double scoringBytes(ModelShape shape, int keys, DType dtype) {
-    return (double) keys * shape.kvHeads() * shape.headSize() * dtype.bytes();
-  }
-
-  /** Bytes that gathering rows of hidden states reads and writes. */
-  public static double gatherBytes(ModelShape shape, int rows, DType dtype) {
-    return 2.0 * rows * shape.hidden() * dtype.bytes();
   }
 
   public static ModelShape with(ModelShape shape, int layers) {

@@ -11,6 +11,7 @@ import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.transformer.engine.Resources;
 
 /** A linear layer over weights outside the heap, ready to be run again and again. */
 public final class ProductRun implements AutoCloseable {
@@ -18,8 +19,8 @@ public final class ProductRun implements AutoCloseable {
   private final float[] activations;
   private final List<HostMatrix> matrices;
   private final Kernels kernels;
-  private final Arena arena;
-  private final List<Weight> weights;
+  private final Resources owned = new Resources();
+  private final List<Weight> weights = new ArrayList<>();
   private final Tensor x;
   private final Tensor out;
   private int next;
@@ -38,14 +39,15 @@ public final class ProductRun implements AutoCloseable {
       Kernels kernels,
       Arena arena) {
     this.product = product;
-    this.activations = activations.clone();
-    this.matrices = List.copyOf(matrices);
+    this.activations = activations;
+    this.matrices = matrices;
     this.kernels = kernels;
-    this.arena = arena;
-    weights = matrices.stream().map(matrix -> kernels.weight(List.of(matrix))).toList();
-    x = kernels.allocate(product.tokens(), product.inputs());
+    owned.add(arena);
+    owned.add(kernels);
+    matrices.forEach(matrix -> weights.add(owned.add(kernels.weight(List.of(matrix)))));
+    x = owned.add(kernels.allocate(product.tokens(), product.inputs()));
     kernels.upload(activations, x);
-    out = kernels.allocate(product.tokens(), product.outputs());
+    out = owned.add(kernels.allocate(product.tokens(), product.outputs()));
   }
 
   /** Draws activations and some weights. */
@@ -70,6 +72,7 @@ public final class ProductRun implements AutoCloseable {
     return kernels;
   }
 
+  /** Multiplies by the next weight. */
   public void run() {
     kernels.linear(x, weights.get(next), null, Activation.NONE, out);
     next = (next + 1) % weights.size();
@@ -99,16 +102,13 @@ public final class ProductRun implements AutoCloseable {
     return matrices.get(index);
   }
 
+  /** The last product. */
   public float[] output() {
     return kernels.download(out);
   }
 
   @Override
   public void close() {
-    x.close();
-    out.close();
-    weights.forEach(Weight::close);
-    kernels.close();
-    arena.close();
+    owned.close();
   }
 }

@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.timing;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -13,7 +12,6 @@ import java.util.stream.IntStream;
  * @param warmUps rounds that don't count, at least
  * @param warmUpSeconds until when rounds don't count either
  * @param least rounds that count, whatever they take
- * @param most rounds that count
  * @param seconds of rounds that count after which no further one begins
  * @param pauseMillis behind each run; idle threads spin for a while, and would take cores from
  *     others
@@ -42,19 +40,20 @@ public record Rounds(
    * @return for each side what it measured, round by round
    */
   public <T> List<List<T>> run(List<? extends Supplier<? extends T>> sides) {
-    int round = 0;
-    Stopwatch warmUp = new Stopwatch();
-    while (round < warmUps || warmUp.millis() < warmUpSeconds * MILLIS) {
-      round(sides, round, (_, _) -> {});
-      round++;
-    }
     List<List<T>> measured = new ArrayList<>();
     sides.forEach(_ -> measured.add(new ArrayList<>()));
+    int round = 0;
+    for (Stopwatch warmUp = new Stopwatch();
+        round < warmUps || warmUp.millis() < warmUpSeconds * MILLIS;
+        round++) {
+      round(sides, round, measured);
+    }
+    measured.forEach(List::clear);
     Stopwatch counting = new Stopwatch();
     for (int count = 0;
         count < most && (count < least || counting.millis() <= seconds * MILLIS);
         count++) {
-      round(sides, round + count, (side, result) -> measured.get(side).add(result));
+      round(sides, round + count, measured);
     }
     return measured;
   }
@@ -64,9 +63,9 @@ public record Rounds(
   }
 
   private <T> void round(
-      List<? extends Supplier<? extends T>> sides, int round, BiConsumer<Integer, T> measured) {
+      List<? extends Supplier<? extends T>> sides, int round, List<List<T>> measured) {
     for (int side : order(round, sides.size())) {
-      measured.accept(side, sides.get(side).get());
+      measured.get(side).add(sides.get(side).get());
       pause();
     }
   }

@@ -12,6 +12,7 @@ import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.pyramiddrop.bench.chart.LineChart.ChartException;
 import org.pyramiddrop.bench.chart.LineChart.Point;
 
 class LineChartTest {

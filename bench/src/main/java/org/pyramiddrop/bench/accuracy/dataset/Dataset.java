@@ -14,7 +14,6 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name the folder's or the file's, without its ending
  * @param samples at least one, in the file's order
- * @param metric what scores an answer
  * @param suffix text put behind each question, "" for none
  */
 public record Dataset(String name, List<Sample> samples, Metric metric, String suffix) {
@@ -57,7 +56,7 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
     DatasetFormat known = format == DatasetFormat.AUTO ? DatasetFormat.recognise(file) : format;
     return new Dataset(
         name(folderOrFile, folder),
-        SampleReader.read(file, known, images == null ? file.resolveSibling(known.images) : images),
+        known.read(file, images == null ? file.resolveSibling(known.images) : images),
         known.metric,
         known == DatasetFormat.JSONL ? "" : SHORT_ANSWER);
   }
@@ -90,5 +89,23 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
     Path last = folderOrFile.toAbsolutePath().normalize().getFileName();
     String name = last == null ? "dataset" : last.toString();
     return folder ? name : name.replaceFirst("\\.jsonl?$", "");
+  }
+
+  /**
+   * One question about one image.
+   *
+   * @param id names it; no two samples of a dataset share one
+   * @param image an existing file
+   * @param question as the dataset has it, without {@link Dataset#suffix}
+   * @param answers every accepted one, possibly with repeats (VQA asks ten people); at least one
+   */
+  public record Sample(String id, Path image, String question, List<String> answers) {
+    /** Refuses a sample without an answer. */
+    public Sample {
+      answers = List.copyOf(answers);
+      if (answers.isEmpty()) {
+        throw new IllegalArgumentException("question " + id + " has no accepted answer");
+      }
+    }
   }
 }

@@ -20,7 +20,6 @@ public record PopeReport(
   /**
    * Counts answers.
    *
-   * @param answers what the model said, at least one
    * @param labels "yes" or "no", as many
    */
   public static PopeReport of(List<String> answers, List<String> labels) {

@@ -1,7 +1,14 @@
 package org.pyramiddrop.bench.accuracy.dataset;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.InputStream;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Scanner;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -78,5 +85,37 @@ final class VqaAccuracy {
       left = left.replace(mark, besideSpace ? "" : " ");
     }
     return PERIOD.matcher(left).replaceAll("");
+  }
+
+  /**
+   * Puts back the apostrophe that a word like "dont" lacks, for the words that the VQA evaluation
+   * knows: those of {@code contractions.txt}.
+   *
+   * <p>Its table maps each form that lacks exactly one apostrophe to the full one, so the full ones
+   * say all. Two things in it can't be guessed: "somebody'd" loses its apostrophe, and entries with
+   * a capital "I" never meet a word, for words are lower case by then.
+   */
+  static final class Contractions {
+    private static final Map<String, String> BY_FORM = byForm();
+
+    private Contractions() {}
+
+    /** The word as it is compared. */
+    static String spelled(String word) {
+      return BY_FORM.getOrDefault(word, word);
+    }
+
+    private static Map<String, String> byForm() {
+      InputStream file = Contractions.class.getResourceAsStream("contractions.txt");
+      Map<String, String> forms = new HashMap<>(Map.of("somebody'd", "somebodyd"));
+      try (Scanner words = new Scanner(Objects.requireNonNull(file), UTF_8)) {
+        words.forEachRemaining(full -> {
+          for (int at = full.indexOf('\''); at >= 0; at = full.indexOf('\'', at + 1)) {
+            forms.put(full.substring(0, at) + full.substring(at + 1), full);
+          }
+        });
+      }
+      return Map.copyOf(forms);
+    }
   }
 }

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageLayout;

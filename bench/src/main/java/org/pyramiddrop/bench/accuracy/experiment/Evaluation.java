@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.function.BiFunction;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -32,7 +32,6 @@ record Evaluation(
   /**
    * Fills the journal.
    *
-   * @param title what a progress bar says
    * @param all the variants; those of the same key are asked once
    * @param timed whether times will be compared: a question that was not asked of all variants in
    *     one timed round is then asked of all anew. What was asked untimed, and so without a

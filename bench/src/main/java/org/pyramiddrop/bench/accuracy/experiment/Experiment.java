@@ -7,7 +7,6 @@ import java.util.function.BiConsumer;
  * One of the paper's figures and tables.
  *
  * @param name what it is called on the command line, and what its files begin with
- * @param variants whose answers it compares
  * @param timed whether it compares their times as well
  * @param writer writes and prints what came out, when all variants have answered all questions
  */

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import picocli.CommandLine.Option;
 
 /** The options that say what experiments compare. */
@@ -59,7 +59,6 @@ final class ExperimentOptions {
   /**
    * The experiments of one name.
    *
-   * @param name one of them, or {@code all}
    * @throws IllegalArgumentException if there is none, or an option doesn't fit the model
    */
   List<Experiment> named(String name, ModelPlans plans, ModelAnswers model, Dataset dataset) {

@@ -23,7 +23,6 @@ final class Figure1 {
   /**
    * The figure of one model.
    *
-   * @param layers how many layers run before the drop
    * @param shares how many of an image's tokens stay, from 0 to 1; 1 is the model without drops
    */
   static Experiment of(ModelPlans plans, List<Integer> layers, List<Double> shares) {

@@ -5,7 +5,7 @@ import static org.pyramiddrop.bench.report.Numbers.decimal;
 
 import java.net.URLEncoder;
 import java.util.List;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.loader.Image;

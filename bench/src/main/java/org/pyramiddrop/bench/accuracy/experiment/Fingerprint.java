@@ -15,20 +15,15 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.Llava;
 
 /** Short names for models and datasets that follow from what is in them, not where they lie. */
 final class Fingerprint {
-  /** What of a model folder answers depend on. */
-  private static final Pattern MODEL_FILES = Pattern.compile(".*\\.(json|jinja|safetensors)");
-
   private static final int DIGITS = 16;
   private static final int SLICE_BYTES = 4 << 10;
 
@@ -53,9 +48,7 @@ final class Fingerprint {
    * every 1 MiB, which no matrix of a model that large slips through.
    */
   static String model(Path folder) {
-    Fingerprint print = new Fingerprint();
-    print.files(folder, 1, file -> MODEL_FILES.matcher(file.toString()).matches());
-    return print.name();
+    return new Fingerprint().files(folder, 1, ".*\\.(json|jinja|safetensors)").name();
   }
 
   /**
@@ -67,7 +60,7 @@ final class Fingerprint {
     for (Class<?> type :
         List.of(Llava.class, Devices.class, LlavaConfig.class, Fingerprint.class)) {
       String source = type.getProtectionDomain().getCodeSource().getLocation().toString();
-      print.files(Path.of(URI.create(source)), Integer.MAX_VALUE, _ -> true);
+      print.files(Path.of(URI.create(source)), Integer.MAX_VALUE, ".*");
     }
     return print.name();
   }
@@ -90,9 +83,13 @@ final class Fingerprint {
     return print.name();
   }
 
-  private void files(Path folder, int depth, Predicate<Path> chosen) {
+  private Fingerprint files(Path folder, int depth, String names) {
     try (Stream<Path> files = Files.walk(folder, depth)) {
-      files.filter(Files::isRegularFile).filter(chosen).sorted().forEach(this::file);
+      files
+          .filter(file -> Files.isRegularFile(file) && file.toString().matches(names))
+          .sorted()
+          .forEach(this::file);
+      return this;
     } catch (IOException e) {
       throw unreadable(folder, e);
     }

@@ -38,9 +38,6 @@ final class Journal implements AutoCloseable {
           .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
           .build();
 
-  private static final TypeReference<Map<String, String>> FACTS = new TypeReference<>() {};
-  private static final TypeReference<Entry> ENTRY = new TypeReference<>() {};
-
   private final Path path;
   private final RandomAccessFile file;
   private final Map<Key, List<Entry>> entries = new LinkedHashMap<>();
@@ -52,13 +49,8 @@ final class Journal implements AutoCloseable {
    *
    * @param round counts the times that several variants were asked one question in a row; times of
    *     one round can be compared; {@link #UNTIMED} where they can't
-   * @param plan the variant's key
-   * @param sample the question's id
-   * @param answer the text
    * @param score from 0, wrong, to 1, right
    * @param flops the honest count of the prompt
-   * @param prefillMillis how long the prompt took
-   * @param decodeMillis how long the answer took after that
    */
   record Entry(
       int round,
@@ -82,7 +74,6 @@ final class Journal implements AutoCloseable {
    * Opens a journal, making it if it isn't there.
    *
    * @param facts what the answers depend on, by name
-   * @param fresh whether to throw away what is in it
    * @throws IllegalArgumentException if it holds something else, or answers of other facts, or
    *     another run holds it
    */
@@ -127,12 +118,13 @@ final class Journal implements AutoCloseable {
     if (isNew && !(header + '\n').startsWith(new String(bytes, UTF_8))) {
       throw new IllegalArgumentException(path + " is no journal; choose another --out");
     }
-    List<String> lines = new String(bytes, 0, complete, UTF_8).lines().toList();
-    for (int i = 0; i < lines.size(); i++) {
-      if (i == 0) {
-        compare(read(lines, i, FACTS), facts);
+    int number = 0;
+    for (String line : new String(bytes, 0, complete, UTF_8).lines().toList()) {
+      number++;
+      if (number == 1) {
+        compare(read(number, line, new TypeReference<>() {}), facts);
       } else {
-        keep(read(lines, i, ENTRY));
+        keep(read(number, line, new TypeReference<Entry>() {}));
       }
     }
     file.setLength(complete);
@@ -153,13 +145,13 @@ final class Journal implements AutoCloseable {
     });
   }
 
-  private <T> T read(List<String> lines, int index, TypeReference<T> type) {
+  private <T> T read(int number, String line, TypeReference<T> type) {
     try {
-      return MAPPER.readValue(lines.get(index), type);
+      return MAPPER.readValue(line, type);
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
           "%s, line %d is no line of a journal: %s; --fresh starts a new one"
-              .formatted(path, index + 1, e.getOriginalMessage()),
+              .formatted(path, number, e.getOriginalMessage()),
           e);
     }
   }
@@ -194,6 +186,7 @@ final class Journal implements AutoCloseable {
     rounds = Math.max(rounds, entry.round + 1);
   }
 
+  /** Whether nothing was in it when it was opened. */
   boolean isNew() {
     return isNew;
   }

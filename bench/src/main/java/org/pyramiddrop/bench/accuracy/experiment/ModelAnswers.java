@@ -1,7 +1,7 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
 import java.util.concurrent.CancellationException;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Finish;
 import org.pyramiddrop.transformer.Llava;
@@ -13,7 +13,6 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * A model that answers greedily.
  *
  * @param suffix what stands behind each question
- * @param maxTokens the most tokens of an answer
  */
 record ModelAnswers(Llava llava, String suffix, int maxTokens) {
   /**

@@ -9,12 +9,7 @@ import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
-/**
- * Plans for one model.
- *
- * @param shape the model's sizes
- * @param imageTokens tokens of an image
- */
+/** Plans for one model. */
 record ModelPlans(ModelShape shape, int imageTokens) {
   /** Layers of the decoder that the paper's layer numbers belong to. */
   private static final int PAPER_LAYERS = 32;

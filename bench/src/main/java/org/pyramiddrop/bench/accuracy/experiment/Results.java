@@ -9,8 +9,8 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.accuracy.dataset.PopeReport;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
 import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Spread;
 

@@ -10,9 +10,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * A model under one plan.
  *
  * @param name what an experiment calls it
- * @param plan where image tokens are dropped
  * @param firstLayers the first layer of each stage
- * @param kept image tokens of each stage
  * @param multiplyAdds the paper's count for one image
  */
 record Variant(

@@ -14,13 +14,10 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * An operation that several sides run on the same data.
  *
- * @param name what stands in the table
- * @param dtype of the weights
  * @param operation its name in the protocol of {@link PeerProcess}
  * @param statement what is the same on all sides and what the time includes, in a sentence
  * @param rows what its times are of, a row of the table each; one empty name if it has one time
  * @param times makes the rows' times, in milliseconds, of the phases that a side timed
- * @param preparation draws the data, prepares this library's side and runs it once
  */
 record Comparison(
     String name,

@@ -4,11 +4,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 
@@ -43,40 +45,27 @@ final class Comparisons {
     Path layers = ModelSize.LLAVA_7B.checkpoint();
     Path middle = middle();
     Path demo = SCENES.resolve("model");
-    ModelInput scene = ModelInput.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);
-    ModelInput random = ModelInput.random(LlavaConfig.read(middle), 9);
-    DTYPES.forEach(dtype -> comparisons.add(LinearComparison.of(prefill, 1, dtype)));
-    DTYPES.forEach(dtype -> comparisons.add(LinearComparison.of(decode, 8, dtype)));
-    DTYPES.forEach(dtype -> comparisons.add(LayerComparison.of(layers, PROMPT, dtype)));
-    DTYPES.forEach(dtype ->
-        comparisons.add(
-            new ModelComparison("demo model", demo, scene, ANSWER, dtype).comparison()));
-    DTYPES.forEach(dtype ->
-        comparisons.add(
-            new ModelComparison("random model, 173 M weights", middle, random, ANSWER, dtype)
-                .comparison()));
+    Input scene = Input.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);
+    Input random = Input.random(LlavaConfig.read(middle), 9);
+    for (Function<DType, Comparison> comparison :
+        List.<Function<DType, Comparison>>of(
+            dtype -> LinearComparison.of(prefill, 1, dtype),
+            dtype -> LinearComparison.of(decode, 8, dtype),
+            dtype -> LayerComparison.of(layers, PROMPT, dtype),
+            dtype -> new ModelComparison("demo model", demo, scene, ANSWER, dtype).comparison(),
+            dtype ->
+                new ModelComparison("random model, 173 M weights", middle, random, ANSWER, dtype)
+                    .comparison())) {
+      DTYPES.forEach(dtype -> comparisons.add(comparison.apply(dtype)));
+    }
     return comparisons;
   }
 
   private static Path middle() {
     Path folder = BenchFolder.root().resolve("compare-model");
     if (!Files.exists(folder)) {
-      LlavaConfig config = MIDDLE.config();
       // PyTorch's vision tower runs all of its layers, whichever the features come from.
-      LlavaConfig lastLayer =
-          new LlavaConfig(
-              config.modelType(),
-              config.vision(),
-              config.text(),
-              config.imageTokenId(),
-              List.of(-1),
-              config.keepsClassToken(),
-              config.projectorActivation(),
-              config.projectorBias(),
-              config.tieWordEmbeddings(),
-              config.pinpoints(),
-              config.original());
-      RandomCheckpoint.write(folder, lastLayer, DType.BFLOAT16, 1);
+      RandomCheckpoint.write(folder, MIDDLE.config(-1), DType.BFLOAT16, 1);
     }
     return folder;
   }

@@ -27,42 +27,33 @@ final class ExactProduct {
   /** {@code weights × outputs} rows of all tokens. */
   private final double[][] products;
 
-  /** Euclidean norms of the activations' rows and of all weights' rows. */
+  /** Squared Euclidean norms of the activations' rows and of all weights' rows. */
   private final double[] tokenNorms;
 
   private final double[] outputNorms;
 
-  private ExactProduct(LinearData data, float[] x) {
+  /** Computes it, on all cores. */
+  ExactProduct(LinearData data) {
     this.data = data;
     tokens = data.product().tokens();
     inputs = data.product().inputs();
     outputs = data.product().outputs();
-    activations = new float[x.length];
+    activations = new float[tokens * inputs];
     tokenNorms = new double[tokens];
-    for (int row = 0; row < tokens; row++) {
-      double squares = 0;
-      for (int k = 0; k < inputs; k++) {
-        float value = x[row * inputs + k];
-        activations[k * tokens + row] = value;
-        squares += (double) value * value;
-      }
-      tokenNorms[row] = Math.sqrt(squares);
-    }
     products = new double[data.weights() * outputs][tokens];
-    outputNorms = new double[data.weights() * outputs];
-  }
-
-  static ExactProduct of(LinearData data) {
+    outputNorms = new double[products.length];
     try (Arena arena = Arena.ofShared()) {
       MemorySegment mapped = data.map(arena);
-      ExactProduct exact =
-          new ExactProduct(data, RawNumbers.floats(data.activations(mapped), data.dtype()));
+      float[] x = RawNumbers.floats(data.activations(mapped), data.dtype());
+      for (int i = 0; i < x.length; i++) {
+        activations[i % inputs * tokens + i / inputs] = x[i];
+        tokenNorms[i / inputs] += (double) x[i] * x[i];
+      }
       // All weights are one matrix behind the activations.
       MemorySegment weights = mapped.asSlice(data.weightOffset(0));
-      IntStream.range(0, Math.ceilDiv(exact.products.length, OUTPUTS))
+      IntStream.range(0, Math.ceilDiv(products.length, OUTPUTS))
           .parallel()
-          .forEach(block -> exact.multiply(weights, block * OUTPUTS));
-      return exact;
+          .forEach(block -> multiply(weights, block * OUTPUTS));
     }
   }
 
@@ -74,9 +65,6 @@ final class ExactProduct {
         outputNorms[output] += w * w;
         addScaled(products[output], w, activations, k * tokens);
       }
-    }
-    for (int output = from; output < to; output++) {
-      outputNorms[output] = Math.sqrt(outputNorms[output]);
     }
   }
 
@@ -97,29 +85,33 @@ final class ExactProduct {
    * @param stored the type that the output was rounded to
    */
   Verdict check(float[] output, DType stored) {
-    int size = data.weights() * tokens * outputs;
-    if (output.length != size) {
-      return new Verdict.Differs("%d numbers instead of %d".formatted(output.length, size));
+    double[] exact = values();
+    if (output.length != exact.length) {
+      return new Verdict.Differs("%d numbers instead of %d".formatted(output.length, exact.length));
     }
-    double sumStep = 4 * Math.sqrt(inputs) * FLOAT_STEP;
     double ownStep = stored == DType.BFLOAT16 ? BFLOAT16_STEP : FLOAT_STEP;
-    int wrong = 0;
-    int first = -1;
-    for (int i = 0; i < size; i++) {
-      double exact = value(i);
-      double allowed =
-          sumStep * tokenNorms[token(i)] * outputNorms[row(i)] + ownStep * Math.abs(exact);
-      if (!(Math.abs(output[i] - exact) <= allowed)) {
-        wrong++;
-        first = first < 0 ? i : first;
-      }
+    int[] wrong =
+        IntStream.range(0, exact.length)
+            .filter(i -> {
+              double norms = Math.sqrt(tokenNorms[token(i)] * outputNorms[row(i)]);
+              double allowed =
+                  4 * Math.sqrt(inputs) * FLOAT_STEP * norms + ownStep * Math.abs(exact[i]);
+              return !(Math.abs(output[i] - exact[i]) <= allowed);
+            })
+            .toArray();
+    if (wrong.length == 0) {
+      return new Verdict.Agrees("all %d elements right".formatted(exact.length));
     }
-    return wrong == 0
-        ? new Verdict.Agrees("all %d elements right".formatted(size))
-        : new Verdict.Differs(
-            "%d of %d elements wrong, the first at row %d, column %d: %g instead of %g"
-                .formatted(
-                    wrong, size, token(first), first % outputs, output[first], value(first)));
+    int first = wrong[0];
+    return new Verdict.Differs(
+        "%d of %d elements wrong, the first at row %d, column %d: %g instead of %g"
+            .formatted(
+                wrong.length,
+                exact.length,
+                token(first),
+                first % outputs,
+                output[first],
+                exact[first]));
   }
 
   private int token(int element) {
@@ -130,12 +122,10 @@ final class ExactProduct {
     return element / outputs / tokens * outputs + element % outputs;
   }
 
-  private double value(int element) {
-    return products[row(element)][token(element)];
-  }
-
   /** The products, {@code weights × tokens × outputs}. */
   double[] values() {
-    return IntStream.range(0, data.weights() * tokens * outputs).mapToDouble(this::value).toArray();
+    return IntStream.range(0, products.length * tokens)
+        .mapToDouble(i -> products[row(i)][token(i)])
+        .toArray();
   }
 }

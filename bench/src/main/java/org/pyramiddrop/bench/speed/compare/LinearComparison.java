@@ -17,11 +17,7 @@ import org.pyramiddrop.kernels.Devices;
 final class LinearComparison {
   private LinearComparison() {}
 
-  /**
-   * Of random numbers.
-   *
-   * @param weights how many different ones
-   */
+  /** Of random numbers. */
   static Comparison of(Product product, int weights, DType dtype) {
     String types =
         dtype == DType.FLOAT32
@@ -43,7 +39,7 @@ final class LinearComparison {
     data.write(7);
     Product sizes = data.product();
     ProductRun run = data.open(Devices.open("cpu", threads, DType.FLOAT32));
-    ExactProduct exact = ExactProduct.of(data);
+    ExactProduct exact = new ExactProduct(data);
     if (exact.check(run.outputs(), DType.FLOAT32) instanceof Verdict.Differs differs) {
       run.close();
       throw new IllegalStateException("linear %s is wrong: %s".formatted(sizes, differs.said()));

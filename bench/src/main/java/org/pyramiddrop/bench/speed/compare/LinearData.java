@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
@@ -21,8 +20,6 @@ import org.pyramiddrop.kernels.Kernels;
  * Where the numbers of a linear layer lie in a file that all sides map: the activations, {@code
  * tokens × inputs}, then the weights, {@code outputs × inputs} each, all of one dtype,
  * little-endian.
- *
- * @param weights how many there are
  */
 record LinearData(Path file, Product product, int weights, DType dtype) {
   /** Refuses sizes that no product has. */
@@ -44,17 +41,10 @@ record LinearData(Path file, Product product, int weights, DType dtype) {
 
   /** Writes the file: numbers between -1 and 1. */
   void write(long seed) {
-    try (Arena arena = Arena.ofShared();
-        FileChannel channel =
-            FileChannel.open(
-                file,
-                StandardOpenOption.CREATE_NEW,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE)) {
-      MemorySegment all = channel.map(MapMode.READ_WRITE, 0, weightOffset(weights), arena);
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment all = arena.allocate(weightOffset(weights), 64);
       RandomNumbers.fill(all, dtype, 0, 1, seed);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " can't be written: " + e.getMessage(), e);
+      RawNumbers.write(file, all);
     }
   }
 

@@ -64,7 +64,6 @@ public final class PeerProcess implements AutoCloseable {
    * and waits until they are imported.
    *
    * @param python an interpreter that has torch and transformers
-   * @param more of the script's arguments
    * @throws Failure if it can't be started or lacks a library
    */
   public static PeerProcess torch(String python, Path script, int threads, String... more) {
@@ -83,7 +82,6 @@ public final class PeerProcess implements AutoCloseable {
    * it switches off bounds checks of all vector accesses in its virtual machine, and neither side's
    * calls shape what the compiler makes of the other's.
    *
-   * @param threads of its pool
    * @throws Failure if it ends at once
    */
   static PeerProcess jlama(int threads) {

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.pyramiddrop.bench.report.OutputFile;
@@ -19,10 +20,16 @@ public final class RawNumbers {
 
   private RawNumbers() {}
 
+  /** Writes float32 numbers. */
   public static void write(Path file, float[] values) {
     byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
     MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
-    OutputFile.write(file, out -> out.write(bytes));
+    write(file, MemorySegment.ofArray(bytes));
+  }
+
+  /** Writes numbers as they are. */
+  static void write(Path file, MemorySegment numbers) {
+    OutputFile.write(file, out -> Channels.newChannel(out).write(numbers.asByteBuffer()));
   }
 
   /** Reads float32 numbers, all that the file has. */

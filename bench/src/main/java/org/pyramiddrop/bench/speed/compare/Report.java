@@ -18,8 +18,6 @@ import org.pyramiddrop.bench.report.Table;
  * Results of a comparison as a table, with a plain statement of what was compared.
  *
  * @param peers versions of the other sides
- * @param threads of each side
- * @param command what measured
  * @param operations a row of the table each; pruned runs have rows of their own
  * @param statements what was the same, and how near the outputs were
  */

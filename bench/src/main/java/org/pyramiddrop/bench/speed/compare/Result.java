@@ -55,7 +55,6 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
    *
    * @param folder where files go that all sides read; emptied behind the comparison
    * @param peers of which those take part that have the operation
-   * @param threads of each side
    */
   static Result of(
       Comparison comparison, Path folder, List<PeerProcess> peers, int threads, Rounds rounds) {

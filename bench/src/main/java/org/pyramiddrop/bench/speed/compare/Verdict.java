@@ -48,12 +48,7 @@ public sealed interface Verdict {
     return new Agrees("off by at most %.2g of the deviation".formatted(worst));
   }
 
-  /**
-   * Counts the greedy tokens that are the same, if the first token's logits agree.
-   *
-   * @param logits what came of comparing them
-   * @param tokens what the other side answered
-   */
+  /** Counts the greedy tokens that are the same, if the first token's logits agree. */
   static Verdict ofAnswer(Verdict logits, int[] expected, JsonNode tokens) {
     if (logits instanceof Differs) {
       return logits;

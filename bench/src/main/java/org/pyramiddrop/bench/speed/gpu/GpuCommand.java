@@ -17,6 +17,7 @@ import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import org.pyramiddrop.bench.speed.gpu.OperationTimer.Times;
 import org.pyramiddrop.bench.speed.pruning.NamedPlan;
 import org.pyramiddrop.bench.speed.pruning.PlanTimer;
 import org.pyramiddrop.kernels.DType;
@@ -174,7 +175,7 @@ public final class GpuCommand extends BenchCommand {
     List<Table<?>> tables = new ArrayList<>(ModelTables.details(result));
     tables.add(result.ceilings().table(result.seen()));
     tables.add(ModelTables.table(List.of(result)));
-    tables.add(ModelTables.goals(List.of(result)));
+    tables.add(Goal.table(List.of(result)));
     Document document = new Document(GpuFacts.lines(result.facts()), tables);
     if (file != null) {
       OutputFile.write(file, document.markdown());
@@ -197,7 +198,7 @@ public final class GpuCommand extends BenchCommand {
         Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
       OperationTimer timer = new OperationTimer(kernels, side, repeats, runs);
       Ceilings seen = ceilings(timer);
-      List<OperationTimes> all = new ArrayList<>();
+      List<Times> all = new ArrayList<>();
       for (GpuOperation operation : tiny ? GpuOperation.tiny() : GpuOperation.of7B()) {
         say(operation.name());
         all.add(timer.time(operation));
@@ -205,7 +206,7 @@ public final class GpuCommand extends BenchCommand {
       Document document =
           new Document(
               GpuFacts.lines(facts),
-              List.of(OperationTimes.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
+              List.of(Times.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
       print(document);
       if (file != null) {
         OutputFile.write(file, document.markdown());

@@ -16,12 +16,7 @@ final class GpuFacts {
 
   private GpuFacts() {}
 
-  /**
-   * Of this machine, now.
-   *
-   * @param gpu in words
-   * @param command that was given
-   */
+  /** Of this machine, now. */
   static Map<String, String> here(String gpu, String command) {
     Machine machine = Machine.here();
     Map<String, String> facts = new LinkedHashMap<>();

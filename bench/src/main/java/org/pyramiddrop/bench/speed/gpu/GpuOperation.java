@@ -18,7 +18,6 @@ import org.pyramiddrop.kernels.Weight;
 /**
  * One operation of the model, of one size, that is timed alone.
  *
- * @param name what stands in the table
  * @param flops its arithmetic, two for each multiply-add; 0 where bytes are moved instead
  * @param own allocates what it needs and returns what runs it once with kernels of our own
  * @param cublas the plain product by which cuBLASLt does the same, or the most of it

@@ -14,7 +14,6 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  *
  * @param textTokens beside the image's; half of them before it
  * @param newTokens of each answer, at least two
- * @param runs that count
  */
 record GpuPrompt(ModelOnDevice model, TowerInput image, int textTokens, int newTokens, int runs) {
   private static final long SEED = 11;

@@ -32,7 +32,7 @@ public final class GpuTableCommand extends BenchCommand {
     Map<String, String> facts = facts(results);
     Document document =
         new Document(
-            GpuFacts.lines(facts), List.of(ModelTables.table(results), ModelTables.goals(results)));
+            GpuFacts.lines(facts), List.of(ModelTables.table(results), Goal.table(results)));
     print(document);
     if (file != null) {
       OutputFile.write(file, document.markdown());

@@ -15,8 +15,6 @@ import org.pyramiddrop.bench.speed.pruning.PlanResult;
  * What a whole model on a GPU came to; lies in result files as it is here.
  *
  * @param facts where, when and by what it was measured
- * @param model what it is
- * @param prompt its lengths
  * @param newTokens of each answer
  * @param loadMillis from opening the checkpoint to all weights on the device
  * @param seen what this GPU was measured to reach, before anything else

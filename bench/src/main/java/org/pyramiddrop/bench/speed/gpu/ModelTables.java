@@ -39,11 +39,14 @@ final class ModelTables {
   /**
    * What took some time.
    *
-   * @param work in words
    * @param floor the least possible milliseconds, if it is known; a load, which is timed once, has
    *     none
    */
-  private record Timed(String name, Spread millis, String work, @Nullable Double floor) {}
+  private record Timed(String name, Spread millis, String work, @Nullable Double floor) {
+    @Nullable String share() {
+      return floor == null ? null : ModelTables.share(floor, millis);
+    }
+  }
 
   private static Table<?> phases(ModelResult result) {
     List<Timed> rows = new ArrayList<>();
@@ -51,12 +54,9 @@ final class ModelTables {
     for (PlanResult plan : result.plans()) {
       Phases<Double> floor = result.ceilings().floor(plan.work());
       for (Phase phase : Phase.values()) {
-        rows.add(
-            new Timed(
-                phase.label(result.newTokens()) + ", " + plan.name(),
-                plan.millis().get(phase),
-                work(plan.work(), phase),
-                floor.get(phase)));
+        String name = phase.label(result.newTokens()) + ", " + plan.name();
+        String work = work(plan.work(), phase);
+        rows.add(new Timed(name, plan.millis().get(phase), work, floor.get(phase)));
       }
     }
     return new Table<>(title(result), rows)
@@ -65,7 +65,7 @@ final class ModelTables {
         .column("low–high", row -> row.floor == null ? "" : Numbers.range(row.millis))
         .column("work", Timed::work)
         .optional("floor ms", Timed::floor, Numbers::number)
-        .column("of the floor", row -> row.floor == null ? "" : share(row.floor, row.millis))
+        .column("of the floor", Timed::share)
         .note(
             "vision: from pixels in host memory to the image's embeddings, all crops; prefill: from"
                 + " token ids to the first token; decode step: each run's mean over its steps; the last"
@@ -136,7 +136,6 @@ final class ModelTables {
   /**
    * A plan or a peer of a model.
    *
-   * @param millis if it could run
    * @param keyValues mebibytes
    */
   private record Row(
@@ -178,15 +177,5 @@ final class ModelTables {
     table.column("keys and values, MiB", Row::keyValues);
     notes.forEach(table::note);
     return table;
-  }
-
-  /** What was to be reached, and what was. */
-  static Table<?> goals(List<ModelResult> results) {
-    return new Table<>(
-            "goals", results.stream().flatMap(result -> Goal.checks(result).stream()).toList())
-        .column("", Goal.Check::what)
-        .column("measured", Goal.Check::measured)
-        .column("goal", Goal.Check::least)
-        .column("", Goal.Check::verdict);
   }
 }

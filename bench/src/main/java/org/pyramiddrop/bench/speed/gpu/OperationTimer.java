@@ -7,7 +7,9 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.DeviceScratch;
 import org.pyramiddrop.bench.speed.Product;
@@ -29,7 +31,7 @@ import tools.jackson.databind.node.ObjectNode;
 record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats, int runs) {
   private static final int WARM_UP = 3;
 
-  OperationTimes time(GpuOperation operation) {
+  Times time(GpuOperation operation) {
     @Nullable Product product = operation.cublas();
     @Nullable Map<String, Object> request = torch == null ? null : operation.request();
     try (RepeatedRun own = recorded(operation.own());
@@ -43,7 +45,7 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
         sides.add(micros(torch));
       }
       Iterator<Spread> spreads = rounds().run(sides).stream().map(Spread::of).iterator();
-      return new OperationTimes(
+      return new Times(
           operation,
           spreads.next(),
           cublas == null ? null : spreads.next(),
@@ -66,8 +68,8 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
     double bandwidth =
         Math.max(
             DeviceCeiling.copiedBytes(copiedRows, side, size) / copy,
-            DeviceCeiling.readBytes(copiedRows, side, size) / read);
-    return new Ceilings(DeviceCeiling.flops(side) / product / 1e6, bandwidth / 1e6);
+            (double) (copiedRows / 2) * side * size / read);
+    return new Ceilings(new Product(side, side, side).flops() / product / 1e6, bandwidth / 1e6);
   }
 
   private double micros(BiFunction<Kernels, DeviceScratch, Runnable> work) {
@@ -90,5 +92,48 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
 
   private Rounds rounds() {
     return Rounds.of(WARM_UP, runs);
+  }
+
+  /**
+   * Microseconds of one operation alone.
+   *
+   * @param cublas cuBLASLt's, if it has the operation
+   * @param torch PyTorch's, if it is there and has the operation
+   */
+  record Times(
+      GpuOperation operation, Spread own, @Nullable Spread cublas, @Nullable Spread torch) {
+    /**
+     * All operations, one a row.
+     *
+     * @param peer what PyTorch is, or why there is none
+     */
+    static Table<?> table(List<Times> all, String peer) {
+      String missing = peer.startsWith("no PyTorch") ? "no PyTorch" : "-";
+      return new Table<>("operations alone, recorded many times in a row", all)
+          .column("", times -> times.operation.name())
+          .number("own µs", times -> times.own.median())
+          .number("low", times -> times.own.low())
+          .number("high", times -> times.own.high())
+          .column("TFLOP/s", Times::teraflops)
+          .column("cuBLASLt µs", times -> median(times.cublas, "-"))
+          .column("PyTorch µs", times -> median(times.torch, missing))
+          .column("own : PyTorch", Times::ratio)
+          .note(peer)
+          .note(
+              "own products run with a GELU behind them, since plain ones go to cuBLASLt; cuBLASLt's time"
+                  + " beside gate, up, SiLU is that of both products without the SiLU");
+    }
+
+    private @Nullable String teraflops() {
+      return operation.flops() == 0 ? null : Numbers.number(operation.flops() / own.median() / 1e6);
+    }
+
+    private @Nullable String ratio() {
+      return torch == null ? null : Numbers.ratio(own.median() / torch.median());
+    }
+
+    private static String median(@Nullable Spread spread, String missing) {
+      return spread == null ? missing : Numbers.number(spread.median());
+    }
   }
 }

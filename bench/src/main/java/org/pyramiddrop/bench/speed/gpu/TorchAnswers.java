@@ -26,7 +26,6 @@ import tools.jackson.databind.node.ObjectNode;
  * values. They are compared first, then timed in turn with ours without drops.
  *
  * @param ours the answer without drops
- * @param checkpoint the model's folder
  * @param start starts a process, one for each mode
  * @param limit until a mode is ready: loaded, compiled, recorded
  */
@@ -42,11 +41,7 @@ record TorchAnswers(
    */
   static final double BOUND = 0.2;
 
-  /**
-   * Compares and times.
-   *
-   * @param mode as the other side's protocol names it
-   */
+  /** Compares and times. */
   ModelResult.Peer in(String mode) {
     String name = "PyTorch, " + mode;
     String versions = "no PyTorch";

@@ -8,7 +8,6 @@ import org.openjdk.jmh.annotations.Benchmark;
 /**
  * A benchmark class and what {@code --quick} takes of it; in the order in which they run.
  *
- * @param type the class
  * @param role whether it is a ceiling, and whose
  * @param quick how little is enough for a quick look
  */
@@ -25,35 +24,34 @@ record BenchmarkClass(Class<?> type, Role role, Quick quick) {
    * One virtual machine, and fewer repetitions and parameters.
    *
    * @param warmups iterations before those that count
-   * @param runs iterations that count
    * @param parameters values of those parameters of which not all are taken
    */
   record Quick(int warmups, int runs, Map<String, List<String>> parameters) {}
 
-  // A layer of 2940 tokens takes twelve seconds where one of 636 takes two and a half.
-  private static final List<String> QUICK_STAGES =
-      List.of("576", "576-288", "288", "144", "72", "2880");
-
   /** All of them; iterations of a third of a second, unless each invocation is timed by itself. */
   static final List<BenchmarkClass> ALL =
       List.of(
-          new BenchmarkClass(PeakBenchmark.class, Role.CPU_CEILING, new Quick(2, 5, Map.of())),
-          new BenchmarkClass(
-              ReadBandwidthBenchmark.class, Role.CPU_CEILING, new Quick(2, 5, Map.of())),
-          new BenchmarkClass(
-              DeviceCeilingBenchmark.class, Role.GPU_CEILING, new Quick(2, 5, Map.of())),
-          operation(VisionBenchmark.class, 2, 7, Map.of()),
-          operation(DecoderLayerBenchmark.class, 1, 3, Map.of("stage", QUICK_STAGES)),
-          operation(PrefillBenchmark.class, 1, 3, Map.of("imageTokens", List.of("576"))),
-          operation(DecodeStepBenchmark.class, 3, 9, Map.of("imageTokens", List.of("576", "2880"))),
-          operation(DropBenchmark.class, 4, 5, Map.of()),
-          operation(MatrixProductBenchmark.class, 2, 7, Map.of("projection", List.of("UP"))),
-          operation(
-              DecodeProductBenchmark.class, 2, 5, Map.of("projection", List.of("UP", "HEAD"))));
+          of(PeakBenchmark.class, Role.CPU_CEILING, 2, 5),
+          of(ReadBandwidthBenchmark.class, Role.CPU_CEILING, 2, 5),
+          of(DeviceCeilingBenchmark.class, Role.GPU_CEILING, 2, 5),
+          of(VisionBenchmark.class, Role.OPERATION, 2, 7),
+          // A layer of 2940 tokens takes twelve seconds where one of 636 takes two and a half.
+          of(DecoderLayerBenchmark.class, Role.OPERATION, 1, 3)
+              .only("stage", "576", "576-288", "288", "144", "72", "2880"),
+          of(PrefillBenchmark.class, Role.OPERATION, 1, 3).only("imageTokens", "576"),
+          of(DecodeStepBenchmark.class, Role.OPERATION, 3, 9).only("imageTokens", "576", "2880"),
+          of(DropBenchmark.class, Role.OPERATION, 4, 5),
+          of(MatrixProductBenchmark.class, Role.OPERATION, 2, 7).only("projection", "UP"),
+          of(DecodeProductBenchmark.class, Role.OPERATION, 2, 5).only("projection", "UP", "HEAD"));
 
-  private static BenchmarkClass operation(
-      Class<?> type, int warmups, int runs, Map<String, List<String>> parameters) {
-    return new BenchmarkClass(type, Role.OPERATION, new Quick(warmups, runs, parameters));
+  private static BenchmarkClass of(Class<?> type, Role role, int warmups, int runs) {
+    return new BenchmarkClass(type, role, new Quick(warmups, runs, Map.of()));
+  }
+
+  /** The same with some values of a parameter. */
+  private BenchmarkClass only(String parameter, String... values) {
+    Map<String, List<String>> parameters = Map.of(parameter, List.of(values));
+    return new BenchmarkClass(type, role, new Quick(quick.warmups, quick.runs, parameters));
   }
 
   /** Whether a benchmark of this name, class and method, measures a ceiling. */

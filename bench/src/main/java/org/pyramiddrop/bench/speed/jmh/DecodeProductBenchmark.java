@@ -50,8 +50,9 @@ public class DecodeProductBenchmark extends DeviceBenchmark {
   public void setUp() {
     Product one = projection.product(modelSize(), 1);
     product =
-        ProductRun.random(one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2);
-    closeLater(product::close);
+        own(
+            ProductRun.random(
+                one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2));
     prepare(product.kernels(), product::run);
   }
 

@@ -52,8 +52,9 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
     ModelOnDevice model = model(dtype);
     PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
     layer =
-        new RepeatedPrefill(model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4);
-    closeLater(layer::close);
+        own(
+            new RepeatedPrefill(
+                model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4));
     prepare(model.kernels(), layer::run);
   }
 

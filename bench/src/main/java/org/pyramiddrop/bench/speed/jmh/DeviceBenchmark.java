@@ -1,7 +1,5 @@
 package org.pyramiddrop.bench.speed.jmh;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
@@ -21,6 +19,7 @@ import org.pyramiddrop.bench.speed.RepeatedRun;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.transformer.engine.Resources;
 
 /**
  * What benchmarks of a device's operations share. On the CPU one invocation is one operation. Where
@@ -50,7 +49,7 @@ public abstract class DeviceBenchmark {
   /** Bytes that inputs which take turns are more than, so that memory is what is measured. */
   long cached = Math.max(4 * Machine.lastLevelCacheBytes(), LEAST_CACHED);
 
-  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private final Resources owned = new Resources();
   private Runnable invocation = () -> {};
 
   ModelSize modelSize() {
@@ -63,22 +62,17 @@ public abstract class DeviceBenchmark {
 
   /** The model, closed with the benchmark. */
   ModelOnDevice model(DType dtype) {
-    ModelOnDevice model =
-        ModelOnDevice.open(modelSize().checkpoint(), Optional.of(dtype), this::open);
-    closeLater(model::close);
-    return model;
+    return own(ModelOnDevice.open(modelSize().checkpoint(), Optional.of(dtype), this::open));
   }
 
   /** Frees something at the end; what was opened last goes first. */
-  void closeLater(Runnable close) {
-    closers.push(close);
+  <T extends AutoCloseable> T own(T opened) {
+    return owned.add(opened);
   }
 
   /** Records the work, if the device can; to be called last. */
   void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {
-    RepeatedRun run = new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1);
-    closeLater(run::close);
-    invocation = run::run;
+    invocation = own(new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1))::run;
   }
 
   void prepare(Kernels kernels, Runnable work) {
@@ -96,8 +90,6 @@ public abstract class DeviceBenchmark {
 
   @TearDown
   public void tearDown() {
-    while (!closers.isEmpty()) {
-      closers.pop().run();
-    }
+    owned.close();
   }
 }

@@ -39,8 +39,7 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    kernels = open(dtype);
-    closeLater(kernels::close);
+    kernels = own(open(dtype));
     prepare(kernels, this::work);
   }
 

@@ -70,8 +70,7 @@ public class DropBenchmark extends DeviceBenchmark {
   public void setUp() {
     CheckpointShape shape = modelSize().shape();
     heads = new Heads(shape.heads(), shape.keyValueHeads(), shape.hidden() / shape.heads());
-    kernels = open(dtype);
-    closeLater(kernels::close);
+    kernels = own(open(dtype));
     prepare(kernels, this::work);
   }
 

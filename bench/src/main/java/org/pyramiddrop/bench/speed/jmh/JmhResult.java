@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -14,7 +16,6 @@ import tools.jackson.databind.json.JsonMapper;
  * One benchmark with one choice of parameters, as JMH writes it.
  *
  * @param name class and method
- * @param parameters by name
  * @param millis of one operation, from every measurement of every fork of every round
  */
 record JmhResult(String name, Map<String, String> parameters, Spread millis) {
@@ -72,6 +73,14 @@ record JmhResult(String name, Map<String, String> parameters, Spread millis) {
 
   int number(String key) {
     return Integer.parseInt(parameter(key));
+  }
+
+  ModelSize size() {
+    return ModelSize.of(parameter("size"));
+  }
+
+  PruningChoice plan() {
+    return PruningChoice.valueOf(parameter("plan"));
   }
 
   /** The type that weights are asked for in. */

@@ -35,9 +35,9 @@ public class MatrixProductBenchmark extends DeviceBenchmark {
   @Setup
   public void setUp() {
     product =
-        ProductRun.random(
-            projection.product(modelSize(), tokens), dtype, 1, open(dtype), /* seed= */ 1);
-    closeLater(product::close);
+        own(
+            ProductRun.random(
+                projection.product(modelSize(), tokens), dtype, 1, open(dtype), /* seed= */ 1));
     prepare(product.kernels(), product::run);
   }
 

@@ -38,9 +38,13 @@ public class PrefillBenchmark extends DeviceBenchmark {
   public void setUp() {
     ModelOnDevice model = model(dtype);
     prefill =
-        new RepeatedPrefill(
-            model, ModelWork.prompt(imageTokens), plan.plan(), ModelSize.LAYERS, /* seed= */ 6);
-    closeLater(prefill::close);
+        own(
+            new RepeatedPrefill(
+                model,
+                ModelWork.prompt(imageTokens),
+                plan.plan(),
+                ModelSize.LAYERS,
+                /* seed= */ 6));
     prepare(model.kernels(), prefill::run);
   }
 

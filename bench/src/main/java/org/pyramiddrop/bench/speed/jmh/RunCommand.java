@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
@@ -80,15 +80,13 @@ public final class RunCommand extends ReportingCommand {
     ModelSize.of(size).checkpoint();
     Path folder = BenchFolder.root();
     suite.run(passes, folder, out());
-    Rating rating = Rating.of(JmhResult.read(folder.resolve(Suite.RESULTS)));
     Results results =
-        new Results(
+        Results.of(
             Machine.here(),
             device.name() + ", " + device.detail(),
             given(),
             Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
-            rating.ceilings(),
-            rating.rows());
+            JmhResult.read(folder.resolve(Suite.RESULTS)));
     publish(results.document(), Results.FILE, results);
     return 0;
   }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.results.format.ResultFormatFactory;
 import org.openjdk.jmh.results.format.ResultFormatType;
@@ -21,12 +22,12 @@ import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.timing.Stopwatch;
 
 /**
  * Runs benchmarks class by class, the device's ceilings first, and keeps JMH's results after each.
  *
  * @param only which benchmarks run; a ceiling that it leaves out is probed shortly all the same
- * @param backend the device
  * @param parameters values that go before the benchmarks' own
  * @param quick whether {@link BenchmarkClass.Quick} says how much is measured, not the annotations
  * @param rounds how often everything runs, one round behind the other, so that the spread has in it
@@ -65,19 +66,18 @@ record Suite(
    * @throws IllegalArgumentException if no benchmark's name fits
    */
   List<Pass> passes() {
+    List<BenchmarkClass> types =
+        BenchmarkClass.ALL.stream().filter(type -> type.runsOn(backend)).toList();
     List<Pass> passes = new ArrayList<>();
-    List<String> names = new ArrayList<>();
     boolean any = false;
-    for (BenchmarkClass type : BenchmarkClass.ALL) {
-      if (!type.runsOn(backend)) {
-        continue;
-      }
-      names.addAll(type.benchmarks());
-      List<String> wanted = type.benchmarks().stream().filter(n -> only.matcher(n).find()).toList();
+    for (BenchmarkClass type : types) {
+      List<String> all = type.benchmarks();
+      List<String> wanted = all.stream().filter(name -> only.matcher(name).find()).toList();
       any |= !wanted.isEmpty();
-      boolean probe = type.isCeiling() && (quick || wanted.isEmpty());
-      if (probe) {
-        passes.add(new Pass(type, type.benchmarks().stream().filter(this::bounds).toList(), true));
+      if (type.isCeiling() && (quick || wanted.isEmpty())) {
+        // Shares are of what all cores reach.
+        List<String> probes = all.stream().filter(name -> !name.endsWith(".oneCore")).toList();
+        passes.add(new Pass(type, probes, true));
       } else if (!wanted.isEmpty()) {
         passes.add(new Pass(type, wanted, quick));
       }
@@ -85,14 +85,14 @@ record Suite(
     if (!any) {
       throw new IllegalArgumentException(
           "no benchmark on %s has %s in its name; there are %s"
-              .formatted(backend, only, String.join(", ", names)));
+              .formatted(
+                  backend,
+                  only,
+                  types.stream()
+                      .flatMap(type -> type.benchmarks().stream())
+                      .collect(Collectors.joining(", "))));
     }
     return passes;
-  }
-
-  /** Shares are of what all cores reach. */
-  private boolean bounds(String benchmark) {
-    return !benchmark.endsWith(".oneCore");
   }
 
   /**
@@ -100,7 +100,6 @@ record Suite(
    *
    * @param folder for JMH's results, {@value #RESULTS}, written after each class, and for what JMH
    *     says about each, {@code DropBenchmark.log}
-   * @param out hears what runs
    * @throws IllegalStateException if one fails
    */
   void run(List<Pass> passes, Path folder, PrintWriter out) {
@@ -111,7 +110,7 @@ record Suite(
       String benchmarks = String.join(", ", pass.benchmarks());
       out.printf("%d of %d: %s", i + 1, all, benchmarks);
       out.flush();
-      long start = System.nanoTime();
+      Stopwatch stopwatch = new Stopwatch();
       Path log = folder.resolve(pass.type().type().getSimpleName() + ".log");
       try {
         results.addAll(new Runner(options(pass, log)).run());
@@ -119,7 +118,7 @@ record Suite(
         out.println();
         throw new IllegalStateException(benchmarks + " failed; " + log + " says why", e);
       }
-      out.printf(", %.0f s%n", (System.nanoTime() - start) / 1e9);
+      out.printf(", %.0f s%n", stopwatch.millis() / 1e3);
       write(results, folder.resolve(RESULTS));
     }
   }

@@ -3,8 +3,8 @@ package org.pyramiddrop.bench.speed.jmh;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.BenchCommand;
-import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -30,8 +30,7 @@ public final class SummaryCommand extends BenchCommand {
   public Integer call() {
     Results run =
         Results.read(results == null ? BenchFolder.root().resolve(Results.FILE) : results);
-    Document document =
-        earlier == null ? run.document() : RunComparison.document(Results.read(earlier), run);
+    Document document = earlier == null ? run.document() : run.beside(Results.read(earlier));
     print(document);
     return 0;
   }

@@ -5,8 +5,15 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.model.VisionOnDevice;
+import org.pyramiddrop.bench.checkpoint.RandomNumbers;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.VisionConfig;
+import org.pyramiddrop.transformer.engine.Projector;
+import org.pyramiddrop.transformer.engine.VisionTower;
 
 /**
  * An image's way to the decoder: one layer of CLIP's tower over its 577 tokens, with the patch
@@ -31,22 +38,45 @@ public class VisionBenchmark extends DeviceBenchmark {
   @Param("BFLOAT16")
   DType dtype = DType.BFLOAT16;
 
-  VisionOnDevice vision;
+  float[] pixels;
+  private Kernels kernels;
+  private Tensor features;
+  private Tensor embeddings;
 
   @Setup
   public void setUp() {
-    vision = new VisionOnDevice(model(dtype));
-    closeLater(vision::close);
+    ModelOnDevice model = model(dtype);
+    kernels = model.kernels();
+    VisionTower tower = model.engine().imageEncoder().tower();
+    Projector projector = model.engine().imageEncoder().projector();
+    VisionConfig vision = model.config().vision();
+    int side = vision.imageSize();
+    pixels = RandomNumbers.floats(vision.channels() * side * side, /* seed= */ 9);
+    Tensor patches = own(tower.allocatePatches());
+    kernels.upload(tower.patches(new Pixels(vision.channels(), side, side, pixels)), patches);
+    features = own(kernels.allocate(tower.tokens(), tower.columns()));
+    embeddings = own(kernels.allocate(tower.tokens(), model.engine().decoder().hiddenSize()));
+    tower.encode(patches, () -> {}, features);
     prepare(
-        vision.kernels(),
+        kernels,
         switch (part) {
-          case TOWER_LAYER -> vision::encode;
-          case PROJECTOR -> vision::project;
+          case TOWER_LAYER -> () -> tower.encode(patches, () -> {}, features);
+          case PROJECTOR -> () -> projector.project(features, embeddings);
         });
   }
 
   @Benchmark
   public void image() {
     runAndWait();
+  }
+
+  /** What the tower came to, tokens × its columns. */
+  float[] features() {
+    return kernels.download(features);
+  }
+
+  /** What the projector came to, tokens × the decoder's hidden size. */
+  float[] embeddings() {
+    return kernels.download(embeddings);
   }
 }

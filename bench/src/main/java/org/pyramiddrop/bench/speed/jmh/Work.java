@@ -13,12 +13,9 @@ import org.pyramiddrop.transformer.pruning.PromptShape;
 /**
  * What one operation of a benchmark does, and so what its speed is counted in.
  *
- * @param operation what it is, for the table
- * @param shape what it works on
  * @param dtype of its weights, or of what it reads; or empty
  * @param flops its arithmetic, two for each multiply-add; 0 where it is not worth a count
  * @param bytes what it must read, and write where it only moves; 0 where arithmetic bounds it
- * @param limit what bounds it
  */
 record Work(String operation, String shape, String dtype, double flops, double bytes, Limit limit) {
   private static final int TEXT = ModelWork.TEXT_TOKENS;
@@ -39,11 +36,11 @@ record Work(String operation, String shape, String dtype, double flops, double b
       case "DeviceCeilingBenchmark.ceiling" -> ceiling(result.parameter("part"), result.dtype());
       case "MatrixProductBenchmark.product" -> matrixProduct(result);
       case "DecodeProductBenchmark.product" -> decodeProduct(result);
-      case "VisionBenchmark.image" -> image(result);
+      case "VisionBenchmark.image" -> image(model(result), result);
       case "DecoderLayerBenchmark.layer" -> layer(result.parameter("stage"), result);
       case "PrefillBenchmark.prefill" -> prefill(result.number("imageTokens"), result);
       case "DecodeStepBenchmark.step" -> step(result.number("imageTokens"), result);
-      case "DropBenchmark.drop" -> drop(result.number("imageTokens"), result);
+      case "DropBenchmark.drop" -> drop(result.number("imageTokens"), model(result), result);
       default ->
           throw new IllegalArgumentException(
               "no count of the work of " + result.name() + "; add it to Work");
@@ -71,20 +68,16 @@ record Work(String operation, String shape, String dtype, double flops, double b
   private static Work ceiling(String part, DType dtype) {
     int side = DeviceCeiling.SIDE;
     int rows = DeviceCeiling.COPIED_ROWS;
-    return switch (DeviceCeilingBenchmark.Part.valueOf(part)) {
-      case SQUARE_PRODUCT -> {
-        Product product = new Product(side, side, side);
-        yield arithmetic("square product", product.toString(), dtype, product.flops());
-      }
-      case COPY -> {
-        double bytes = DeviceCeiling.copiedBytes(rows, side, dtype.bytes());
-        yield memory("copy", rows + " rows of " + side, dtype, 0, bytes);
-      }
-    };
+    if (DeviceCeilingBenchmark.Part.valueOf(part) == DeviceCeilingBenchmark.Part.COPY) {
+      double bytes = DeviceCeiling.copiedBytes(rows, side, dtype.bytes());
+      return memory("copy", rows + " rows of " + side, dtype, 0, bytes);
+    }
+    Product product = new Product(side, side, side);
+    return arithmetic("square product", product.toString(), dtype, product.flops());
   }
 
   private static Product product(JmhResult result, int tokens) {
-    return Projection.valueOf(result.parameter("projection")).product(size(result), tokens);
+    return Projection.valueOf(result.parameter("projection")).product(result.size(), tokens);
   }
 
   private static Work matrixProduct(JmhResult result) {
@@ -102,8 +95,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
         (double) product.weightBytes(result.dtype()));
   }
 
-  private static Work image(JmhResult result) {
-    ModelShape model = model(result);
+  private static Work image(ModelShape model, JmhResult result) {
     ModelShape.Vision vision = model.vision();
     return switch (VisionBenchmark.Part.valueOf(result.parameter("part"))) {
       case TOWER_LAYER ->
@@ -124,23 +116,18 @@ record Work(String operation, String shape, String dtype, double flops, double b
   private static Work layer(String stage, JmhResult result) {
     int image = DecoderLayerBenchmark.imageTokens(stage);
     PromptShape prompt = ModelWork.prompt(image);
-    ModelShape model = model(result);
-    return DecoderLayerBenchmark.drops(stage)
-        ? arithmetic(
-            "decoder layer before a drop",
-            "%d to %d tokens".formatted(TEXT + image, TEXT + image / 2),
-            result.dtype(),
-            ModelWork.layerBeforeDrop(model, prompt))
-        : arithmetic(
-            "decoder layer",
-            TEXT + image + " tokens",
-            result.dtype(),
-            ModelWork.layer(model, prompt));
+    if (DecoderLayerBenchmark.drops(stage)) {
+      String shape = "%d to %d tokens".formatted(TEXT + image, TEXT + image / 2);
+      double flops = ModelWork.layerBeforeDrop(model(result), prompt);
+      return arithmetic("decoder layer before a drop", shape, result.dtype(), flops);
+    }
+    double flops = ModelWork.layer(model(result), prompt);
+    return arithmetic("decoder layer", TEXT + image + " tokens", result.dtype(), flops);
   }
 
   private static Work prefill(int image, JmhResult result) {
     int layers = ModelSize.LAYERS;
-    PruningChoice plan = plan(result);
+    PruningChoice plan = result.plan();
     return arithmetic(
         "prefill, %d layers".formatted(layers),
         "%d tokens, %s".formatted(TEXT + image, plan),
@@ -151,7 +138,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
   private static Work step(int image, JmhResult result) {
     ModelShape model = model(result);
     PromptShape prompt = ModelWork.prompt(image);
-    PruningChoice plan = plan(result);
+    PruningChoice plan = result.plan();
     return memory(
         "decode step, %d layers".formatted(ModelSize.LAYERS),
         "behind %d tokens, %s".formatted(TEXT + image, plan),
@@ -161,42 +148,32 @@ record Work(String operation, String shape, String dtype, double flops, double b
             model, plan.plan(), prompt, result.dtype(), result.activations()));
   }
 
-  private static Work drop(int image, JmhResult result) {
-    ModelShape model = model(result);
+  private static Work drop(int image, ModelShape model, JmhResult result) {
     DType dtype = result.activations();
     DropBenchmark.Part part = DropBenchmark.Part.valueOf(result.parameter("part"));
     String operation = part.name().toLowerCase(Locale.ROOT);
+    double keys = (double) (TEXT + image) * model.headSize();
+    String half = "%d of %d".formatted(image / 2, image);
     return switch (part) {
       case RANKING ->
           memory(
               operation,
               "%d keys, %d heads".formatted(TEXT + image, model.heads()),
               dtype,
-              ModelWork.scoring(model, TEXT + image),
-              ModelWork.scoringBytes(model, TEXT + image, dtype));
-      case SELECTION -> {
-        String shape = "%d of %d".formatted(image / 2, image);
-        yield new Work(operation, shape, DType.FLOAT32.label(), 0, 0, Limit.LATENCY);
-      }
+              2 * keys * model.heads(),
+              keys * model.kvHeads() * dtype.bytes());
+      case SELECTION -> new Work(operation, half, DType.FLOAT32.label(), 0, 0, Limit.LATENCY);
       case GATHER ->
           memory(
               operation,
               "%d rows of %d".formatted(image / 2, model.hidden()),
               dtype,
               0,
-              ModelWork.gatherBytes(model, image / 2, dtype));
+              2.0 * (image / 2) * model.hidden() * dtype.bytes());
     };
   }
 
-  private static PruningChoice plan(JmhResult result) {
-    return PruningChoice.valueOf(result.parameter("plan"));
-  }
-
-  private static ModelSize size(JmhResult result) {
-    return ModelSize.of(result.parameter("size"));
-  }
-
   private static ModelShape model(JmhResult result) {
-    return ModelShape.of(size(result).shape().config());
+    return ModelShape.of(result.size().shape().config());
   }
 }

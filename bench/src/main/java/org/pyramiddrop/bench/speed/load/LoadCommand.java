@@ -1,12 +1,15 @@
 package org.pyramiddrop.bench.speed.load;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.nio.file.Path;
 import java.util.List;
 import org.pyramiddrop.bench.model.RepeatedLoad;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.timing.Rounds;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -34,8 +37,8 @@ public final class LoadCommand extends ReportingCommand {
     OptionValues.atLeast(1, "--runs", runs);
     OptionValues.atLeast(1, "--threads", threads);
     checkMarkdown();
-    try (RepeatedLoad load = RepeatedLoad.open(model, "cuda")) {
-      LoadResult result = measure(load);
+    try (RepeatedLoad load = new RepeatedLoad(model, "cuda")) {
+      Result result = measure(load);
       List<String> facts =
           facts(load.device(), "setting: %d threads read on the host".formatted(threads));
       publish(new Document(facts, List.of(result.table())), "load.json", result);
@@ -43,7 +46,7 @@ public final class LoadCommand extends ReportingCommand {
     return 0;
   }
 
-  private LoadResult measure(RepeatedLoad load) {
+  private Result measure(RepeatedLoad load) {
     double resident = new HostRead(load.stored()).resident();
     RepeatedLoad.Loaded first = load.load();
     HostRead read = new HostRead(first.mapped());
@@ -57,7 +60,58 @@ public final class LoadCommand extends ReportingCommand {
             .stream()
             .map(Spread::of)
             .toList();
-    return new LoadResult(
+    return new Result(
         first.bytes(), resident, first.millis(), millis.get(0), millis.get(1), millis.get(2));
+  }
+
+  /**
+   * Times of a load, beside those of its two ways.
+   *
+   * @param bytes of all weights
+   * @param resident the share of them that lay in the host's memory before the first load
+   * @param firstMillis of the first load
+   * @param loadMillis of further loads
+   * @param readMillis to read the same bytes on the host
+   * @param copyMillis to copy as many bytes from pinned memory
+   */
+  record Result(
+      long bytes,
+      double resident,
+      double firstMillis,
+      Spread loadMillis,
+      Spread readMillis,
+      Spread copyMillis) {
+    private record Row(String name, Spread millis) {}
+
+    /** Which part of the slower way's speed the further loads reach. */
+    @JsonProperty
+    double share() {
+      return Math.max(readMillis.median(), copyMillis.median()) / loadMillis.median();
+    }
+
+    Table<?> table() {
+      List<Row> rows =
+          List.of(
+              new Row("first load", Spread.of(List.of(firstMillis))),
+              new Row("load again", loadMillis),
+              new Row("reading the same on the host", readMillis),
+              new Row("copying as much from pinned memory", copyMillis));
+      return new Table<>("from files to the device", rows)
+          .column(Numbers.number(bytes / 1e9) + " GB", Row::name)
+          .number("GB/s", row -> gigabytesPerSecond(row.millis.median()))
+          .number("low", row -> gigabytesPerSecond(row.millis.high()))
+          .number("high", row -> gigabytesPerSecond(row.millis.low()))
+          .note(
+              "load again: %s of the slower of reading and copying, medians of %d"
+                  .formatted(Numbers.percent(share()), loadMillis.count()))
+          .note(
+              ("before the first load %s of the weights lay in memory, so that is how much"
+                      + " of it the disk had no part in; the other rows read memory only")
+                  .formatted(Numbers.percent(resident)));
+    }
+
+    private double gigabytesPerSecond(double millis) {
+      return bytes / millis / 1e6;
+    }
   }
 }

@@ -1,11 +1,13 @@
 package org.pyramiddrop.bench.speed.profile;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.report.Spread;
@@ -19,7 +21,6 @@ import tools.jackson.databind.ser.std.ToStringSerializer;
 /**
  * A part of the model, profiled several times.
  *
- * @param name what it is
  * @param work what it has to compute or to read
  * @param plainMicros microseconds of the whole as it is
  * @param markedMicros microseconds of the whole with events between the launches
@@ -36,28 +37,29 @@ record PartProfile(
   /** Rows up to which a product is bound by reading its weights. */
   private static final int FEW_ROWS = 4;
 
-  /** What bounds a part: arithmetic, or memory that is read once. */
-  sealed interface Work {
-    /** The work, and the speed that it was done at, in words. */
-    String in(double micros);
-
-    /**
-     * Arithmetic.
-     *
-     * @param flops floating point operations, two for each multiply-add
-     */
-    record Flops(double flops) implements Work {
-      @Override
-      public String in(double micros) {
-        return "%.3f TFLOP by count, %s".formatted(flops / 1e12, teraflops(flops, micros));
-      }
+  /**
+   * What bounds a part: arithmetic, or memory that is read once.
+   *
+   * @param flops floating point operations, two for each multiply-add; null if memory bounds it
+   * @param bytes to read; null if arithmetic bounds it
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record Work(@Nullable Double flops, @Nullable Double bytes) {
+    static Work flops(double flops) {
+      return new Work(flops, null);
     }
 
-    record Bytes(double bytes) implements Work {
-      @Override
-      public String in(double micros) {
-        return "%.3f GB to read, %s".formatted(bytes / 1e9, gigabytes(bytes, micros));
+    static Work bytes(double bytes) {
+      return new Work(null, bytes);
+    }
+
+    /** The work, and the speed that it was done at, in words. */
+    String in(double micros) {
+      if (flops != null) {
+        return "%.3f TFLOP by count, %s".formatted(flops / 1e12, teraflops(flops, micros));
       }
+      double read = Objects.requireNonNull(bytes);
+      return "%.3f GB to read, %s".formatted(read / 1e9, gigabytes(read, micros));
     }
   }
 
@@ -97,7 +99,6 @@ record PartProfile(
   /**
    * Sums up profiles.
    *
-   * @param profiles one a run
    * @throws IllegalArgumentException if they are not all of the same launches
    */
   static PartProfile of(String name, Work work, List<Profile> profiles) {
@@ -143,11 +144,7 @@ record PartProfile(
         .toList();
   }
 
-  /**
-   * Where the time goes.
-   *
-   * @param dtype what weights are stored as
-   */
+  /** Where the time goes. */
   Table<?> table(DType dtype) {
     double plain = plainMicros.median();
     double marked = markedMicros.median();

@@ -103,7 +103,7 @@ public final class ProfileCommand extends ReportingCommand {
     parts.add(
         PartProfile.of(
             "one crop through vision tower and projector",
-            new PartProfile.Work.Flops(counter.vision(1)),
+            PartProfile.Work.flops(counter.vision(1)),
             open.profileCrop(order, runs)));
     List<Integer> ids = ModelOnDevice.randomIds(open.config(), textTokens, SEED);
     try (RepeatedAnswer answer = open.answer(ids, input, plan.plan(), 1)) {
@@ -112,13 +112,12 @@ public final class ProfileCommand extends ReportingCommand {
       parts.add(
           PartProfile.of(
               "prefill, %d tokens, plan %s".formatted(textTokens + image.tokens(), plan),
-              new PartProfile.Work.Flops(
-                  ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
+              PartProfile.Work.flops(ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
               answer.profilePrefill(order, runs)));
       parts.add(
           PartProfile.of(
               "decode step behind it",
-              new PartProfile.Work.Bytes(
+              PartProfile.Work.bytes(
                   ModelWork.decodeStepBytes(
                       shape, plan.plan(), prompt, open.dtype(), open.dtype())),
               answer.profileDecodeStep(order, runs)));

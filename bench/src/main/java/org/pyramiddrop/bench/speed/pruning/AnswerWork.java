@@ -38,7 +38,6 @@ public record AnswerWork(
    *
    * @param prompt without crops, if its embeddings are given
    * @param steps at least one
-   * @param dtype of weights, keys and values
    */
   public static AnswerWork of(
       ModelShape model, PruningPlan plan, PromptShape prompt, int steps, DType dtype) {

@@ -67,7 +67,6 @@ record Breakdown(long totalNanos, Map<Part, Long> nanos) {
    * Sorts a prefill's calls, ranked as {@link
    * org.pyramiddrop.transformer.pruning.Ranking#STAGE_END} does.
    *
-   * @param calls in the order they were made
    * @param totalNanos the whole prefill's; what the calls leave of it is {@link Part#REST}
    */
   static Breakdown of(List<Call> calls, long totalNanos) {

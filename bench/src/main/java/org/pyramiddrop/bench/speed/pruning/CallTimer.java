@@ -1,18 +1,11 @@
 package org.pyramiddrop.bench.speed.pruning;
 
-import java.lang.reflect.InvocationHandler;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.WatchedKernels;
 import org.pyramiddrop.kernels.Kernels;
 
-/**
- * Wraps a device and notes how long each call of an operation takes. An operation that the device
- * makes of others, as {@link Kernels} does by default, is noted as those.
- */
+/** Notes how long each call of a device's operations takes. */
 final class CallTimer {
   private final List<Call> calls = new ArrayList<>();
 
@@ -34,15 +27,9 @@ final class CallTimer {
               + " runs operations after their calls return, so they can't be timed one by one;"
               + " use --backend cpu, or --breakdown-rounds 0");
     }
-    return (Kernels)
-        Proxy.newProxyInstance(
-            Kernels.class.getClassLoader(),
-            new Class<?>[] {Kernels.class},
-            (proxy, method, arguments) ->
-                // The CPU, which alone is timed, fuses nothing: these are made of others.
-                method.isDefault()
-                    ? InvocationHandler.invokeDefault(proxy, method, arguments)
-                    : timed(kernels, method, arguments));
+    // The CPU, which alone is timed, fuses nothing: it makes operations of others.
+    return WatchedKernels.of(
+        kernels, true, (operation, _, nanos) -> calls.add(new Call(operation, nanos)));
   }
 
   /** The calls since the last time this was called, in order. */
@@ -50,17 +37,5 @@ final class CallTimer {
     List<Call> drained = List.copyOf(calls);
     calls.clear();
     return drained;
-  }
-
-  private @Nullable Object timed(Kernels kernels, Method method, Object @Nullable [] arguments)
-      throws Throwable {
-    long start = System.nanoTime();
-    try {
-      return method.invoke(kernels, arguments);
-    } catch (InvocationTargetException e) {
-      throw e.getTargetException();
-    } finally {
-      calls.add(new Call(method.getName(), System.nanoTime() - start));
-    }
   }
 }

@@ -10,8 +10,6 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 /**
  * What answers under one plan came to.
  *
- * @param drops how often it drops tokens
- * @param work of an answer
  * @param speedup how many times as fast as without drops, round by round
  * @param flopsRatio how many times less arithmetic than without drops; not of a step: what that
  *     waits for is memory

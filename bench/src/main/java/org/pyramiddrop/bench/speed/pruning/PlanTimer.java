@@ -52,7 +52,6 @@ public record PlanTimer(
    *
    * @param prompt without crops, if its embeddings are given
    * @param steps of each answer behind the prefill, at least 1
-   * @param rounds that count
    * @param time runs an answer once and returns how long its phases took
    */
   public List<PlanResult> answers(
@@ -101,12 +100,7 @@ public record PlanTimer(
             });
   }
 
-  /**
-   * Sorts what prefills spend their time on.
-   *
-   * @param timer wraps the model's device
-   * @param rounds that count
-   */
+  /** Sorts what prefills spend their time on. */
   List<Breakdown.Shares> breakdowns(CallTimer timer, int rounds) {
     List<List<Breakdown>> runs =
         inTurn(

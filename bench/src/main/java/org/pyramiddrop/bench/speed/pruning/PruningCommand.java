@@ -150,7 +150,7 @@ public final class PruningCommand extends ReportingCommand {
                 result.layers(),
                 result.hidden(),
                 result.imageTokens(),
-                result.textTokens(),
+                textTokens,
                 rounds,
                 breakdowns);
     publish(new Document(facts(device, setting), result.tables()), "pruning.json", result);

@@ -10,7 +10,6 @@ import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 /**
  * What plans came to; lies in the result file as it is here.
  *
- * @param command as it was given
  * @param hidden width of the decoder
  * @param plans the one without drops first
  * @param prefillShares may be none
@@ -101,11 +100,7 @@ record PruningResult(
             + " the last token's query and its scores, gather the rows that stay");
   }
 
-  /**
-   * The share of the time over the share of the FLOPs, both of those without drops.
-   *
-   * @param labels what to call the plans
-   */
+  /** The share of the time over the share of the FLOPs, both of those without drops. */
   LineChart chart(List<String> labels) {
     List<LineChart.Point> prefill =
         plans.stream().map(plan -> shares(plan, Phase.PREFILL)).toList();

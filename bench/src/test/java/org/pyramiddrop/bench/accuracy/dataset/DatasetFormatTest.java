@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 
 class DatasetFormatTest {
   private static final String SHORT = "\nAnswer the question using a single word or phrase.";

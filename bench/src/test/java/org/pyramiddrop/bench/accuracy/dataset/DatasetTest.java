@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 
 class DatasetTest {
   private static final Path SCENES = Path.of("../models/scenes/heldout");

@@ -11,8 +11,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
+import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.accuracy.dataset.Metric;
-import org.pyramiddrop.bench.accuracy.dataset.Sample;
 
 class FingerprintTest {
   @TempDir private Path temp;

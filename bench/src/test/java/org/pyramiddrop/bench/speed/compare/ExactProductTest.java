@@ -21,7 +21,7 @@ class ExactProductTest {
     for (DType dtype : new DType[] {DType.FLOAT32, DType.BFLOAT16}) {
       LinearData data = new LinearData(temp.resolve(dtype + ".raw"), product, weights, dtype);
       data.write(3);
-      double[] values = ExactProduct.of(data).values();
+      double[] values = new ExactProduct(data).values();
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment mapped = data.map(arena);
         MemorySegment x = data.activations(mapped);
@@ -47,7 +47,7 @@ class ExactProductTest {
     LinearData data =
         new LinearData(temp.resolve("data.raw"), new Product(3, 400, 7), 2, DType.FLOAT32);
     data.write(4);
-    ExactProduct exact = ExactProduct.of(data);
+    ExactProduct exact = new ExactProduct(data);
     float[] rounded = new float[exact.values().length];
     for (int i = 0; i < rounded.length; i++) {
       rounded[i] = (float) exact.values()[i];

@@ -20,6 +20,7 @@ import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.TowerInput;
+import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -30,7 +31,7 @@ class ModelComparisonTest {
   private static final Rounds THREE = Rounds.of(1, 3);
 
   @TempDir private Path temp;
-  private ModelInput input;
+  private Input input;
   private Path model;
 
   @BeforeEach
@@ -40,7 +41,7 @@ class ModelComparisonTest {
         new CheckpointShape(
             4, 64, 96, 4, 4, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
     RandomCheckpoint.write(model, shape.config(), DType.BFLOAT16, 1);
-    input = ModelInput.random(LlavaConfig.read(model), 2);
+    input = Input.random(LlavaConfig.read(model), 2);
   }
 
   private Comparison comparison(DType dtype) {

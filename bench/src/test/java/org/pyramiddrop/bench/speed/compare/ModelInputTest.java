@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.TowerInput;
+import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
@@ -31,7 +32,7 @@ class ModelInputTest {
       }
       int tokens = answer.tokenIds().size();
       assertThat(tokens).isPositive();
-      ModelInput input = ModelInput.of(MODEL, IMAGE, QUESTION);
+      Input input = Input.of(MODEL, IMAGE, QUESTION);
       try (ModelOnDevice answers =
               ModelOnDevice.open(MODEL, Optional.empty(), ModelOnDevice.device("cpu", 2));
           RepeatedAnswer answering =

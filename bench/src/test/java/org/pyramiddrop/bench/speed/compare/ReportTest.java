@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Pixels;
 import tools.jackson.databind.JsonNode;
@@ -31,7 +32,7 @@ class ReportTest {
           new ModelComparison(
                   "tiny",
                   Path.of("tiny"),
-                  new ModelInput(List.of(1), new Pixels(1, 1, 1, new float[1])),
+                  new Input(List.of(1), new Pixels(1, 1, 1, new float[1])),
                   3,
                   DType.BFLOAT16)
               .comparison(),

@@ -4,13 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.report.Numbers;
 
 class GoalTest {
   private static List<String> checks(ModelResult result) {
-    return Goal.checks(result).stream()
+    return Goal.of(result).stream()
         .map(check ->
             "%s | %s of %s | %s"
-                .formatted(check.what(), check.measured(), check.least(), check.verdict()))
+                .formatted(
+                    check.what(), check.measured(), Numbers.ratio(check.least()), check.verdict()))
         .toList();
   }
 

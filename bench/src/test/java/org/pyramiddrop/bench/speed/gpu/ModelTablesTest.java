@@ -66,7 +66,7 @@ class ModelTablesTest {
             "LLaVA-1.5, PyTorch, eager", "4.00", "25.0", "40%", "5.00", "40%", "80.0", "36%");
     assertThat(Lines.of(table))
         .contains("LLaVA-1.5, PyTorch, max-autotune: torch 1: ended without an answer");
-    assertThat(ModelTables.goals(both).lines())
+    assertThat(Goal.table(both).lines())
         .anyMatch(
             line -> line.startsWith("LLaVA-1.5, no drops: prefill") && line.endsWith("reached"))
         .anyMatch(line ->

@@ -7,19 +7,20 @@ import org.junit.jupiter.api.Test;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.gpu.OperationTimer.Times;
 import org.pyramiddrop.kernels.Heads;
 
 class OperationTimesTest {
   @Test
   void anOperationsRowHasItsSpeedAndItsRivals() {
     // 2 · 636 · 637 · 4096 operations in 10 microseconds.
-    OperationTimes attention =
-        new OperationTimes(
+    Times attention =
+        new Times(
             GpuOperation.attention(636, new Heads(32, 32, 128)),
             new Spread(10, 9, 11, 5),
             null,
             new Spread(20, 20, 20, 5));
-    Table<?> table = OperationTimes.table(List.of(attention), "torch 1");
+    Table<?> table = Times.table(List.of(attention), "torch 1");
     assertThat(Lines.cells(table, "attention"))
         .containsExactly(
             "attention, 636 tokens", "10.0", "9.00", "11.0", "332", "-", "20.0", "0.500");
@@ -27,11 +28,9 @@ class OperationTimesTest {
 
   @Test
   void withoutPyTorchItsColumnSaysSo() {
-    OperationTimes selection =
-        new OperationTimes(
-            GpuOperation.selection(576, 288, 4096), new Spread(5, 5, 5, 1), null, null);
-    Table<?> table =
-        OperationTimes.table(List.of(selection), "no PyTorch: python3 can't be started");
+    Times selection =
+        new Times(GpuOperation.selection(576, 288, 4096), new Spread(5, 5, 5, 1), null, null);
+    Table<?> table = Times.table(List.of(selection), "no PyTorch: python3 can't be started");
     assertThat(Lines.cells(table, "top-k"))
         .containsExactly(
             "top-k 288 of 576 + gather of 4096 columns", "5.00", "5.00", "5.00", "-", "no PyTorch");

@@ -89,15 +89,15 @@ class EmulatedBenchmarksTest {
       benchmark.setUp();
       BenchmarkRun.holdsTo(
           benchmark::step,
-          benchmark.step::output,
+          benchmark::output,
           () ->
               reference()
                   .step(
-                      benchmark.step.id(),
-                      benchmark.step.keys(),
-                      benchmark.step.values(),
-                      benchmark.step::held,
-                      benchmark.step::position),
+                      benchmark.id,
+                      benchmark.keys,
+                      benchmark.values,
+                      benchmark::held,
+                      benchmark::position),
           1e-4);
       benchmark.tearDown();
     }
@@ -112,11 +112,11 @@ class EmulatedBenchmarksTest {
       benchmark.setUp();
       BenchmarkRun.holdsTo(
           benchmark::image,
-          benchmark.vision::embeddings,
+          benchmark::embeddings,
           () ->
               VisionReference.projected(
                   BenchmarkRun.checkpoint(),
-                  benchmark.vision.features(),
+                  benchmark.features(),
                   ModelSize.TINY.shape().vision().hiddenSize()),
           1e-4);
       benchmark.tearDown();

@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
-import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 
 /** Gives a test class a folder for checkpoints and results of its own. */
 final class FreshBenchFolder implements BeforeAllCallback, AfterAllCallback {

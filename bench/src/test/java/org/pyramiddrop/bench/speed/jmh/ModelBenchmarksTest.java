@@ -74,19 +74,17 @@ class ModelBenchmarksTest {
     benchmark.setUp();
     BenchmarkRun.holdsTo(
         benchmark::step,
-        benchmark.step::output,
+        benchmark::output,
         () ->
             reference()
                 .step(
-                    benchmark.step.id(),
-                    benchmark.step.keys(),
-                    benchmark.step.values(),
-                    benchmark.step::held,
-                    benchmark.step::position),
+                    benchmark.id,
+                    benchmark.keys,
+                    benchmark.values,
+                    benchmark::held,
+                    benchmark::position),
         5 * BOUND);
-    int[] held = {
-      benchmark.step.held(0), benchmark.step.held(1), benchmark.step.held(2), benchmark.step.held(3)
-    };
+    int[] held = {benchmark.held(0), benchmark.held(1), benchmark.held(2), benchmark.held(3)};
     switch (plan) {
       case NONE -> assertThat(held).containsExactly(77, 77, 77, 77);
       case FASTV -> assertThat(held).containsExactly(77, 77, 68, 68);

@@ -21,12 +21,10 @@ class OperationBenchmarksTest {
     benchmark.setUp();
     BenchmarkRun.holdsTo(
         benchmark::image,
-        benchmark.vision::features,
+        benchmark::features,
         () ->
             VisionReference.features(
-                BenchmarkRun.checkpoint(),
-                ModelSize.TINY.shape().vision(),
-                benchmark.vision.pixels()),
+                BenchmarkRun.checkpoint(), ModelSize.TINY.shape().vision(), benchmark.pixels),
         2e-5);
     benchmark.tearDown();
   }
@@ -38,11 +36,11 @@ class OperationBenchmarksTest {
     benchmark.setUp();
     BenchmarkRun.holdsTo(
         benchmark::image,
-        benchmark.vision::embeddings,
+        benchmark::embeddings,
         () ->
             VisionReference.projected(
                 BenchmarkRun.checkpoint(),
-                benchmark.vision.features(),
+                benchmark.features(),
                 ModelSize.TINY.shape().vision().hiddenSize()),
         2e-5);
     benchmark.tearDown();

@@ -14,9 +14,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
-import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.Numbers;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.jmh.Results.Ceiling;
@@ -31,10 +31,15 @@ class ResultsTest {
 
   @TempDir private Path temp;
 
-  private Rating rating(String... entries) throws IOException {
+  private Results rating(String... entries) throws IOException {
     Path file = temp.resolve("results.json");
     Files.writeString(file, "[" + String.join(",", entries) + "]");
-    return Rating.of(JmhResult.read(file));
+    return Results.of(
+        new Machine("a processor", "cores", "25", "abc"),
+        "cpu, cores",
+        "bench run",
+        "2026-01-01T00:00:00Z",
+        JmhResult.read(file));
   }
 
   private static String entry(String name, String parameters, String unit, String values) {
@@ -47,7 +52,7 @@ class ResultsTest {
 
   private Results onCpu() throws IOException {
     // One core reads faster than all of them here: the ceiling is the best of all cores.
-    Rating rating =
+    Results rating =
         rating(
             entry("PeakBenchmark.allCores", "", "ops/s", "[[900,1000],[1100]]"),
             entry("ReadBandwidthBenchmark.oneCore", "\"streams\":\"4\"", "ops/s", "[[999]]"),
@@ -68,13 +73,7 @@ class ResultsTest {
                 MODEL + "\"part\":\"SELECTION\",\"imageTokens\":\"576\",\"dtype\":\"BFLOAT16\"",
                 "ms/op",
                 "[[0.01234]]"));
-    return new Results(
-        new Machine("a processor", "cores", "25", "abc"),
-        "cpu, cores",
-        "bench run",
-        "2026-01-01T00:00:00Z",
-        rating.ceilings(),
-        rating.rows());
+    return rating;
   }
 
   @Test
@@ -119,7 +118,7 @@ class ResultsTest {
 
   @Test
   void onAGpuEachTypeHasACeilingOfItsOwn() throws IOException {
-    Rating rating =
+    Results rating =
         rating(
             ceiling("SQUARE_PRODUCT", "FLOAT32", "20"),
             ceiling("SQUARE_PRODUCT", "BFLOAT16", "2"),
@@ -149,7 +148,7 @@ class ResultsTest {
 
   @Test
   void withoutItsCeilingAnOperationHasNoShare() throws IOException {
-    Rating rating =
+    Results rating =
         rating(
             entry(
                 "DecodeProductBenchmark.product",
@@ -218,14 +217,18 @@ class ResultsTest {
     assertThatThrownBy(() -> Spread.of(List.of())).isInstanceOf(IllegalArgumentException.class);
   }
 
+  private static boolean agree(Spread a, Spread b) {
+    Results earlier = run("a", row("layer", "1", a.median(), a.low(), a.high()));
+    Results later = run("b", row("layer", "1", b.median(), b.low(), b.high()));
+    return later.beside(earlier).lines().getLast().equals("1 of 1 rows agree");
+  }
+
   @Test
   void twoRunsAgreeWhereTheirRangesMeet() {
-    assertThat(RunComparison.agree(new Spread(10, 9, 11, 5), new Spread(12, 11, 13, 5))).isTrue();
-    assertThat(RunComparison.agree(new Spread(12, 11, 13, 5), new Spread(10, 9, 11, 5))).isTrue();
-    assertThat(RunComparison.agree(new Spread(10, 9, 11, 5), new Spread(12, 11.1, 13, 5)))
-        .isFalse();
-    assertThat(RunComparison.agree(new Spread(12, 11.1, 13, 5), new Spread(10, 9, 11, 5)))
-        .isFalse();
+    assertThat(agree(new Spread(10, 9, 11, 5), new Spread(12, 11, 13, 5))).isTrue();
+    assertThat(agree(new Spread(12, 11, 13, 5), new Spread(10, 9, 11, 5))).isTrue();
+    assertThat(agree(new Spread(10, 9, 11, 5), new Spread(12, 11.1, 13, 5))).isFalse();
+    assertThat(agree(new Spread(12, 11.1, 13, 5), new Spread(10, 9, 11, 5))).isFalse();
   }
 
   @Test
@@ -261,7 +264,7 @@ class ResultsTest {
             row("layer", "2", 30, 29, 31),
             row("layer", "1", 11, 10, 13),
             row("new", "1", 1, 1, 1));
-    List<String> lines = RunComparison.document(earlier, later).lines();
+    List<String> lines = later.beside(earlier).lines();
     assertThat(lines)
         .anyMatch(l -> l.startsWith("earlier: a;"))
         .anyMatch(l -> l.startsWith("later: b;"));
@@ -276,9 +279,8 @@ class ResultsTest {
 
   @Test
   void runsWithNothingInCommonArentCompared() {
-    assertThatThrownBy(() ->
-            RunComparison.document(
-                run("a", row("x", "1", 1, 1, 1)), run("b", row("y", "1", 1, 1, 1))))
+    assertThatThrownBy(
+            () -> run("b", row("y", "1", 1, 1, 1)).beside(run("a", row("x", "1", 1, 1, 1))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("no benchmark in common");
   }

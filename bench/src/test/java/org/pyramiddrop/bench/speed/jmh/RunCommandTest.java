@@ -19,6 +19,7 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.pyramiddrop.bench.Bench;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.report.Machine;
 
 @ExtendWith(FreshBenchFolder.class)
 class RunCommandTest {
@@ -94,7 +95,7 @@ class RunCommandTest {
         .containsEntry("size", "tiny")
         .containsEntry("part", "SELECTION")
         .containsEntry("backend", "cpu");
-    Rating rating = Rating.of(results);
+    Results rating = Results.of(new Machine("", "", "", ""), "", "", "", results);
     assertThat(rating.ceilings()).hasSize(1);
     assertThat(rating.rows())
         .filteredOn(row -> row.operation().startsWith("prefill"))

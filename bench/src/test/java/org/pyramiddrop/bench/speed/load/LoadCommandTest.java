@@ -19,9 +19,10 @@ import org.pyramiddrop.bench.Bench;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.report.BenchFolder;
 import org.pyramiddrop.bench.report.Document;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.speed.load.LoadCommand.Result;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Checkpoint;
 import tools.jackson.databind.JsonNode;
@@ -87,7 +88,7 @@ class LoadCommandTest {
     Spread loads = Spread.of(List.of(1250.0));
     Spread reads = Spread.of(List.of(1000.0));
     Spread copies = Spread.of(List.of(300.0));
-    LoadResult result = new LoadResult(13_000_000_000L, 0.5, 5000, loads, reads, copies);
+    Result result = new Result(13_000_000_000L, 0.5, 5000, loads, reads, copies);
     assertThat(result.share()).isCloseTo(0.8, within(1e-12));
     assertThat(new Document(List.of(), List.of(result.table())).lines())
         .anySatisfy(line -> assertThat(line.split(" {2,}")).startsWith("load again", "10.4"))

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.Bench;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
-import org.pyramiddrop.bench.report.BenchFolder;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.VisionConfig;
 import tools.jackson.databind.JsonNode;
