@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
     name = "bench",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
+    resourceBundle = "org.pyramiddrop.bench.Bench",
     subcommands = {
       RunCommand.class,
       SummaryCommand.class,
@@ -62,13 +63,16 @@ public final class Bench implements Runnable {
     System.exit(run(out, err, args));
   }
 
+  static CommandLine commandLine() {
+    return new CommandLine(new Bench()).setCaseInsensitiveEnumValuesAllowed(true);
+  }
+
   /** Runs one command and returns its exit code. */
   public static int run(PrintWriter out, PrintWriter err, String... args) {
     int code =
-        new CommandLine(new Bench())
+        commandLine()
             .setOut(out)
             .setErr(err)
-            .setCaseInsensitiveEnumValuesAllowed(true)
             .setExecutionExceptionHandler((e, _, _) -> report(err, e))
             .execute(args);
     out.flush();

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 class BenchTest {
   @TempDir private Path temp;
@@ -30,5 +31,18 @@ class BenchTest {
     assertThat(err.toString().lines())
         .containsExactly(
             "bench: no-such-python can't be started; set PYTHON to one with torch and transformers");
+  }
+
+  @Test
+  void saysOfEachOptionWhatItDoes() {
+    CommandLine bench = Bench.commandLine();
+    assertThat(bench.getSubcommands()).hasSize(10);
+    bench
+        .getSubcommands()
+        .forEach((name, command) ->
+            assertThat(command.getCommandSpec().args())
+                .as(name)
+                .allSatisfy(arg ->
+                    assertThat(String.join("", arg.description())).as("%s", arg).isNotBlank()));
   }
 }

@@ -21,37 +21,37 @@ public final class CheckpointCommand extends BenchCommand {
   @Parameters(paramLabel = "DIR", description = "the folder to write; must not exist")
   private Path folder = Path.of("");
 
-  @Option(names = "--next", description = "LLaVA-NeXT: images of any resolution, as tiles")
+  @Option(names = "--next")
   private boolean next;
 
-  @Option(names = "--tiny", description = "next to nothing, to see that all runs")
+  @Option(names = "--tiny")
   private boolean tiny;
 
-  @Option(names = "--layers", description = "decoder layers (32)")
+  @Option(names = "--layers")
   private @Nullable Integer layers;
 
-  @Option(names = "--hidden", description = "the decoder's width (4096)")
+  @Option(names = "--hidden")
   private @Nullable Integer hidden;
 
-  @Option(names = "--intermediate", description = "width inside its feed-forward blocks (11008)")
+  @Option(names = "--intermediate")
   private @Nullable Integer intermediate;
 
-  @Option(names = "--heads", description = "query heads (32)")
+  @Option(names = "--heads")
   private @Nullable Integer heads;
 
-  @Option(names = "--kv-heads", description = "key and value heads (as many as --heads)")
+  @Option(names = "--kv-heads")
   private @Nullable Integer keyValueHeads;
 
-  @Option(names = "--vocabulary", description = "rows of embedding and output head (32064)")
+  @Option(names = "--vocabulary")
   private @Nullable Integer vocabulary;
 
-  @Option(names = "--tiny-vision", description = "a vision tower of next to no weights")
+  @Option(names = "--tiny-vision")
   private boolean tinyVision;
 
-  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  @Option(names = "--dtype")
   private DType dtype = DType.BFLOAT16;
 
-  @Option(names = "--seed", description = "another seed, other weights (${DEFAULT-VALUE})")
+  @Option(names = "--seed")
   private long seed = 1;
 
   @Override

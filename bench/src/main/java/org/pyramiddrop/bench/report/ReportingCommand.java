@@ -10,7 +10,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** A command that keeps its result as JSON, and its tables as Markdown if that is asked for. */
 public abstract class ReportingCommand extends BenchCommand {
-  @Option(names = "--markdown", paramLabel = "FILE", description = "a Markdown file for the tables")
+  @Option(names = "--markdown", paramLabel = "FILE")
   private @Nullable Path markdown;
 
   /** Refuses a file that couldn't be written once the work is done. */

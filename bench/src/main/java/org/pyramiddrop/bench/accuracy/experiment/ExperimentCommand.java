@@ -40,57 +40,46 @@ public final class ExperimentCommand extends BenchCommand {
               + " all")
   private String name = "";
 
-  @Option(names = "--model", required = true, description = "the checkpoint's folder")
+  @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
-  @Option(
-      names = "--data",
-      required = true,
-      description = "a file of questions, or a folder with questions.jsonl and images")
+  @Option(names = "--data", required = true)
   private Path data = Path.of("");
 
-  @Option(names = "--format", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  @Option(names = "--format")
   private DatasetFormat format = DatasetFormat.AUTO;
 
-  @Option(names = "--images", description = "where the images are, if not with the questions")
+  @Option(names = "--images")
   private @Nullable Path images;
 
-  @Option(
-      names = "--metric",
-      description = "${COMPLETION-CANDIDATES} (the one that belongs to the format)")
+  @Option(names = "--metric")
   private @Nullable Metric metric;
 
-  @Option(
-      names = "--out",
-      description = "the folder for results (bench/target/experiments/ and the dataset's name)")
+  @Option(names = "--out")
   private @Nullable Path folder;
 
-  @Option(names = "--limit", description = "ask only so many questions, drawn by --seed")
+  @Option(names = "--limit")
   private @Nullable Integer limit;
 
-  @Option(names = "--seed", description = "another seed, other questions (${DEFAULT-VALUE})")
+  @Option(names = "--seed")
   private long seed = 1;
 
-  @Option(names = "--fresh", description = "throw away the answers of earlier runs")
+  @Option(names = "--fresh")
   private boolean fresh;
 
-  @Option(names = "--threads", description = "threads of the CPU (one a core)")
+  @Option(names = "--threads")
   private int threads = Runtime.getRuntime().availableProcessors();
 
-  @Option(names = "--backend", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  @Option(names = "--backend")
   private Backend backend = Backend.AUTO;
 
-  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  @Option(names = "--dtype")
   private WeightType dtype = WeightType.AUTO;
 
-  @Option(
-      names = "--max-tokens",
-      description = "the longest answer (8 where it has to match exactly, else 128)")
+  @Option(names = "--max-tokens")
   private @Nullable Integer maxTokens;
 
-  @Option(
-      names = "--warm-up",
-      description = "seconds of questions before times count (${DEFAULT-VALUE})")
+  @Option(names = "--warm-up")
   private double warmUp = 3;
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();

@@ -18,42 +18,19 @@ final class ExperimentOptions {
   /** Where FastV drops, of 32 layers. */
   private static final int FASTV_LAYER = 2;
 
-  @Option(
-      names = "--shares",
-      split = ",",
-      paramLabel = "X",
-      description = "figure-1: shares of image tokens that a drop keeps (${DEFAULT-VALUE})")
+  @Option(names = "--shares", split = ",", paramLabel = "X")
   private List<Double> shares = List.of(1.0, 0.7, 0.5, 0.3, 0.1, 0.0);
 
-  @Option(
-      names = "--layers",
-      split = ",",
-      paramLabel = "K",
-      description =
-          "figure-1 and attention: how many layers run before a drop (2, 8, 16 and 24 of 32, scaled"
-              + " to the model)")
+  @Option(names = "--layers", split = ",", paramLabel = "K")
   private @Nullable List<Integer> layers;
 
-  @Option(
-      names = "--lambdas",
-      split = ",",
-      paramLabel = "X",
-      description = "figure-4: the budgets, as PyramidDrop's λ (${DEFAULT-VALUE})")
+  @Option(names = "--lambdas", split = ",", paramLabel = "X")
   private List<Double> lambdas = List.of(0.3, 0.4, 0.5, 0.6, 0.7, 0.8);
 
-  @Option(
-      names = "--fastv-layers",
-      split = ",",
-      paramLabel = "K",
-      description =
-          "figure-4 and table-5: how many layers run before FastV's drop (2, and 2 of 32 scaled to"
-              + " the model)")
+  @Option(names = "--fastv-layers", split = ",", paramLabel = "K")
   private @Nullable List<Integer> fastVLayers;
 
-  @Option(
-      names = "--question",
-      paramLabel = "I",
-      description = "attention: which of the dataset's questions, from 0 (${DEFAULT-VALUE})")
+  @Option(names = "--question", paramLabel = "I")
   private int question;
 
   /**

@@ -31,33 +31,28 @@ public final class CompareCommand extends ReportingCommand {
     JLAMA
   }
 
-  @Option(
-      names = "--python",
-      description = "an interpreter with torch and transformers (${DEFAULT-VALUE})")
+  @Option(names = "--python")
   private String python = "python3";
 
-  @Option(names = "--script", description = "PyTorch's side (${DEFAULT-VALUE})")
+  @Option(names = "--script")
   private Path script = Path.of("bench", "src", "main", "python", "torch_side.py");
 
-  @Option(names = "--quick", description = "fewer runs and no warm-up, in under five minutes")
+  @Option(names = "--quick")
   private boolean quick;
 
-  @Option(names = "--repetitions", description = "most timed runs of each side (11; quick: 5)")
+  @Option(names = "--repetitions")
   private @Nullable Integer repetitions;
 
-  @Option(
-      names = "--seconds",
-      description =
-          "begin no further round of an operation after these, but run 3 (60; quick: 5, but run 2)")
+  @Option(names = "--seconds")
   private @Nullable Double seconds;
 
-  @Option(names = "--threads", description = "threads of each side (one a core)")
+  @Option(names = "--threads")
   private int threads = Runtime.getRuntime().availableProcessors();
 
-  @Option(names = "--only", description = "operations whose name has this in it")
+  @Option(names = "--only")
   private String only = "";
 
-  @Option(names = "--without", split = ",", description = "leave out ${COMPLETION-CANDIDATES}")
+  @Option(names = "--without", split = ",")
   private Set<PeerName> without = EnumSet.noneOf(PeerName.class);
 
   @Override

@@ -41,55 +41,42 @@ import picocli.CommandLine.Option;
 public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
 
-  @Option(names = "--model", description = "a checkpoint's folder; without one, operations alone")
+  @Option(names = "--model")
   private @Nullable Path model;
 
-  @Option(
-      names = "--out",
-      description = "a Markdown file for the tables; a model's result goes beside it as JSON")
+  @Option(names = "--out")
   private @Nullable Path file;
 
-  @Option(
-      names = "--image",
-      description = "width x height in pixels; two tiles each way, where a model makes tiles")
+  @Option(names = "--image")
   private @Nullable String image;
 
-  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
+  @Option(names = "--text-tokens")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
-  @Option(names = "--new-tokens", description = "of each answer; the prefill gives the first")
+  @Option(names = "--new-tokens")
   private int newTokens = 128;
 
-  @Option(names = "--runs", description = "timed runs of each plan, peer and operation")
+  @Option(names = "--runs")
   private int runs = 11;
 
-  @Option(names = "--repeats", description = "an operation's runs in one recording")
+  @Option(names = "--repeats")
   private int repeats = 100;
 
-  @Option(
-      names = "--tflops",
-      description =
-          "a ceiling that shares are of, instead of the one that is measured; NVIDIA says 989"
-              + " TFLOP/s for H100 SXM and H200")
+  @Option(names = "--tflops")
   private @Nullable Double tflops;
 
-  @Option(
-      names = "--bandwidth",
-      description = "the same in TB/s; NVIDIA says 3.35 for H100 SXM and 4.8 for H200")
+  @Option(names = "--bandwidth")
   private @Nullable Double bandwidth;
 
   @Mixin private TorchOptions torch = new TorchOptions();
 
-  @Option(
-      names = "--tiny",
-      description =
-          "operations and probes of toy sizes: shows that everything runs, measures nothing")
+  @Option(names = "--tiny")
   private boolean tiny;
 
-  @Option(names = "--describe", description = "say what the GPU is, and stop")
+  @Option(names = "--describe")
   private boolean describe;
 
-  @Option(names = "--skip", description = "without a GPU, say why and succeed")
+  @Option(names = "--skip")
   private boolean skip;
 
   @Override

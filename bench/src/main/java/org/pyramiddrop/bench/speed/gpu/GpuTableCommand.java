@@ -22,7 +22,7 @@ public final class GpuTableCommand extends BenchCommand {
   @Parameters(paramLabel = "FILE", arity = "1..*", description = "JSON files that it wrote")
   private List<Path> files = List.of();
 
-  @Option(names = "--out", description = "a Markdown file for the table")
+  @Option(names = "--out")
   private @Nullable Path file;
 
   @Override

@@ -11,25 +11,19 @@ final class TorchOptions {
   private static final String NO_MODE = "none";
   private static final List<String> MODES = List.of("eager", "reduce-overhead", "max-autotune");
 
-  @Option(names = "--python", description = "an interpreter with torch, to run beside")
+  @Option(names = "--python")
   private String python = "python3";
 
-  @Option(names = "--script", description = "PyTorch's side")
+  @Option(names = "--script")
   private Path script = Path.of("bench", "src", "main", "python", "torch_gpu.py");
 
-  @Option(
-      names = "--torch",
-      split = ",",
-      description =
-          "ways that PyTorch runs the model in: eager, reduce-overhead, max-autotune, none")
+  @Option(names = "--torch", split = ",")
   private List<String> modes = MODES;
 
-  @Option(names = "--torch-device", description = "cpu only shows that its side runs")
+  @Option(names = "--torch-device")
   private String device = "cuda";
 
-  @Option(
-      names = "--ready-within",
-      description = "seconds that each way has to load the model, compile and record")
+  @Option(names = "--ready-within")
   private int readyWithin = 150;
 
   /** Refuses unknown modes and no time. */

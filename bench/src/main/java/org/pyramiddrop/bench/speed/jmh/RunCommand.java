@@ -28,33 +28,22 @@ import picocli.CommandLine.Option;
     description = "Times operations and layers with JMH, beside the machine's ceilings.",
     showDefaultValues = true)
 public final class RunCommand extends ReportingCommand {
-  @Option(
-      names = "--only",
-      paramLabel = "REGEX",
-      description = "benchmarks whose name, class and method, has this in it")
+  @Option(names = "--only", paramLabel = "REGEX")
   private String only = "";
 
-  @Option(
-      names = "--quick",
-      description = "one virtual machine, few repetitions and not all parameters of each benchmark")
+  @Option(names = "--quick")
   private boolean quick;
 
-  @Option(
-      names = "--rounds",
-      showDefaultValue = CommandLine.Help.Visibility.NEVER,
-      description = "how often everything runs (2 if quick, else 1)")
+  @Option(names = "--rounds", showDefaultValue = CommandLine.Help.Visibility.NEVER)
   private @Nullable Integer rounds;
 
-  @Option(names = "--size", description = "7b, small, or tiny (which measures nothing)")
+  @Option(names = "--size")
   private String size = ModelSize.LLAVA_7B.label();
 
-  @Option(names = "--backend", description = "cpu or cuda")
+  @Option(names = "--backend")
   private String backend = "cpu";
 
-  @Option(
-      names = "--dtype",
-      description =
-          "${COMPLETION-CANDIDATES}: of weights, and on a GPU of all else, for every benchmark")
+  @Option(names = "--dtype")
   private @Nullable DType dtype;
 
   @Override

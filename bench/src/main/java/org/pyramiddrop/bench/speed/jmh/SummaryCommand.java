@@ -14,10 +14,7 @@ import picocli.CommandLine.Parameters;
     name = "summary",
     description = "Prints a run's table again, or sets it beside that of an earlier one.")
 public final class SummaryCommand extends BenchCommand {
-  @Option(
-      names = "--beside",
-      paramLabel = "EARLIER",
-      description = "results of an earlier run, to say whether both agree within their spread")
+  @Option(names = "--beside", paramLabel = "EARLIER")
   private @Nullable Path earlier;
 
   @Parameters(

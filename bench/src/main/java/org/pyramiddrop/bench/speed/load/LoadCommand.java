@@ -23,13 +23,13 @@ import picocli.CommandLine.Option;
     description = "Times a checkpoint's way to the GPU beside that of files and bus.",
     showDefaultValues = true)
 public final class LoadCommand extends ReportingCommand {
-  @Option(names = "--model", required = true, description = "a checkpoint's folder")
+  @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
-  @Option(names = "--runs", description = "timed loads behind the first")
+  @Option(names = "--runs")
   private int runs = 3;
 
-  @Option(names = "--threads", description = "that read on the host (one a core, 16 at most)")
+  @Option(names = "--threads")
   private int threads = Math.min(16, Runtime.getRuntime().availableProcessors());
 
   @Override

@@ -32,28 +32,22 @@ import picocli.CommandLine.Option;
 public final class ProfileCommand extends ReportingCommand {
   private static final long SEED = 11;
 
-  @Option(names = "--model", required = true, description = "a checkpoint's folder")
+  @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
-  @Option(names = "--plan", description = "${COMPLETION-CANDIDATES}")
+  @Option(names = "--plan")
   private PruningChoice plan = PruningChoice.NONE;
 
-  @Option(
-      names = "--image-size",
-      paramLabel = "WIDTHxHEIGHT",
-      description = "of the image, in pixels (the vision tower's own)")
+  @Option(names = "--image-size", paramLabel = "WIDTHxHEIGHT")
   private @Nullable String imageSize;
 
-  @Option(names = "--text-tokens", description = "beside the image's; half of them before it")
+  @Option(names = "--text-tokens")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
-  @Option(names = "--runs", description = "profiles of each part, of which medians are told")
+  @Option(names = "--runs")
   private int runs = 11;
 
-  @Option(
-      names = "--order",
-      description =
-          "graph times launches inside the graph, stream one by one (${COMPLETION-CANDIDATES})")
+  @Option(names = "--order")
   private Profile.Order order = Profile.Order.GRAPH;
 
   /** What lies in the file. */

@@ -47,24 +47,22 @@ public final class PruningCommand extends ReportingCommand {
   @Option(names = "--layers", description = "layers of 7B width, random weights (" + LAYERS + ")")
   private @Nullable Integer layers;
 
-  @Option(names = "--small", description = "layers of an eighth of that width: a quick look")
+  @Option(names = "--small")
   private boolean small;
 
-  @Option(names = "--model", description = "a checkpoint to take instead of a random one")
+  @Option(names = "--model")
   private @Nullable Path model;
 
-  @Option(names = "--image-tokens", description = "of one image (as many as the model's)")
+  @Option(names = "--image-tokens")
   private @Nullable Integer imageTokens;
 
-  @Option(names = "--text-tokens", description = "half before it, half behind (${DEFAULT-VALUE})")
+  @Option(names = "--text-tokens")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
-  @Option(
-      names = "--new-tokens",
-      description = "of an answer; the prefill gives the first (${DEFAULT-VALUE})")
+  @Option(names = "--new-tokens")
   private int newTokens = 32;
 
-  @Option(names = "--rounds", description = "timed answers of each plan (${DEFAULT-VALUE})")
+  @Option(names = "--rounds")
   private int rounds = 3;
 
   @Option(
@@ -75,13 +73,13 @@ public final class PruningCommand extends ReportingCommand {
               + "; none on a GPU)")
   private @Nullable Integer breakdownRounds;
 
-  @Option(names = "--threads", description = "of the CPU (one a core)")
+  @Option(names = "--threads")
   private int threads = Runtime.getRuntime().availableProcessors();
 
-  @Option(names = "--backend", description = "cpu or cuda (${DEFAULT-VALUE})")
+  @Option(names = "--backend")
   private String backend = CPU;
 
-  @Option(names = "--chart", description = "a PNG file for time against FLOPs")
+  @Option(names = "--chart")
   private @Nullable Path chart;
 
   @Override
