@@ -58,7 +58,6 @@ public final class LineChart {
   /** A point of a line. */
   public record Point(double x, double y) {}
 
-  /** Where the words about a point stand. */
   public enum LabelSide {
     ABOVE,
     BELOW
@@ -93,7 +92,6 @@ public final class LineChart {
     return this;
   }
 
-  /** Adds marked points without a line. */
   public LineChart marks(String name, List<Point> points) {
     add(name, points, false, true);
     return this;
@@ -134,7 +132,6 @@ public final class LineChart {
     return this;
   }
 
-  /** Returns the number of the series. */
   private int add(String name, List<Point> points, boolean line, boolean marks) {
     XYSeries series = new XYSeries(name, true, true);
     for (Point point : points) {

@@ -47,13 +47,11 @@ public record CheckpointShape(
     }
   }
 
-  /** The same with another depth. */
   public CheckpointShape withLayers(int count) {
     return new CheckpointShape(
         count, hidden, intermediate, heads, keyValueHeads, vocabulary, vision);
   }
 
-  /** The same with another vision tower. */
   CheckpointShape withVision(VisionConfig other) {
     return new CheckpointShape(
         layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other);

@@ -34,7 +34,6 @@ public enum ModelSize {
     return CheckpointShape.clip(hidden, intermediate, 2, heads, pixels);
   }
 
-  /** The size of this name. */
   public static ModelSize of(String label) {
     return Arrays.stream(values())
         .filter(size -> size.label.equals(label))
@@ -63,7 +62,6 @@ public enum ModelSize {
     return checkpoint(LAYERS);
   }
 
-  /** The same of another depth. */
   public Path checkpoint(int layers) {
     LlavaConfig config = shape.withLayers(layers).config();
     Path folder = BenchFolder.root().resolve("%s-%d-layers-and-vision".formatted(label, layers));

@@ -53,7 +53,6 @@ public final class RandomNumbers {
         });
   }
 
-  /** Floats between -1 and 1. */
   public static float[] floats(int count, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     float[] values = new float[count];

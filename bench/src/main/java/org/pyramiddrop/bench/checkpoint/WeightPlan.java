@@ -31,7 +31,6 @@ record WeightPlan(String name, List<Long> shape, float centre, float spread) {
     return shape.stream().mapToLong(Long::longValue).reduce(1, Math::multiplyExact);
   }
 
-  /** As the file lists it. */
   Entry entry(DType dtype) {
     // F32, F16 and BF16 are what the format calls them.
     String type = dtype.label().replace("loat", "").toUpperCase(Locale.ROOT);

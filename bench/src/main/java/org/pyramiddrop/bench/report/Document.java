@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Tables with what has to be known about them, as text and as Markdown.
@@ -9,6 +10,13 @@ import java.util.List;
  * @param facts where, when and by what they were measured
  */
 public record Document(List<String> facts, List<? extends Table<?>> tables) {
+  /** Of facts by name, a line each. */
+  public static Document of(Map<String, String> facts, List<? extends Table<?>> tables) {
+    List<String> lines =
+        facts.entrySet().stream().map(fact -> fact.getKey() + ": " + fact.getValue()).toList();
+    return new Document(lines, tables);
+  }
+
   public List<String> lines() {
     List<String> lines = new ArrayList<>(facts);
     for (Table<?> table : tables) {

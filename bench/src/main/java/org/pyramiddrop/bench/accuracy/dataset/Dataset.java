@@ -80,7 +80,6 @@ public record Dataset(String name, List<Sample> samples, Metric metric, String s
     return new Dataset(name, chosen, metric, suffix);
   }
 
-  /** The same questions, scored by another rule. */
   public Dataset withMetric(Metric other) {
     return new Dataset(name, samples, other, suffix);
   }

@@ -100,7 +100,6 @@ final class VqaAccuracy {
 
     private Contractions() {}
 
-    /** The word as it is compared. */
     static String spelled(String word) {
       return BY_FORM.getOrDefault(word, word);
     }

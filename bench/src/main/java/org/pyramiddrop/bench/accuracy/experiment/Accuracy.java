@@ -32,7 +32,6 @@ record Accuracy(double right, int asked) {
     return right == asked ? 1 : centre() + halfWidth();
   }
 
-  /** The 95 % interval, in words. */
   String interval() {
     return Format.percent(low()) + " to " + Format.percent(high());
   }

@@ -43,9 +43,9 @@ final class AttentionFigure {
     ImageView view = model.llava().view(Image.read(sample.image()));
     List<Row> rows = new ArrayList<>();
     for (AttentionMap map : maps) {
-      List<Float> attention = map.images().getFirst();
-      for (int token = 0; token < attention.size(); token++) {
-        rows.add(new Row(map.layer(), Place.of(view.layout(), token), attention.get(token)));
+      for (float attention : map.images().getFirst()) {
+        int token = rows.size() % map.images().getFirst().size();
+        rows.add(new Row(map.layer(), Place.of(view.layout(), token), attention));
       }
     }
     report.csv(
@@ -67,15 +67,11 @@ final class AttentionFigure {
             .column("attention to the image", map -> Format.percent(sum(map.images().getFirst())))
             .column(
                 "highest token", map -> Format.percent(Collections.max(map.images().getFirst())))
-            .column("tokens that get half of it", map -> tokensOfHalf(map.images().getFirst())));
+            .column("tokens that get half of it", map -> half(map.images().getFirst())));
   }
 
   private static double sum(List<Float> attention) {
     return attention.stream().mapToDouble(Float::doubleValue).sum();
-  }
-
-  private static String tokensOfHalf(List<Float> attention) {
-    return "%d of %d".formatted(tokensOfHalf(attention, sum(attention)), attention.size());
   }
 
   /**
@@ -95,6 +91,10 @@ final class AttentionFigure {
       int column = behind % (tiles.columns() + 1);
       return new Place(column == tiles.columns() ? "newline" : "grid", row, column);
     }
+  }
+
+  private static String half(List<Float> attention) {
+    return "%d of %d".formatted(tokensOfHalf(attention, sum(attention)), attention.size());
   }
 
   /** The fewest tokens that together get half of what all get. */

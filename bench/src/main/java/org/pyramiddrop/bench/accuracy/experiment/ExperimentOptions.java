@@ -15,7 +15,6 @@ final class ExperimentOptions {
   /** Where the paper's figure 1 drops, of 32 layers. */
   private static final List<Integer> FIGURE_1_LAYERS = List.of(2, 8, 16, 24);
 
-  /** Where FastV drops, of 32 layers. */
   private static final int FASTV_LAYER = 2;
 
   @Option(names = "--shares", split = ",", paramLabel = "X")

@@ -18,7 +18,6 @@ import org.pyramiddrop.transformer.drawing.Overlay;
  * PyramidDrop that halves. A drawing that is there already is not drawn again.
  */
 final class Figure5 {
-  /** Where the drawings are. */
   static final String FOLDER = "figure-5";
 
   private Figure5() {}

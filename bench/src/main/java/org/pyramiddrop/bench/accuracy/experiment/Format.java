@@ -26,7 +26,6 @@ final class Format {
         .column("high", row -> decimal(accuracy.apply(row).high(), 4));
   }
 
-  /** A number without zeros at its end. */
   static String plain(double number) {
     return String.valueOf(number).replaceFirst("\\.0$", "");
   }

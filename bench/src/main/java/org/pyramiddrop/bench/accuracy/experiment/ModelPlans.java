@@ -14,7 +14,6 @@ record ModelPlans(ModelShape shape, int imageTokens) {
   /** Layers of the decoder that the paper's layer numbers belong to. */
   private static final int PAPER_LAYERS = 32;
 
-  /** Stages of the paper's pyramid. */
   private static final int STAGES = 4;
 
   /** A model whose images are one crop. */
@@ -43,7 +42,6 @@ record ModelPlans(ModelShape shape, int imageTokens) {
     return variant("vanilla", PruningPlan.none());
   }
 
-  /** PyramidDrop in the paper's four stages. */
   Variant pyramid(double lambda) {
     return variant("PyramidDrop λ=" + lambda, PruningPlan.pyramid(STAGES, lambda));
   }

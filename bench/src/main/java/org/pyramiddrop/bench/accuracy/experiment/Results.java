@@ -46,7 +46,6 @@ record Results(Dataset dataset, Journal journal) {
     return dataset.samples().stream().map(sample -> answer(variant, sample)).toList();
   }
 
-  /** How many questions a variant answered right. */
   Accuracy accuracy(Variant variant) {
     double right = answers(variant).stream().mapToDouble(Journal.Entry::score).sum();
     return new Accuracy(right, dataset.samples().size());
@@ -106,7 +105,6 @@ record Results(Dataset dataset, Journal journal) {
     return new LineChart(title, across, dataset.metric().label() + ", %");
   }
 
-  /** A variant's point in it. */
   LineChart.Point point(double x, Variant variant) {
     return new LineChart.Point(x, 100 * accuracy(variant).share());
   }

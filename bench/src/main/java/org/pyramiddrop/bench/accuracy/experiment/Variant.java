@@ -36,12 +36,10 @@ record Variant(
         .formatted(kept.getFirst(), stages, words(plan.ranking()), words(plan.positions()));
   }
 
-  /** The image tokens of each stage, for a cell of a table. */
   String keptText() {
     return spaced(kept);
   }
 
-  /** The first layer of each stage, for a cell of a table. */
   String firstLayersText() {
     return spaced(firstLayers);
   }

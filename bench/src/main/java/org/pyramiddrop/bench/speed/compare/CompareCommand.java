@@ -25,7 +25,6 @@ public final class CompareCommand extends ReportingCommand {
   private static final long PAUSE_MILLIS = 300;
   private static final int DISAGREEMENT = 1;
 
-  /** Others that can be left out. */
   enum PeerName {
     TORCH,
     JLAMA

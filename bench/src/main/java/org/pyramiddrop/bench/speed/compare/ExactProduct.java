@@ -122,7 +122,6 @@ final class ExactProduct {
     return element / outputs / tokens * outputs + element % outputs;
   }
 
-  /** The products, {@code weights × tokens × outputs}. */
   double[] values() {
     return IntStream.range(0, products.length * tokens)
         .mapToDouble(i -> products[row(i)][token(i)])

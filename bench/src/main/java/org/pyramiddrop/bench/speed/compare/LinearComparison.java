@@ -17,7 +17,6 @@ import org.pyramiddrop.kernels.Devices;
 final class LinearComparison {
   private LinearComparison() {}
 
-  /** Of random numbers. */
   static Comparison of(Product product, int weights, DType dtype) {
     String types =
         dtype == DType.FLOAT32

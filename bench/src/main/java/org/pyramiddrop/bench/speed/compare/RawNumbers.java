@@ -27,7 +27,6 @@ public final class RawNumbers {
     write(file, MemorySegment.ofArray(bytes));
   }
 
-  /** Writes numbers as they are. */
   static void write(Path file, MemorySegment numbers) {
     OutputFile.write(file, out -> Channels.newChannel(out).write(numbers.asByteBuffer()));
   }

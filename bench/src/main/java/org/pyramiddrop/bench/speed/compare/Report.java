@@ -98,7 +98,6 @@ record Report(
         });
   }
 
-  /** The table, and what was compared. */
   Document document(List<String> facts) {
     Table<Operation> table =
         new Table<>("beside PyTorch and Jlama, in turn", operations)

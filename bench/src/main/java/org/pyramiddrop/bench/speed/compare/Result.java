@@ -110,7 +110,6 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
     return peer(PeerProcess.TORCH).filter(torch -> torch.times().isEmpty()).isPresent();
   }
 
-  /** The outcome of a peer, if it took part. */
   Optional<Peer> peer(String name) {
     return peers.stream().filter(peer -> peer.name().equals(name)).findFirst();
   }

@@ -17,7 +17,6 @@ import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 record Ceilings(double tflops, double bandwidth) {
   private static final double PER_MILLI = 1e9;
 
-  /** Refuses what is no speed. */
   Ceilings {
     if (!(tflops > 0) || !(bandwidth > 0)) {
       throw new IllegalArgumentException(
@@ -26,7 +25,6 @@ record Ceilings(double tflops, double bandwidth) {
     }
   }
 
-  /** The same with what is given instead. */
   Ceilings or(@Nullable Double givenTflops, @Nullable Double givenBandwidth) {
     return new Ceilings(
         givenTflops == null ? tflops : givenTflops,

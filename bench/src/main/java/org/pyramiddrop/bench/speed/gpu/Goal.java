@@ -34,7 +34,6 @@ record Goal(String what, double least, OptionalDouble value) {
     return missed <= 0 ? "reached" : "missed by " + Numbers.ratio(missed);
   }
 
-  /** All goals of a model. */
   static List<Goal> of(ModelResult result) {
     List<Goal> goals = new ArrayList<>();
     for (PlanResult plan : result.plans()) {

@@ -1,16 +1,21 @@
 package org.pyramiddrop.bench.speed.gpu;
 
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.JsonFile;
+import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Table;
@@ -40,6 +45,8 @@ import picocli.CommandLine.Option;
     showDefaultValues = true)
 public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
+  private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
+  private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
 
   @Option(names = "--model")
   private @Nullable Path model;
@@ -92,13 +99,26 @@ public final class GpuCommand extends BenchCommand {
       out().println(gpu.detail());
       return 0;
     }
-    Map<String, String> facts = GpuFacts.here(gpu.detail(), given());
+    Map<String, String> facts = facts(gpu.detail());
     if (model == null) {
       operations(facts);
     } else {
       model(model, facts);
     }
     return 0;
+  }
+
+  private Map<String, String> facts(String gpu) {
+    Machine machine = Machine.here();
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("GPU", gpu);
+    facts.put("driver", Machine.found(DRIVER, DRIVER_VERSION).orElse("unknown"));
+    facts.put("processor", machine.processor() + ", " + machine.device());
+    facts.put("Java", machine.java());
+    facts.put("commit", machine.commit());
+    facts.put("date", LocalDate.now(ZoneOffset.UTC).toString());
+    facts.put("command", given());
+    return facts;
   }
 
   private void check() {
@@ -163,7 +183,7 @@ public final class GpuCommand extends BenchCommand {
     tables.add(result.ceilings().table(result.seen()));
     tables.add(ModelTables.table(List.of(result)));
     tables.add(Goal.table(List.of(result)));
-    Document document = new Document(GpuFacts.lines(result.facts()), tables);
+    Document document = Document.of(result.facts(), tables);
     if (file != null) {
       OutputFile.write(file, document.markdown());
       String name = file.getFileName().toString().replaceFirst("\\.md$", "") + ".json";
@@ -191,9 +211,8 @@ public final class GpuCommand extends BenchCommand {
         all.add(timer.time(operation));
       }
       Document document =
-          new Document(
-              GpuFacts.lines(facts),
-              List.of(Times.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
+          Document.of(
+              facts, List.of(Times.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
       print(document);
       if (file != null) {
         OutputFile.write(file, document.markdown());

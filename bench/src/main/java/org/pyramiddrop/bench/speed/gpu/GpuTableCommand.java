@@ -31,8 +31,7 @@ public final class GpuTableCommand extends BenchCommand {
     List<ModelResult> results = files.stream().map(ModelResult::read).toList();
     Map<String, String> facts = facts(results);
     Document document =
-        new Document(
-            GpuFacts.lines(facts), List.of(ModelTables.table(results), Goal.table(results)));
+        Document.of(facts, List.of(ModelTables.table(results), Goal.table(results)));
     print(document);
     if (file != null) {
       OutputFile.write(file, document.markdown());

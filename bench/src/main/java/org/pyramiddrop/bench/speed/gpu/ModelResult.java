@@ -69,7 +69,6 @@ record ModelResult(
     return JsonFile.read(file, ModelResult.class, "bench gpu");
   }
 
-  /** The same with one more peer. */
   ModelResult with(Peer peer) {
     return new ModelResult(
         facts,

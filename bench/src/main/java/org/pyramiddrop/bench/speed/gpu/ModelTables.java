@@ -23,7 +23,6 @@ final class ModelTables {
     return List.of(phases(result), pruning(result), peers(result));
   }
 
-  /** The model and what it was asked. */
   private static String title(ModelResult result) {
     ModelResult.Prompt prompt = result.prompt();
     return "%s: an image of %s pixels, %d crop%s, %d image tokens, %d of text"

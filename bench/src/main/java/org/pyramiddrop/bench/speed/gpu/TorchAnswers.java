@@ -41,7 +41,6 @@ record TorchAnswers(
    */
   static final double BOUND = 0.2;
 
-  /** Compares and times. */
   ModelResult.Peer in(String mode) {
     String name = "PyTorch, " + mode;
     String versions = "no PyTorch";

@@ -26,7 +26,6 @@ final class TorchOptions {
   @Option(names = "--ready-within")
   private int readyWithin = 150;
 
-  /** Refuses unknown modes and no time. */
   void check() {
     if (readyWithin < 1) {
       throw new IllegalArgumentException("--ready-within must be at least 1");
@@ -43,7 +42,6 @@ final class TorchOptions {
     return modes.stream().filter(mode -> !mode.equals(NO_MODE)).toList();
   }
 
-  /** How long one may take until it is ready. */
   Duration limit() {
     return Duration.ofSeconds(readyWithin);
   }

@@ -49,11 +49,7 @@ public class DecodeProductBenchmark extends DeviceBenchmark {
   @Setup
   public void setUp() {
     Product one = projection.product(modelSize(), 1);
-    product =
-        own(
-            ProductRun.random(
-                one, dtype, turns(one.weightBytes(dtype)), open(dtype), /* seed= */ 2));
-    prepare(product.kernels(), product::run);
+    product = product(one, dtype, turns(one.weightBytes(dtype)), /* seed= */ 2);
   }
 
   @Benchmark

@@ -5,7 +5,6 @@ import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
@@ -49,13 +48,8 @@ public class DecoderLayerBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    ModelOnDevice model = model(dtype);
     PruningPlan plan = drops(stage) ? ModelWork.HALVE : PruningPlan.none();
-    layer =
-        own(
-            new RepeatedPrefill(
-                model, ModelWork.prompt(imageTokens(stage)), plan, 1, /* seed= */ 4));
-    prepare(model.kernels(), layer::run);
+    layer = prefill(dtype, imageTokens(stage), plan, 1, /* seed= */ 4);
   }
 
   @Benchmark

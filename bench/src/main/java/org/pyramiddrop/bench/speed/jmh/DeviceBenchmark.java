@@ -13,13 +13,19 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.bench.speed.ModelWork;
+import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.ProductRun;
 import org.pyramiddrop.bench.speed.RepeatedRun;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What benchmarks of a device's operations share. On the CPU one invocation is one operation. Where
@@ -77,6 +83,22 @@ public abstract class DeviceBenchmark {
 
   void prepare(Kernels kernels, Runnable work) {
     prepare(kernels, (_, _) -> work);
+  }
+
+  /** A random prompt's way through the first layers, ready to run. */
+  RepeatedPrefill prefill(DType dtype, int imageTokens, PruningPlan plan, int layers, long seed) {
+    ModelOnDevice model = model(dtype);
+    PromptShape prompt = ModelWork.prompt(imageTokens);
+    RepeatedPrefill prefill = own(new RepeatedPrefill(model, prompt, plan, layers, seed));
+    prepare(model.kernels(), prefill::run);
+    return prefill;
+  }
+
+  /** A product by some random weights in turn, ready to run. */
+  ProductRun product(Product product, DType dtype, int weights, long seed) {
+    ProductRun run = own(ProductRun.random(product, dtype, weights, open(dtype), seed));
+    prepare(run.kernels(), run::run);
+    return run;
   }
 
   /** How many inputs of a size must take turns. */

@@ -27,7 +27,6 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   }
 
   @Param Part part = Part.SQUARE_PRODUCT;
-
   @Param DType dtype = DType.BFLOAT16;
 
   int side = DeviceCeiling.SIDE;

@@ -34,11 +34,7 @@ public class MatrixProductBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    product =
-        own(
-            ProductRun.random(
-                projection.product(modelSize(), tokens), dtype, 1, open(dtype), /* seed= */ 1));
-    prepare(product.kernels(), product::run);
+    product = product(projection.product(modelSize(), tokens), dtype, 1, /* seed= */ 1);
   }
 
   @Benchmark

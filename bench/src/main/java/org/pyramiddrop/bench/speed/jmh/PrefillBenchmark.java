@@ -6,9 +6,7 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
-import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
 
@@ -36,16 +34,7 @@ public class PrefillBenchmark extends DeviceBenchmark {
 
   @Setup
   public void setUp() {
-    ModelOnDevice model = model(dtype);
-    prefill =
-        own(
-            new RepeatedPrefill(
-                model,
-                ModelWork.prompt(imageTokens),
-                plan.plan(),
-                ModelSize.LAYERS,
-                /* seed= */ 6));
-    prepare(model.kernels(), prefill::run);
+    prefill = prefill(dtype, imageTokens, plan.plan(), ModelSize.LAYERS, /* seed= */ 6);
   }
 
   @Benchmark

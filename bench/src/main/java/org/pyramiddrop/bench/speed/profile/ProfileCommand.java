@@ -50,7 +50,6 @@ public final class ProfileCommand extends ReportingCommand {
   @Option(names = "--order")
   private Profile.Order order = Profile.Order.GRAPH;
 
-  /** What lies in the file. */
   private record Result(List<PartProfile> parts) {}
 
   @Override

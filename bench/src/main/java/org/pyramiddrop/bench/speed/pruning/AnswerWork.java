@@ -30,7 +30,6 @@ public record AnswerWork(
     double weightBytes,
     double stepBytes,
     int steps) {
-  /** Layers of a 7B model. */
   static final int DEEP = 32;
 
   /**

@@ -48,14 +48,12 @@ public record Phases<T>(@JsonValue Map<Phase, T> values) {
     values = new EnumMap<>(values);
   }
 
-  /** Of phases that there is a value of. */
   public static <T> Phases<T> of(Collection<Phase> phases, Function<Phase, T> value) {
     Map<Phase, T> values = new EnumMap<>(Phase.class);
     phases.forEach(phase -> values.put(phase, value.apply(phase)));
     return new Phases<>(values);
   }
 
-  /** The value of a phase that there is one of. */
   public T get(Phase phase) {
     return Objects.requireNonNull(values.get(phase));
   }

@@ -100,7 +100,6 @@ public record PlanTimer(
             });
   }
 
-  /** Sorts what prefills spend their time on. */
   List<Breakdown.Shares> breakdowns(CallTimer timer, int rounds) {
     List<List<Breakdown>> runs =
         inTurn(

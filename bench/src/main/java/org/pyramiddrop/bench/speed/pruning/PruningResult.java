@@ -121,7 +121,6 @@ record PruningResult(
             List.of(new LineChart.Point(least, least), new LineChart.Point(1, 1)));
   }
 
-  /** The plan's share of FLOPs and of time. */
   static LineChart.Point shares(PlanResult plan, Phase phase) {
     return new LineChart.Point(
         1 / plan.flopsRatio().get(phase), 1 / plan.speedup().get(phase).median());
