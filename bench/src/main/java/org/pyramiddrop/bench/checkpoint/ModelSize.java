@@ -12,21 +12,19 @@ import org.pyramiddrop.loader.VisionConfig;
 /** The sizes that benchmarks run at, and checkpoints of them in {@link BenchFolder#root}. */
 public enum ModelSize {
   /** LLaVA-1.5-7B's widths. */
-  LLAVA_7B("7b", CheckpointShape.LLAVA_7B.withVision(oneLayer(1024, 4096, 16, 336))),
+  LLAVA_7B("7b"),
   /** An eighth of them, for a quick look. */
-  SMALL("small", new CheckpointShape(32, 512, 1376, 8, 8, 4096, oneLayer(256, 1024, 4, 336))),
+  SMALL("small"),
   /** Next to nothing and odd, to see that all runs. */
-  TINY("tiny", new CheckpointShape(32, 72, 101, 6, 2, 421, oneLayer(36, 52, 3, 56)));
+  TINY("tiny");
 
   /** Decoder layers that layer and decode benchmarks run on. */
   public static final int LAYERS = 4;
 
   private final String label;
-  private final CheckpointShape shape;
 
-  ModelSize(String label, CheckpointShape shape) {
+  ModelSize(String label) {
     this.label = label;
-    this.shape = shape.withLayers(LAYERS);
   }
 
   /** Two layers deep, since features are the output of the last but one. */
@@ -54,7 +52,12 @@ public enum ModelSize {
 
   /** A model {@value #LAYERS} decoder layers and one layer of a vision tower deep. */
   public CheckpointShape shape() {
-    return shape;
+    CheckpointShape whole = CheckpointShape.LLAVA_7B;
+    return switch (this) {
+      case LLAVA_7B -> whole.withLayers(LAYERS).withVision(oneLayer(1024, 4096, 16, 336));
+      case SMALL -> new CheckpointShape(LAYERS, 512, 1376, 8, 8, 4096, oneLayer(256, 1024, 4, 336));
+      case TINY -> new CheckpointShape(LAYERS, 72, 101, 6, 2, 421, oneLayer(36, 52, 3, 56));
+    };
   }
 
   /** A checkpoint of that shape with random bfloat16 weights, made when it is first asked for. */
@@ -63,7 +66,7 @@ public enum ModelSize {
   }
 
   public Path checkpoint(int layers) {
-    LlavaConfig config = shape.withLayers(layers).config();
+    LlavaConfig config = shape().withLayers(layers).config();
     Path folder = BenchFolder.root().resolve("%s-%d-layers-and-vision".formatted(label, layers));
     if (!Files.exists(folder)) {
       RandomCheckpoint.write(folder, config, DType.BFLOAT16, 1);

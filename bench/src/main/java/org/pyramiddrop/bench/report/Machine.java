@@ -58,8 +58,8 @@ public record Machine(String processor, String device, String java, String commi
     if (!parts.matches()) {
       throw new IllegalArgumentException("a cache's size is written as 512K, not " + size);
     }
-    return Long.parseLong(parts.group(1))
-        << 10 * List.of("", "K", "M", "G").indexOf(parts.group(2));
+    int thousands = List.of("", "K", "M", "G").indexOf(parts.group(2));
+    return Long.parseLong(parts.group(1)) << (10 * thousands);
   }
 
   private static String commitName() {

@@ -5,22 +5,24 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 /** The plans that are compared; the paper's settings. */
 public enum PruningChoice {
   /** No drops. */
-  NONE("no drops", PruningPlan.none()),
+  NONE("no drops"),
   /** Half of the image after two layers. */
-  FASTV("FastV K=2 R=0.5", PruningPlan.fastV(2, 0.5)),
+  FASTV("FastV K=2 R=0.5"),
   /** Half of what is left after each of four stages but the last. */
-  PYRAMID("PyramidDrop λ=0.5", PruningPlan.pyramid(4, 0.5));
+  PYRAMID("PyramidDrop λ=0.5");
 
   private final String label;
-  private final PruningPlan plan;
 
-  PruningChoice(String label, PruningPlan plan) {
+  PruningChoice(String label) {
     this.label = label;
-    this.plan = plan;
   }
 
   public PruningPlan plan() {
-    return plan;
+    return switch (this) {
+      case NONE -> PruningPlan.none();
+      case FASTV -> PruningPlan.fastV(2, 0.5);
+      case PYRAMID -> PruningPlan.pyramid(4, 0.5);
+    };
   }
 
   public String label() {

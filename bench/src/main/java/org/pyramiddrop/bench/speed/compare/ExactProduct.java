@@ -87,7 +87,7 @@ final class ExactProduct {
   Verdict check(float[] output, DType stored) {
     double[] exact = values();
     if (output.length != exact.length) {
-      return new Verdict.Differs("%d numbers instead of %d".formatted(output.length, exact.length));
+      return Verdict.wrong("%d numbers instead of %d".formatted(output.length, exact.length));
     }
     double ownStep = stored == DType.BFLOAT16 ? BFLOAT16_STEP : FLOAT_STEP;
     int[] wrong =
@@ -100,10 +100,10 @@ final class ExactProduct {
             })
             .toArray();
     if (wrong.length == 0) {
-      return new Verdict.Agrees("all %d elements right".formatted(exact.length));
+      return Verdict.right("all %d elements right".formatted(exact.length));
     }
     int first = wrong[0];
-    return new Verdict.Differs(
+    return Verdict.wrong(
         "%d of %d elements wrong, the first at row %d, column %d: %g instead of %g"
             .formatted(
                 wrong.length,

@@ -139,7 +139,7 @@ record Report(
         "%s, %s: %s."
             .formatted(comparison.name(), comparison.dtype().label(), comparison.statement()));
     for (Result.Peer peer : result.peers()) {
-      String differs = peer.verdict() instanceof Verdict.Differs ? "not timed, " : "";
+      String differs = !peer.verdict().agrees() ? "not timed, " : "";
       line.append(" %s: %s%s.".formatted(peer.name(), differs, peer.verdict().said()));
     }
     return line.toString();

@@ -66,7 +66,7 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
         if (peer.has(comparison.operation())) {
           Verdict verdict = judge(own, peer, scratch.resolve(peer.name() + ".raw"));
           verdicts.put(peer.name(), verdict);
-          if (verdict instanceof Verdict.Agrees) {
+          if (verdict.agrees()) {
             sides.add(peer::phases);
           }
         }
@@ -79,7 +79,7 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
       Times ours = times.next();
       List<Peer> outcomes = new ArrayList<>();
       verdicts.forEach((name, verdict) -> {
-        boolean agrees = verdict instanceof Verdict.Agrees;
+        boolean agrees = verdict.agrees();
         outcomes.add(
             new Peer(name, verdict, agrees ? Optional.of(times.next()) : Optional.empty()));
       });

@@ -65,10 +65,11 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
     double copy = micros((k, s) -> DeviceCeiling.copy(k, s, copiedRows, side).run());
     double read = micros((k, s) -> DeviceCeiling.read(k, s, copiedRows, side).run());
     int size = kernels.dtype().bytes();
+    int readRows = copiedRows / 2;
     double bandwidth =
         Math.max(
             DeviceCeiling.copiedBytes(copiedRows, side, size) / copy,
-            (double) (copiedRows / 2) * side * size / read);
+            (double) readRows * side * size / read);
     return new Ceilings(new Product(side, side, side).flops() / product / 1e6, bandwidth / 1e6);
   }
 

@@ -49,7 +49,7 @@ record TorchAnswers(
       versions = torch.versions();
       Verdict verdict = check(torch, mode, folder);
       String said = versions + ": " + verdict.said();
-      return verdict instanceof Verdict.Differs
+      return !verdict.agrees()
           ? new ModelResult.Peer(name, said + ", so it isn't timed", null, null)
           : timed(name, said, torch);
     } catch (PeerProcess.Failure e) {
@@ -66,11 +66,11 @@ record TorchAnswers(
     Path output = folder.resolve("logits.raw");
     JsonNode said = torch.prepare(request(mode, folder, output), limit);
     if (!Files.isRegularFile(output)) {
-      return new Verdict.Differs("left no logits to compare");
+      return Verdict.wrong("left no logits to compare");
     }
     Verdict near = Verdict.near(logits, RawNumbers.read(output), BOUND);
-    return near instanceof Verdict.Differs
-        ? new Verdict.Differs("first logits disagree, " + near.said())
+    return !near.agrees()
+        ? Verdict.wrong("first logits disagree, " + near.said())
         : Verdict.ofAnswer(near, answer, said.path("tokens"));
   }
 

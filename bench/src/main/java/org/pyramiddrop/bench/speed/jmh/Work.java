@@ -153,7 +153,8 @@ record Work(String operation, String shape, String dtype, double flops, double b
     DropBenchmark.Part part = DropBenchmark.Part.valueOf(result.parameter("part"));
     String operation = part.name().toLowerCase(Locale.ROOT);
     double keys = (double) (TEXT + image) * model.headSize();
-    String half = "%d of %d".formatted(image / 2, image);
+    int kept = image / 2;
+    String half = "%d of %d".formatted(kept, image);
     return switch (part) {
       case RANKING ->
           memory(
@@ -166,10 +167,10 @@ record Work(String operation, String shape, String dtype, double flops, double b
       case GATHER ->
           memory(
               operation,
-              "%d rows of %d".formatted(image / 2, model.hidden()),
+              "%d rows of %d".formatted(kept, model.hidden()),
               dtype,
               0,
-              2.0 * (image / 2) * model.hidden() * dtype.bytes());
+              2.0 * kept * model.hidden() * dtype.bytes());
     };
   }
 

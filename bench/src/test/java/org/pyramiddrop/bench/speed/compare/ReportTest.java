@@ -25,8 +25,8 @@ class ReportTest {
           OURS,
           Optional.empty(),
           List.of(
-              new Result.Peer("PyTorch", new Verdict.Agrees("all right"), Optional.of(THEIRS)),
-              new Result.Peer("Jlama", new Verdict.Differs("2 wrong"), Optional.empty())));
+              new Result.Peer("PyTorch", Verdict.right("all right"), Optional.of(THEIRS)),
+              new Result.Peer("Jlama", Verdict.wrong("2 wrong"), Optional.empty())));
   private static final Result MODEL =
       new Result(
           new ModelComparison(
@@ -41,7 +41,7 @@ class ReportTest {
           List.of(
               new Result.Peer(
                   "PyTorch",
-                  new Verdict.Agrees("near"),
+                  Verdict.right("near"),
                   Optional.of(new Result.Times(List.of(List.of(200.0, 5.0, 210.0)))))));
   private static final Report REPORT =
       Report.of(List.of("torch 1", "jlama 2"), 2, "bench compare", List.of(LINEAR, MODEL));

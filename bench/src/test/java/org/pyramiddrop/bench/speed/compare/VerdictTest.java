@@ -15,8 +15,8 @@ class VerdictTest {
     float[] got = expected.clone();
     // Numbers between -1 and 1 deviate by 0.577.
     got[13] += 0.00057f;
-    assertThat(Verdict.near(expected, got, 1e-3)).isInstanceOf(Verdict.Agrees.class);
-    assertThat(Verdict.near(expected, got, 9e-4)).isInstanceOf(Verdict.Differs.class);
+    assertThat(Verdict.near(expected, got, 1e-3)).matches(Verdict::agrees);
+    assertThat(Verdict.near(expected, got, 9e-4)).matches(v -> !v.agrees());
   }
 
   @ParameterizedTest
@@ -25,13 +25,13 @@ class VerdictTest {
     float[] got = expected.clone();
     got[at] = Float.NaN;
     Verdict verdict = Verdict.near(expected, got, 10);
-    assertThat(verdict).isInstanceOf(Verdict.Differs.class);
+    assertThat(verdict).matches(v -> !v.agrees());
     assertThat(verdict.said()).startsWith("element " + at + " is NaN");
   }
 
   @Test
   void seesThatSomethingIsMissing() {
     Verdict verdict = Verdict.near(expected, new float[996], 10);
-    assertThat(verdict).isEqualTo(new Verdict.Differs("996 numbers instead of 997"));
+    assertThat(verdict).isEqualTo(Verdict.wrong("996 numbers instead of 997"));
   }
 }
