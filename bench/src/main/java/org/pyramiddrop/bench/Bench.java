@@ -18,6 +18,7 @@ import org.pyramiddrop.bench.speed.jmh.SummaryCommand;
 import org.pyramiddrop.bench.speed.load.LoadCommand;
 import org.pyramiddrop.bench.speed.profile.ProfileCommand;
 import org.pyramiddrop.bench.speed.pruning.PruningCommand;
+import org.pyramiddrop.bench.speed.training.TrainingCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
@@ -46,7 +47,8 @@ import picocli.CommandLine.Spec;
       GpuTableCommand.class,
       ExperimentCommand.class,
       ProfileCommand.class,
-      LoadCommand.class
+      LoadCommand.class,
+      TrainingCommand.class
     })
 public final class Bench implements Runnable {
   private static final int FAILED = 1;
@@ -85,7 +87,7 @@ public final class Bench implements Runnable {
     throw new ParameterException(
         spec.commandLine(),
         "choose a command: run, summary, pruning, compare, checkpoint, gpu, gpu-table, experiment,"
-            + " profile or load");
+            + " profile, load or training");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {

@@ -1,0 +1,98 @@
+package org.pyramiddrop.bench.speed.training;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.bench.speed.compare.Comparison;
+import org.pyramiddrop.bench.speed.compare.PeerProcess;
+import org.pyramiddrop.bench.speed.compare.RawNumbers;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.training.model.TrainedSample;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** PyTorch's step of the same samples, without drops. */
+final class TorchStep {
+  /** How far the first loss may be apart, relatively: both sides compute in float32. */
+  private static final double AGREEMENT = 1e-3;
+
+  private static final int NO_LABEL = -100;
+
+  private TorchStep() {}
+
+  /**
+   * Hands the samples over, and holds the first loss against ours.
+   *
+   * @throws IllegalStateException if they differ
+   */
+  static void prepare(
+      PeerProcess torch, Path model, int imageToken, RandomSamples samples, double loss) {
+    List<int[]> ids = new ArrayList<>();
+    List<int[]> labels = new ArrayList<>();
+    for (TrainedSample sample : samples.samples()) {
+      ids.add(expanded(sample, imageToken, i -> sample.ids()[i]));
+      labels.add(expanded(sample, imageToken, i -> sample.answer()[i] ? sample.ids()[i] : NO_LABEL));
+    }
+    Path folder = OutputFile.temporaryFolder("training");
+    try {
+      Path output = folder.resolve("loss.raw");
+      double theirs = prepare(torch, model, ids, labels, pixels(samples), folder, output);
+      if (!(Math.abs(theirs - loss) <= AGREEMENT * Math.abs(loss))) {
+        throw new IllegalStateException(
+            "PyTorch's loss is %s and ours %s: nothing was timed".formatted(theirs, loss));
+      }
+    } finally {
+      OutputFile.deleteFolder(folder);
+    }
+  }
+
+  private static double prepare(
+      PeerProcess torch,
+      Path model,
+      List<int[]> ids,
+      List<int[]> labels,
+      List<Pixels> pixels,
+      Path folder,
+      Path output) {
+    Path data = folder.resolve("pixels.raw");
+    Pixels one = pixels.getFirst();
+    int size = one.values().length;
+    float[] all = new float[size * pixels.size()];
+    for (int i = 0; i < pixels.size(); i++) {
+      System.arraycopy(pixels.get(i).values(), 0, all, i * size, size);
+    }
+    RawNumbers.write(data, all);
+    JsonMapper json = JsonMapper.shared();
+    ObjectNode request = Comparison.request("train", DType.FLOAT32);
+    request.put("model", model.toAbsolutePath().toString());
+    request.put("data", data.toString()).put("output", output.toString());
+    request.set("ids", json.valueToTree(ids));
+    request.set("labels", json.valueToTree(labels));
+    request.set(
+        "pixels",
+        json.valueToTree(
+            new int[] {pixels.size(), one.channels(), one.height(), one.width()}));
+    torch.prepare(request);
+    return RawNumbers.read(output)[0];
+  }
+
+  private static List<Pixels> pixels(RandomSamples samples) {
+    return samples.samples().stream()
+        .map(sample -> sample.crops().getFirst().getFirst())
+        .toList();
+  }
+
+  /** Numbers of a sample's tokens, the image's as often as it has tokens. */
+  private static int[] expanded(TrainedSample sample, int imageToken, IntUnaryOperator number) {
+    int[] ids = sample.ids();
+    return IntStream.range(0, ids.length)
+        .flatMap(i ->
+            IntStream.generate(() -> number.applyAsInt(i))
+                .limit(ids[i] == imageToken ? sample.imageTokens() : 1))
+        .toArray();
+  }
+}
