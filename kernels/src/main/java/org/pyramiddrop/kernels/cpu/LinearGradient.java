@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cpu;
 
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /** The gradients of a linear layer's input and weight, as blocked products. */
 final class LinearGradient {
@@ -109,10 +110,24 @@ final class LinearGradient {
     public void pack(int panel, int input, int length, float[] out, int at) {
       int column = first + panel * MicroTile.COLUMNS;
       int count = Math.min(MicroTile.COLUMNS, x.columns() - column);
+      if (count == MicroTile.COLUMNS) {
+        copy(x.data(), x.row(input) + column, x.columns(), length, out, at);
+        return;
+      }
       for (int i = 0; i < length; i++) {
         int to = at + i * MicroTile.COLUMNS;
         System.arraycopy(x.data(), x.row(input + i) + column, out, to, count);
         Arrays.fill(out, to + count, to + MicroTile.COLUMNS, 0f);
+      }
+    }
+
+    /** Copies whole rows of a panel, which are too short for a call each. */
+    private static void copy(float[] x, int first, int stride, int rows, float[] out, int at) {
+      for (int i = 0; i < rows; i++) {
+        int from = first + i * stride;
+        int to = at + i * MicroTile.COLUMNS;
+        FloatVector.fromArray(Lanes.FLOATS, x, from).intoArray(out, to);
+        FloatVector.fromArray(Lanes.FLOATS, x, from + Lanes.COUNT).intoArray(out, to + Lanes.COUNT);
       }
     }
   }
