@@ -50,6 +50,15 @@ public final class OutputFile {
     }
   }
 
+  /** Makes an empty folder for files that other processes read too. */
+  public static Path temporaryFolder(Path in, String name) {
+    try {
+      return Files.createTempDirectory(in, name).toAbsolutePath();
+    } catch (IOException e) {
+      throw failed(in, e);
+    }
+  }
+
   /** Deletes a folder that holds nothing but files, if it is there. */
   public static void deleteFolder(Path folder) {
     if (!Files.isDirectory(folder)) {

@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.compare;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,7 +57,7 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
    */
   static Result of(
       Comparison comparison, Path folder, List<PeerProcess> peers, int threads, Rounds rounds) {
-    Path scratch = scratch(folder);
+    Path scratch = OutputFile.temporaryFolder(folder, "compare");
     try (Comparison.OwnSide own = comparison.preparation().prepare(scratch, threads)) {
       List<Supplier<List<Double>>> sides = new ArrayList<>(List.of(own.run()));
       Map<String, Verdict> verdicts = new LinkedHashMap<>();
@@ -95,14 +94,6 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
       throw new PeerProcess.Failure(peer.name() + " left no output to compare");
     }
     return own.check().apply(answer, RawNumbers.read(output));
-  }
-
-  private static Path scratch(Path folder) {
-    try {
-      return Files.createTempDirectory(folder, "compare").toAbsolutePath();
-    } catch (IOException e) {
-      throw OutputFile.failed(folder, e);
-    }
   }
 
   /** Whether a side whose implementation is taken to be right gave another output. */

@@ -19,7 +19,7 @@ public record NamedPlan(String name, String label, PruningPlan plan) {
   }
 
   /** The paper's (tables 4 and 5): no drops first, then FastV, then PyramidDrop by lambda. */
-  static List<NamedPlan> compared() {
+  public static List<NamedPlan> compared() {
     return List.of(
         new NamedPlan("no drops", "no drops", PruningChoice.NONE.plan()),
         new NamedPlan("FastV K=2 R=0.5", "FastV", PruningChoice.FASTV.plan()),

@@ -6,10 +6,9 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import org.pyramiddrop.bench.report.OutputFile;
-import org.pyramiddrop.bench.speed.compare.Comparison;
+import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.bench.speed.compare.RawNumbers;
-import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.training.model.TrainedSample;
 import tools.jackson.databind.json.JsonMapper;
@@ -37,7 +36,7 @@ final class TorchStep {
       ids.add(expanded(sample, imageToken, i -> sample.ids()[i]));
       labels.add(expanded(sample, imageToken, i -> sample.answer()[i] ? sample.ids()[i] : NO_LABEL));
     }
-    Path folder = OutputFile.temporaryFolder("training");
+    Path folder = OutputFile.temporaryFolder(BenchFolder.root(), "training");
     try {
       Path output = folder.resolve("loss.raw");
       double theirs = prepare(torch, model, ids, labels, pixels(samples), folder, output);
@@ -67,7 +66,7 @@ final class TorchStep {
     }
     RawNumbers.write(data, all);
     JsonMapper json = JsonMapper.shared();
-    ObjectNode request = Comparison.request("train", DType.FLOAT32);
+    ObjectNode request = json.createObjectNode().put("op", "train");
     request.put("model", model.toAbsolutePath().toString());
     request.put("data", data.toString()).put("output", output.toString());
     request.set("ids", json.valueToTree(ids));

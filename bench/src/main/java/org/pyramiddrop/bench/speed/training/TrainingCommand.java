@@ -110,7 +110,7 @@ public final class TrainingCommand extends ReportingCommand {
       if (torch != null) {
         TorchStep.prepare(
             torch, folder, config.imageTokenId(), samples, steps.getFirst().loss());
-        sides.add(torch::millis);
+        sides.add(() -> torch.phases().getFirst());
       }
       List<List<Double>> millis = Rounds.of(1, rounds).run(sides);
       TrainingResult result =
