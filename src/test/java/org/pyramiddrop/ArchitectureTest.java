@@ -148,7 +148,7 @@ final class ArchitectureTest {
   void oneClassDrawsWithTheChartLibrary() {
     noClasses()
         .that()
-        .resideOutsideOfPackage("org.pyramiddrop.bench.chart")
+        .resideOutsideOfPackage("org.pyramiddrop.training.chart")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("org.jfree..")

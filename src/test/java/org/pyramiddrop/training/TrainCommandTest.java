@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,6 +81,7 @@ class TrainCommandTest {
         .first()
         .isEqualTo("step,loss,gradient_norm,learning_rate,answer_tokens,image_tokens");
     assertThat(loss(log().getLast())).isLessThan(0.01);
+    assertThat(ImageIO.read(training.out().resolve("loss.png").toFile())).isNotNull();
     LoadOptions cpu = LoadOptions.defaults().withBackend(Backend.CPU);
     try (Llava llava = Llava.load(training.out(), cpu)) {
       Options pruned = Options.defaults().withPruning(PruningPlan.pyramid(4, 0.5));
@@ -340,8 +342,7 @@ class TrainCommandTest {
     List<String> command =
         new ArrayList<>(
             List.of(
-                training.command(
-                    "--steps", "1", "--learning-rate", "1e6", "--dtype", "float16")));
+                training.command("--steps", "1", "--learning-rate", "1e6", "--dtype", "float16")));
     Ran run = run(command.toArray(String[]::new));
     assertThat(run.code).isEqualTo(1);
     assertThat(run.err.lines()).hasSize(1);

@@ -14,6 +14,7 @@ import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.training.LearningRateSchedule;
 import org.pyramiddrop.training.TrainingOptions;
 import org.pyramiddrop.training.TrainingRun;
+import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.training.data.BadSamples;
 import org.pyramiddrop.training.model.LoraSettings;
 import org.pyramiddrop.training.model.ModelPart;
@@ -225,6 +226,7 @@ final class TrainCommand implements Callable<Integer> {
       Runtime.getRuntime().addShutdownHook(hook);
       try {
         TrainingRun.Outcome outcome = run.run();
+        draw(run);
         progress.end(outcome, folder, run);
       } finally {
         ended.countDown();
@@ -232,6 +234,17 @@ final class TrainCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /** The model is saved: a chart that can't be drawn fails nothing. */
+  private void draw(TrainingRun run) {
+    if (run.done() > 0) {
+      try {
+        run.drawLoss(folder.resolve("loss.png"));
+      } catch (LineChart.ChartException e) {
+        err.println("pyramiddrop: no chart of the loss: " + e.getMessage());
+      }
+    }
   }
 
   /** A signal ends the run behind its step, saved. */

@@ -83,7 +83,7 @@ final class RunFolder {
         return;
       }
       try (Stream<Path> entries = Files.list(folder)) {
-        if (entries.anyMatch(entry -> !entry.endsWith(LOG))) {
+        if (entries.anyMatch(entry -> !entry.endsWith(LOG) && !entry.endsWith("loss.png"))) {
           throw new IllegalArgumentException(
               "--out %s isn't empty; name a new folder, or go on with the run in it by --resume"
                   .formatted(folder));

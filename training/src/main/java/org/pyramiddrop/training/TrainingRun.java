@@ -1,6 +1,7 @@
 package org.pyramiddrop.training;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -13,6 +14,7 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.training.data.ConversationEncoder;
 import org.pyramiddrop.training.data.TrainingData;
 import org.pyramiddrop.training.model.ModelPart;
@@ -279,9 +281,19 @@ public final class TrainingRun implements AutoCloseable {
     }
   }
 
-  /** The losses of all steps so far. */
-  public List<Double> losses() {
-    return log.losses();
+  /**
+   * Draws the loss of every step so far.
+   *
+   * @throws LineChart.ChartException if the file can't be written, or this machine has no font
+   */
+  public void drawLoss(Path png) {
+    List<LineChart.Point> points = new ArrayList<>();
+    for (double loss : log.losses()) {
+      points.add(new LineChart.Point(points.size() + 1, loss));
+    }
+    new LineChart("Training loss", "step", "mean cross entropy of answers' tokens")
+        .line("loss", points)
+        .write(png);
   }
 
   @Override

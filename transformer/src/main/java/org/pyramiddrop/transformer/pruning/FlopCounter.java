@@ -139,10 +139,10 @@ public final class FlopCounter {
 
   /**
    * FLOPs of a training step over one conversation, from embeddings to gradients: each product
-   * forward, once more for its input's gradient and, where weights are trained, once for theirs;
-   * of attention the scores again, and four products, as nothing of it is kept. The last layer
-   * runs from its queries on for the tokens that predict an answer's, taken to be the last ones;
-   * ranking has no gradient.
+   * forward, once more for its input's gradient and, where weights are trained, once for theirs; of
+   * attention the scores again, and four products, as nothing of it is kept. The last layer runs
+   * from its queries on for the tokens that predict an answer's, taken to be the last ones; ranking
+   * has no gradient.
    *
    * @param predicting tokens that predict an answer's
    * @param asking queries that rank at each drop

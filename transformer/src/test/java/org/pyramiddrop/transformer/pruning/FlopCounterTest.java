@@ -246,8 +246,7 @@ class FlopCounterTest {
   @ParameterizedTest
   @EnumSource(Ranking.class)
   void aTrainingStepRanksByEveryQueryAndRunsKeptTokensBehind(Ranking ranking) {
-    Schedule schedule =
-        PruningPlan.pyramid(List.of(3), 0.4).withRanking(ranking).schedule(6);
+    Schedule schedule = PruningPlan.pyramid(List.of(3), 0.4).withRanking(ranking).schedule(6);
     PromptShape prompt = new PromptShape(List.of(0, 4), List.of(5), 1);
 
     // 9 tokens, of which 6 stay. Kept evenly, an image's tokens see 3 keys each.

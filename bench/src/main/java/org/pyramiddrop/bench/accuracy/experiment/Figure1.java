@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**

@@ -9,8 +9,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.training.chart.LineChart;
 
 /**
  * The paper's figure 4: accuracy against the paper's FLOPs, PyramidDrop beside FastV, which keeps

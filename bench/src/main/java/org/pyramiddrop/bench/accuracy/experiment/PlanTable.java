@@ -5,8 +5,8 @@ import static org.pyramiddrop.bench.report.Numbers.decimal;
 import java.util.ArrayList;
 import java.util.List;
 import org.pyramiddrop.bench.accuracy.dataset.Metric;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.training.chart.LineChart;
 
 /** The paper's tables 4 and 5: what some plans cost, and what they lose. */
 final class PlanTable {

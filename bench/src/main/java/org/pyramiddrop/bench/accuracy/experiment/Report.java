@@ -8,11 +8,11 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.pyramiddrop.bench.chart.LineChart;
-import org.pyramiddrop.bench.chart.LineChart.ChartException;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.training.chart.LineChart;
+import org.pyramiddrop.training.chart.LineChart.ChartException;
 
 /** Puts results into a folder and prints them. */
 final class Report {

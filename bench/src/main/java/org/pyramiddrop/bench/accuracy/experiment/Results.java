@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset;
 import org.pyramiddrop.bench.accuracy.dataset.Dataset.Sample;
 import org.pyramiddrop.bench.accuracy.dataset.PopeReport;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.training.chart.LineChart;
 
 /**
  * What a journal says about a dataset.

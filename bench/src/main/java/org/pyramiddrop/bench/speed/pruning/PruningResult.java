@@ -3,9 +3,9 @@ package org.pyramiddrop.bench.speed.pruning;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.training.chart.LineChart;
 
 /**
  * What plans came to; lies in the result file as it is here.

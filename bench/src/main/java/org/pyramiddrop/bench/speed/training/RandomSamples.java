@@ -33,8 +33,7 @@ record RandomSamples(List<TrainedSample> samples, int imageTokens) {
       for (int at = ids.length - answerTokens; at < ids.length; at++) {
         answer[at] = true;
       }
-      samples.add(
-          new TrainedSample(ids, answer, List.of(image.layout()), List.of(image.crops())));
+      samples.add(new TrainedSample(ids, answer, List.of(image.layout()), List.of(image.crops())));
     }
     return new RandomSamples(samples, samples.getFirst().imageTokens());
   }

@@ -41,7 +41,8 @@ final class TimedStep {
       double loss = loss();
       double norm = optimizer.gradientNorm();
       if (!Double.isFinite(loss + norm)) {
-        throw new IllegalStateException("the loss is %s, its gradient's norm %s".formatted(loss, norm));
+        throw new IllegalStateException(
+            "the loss is %s, its gradient's norm %s".formatted(loss, norm));
       }
       step++;
       optimizer.step(step, norm, _ -> LEARNING_RATE);

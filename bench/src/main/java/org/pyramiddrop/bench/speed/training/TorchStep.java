@@ -34,7 +34,8 @@ final class TorchStep {
     List<int[]> labels = new ArrayList<>();
     for (TrainedSample sample : samples.samples()) {
       ids.add(expanded(sample, imageToken, i -> sample.ids()[i]));
-      labels.add(expanded(sample, imageToken, i -> sample.answer()[i] ? sample.ids()[i] : NO_LABEL));
+      labels.add(
+          expanded(sample, imageToken, i -> sample.answer()[i] ? sample.ids()[i] : NO_LABEL));
     }
     Path folder = OutputFile.temporaryFolder(BenchFolder.root(), "training");
     try {
@@ -73,16 +74,13 @@ final class TorchStep {
     request.set("labels", json.valueToTree(labels));
     request.set(
         "pixels",
-        json.valueToTree(
-            new int[] {pixels.size(), one.channels(), one.height(), one.width()}));
+        json.valueToTree(new int[] {pixels.size(), one.channels(), one.height(), one.width()}));
     torch.prepare(request);
     return RawNumbers.read(output)[0];
   }
 
   private static List<Pixels> pixels(RandomSamples samples) {
-    return samples.samples().stream()
-        .map(sample -> sample.crops().getFirst().getFirst())
-        .toList();
+    return samples.samples().stream().map(sample -> sample.crops().getFirst().getFirst()).toList();
   }
 
   /** Numbers of a sample's tokens, the image's as often as it has tokens. */

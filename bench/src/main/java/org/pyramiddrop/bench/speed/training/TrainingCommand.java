@@ -108,14 +108,18 @@ public final class TrainingCommand extends ReportingCommand {
       List<Supplier<Double>> sides = new ArrayList<>();
       steps.forEach(step -> sides.add(step::millis));
       if (torch != null) {
-        TorchStep.prepare(
-            torch, folder, config.imageTokenId(), samples, steps.getFirst().loss());
+        TorchStep.prepare(torch, folder, config.imageTokenId(), samples, steps.getFirst().loss());
         sides.add(() -> torch.phases().getFirst());
       }
       List<List<Double>> millis = Rounds.of(1, rounds).run(sides);
       TrainingResult result =
           TrainingResult.of(
-              config, samples, plans, loraRank == null, millis, torch == null ? null : torch.versions());
+              config,
+              samples,
+              plans,
+              loraRank == null,
+              millis,
+              torch == null ? null : torch.versions());
       String setting =
           "setting: %d layers, %d wide; %d sample%s of %d image tokens and %d of text, %d of them an answer's; %s"
               .formatted(
@@ -149,8 +153,7 @@ public final class TrainingCommand extends ReportingCommand {
     Optional<LoraSettings> lora =
         Optional.ofNullable(loraRank)
             .map(rank ->
-                new LoraSettings(
-                    rank, 2f * rank, EnumSet.allOf(LoraSettings.Target.class)));
+                new LoraSettings(rank, 2f * rank, EnumSet.allOf(LoraSettings.Target.class)));
     return TrainedModel.load(
         ModelDescription.of(config, checkpoint, checkpoint),
         checkpoint,

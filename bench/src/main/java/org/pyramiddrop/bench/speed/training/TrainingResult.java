@@ -82,8 +82,7 @@ record TrainingResult(List<Row> rows) {
       int before = (text - sample.answerTokens()) / 2;
       PromptShape prompt =
           new PromptShape(List.of(before, text - before), List.of(samples.imageTokens()), 1);
-      flops +=
-          counter.trainingStep(prompt, sample.answerTokens(), 1, weights) + counter.vision(1);
+      flops += counter.trainingStep(prompt, sample.answerTokens(), 1, weights) + counter.vision(1);
     }
     return flops;
   }

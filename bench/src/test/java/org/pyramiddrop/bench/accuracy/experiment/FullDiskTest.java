@@ -17,12 +17,12 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.FullDisk;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.compare.RawNumbers;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.training.chart.LineChart;
 
 /** Each kind of file that is too large for the disk it is to lie on. */
 class FullDiskTest {

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.report.Table;
+import org.pyramiddrop.training.chart.LineChart;
 
 class ReportTest {
   @TempDir private Path temp;

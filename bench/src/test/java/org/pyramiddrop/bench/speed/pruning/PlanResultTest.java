@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.pyramiddrop.bench.chart.LineChart;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 class PlanResultTest {

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.chart;
+package org.pyramiddrop.training.chart;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -6,6 +6,7 @@ import java.awt.Shape;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -24,7 +25,7 @@ import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
-import org.pyramiddrop.bench.report.OutputFile;
+import org.pyramiddrop.loader.AtomicFile;
 
 /** Lines over a number, drawn into a PNG file. */
 public final class LineChart {
@@ -182,9 +183,17 @@ public final class LineChart {
     }
   }
 
-  /** Writes any image as PNG; the file is there whole or not at all. */
+  /**
+   * Writes any image as PNG; the file is there whole or not at all.
+   *
+   * @throws UncheckedIOException with the system's reason
+   */
   public static void write(Path png, BufferedImage image) {
-    OutputFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
+    try {
+      AtomicFile.write(png, out -> out.write(ChartUtils.encodeAsPNG(image)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(png + " can't be written: " + AtomicFile.reason(e), e);
+    }
   }
 
   /** A chart could not be drawn; the message says why. */

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.chart;
+package org.pyramiddrop.training.chart;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,8 +12,8 @@ import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.pyramiddrop.bench.chart.LineChart.ChartException;
-import org.pyramiddrop.bench.chart.LineChart.Point;
+import org.pyramiddrop.training.chart.LineChart.ChartException;
+import org.pyramiddrop.training.chart.LineChart.Point;
 
 class LineChartTest {
   private static final int BLUE = 0xFF0072B2;

@@ -1,5 +1,5 @@
 /** Charts of results. */
 @NullMarked
-package org.pyramiddrop.bench.chart;
+package org.pyramiddrop.training.chart;
 
 import org.jspecify.annotations.NullMarked;
