@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Parameter;
+import org.pyramiddrop.loader.AtomicFile;
 import org.pyramiddrop.training.files.AdapterWriter;
 import org.pyramiddrop.training.files.AtomicFolder;
 import org.pyramiddrop.training.files.ModelFolderWriter;
@@ -90,7 +91,7 @@ final class RunFolder {
         }
       }
     } catch (IOException e) {
-      throw new TrainingException(folder + " can't be used: " + e.getMessage(), e);
+      throw new TrainingException(folder + " can't be used: " + AtomicFile.reason(e), e);
     }
   }
 
@@ -105,8 +106,9 @@ final class RunFolder {
       try {
         Files.createDirectories(folder);
       } catch (IOException e) {
-        throw new TrainingException(folder + " can't be made: " + e.getMessage(), e);
+        throw new TrainingException(folder + " can't be made: " + AtomicFile.reason(e), e);
       }
+      requireReplaceable();
       return 0;
     }
     try (TrainingStateFile state = TrainingStateFile.open(folder)) {
@@ -119,6 +121,18 @@ final class RunFolder {
       }
       saved = Math.toIntExact(state.step());
       return saved;
+    }
+  }
+
+  /** Said before the run, not when its result is to be saved. */
+  private void requireReplaceable() {
+    try {
+      AtomicFolder.requireReplaceable(folder);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "--out %s can't be replaced by a saved folder (%s); name a folder inside it"
+              .formatted(folder, AtomicFile.reason(e)),
+          e);
     }
   }
 

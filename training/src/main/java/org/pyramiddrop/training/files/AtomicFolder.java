@@ -83,6 +83,21 @@ public final class AtomicFolder {
     settle(target(folder));
   }
 
+  /**
+   * Refuses a folder that couldn't be replaced once there is something to put in its place, such as
+   * one that a file system is mounted on.
+   *
+   * @throws IOException if it can't be renamed, with the system's reason
+   */
+  public static void requireReplaceable(Path folder) throws IOException {
+    Path whole = target(folder);
+    settle(whole);
+    Path old = hidden(whole, "old");
+    // A process that is killed between the two leaves what recover() knows.
+    Files.move(whole, old, StandardCopyOption.ATOMIC_MOVE);
+    Files.move(old, whole, StandardCopyOption.ATOMIC_MOVE);
+  }
+
   private static void putInPlace(Path part, Path whole) throws IOException {
     if (!Files.exists(whole)) {
       Files.move(part, whole, StandardCopyOption.ATOMIC_MOVE);

@@ -174,4 +174,15 @@ class AtomicFolderTest {
     assertThat(folder.resolve("fresh")).exists();
     assertThat(folder.resolve("train.csv")).exists();
   }
+
+  @Test
+  void aFolderThatCanBeReplacedStaysAsItIs() throws IOException {
+    Path folder = Files.createDirectory(temp.resolve("out"));
+    Files.writeString(folder.resolve("notes.txt"), "mine");
+    AtomicFolder.requireReplaceable(folder);
+    assertThat(folder.resolve("notes.txt")).hasContent("mine");
+    try (Stream<Path> entries = Files.list(temp)) {
+      assertThat(entries).containsExactly(folder);
+    }
+  }
 }
