@@ -37,7 +37,7 @@ SCENES := models/scenes
 IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz soak bench compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
+.PHONY: help build run test fuzz soak bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ soak: tools ## Ask one model REQUESTS (2000) of all kinds and watch what its pro
 
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
+
+training: benchmarks ## Time training steps with and without drops, ARGS=--python=... beside PyTorch's
+	$(BENCH) training $(ARGS)
 
 compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers); ARGS=--quick
 	$(BENCH) compare --python $(PYTHON) $(ARGS)
