@@ -19,7 +19,7 @@ import org.pyramiddrop.training.data.TrainingSample;
 import org.pyramiddrop.training.model.TrainedSample;
 
 /** Reads the samples that each step takes; which ones follows from seed and step alone. */
-record StepSamples(
+public record StepSamples(
     TrainingData data,
     ConversationEncoder encoder,
     ImageProcessor processor,
@@ -27,7 +27,7 @@ record StepSamples(
     TrainingOptions.Batch batch,
     long seed) {
   /** Steps that take every sample once. */
-  int stepsPerEpoch() {
+  public int stepsPerEpoch() {
     return Math.ceilDiv(data.size(), batch.samples());
   }
 
@@ -39,7 +39,7 @@ record StepSamples(
    * @throws IllegalArgumentException if one can't be learnt from and isn't to be skipped, or none
    *     is left; the line says where it is
    */
-  List<TrainedSample> of(int step, Consumer<String> skipped) {
+  public List<TrainedSample> of(int step, Consumer<String> skipped) {
     int epoch = (step - 1) / stepsPerEpoch();
     int first = (step - 1) % stepsPerEpoch() * batch.samples();
     int[] order = SampleOrder.of(seed, epoch, data.size());

@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.accuracy.experiment;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import org.pyramiddrop.bench.accuracy.dataset.DatasetFormat;
 import org.pyramiddrop.bench.accuracy.dataset.Metric;
 import org.pyramiddrop.bench.report.BenchCommand;
 import org.pyramiddrop.bench.report.Machine;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.LoadOptions;
@@ -23,8 +25,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Redoes the paper's experiments that need no training. Answers are kept as they come; the same
- * command goes on where an interrupted one stopped.
+ * Redoes the paper's experiments. Answers are kept as they come; the same command goes on where an
+ * interrupted one stopped, but trains anew what was not trained to the end.
  */
 @Command(
     name = "experiment",
@@ -36,8 +38,8 @@ public final class ExperimentCommand extends BenchCommand {
   @Parameters(
       paramLabel = "NAME",
       description =
-          "figure-1 (which has figure 3's axes), attention, figure-4, figure-5, table-4, table-5 or"
-              + " all")
+          "figure-1 (which has figure 3's axes), attention, figure-4, figure-5, table-4-untrained,"
+              + " table-5 or all of these; table-1 to table-4, which train models first")
   private String name = "";
 
   @Option(names = "--model", required = true)
@@ -84,12 +86,17 @@ public final class ExperimentCommand extends BenchCommand {
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
 
+  @Mixin private TrainingOptions training = new TrainingOptions();
+
   @Override
   public Integer call() {
     if (!(warmUp >= 0)) {
       throw new IllegalArgumentException("--warm-up must not be negative, got " + warmUp);
     }
     Dataset dataset = dataset();
+    if (TrainingTables.NAMES.contains(name)) {
+      return trained(dataset, Machine.here()) ? 0 : FAILED;
+    }
     try (Llava llava = Llava.load(model, new LoadOptions(backend, dtype, threads))) {
       return run(dataset, llava, Machine.here()) ? 0 : FAILED;
     } catch (CancellationException _) {
@@ -98,15 +105,60 @@ public final class ExperimentCommand extends BenchCommand {
     }
   }
 
+  private Path results(Dataset dataset) {
+    return folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
+  }
+
+  /** Trains models, asks them, and reports what the paper's tables compare. */
+  private boolean trained(Dataset dataset, Machine machine) {
+    Path results = results(dataset);
+    ModelPlans plans = ModelPlans.of(ModelShape.of(LlavaConfig.read(model)));
+    List<Variant> variants =
+        List.of(plans.vanilla(), plans.pyramid(0.4), plans.pyramid(0.5), plans.pyramid(0.6));
+    TrainingOptions.Done done =
+        training.train(model, variants, results.resolve("trained"), backend, threads, fresh);
+    int fastVLayer = plans.scaled(2);
+    List<Variant> asked = new ArrayList<>(variants);
+    asked.add(plans.halvingFastV(fastVLayer));
+    List<TrainingTables.Model> models = new ArrayList<>();
+    Asked before = ask(done.halfTrained(), dataset, List.of(plans.vanilla()), machine);
+    Asked last = before;
+    for (Variant variant : variants) {
+      last = ask(done.folder(variant), dataset, asked, machine);
+      models.add(new TrainingTables.Model(done.trained(variant), variant, last.results));
+    }
+    List<String> source = new ArrayList<>(last.source);
+    source.add(done.setting());
+    Report report = new Report(results, out(), source);
+    new TrainingTables(before.results.accuracy(plans.vanilla()), models)
+        .report(name, plans, fastVLayer, report);
+    return report.finish();
+  }
+
+  /** What a trained model answered, and where that comes from. */
+  private record Asked(Results results, List<String> source) {}
+
+  private Asked ask(Path trained, Dataset dataset, List<Variant> asked, Machine machine) {
+    try (Llava llava = Llava.load(trained, new LoadOptions(backend, dtype, threads))) {
+      ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens(dataset));
+      Path file = trained.resolveSibling(trained.getFileName() + ".jsonl");
+      try (Journal journal = Journal.open(file, facts(trained, dataset, llava, machine), fresh)) {
+        new Evaluation(dataset, answers::ask, journal, Duration.ZERO)
+            .run(String.valueOf(trained.getFileName()), asked, false);
+        return new Asked(new Results(dataset, journal), source(dataset, llava, machine));
+      }
+    }
+  }
+
   private boolean run(Dataset dataset, Llava llava, Machine machine) {
     ModelPlans plans = ModelPlans.of(ModelShape.of(llava.config()));
     ModelAnswers answers = new ModelAnswers(llava, dataset.suffix(), maxTokens(dataset));
     List<Experiment> experiments = options.named(name, plans, answers, dataset);
-    Path results =
-        folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
+    Path results = results(dataset);
     Report report = new Report(results, out(), source(dataset, llava, machine));
     try (Journal journal =
-        Journal.open(results.resolve("answers.jsonl"), facts(dataset, llava, machine), fresh)) {
+        Journal.open(
+            results.resolve("answers.jsonl"), facts(model, dataset, llava, machine), fresh)) {
       Duration untilTimed = Duration.ofMillis(Math.round(1000 * warmUp));
       Evaluation evaluation = new Evaluation(dataset, answers::ask, journal, untilTimed);
       if (journal.isNew()) {
@@ -132,9 +184,9 @@ public final class ExperimentCommand extends BenchCommand {
   }
 
   /** What answers and their times depend on. */
-  private Map<String, String> facts(Dataset dataset, Llava llava, Machine machine) {
+  private Map<String, String> facts(Path asked, Dataset dataset, Llava llava, Machine machine) {
     Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("model", Fingerprint.model(model));
+    facts.put("model", Fingerprint.model(asked));
     facts.put("dataset", dataset.name());
     facts.put("limit", limit == null ? "none" : limit + " by seed " + seed);
     facts.put("choice of questions", Fingerprint.dataset(dataset));

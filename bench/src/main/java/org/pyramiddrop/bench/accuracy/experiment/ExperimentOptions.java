@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 /** The options that say what experiments compare. */
 final class ExperimentOptions {
   private static final List<String> NAMES =
-      List.of("table-5", "table-4", "figure-1", "attention", "figure-4", "figure-5");
+      List.of("table-5", "table-4-untrained", "figure-1", "attention", "figure-4", "figure-5");
 
   /** Where the paper's figure 1 drops, of 32 layers. */
   private static final List<Integer> FIGURE_1_LAYERS = List.of(2, 8, 16, 24);
@@ -46,15 +46,16 @@ final class ExperimentOptions {
       String name, ModelPlans plans, ModelAnswers model, Dataset dataset) {
     return switch (name) {
       case "table-5" -> PlanTable.five(plans, fastVLayers(plans));
-      case "table-4" -> PlanTable.four(plans);
+      case "table-4-untrained" -> PlanTable.four(plans);
       case "figure-1" -> Figure1.of(plans, dropLayers(plans), distinct(shares));
       case "attention" -> AttentionFigure.of(model, sample(dataset), dropLayers(plans));
       case "figure-4" -> Figure4.of(plans, distinct(lambdas), fastVLayers(plans));
       case "figure-5" -> Figure5.of(plans, model);
       default ->
           throw new IllegalArgumentException(
-              "no experiment is called %s; choose %s or all"
-                  .formatted(name, String.join(", ", NAMES)));
+              "no experiment is called %s; choose %s or all of these, or one that trains: %s"
+                  .formatted(
+                      name, String.join(", ", NAMES), String.join(", ", TrainingTables.NAMES)));
     };
   }
 

@@ -27,7 +27,7 @@ final class PlanTable {
   /** Table 4: PyramidDrop by λ, of a model that was trained without it. */
   static Experiment four(ModelPlans plans) {
     return of(
-        "table-4",
+        "table-4-untrained",
         "Table 4: PyramidDrop by λ, at inference only",
         List.of(plans.vanilla(), plans.pyramid(0.4), plans.pyramid(0.5), plans.pyramid(0.6)));
   }

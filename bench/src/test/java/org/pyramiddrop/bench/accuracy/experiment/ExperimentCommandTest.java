@@ -23,6 +23,9 @@ class ExperimentCommandTest {
 
   private static final String[] ALL = {"all", "--shares", "1,0.5,0", "--lambdas", "0.4,0.6"};
 
+  private static final String TRAINING =
+      SCENES.resolve("training").resolve("samples.json").toString();
+
   @TempDir private Path temp;
 
   private final StringWriter out = new StringWriter();
@@ -73,12 +76,17 @@ class ExperimentCommandTest {
             "figure-1.csv",
             "figure-4.csv",
             "figure-5.csv",
-            "table-4-times.csv",
-            "table-4.csv",
+            "table-4-untrained-times.csv",
+            "table-4-untrained.csv",
             "table-5-times.csv",
             "table-5.csv");
     for (String image :
-        List.of("attention.png", "figure-1.png", "figure-4.png", "table-4.png", "table-5.png")) {
+        List.of(
+            "attention.png",
+            "figure-1.png",
+            "figure-4.png",
+            "table-4-untrained.png",
+            "table-5.png")) {
       assertThat(ImageIO.read(temp.resolve(image).toFile())).as(image).isNotNull();
     }
     try (Stream<Path> overlays = Files.list(temp.resolve("figure-5"))) {
@@ -102,6 +110,29 @@ class ExperimentCommandTest {
     assertThat(csvs()).isEqualTo(first);
     assertThat(temp.resolve("answers.jsonl")).hasContent(journal);
     assertThat(overlay).exists();
+  }
+
+  @Test
+  void trainsModelsOnceAndTabulatesThemFourWays() throws IOException {
+    String[] little = {"--steps", "3", "--batch", "2", "--training", TRAINING};
+    for (String table : List.of("table-1", "table-2", "table-3", "table-4")) {
+      String[] words = new String[little.length + 1];
+      words[0] = table;
+      System.arraycopy(little, 0, words, 1, little.length);
+      assertThat(run(words)).as(err.toString()).isZero();
+    }
+    Path trained = temp.resolve("trained");
+    String results = Files.readString(trained.resolve("trained.json"));
+    assertThat(run("table-1", "--steps", "3", "--batch", "2", "--training", TRAINING)).isZero();
+    assertThat(trained.resolve("trained.json")).hasContent(results);
+    assertThat(column("table-4", 0))
+        .containsExactly(
+            "trained", "vanilla", "PyramidDrop λ=0.4", "PyramidDrop λ=0.5", "PyramidDrop λ=0.6");
+    assertThat(csv("table-1")).hasSize(3);
+    assertThat(csv("table-3")).hasSize(7);
+    assertThat(temp.resolve("table-1.md")).content().contains("Both began from", "95 % intervals");
+    assertThat(run("table-1", "--steps", "4", "--batch", "2", "--training", TRAINING)).isEqualTo(2);
+    assertThat(err.toString()).contains("--fresh trains anew");
   }
 
   @Test

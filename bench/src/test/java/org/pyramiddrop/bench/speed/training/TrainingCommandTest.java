@@ -46,9 +46,7 @@ class TrainingCommandTest {
   private int run(String... more) {
     String[] arguments = new String[more.length + 5];
     System.arraycopy(
-        new String[] {
-          "training", "--model", temp.resolve("model").toString(), "--rounds", "2"
-        },
+        new String[] {"training", "--model", temp.resolve("model").toString(), "--rounds", "2"},
         0,
         arguments,
         0,
@@ -69,15 +67,15 @@ class TrainingCommandTest {
     assertThat(err.toString()).isEmpty();
     assertThat(code).isZero();
     assertThat(out.toString())
-        .contains("a training step", "no drops", "FastV", "PyramidDrop λ=0.5", "FLOPs ratio", "paid")
+        .contains(
+            "a training step", "no drops", "FastV", "PyramidDrop λ=0.5", "FLOPs ratio", "paid")
         .contains("2 samples of 16 image tokens and 60 of text, 7 of them an answer's");
     JsonNode plain = rows().get(0);
     for (JsonNode row : rows()) {
       double ratio = plain.path("flops").doubleValue() / row.path("flops").doubleValue();
       assertThat(row.path("flopsRatio").doubleValue()).isCloseTo(ratio, within(1e-12));
       assertThat(row.path("paid").doubleValue())
-          .isCloseTo(
-              row.path("timesAsFast").path("median").doubleValue() / ratio, within(1e-12));
+          .isCloseTo(row.path("timesAsFast").path("median").doubleValue() / ratio, within(1e-12));
     }
     assertThat(plain.path("paid").doubleValue()).isEqualTo(1);
   }
