@@ -111,7 +111,7 @@ class TrainingCommandTest {
     int bits = Float.floatToRawIntBits(value);
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < Float.BYTES; i++) {
-      text.append("\\0").append(Integer.toOctalString(bits >>> 8 * i & 0xFF));
+      text.append("\\0").append(Integer.toOctalString((bits >>> (8 * i)) & 0xFF));
     }
     return text.toString();
   }
