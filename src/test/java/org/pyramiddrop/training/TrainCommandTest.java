@@ -152,8 +152,9 @@ class TrainCommandTest {
             });
     Ran broken = run(command.toArray(String[]::new));
     waitFor(breaker);
-    assertThat(broken.code).isEqualTo(2);
+    assertThat(broken.code).isEqualTo(1);
     assertThat(broken.err.lines()).hasSize(1);
+    assertThat(broken.err).contains("is saved in").doesNotContain("unexpected");
     assertThat(broken.err).contains("wide.png");
     for (String name : List.of("wide.png", "upright.png")) {
       Files.move(pictures.resolve("x" + name), pictures.resolve(name));
@@ -246,6 +247,7 @@ class TrainCommandTest {
         Arguments.of(List.of("--train", "tower,head"), "'head' is none of"),
         Arguments.of(List.of("--lora-alpha", "4"), "need --lora-rank"),
         Arguments.of(List.of("--lora-merge"), "needs --lora-rank"),
+        Arguments.of(List.of("--vision-learning-rate", "1"), "needs tower in --train"),
         Arguments.of(
             List.of("--lora-rank", "2", "--train", "projector"), "a LoRA is of the decoder"),
         Arguments.of(

@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.training.LearningRateSchedule;
@@ -222,12 +223,20 @@ final class TrainCommand implements Callable<Integer> {
         TrainingRun run = TrainingRun.open(options, progress)) {
       progress.begin(run);
       CountDownLatch ended = new CountDownLatch(1);
-      Thread hook = Thread.ofPlatform().unstarted(() -> stopAndWait(run, ended));
+      AtomicBoolean signalled = new AtomicBoolean();
+      Thread hook = Thread.ofPlatform().unstarted(() -> stopAndWait(run, signalled, ended));
       Runtime.getRuntime().addShutdownHook(hook);
       try {
         TrainingRun.Outcome outcome = run.run();
         draw(run);
         progress.end(outcome, folder, run);
+      } catch (RuntimeException | Error e) {
+        if (signalled.get()) {
+          // Once the hook is let go, the program ends before anybody else says it.
+          err.println("pyramiddrop: " + ExitReason.message(e));
+          err.flush();
+        }
+        throw e;
       } finally {
         ended.countDown();
         remove(hook);
@@ -248,7 +257,8 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** A signal ends the run behind its step, saved. */
-  private static void stopAndWait(TrainingRun run, CountDownLatch ended) {
+  private static void stopAndWait(TrainingRun run, AtomicBoolean signalled, CountDownLatch ended) {
+    signalled.set(true);
     run.stop();
     try {
       // Not for the thread: it ends the program, which waits for this hook.
@@ -270,6 +280,9 @@ final class TrainCommand implements Callable<Integer> {
   private TrainingOptions options() {
     if (steps != null && epochs != null) {
       throw new UsageException("--epochs doesn't go with --steps");
+    }
+    if (visionLearningRate != null && !parts.contains(ModelPart.TOWER)) {
+      throw new UsageException("--vision-learning-rate needs tower in --train");
     }
     TrainingOptions.Length length =
         new TrainingOptions.Length(

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Parameter;
 import org.pyramiddrop.loader.AtomicFile;
@@ -20,6 +19,7 @@ import org.pyramiddrop.training.files.TrainingStateFile;
 import org.pyramiddrop.training.model.LoraSettings;
 import org.pyramiddrop.training.model.NamedParameter;
 import org.pyramiddrop.training.model.TrainedModel;
+import org.pyramiddrop.transformer.engine.WeightStore;
 
 /**
  * The folder of a run: the model as it was saved last, and, until the run is finished, what it
@@ -40,18 +40,31 @@ final class RunFolder {
   /**
    * The folder of this run.
    *
-   * @param dataChecksum tells the samples from others
+   * @param settings what a run that goes on must have in common with this one
+   * @throws IllegalArgumentException if what is trained can't be saved
    */
-  RunFolder(TrainingOptions options, ModelFiles files, TrainedModel model, long dataChecksum) {
+  RunFolder(
+      TrainingOptions options, ModelFiles files, TrainedModel model, Map<String, String> settings) {
     this.options = options;
     this.files = files;
     this.model = model;
-    folder = options.files().out();
-    settings = options.settings();
-    settings.put("samples of checksum", Long.toHexString(dataChecksum));
+    folder = options.files().out().toAbsolutePath().normalize();
+    this.settings = settings;
     model.parameters().forEach(each -> parameters.put(each.name(), each));
     if (options.model().lora().isPresent() && !options.saving().merge()) {
       refuseWhatNoAdapterHolds();
+    } else {
+      refuseWhatTheFolderLacks();
+    }
+  }
+
+  private void refuseWhatTheFolderLacks() {
+    for (NamedParameter each : parameters.values()) {
+      if (!isLora(each) && !files.checkpoint().contains(each.name())) {
+        throw new IllegalArgumentException(
+            "%s lies outside of the model's folder and can't be saved; leave tower out of --train"
+                .formatted(each.name()));
+      }
     }
   }
 
@@ -186,10 +199,10 @@ final class RunFolder {
     try {
       writeModel();
       TrainingStateFile.delete(folder);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
       try {
         saveState(step);
-      } catch (IOException | RuntimeException again) {
+      } catch (IOException | RuntimeException | OutOfMemoryError again) {
         e.addSuppressed(again);
       }
       throw new TrainingException(e.getMessage() + lastSaved(), e);
@@ -248,7 +261,11 @@ final class RunFolder {
         parameters.values().stream()
             .map(each -> new AdapterWriter.Entry(each.name(), each.shape(), () -> value(each)))
             .toList(),
-        options.device().dtype().orElse(DType.FLOAT32));
+        options
+            .device()
+            .dtype()
+            .orElseGet(
+                () -> WeightStore.activations(files.checkpoint(), files.description().decoder())));
   }
 
   /** What a message says of the state that is left. */

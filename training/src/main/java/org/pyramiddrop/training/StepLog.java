@@ -94,6 +94,15 @@ final class StepLog implements AutoCloseable {
     file.write((line + "\n").getBytes(StandardCharsets.US_ASCII));
   }
 
+  /** Waits until all lines are on the disk: a run that is saved needs them to go on. */
+  void force() {
+    try {
+      file.getFD().sync();
+    } catch (IOException e) {
+      throw new TrainingException(path + " can't be written: " + e.getMessage(), e);
+    }
+  }
+
   /** The losses of all steps so far. */
   List<Double> losses() {
     return List.copyOf(losses);

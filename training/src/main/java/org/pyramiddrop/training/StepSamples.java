@@ -44,9 +44,14 @@ public record StepSamples(
     int first = (step - 1) % stepsPerEpoch() * batch.samples();
     int[] order = SampleOrder.of(seed, epoch, data.size());
     List<TrainedSample> samples = new ArrayList<>();
-    for (int i = first; i < Math.min(first + batch.samples(), order.length); i++) {
+    int last = Math.min(first + batch.samples(), order.length);
+    for (int i = first; i < first + order.length; i++) {
+      // Of a step whose samples are all bad, the next good one takes the place.
+      if (i >= last && !samples.isEmpty()) {
+        break;
+      }
       try {
-        samples.add(read(data.sample(order[i])));
+        samples.add(read(data.sample(order[i % order.length])));
       } catch (IllegalArgumentException e) {
         if (batch.badSamples() == BadSamples.STOP) {
           throw e;
@@ -55,13 +60,19 @@ public record StepSamples(
       }
     }
     if (samples.isEmpty()) {
-      throw new IllegalArgumentException("step " + step + " has no sample left to learn from");
+      throw new IllegalArgumentException("there is no sample left to learn from");
     }
     return samples;
   }
 
   private TrainedSample read(TrainingSample sample) {
     EncodedConversation conversation = encoder.encode(sample);
+    for (int query : conversation.queries()) {
+      if (conversation.ids()[query] == config.imageTokenId()) {
+        throw new IllegalArgumentException(
+            sample.where() + ": an answer has no word right before it to predict it");
+      }
+    }
     List<ImageLayout> layouts = new ArrayList<>();
     List<List<Pixels>> crops = new ArrayList<>();
     try {

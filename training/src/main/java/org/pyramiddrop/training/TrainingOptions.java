@@ -175,10 +175,20 @@ public record TrainingOptions(
     }
   }
 
-  /** What a run that goes on must have in common with the one before it, by the options' names. */
-  Map<String, String> settings() {
+  /**
+   * What a run that goes on must have in common with the one before it, by the options' names.
+   *
+   * @param backend the device that was chosen
+   * @param dataChecksum tells the samples from others
+   */
+  Map<String, String> settings(String backend, long dataChecksum) {
     Map<String, String> settings = new LinkedHashMap<>();
     settings.put("--model", files.model.toAbsolutePath().normalize().toString());
+    settings.put("--vision-tower", String.valueOf(files.visionTower));
+    settings.put("--images", files.images.toAbsolutePath().normalize().toString());
+    settings.put("--bad-samples", batch.badSamples.toString());
+    settings.put("--backend", backend);
+    settings.put("samples of checksum", Long.toHexString(dataChecksum));
     settings.put("--steps", text(length.steps));
     settings.put("--epochs", text(length.epochs));
     settings.put("--batch", String.valueOf(batch.size));
@@ -206,7 +216,10 @@ public record TrainingOptions(
                             .map(Enum::toString)
                             .collect(Collectors.joining(","))))
             .orElse("none"));
-    settings.put("--dtype", device.dtype.map(DType::label).orElse("auto"));
+    if (!backend.equals("cpu")) {
+      // On the CPU it is what the result is saved in, and changes no number before.
+      settings.put("--dtype", device.dtype.map(DType::label).orElse("auto"));
+    }
     settings.put("--seed", String.valueOf(model.seed()));
     settings.put("the pruning plan", model.plan().toString());
     return settings;

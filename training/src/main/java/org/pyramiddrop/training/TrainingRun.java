@@ -32,6 +32,8 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * and goes on saves the same bits as one that was not.
  */
 public final class TrainingRun implements AutoCloseable {
+  private static final String CPU = "cpu";
+
   private final TrainingOptions options;
   private final TrainingListener listener;
   private final ModelFiles files;
@@ -46,6 +48,10 @@ public final class TrainingRun implements AutoCloseable {
   private final int steps;
   private final Resources owned = new Resources();
   private int done;
+
+  /** The last step that has begun to change parameters. */
+  private int changed;
+
   private volatile boolean stopped;
 
   /** How a run ended. */
@@ -90,7 +96,8 @@ public final class TrainingRun implements AutoCloseable {
                       options.length().epochs().orElseThrow(), samples.stepsPerEpoch()));
       schedule =
           LearningRateSchedule.of(options.optimizer().shape(), options.optimizer().warmUp(), steps);
-      Kernels kernels = owned.add(open());
+      String name = deviceName();
+      Kernels kernels = owned.add(open(name));
       device = kernels.description();
       model =
           owned.add(
@@ -106,8 +113,9 @@ public final class TrainingRun implements AutoCloseable {
               model.parameters(),
               Optimizer.Settings.withWeightDecay(options.optimizer().weightDecay()),
               options.optimizer().clip());
-      folder = new RunFolder(options, files, model, data.checksum());
+      folder = new RunFolder(options, files, model, options.settings(name, data.checksum()));
       done = folder.begin();
+      changed = done;
       this.log = owned.add(StepLog.open(log, done));
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
@@ -129,19 +137,27 @@ public final class TrainingRun implements AutoCloseable {
     return new TrainingRun(options, listener);
   }
 
-  private Kernels open() {
-    String name =
-        switch (options.device().backend()) {
-          case CPU -> "cpu";
-          case CUDA -> "cuda";
-          case AUTO -> Devices.fastest();
-        };
+  private String deviceName() {
+    return switch (options.device().backend()) {
+      case CPU -> "cpu";
+      case CUDA -> "cuda";
+      case AUTO -> Devices.fastest();
+    };
+  }
+
+  private Kernels open(String name) {
     DType dtype =
         options
             .device()
             .dtype()
             .orElseGet(
                 () -> WeightStore.activations(files.checkpoint(), files.description().decoder()));
+    if (dtype == DType.FLOAT16 && !name.equals(CPU)) {
+      // Gradients as small as a loss over many tokens has would be lost in it.
+      throw new IllegalArgumentException(
+          "a GPU can't train in float16, whose smallest numbers are too large for gradients; give"
+              + " --dtype bfloat16");
+    }
     return Devices.open(name, options.device().threads(), dtype);
   }
 
@@ -175,35 +191,52 @@ public final class TrainingRun implements AutoCloseable {
   /**
    * Runs all steps that are left, and saves.
    *
-   * @throws TrainingException if the loss is no number, or something can't be saved; what was saved
-   *     before is left whole
-   * @throws IllegalArgumentException if a sample can't be learnt from and isn't to be skipped
+   * @throws TrainingException if a sample can't be learnt from and isn't to be skipped, the loss is
+   *     no number, or something can't be saved; the steps that were done are saved if they can be,
+   *     and what was saved before is left whole
    */
   public Outcome run() {
     try (ExecutorService reader =
         Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().factory())) {
-      @Nullable Future<List<TrainedSample>> next = null;
-      while (done < steps && !stopped) {
-        int step = done + 1;
-        List<TrainedSample> now =
-            next == null ? samples.of(step, listener::skipped) : waitFor(next);
-        next = step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
-        StepResult result = step(step, now);
-        done = step;
-        log.add(result);
-        listener.step(result, steps);
-        int every = options.saving().every();
-        if (every > 0 && step % every == 0 && step < steps && !stopped) {
-          save();
-        }
-      }
-      if (done < steps) {
-        save();
-        return Outcome.STOPPED;
-      }
+      takeSteps(reader);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      throw savedAfter(e);
+    }
+    if (done < steps) {
+      save();
+      return Outcome.STOPPED;
     }
     folder.finish(done);
     return Outcome.FINISHED;
+  }
+
+  private void takeSteps(ExecutorService reader) {
+    @Nullable Future<List<TrainedSample>> next = null;
+    while (done < steps && !stopped) {
+      int step = done + 1;
+      List<TrainedSample> now = next == null ? samples.of(step, listener::skipped) : waitFor(next);
+      next = step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
+      StepResult result = step(step, now);
+      done = step;
+      log.add(result);
+      listener.step(result, steps);
+      int every = options.saving().every();
+      if (every > 0 && step % every == 0 && step < steps && !stopped) {
+        save();
+      }
+    }
+  }
+
+  /** Keeps the steps that are done before a failure ends the run, if the parameters are theirs. */
+  private RuntimeException savedAfter(Throwable failure) {
+    if (changed == done) {
+      try {
+        save();
+      } catch (RuntimeException | OutOfMemoryError again) {
+        failure.addSuppressed(again);
+      }
+    }
+    return new TrainingException(failure.getMessage() + folder.lastSaved(), failure);
   }
 
   private static List<TrainedSample> waitFor(Future<List<TrainedSample>> samples) {
@@ -238,8 +271,8 @@ public final class TrainingRun implements AutoCloseable {
     double norm = optimizer.gradientNorm();
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new TrainingException(
-          "step %d: the loss is %s and its gradient's norm %s; lower --learning-rate, or clip%s"
-              .formatted(step, loss, norm, folder.lastSaved()));
+          "step %d: the loss is %s and its gradient's norm %s; lower --learning-rate, or clip"
+              .formatted(step, loss, norm));
     }
     double factor = schedule.factor(step);
     double rate = factor * options.optimizer().learningRate();
@@ -276,6 +309,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void save() {
+    log.force();
     if (folder.save(done)) {
       listener.saved(folder.path(), done);
     }

@@ -36,6 +36,7 @@ public final class ModelFolderWriter {
   private static final Pattern NOT_COPIED =
       Pattern.compile(
           ".*\\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|csv|part)"
+              + "|loss\\.png"
               + "|.*\\.index\\.json"
               + "|"
               + Pattern.quote(TrainingStateFile.NAME));
