@@ -228,7 +228,10 @@ final class TrainCommand implements Callable<Integer> {
       Runtime.getRuntime().addShutdownHook(hook);
       try {
         TrainingRun.Outcome outcome = run.run();
-        draw(run);
+        if (!signalled.get()) {
+          // Java's drawing can't be begun once the program is ending.
+          draw(run);
+        }
         progress.end(outcome, folder, run);
       } catch (RuntimeException | Error e) {
         if (signalled.get()) {
