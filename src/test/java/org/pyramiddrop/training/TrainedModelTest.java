@@ -110,6 +110,14 @@ class TrainedModelTest {
     }
   }
 
+  private static float[] difference(float[] actual, float[] expected) {
+    float[] off = new float[expected.length];
+    for (int i = 0; i < expected.length; i++) {
+      off[i] = actual[i] - expected[i];
+    }
+    return off;
+  }
+
   private static double norm(float[] values) {
     double squares = 0;
     for (float value : values) {
@@ -125,10 +133,7 @@ class TrainedModelTest {
    */
   private static void assertNear(String what, float[] actual, float[] expected, double whole) {
     assertThat(actual).as(what).hasSameSizeAs(expected);
-    float[] off = new float[expected.length];
-    for (int i = 0; i < expected.length; i++) {
-      off[i] = actual[i] - expected[i];
-    }
+    float[] off = difference(actual, expected);
     double bound = what.contains("vision_tower") ? 2e-5 : 1e-5;
     assertThat(norm(off)).as(what).isLessThan(bound * norm(expected) + 1e-8 * whole);
   }
@@ -219,23 +224,51 @@ class TrainedModelTest {
     assertSameBits(gradients(name, plan(name), false, 1, 3), expected);
   }
 
-  @Test
-  void accumulatedSamplesAddUpToTheGradientOfAllAtOnce() {
-    String name = "mha-float32";
-    Map<String, float[]> together = gradients(name, plan(name), false, 2, 3);
-    Map<String, float[]> apart = gradients(name, plan(name), false, 2, 1);
-    double squares = 0;
-    double off = 0;
-    for (Map.Entry<String, float[]> tensor : together.entrySet()) {
-      float[] values = tensor.getValue();
-      float[] others = Objects.requireNonNull(apart.get(tensor.getKey()));
-      for (int i = 0; i < values.length; i++) {
-        double difference = (double) others[i] - values[i];
-        off += difference * difference;
-        squares += (double) values[i] * values[i];
+  /** All weights behind three steps, each of so many samples at once. */
+  private static Map<String, float[]> weights(String name, int each) {
+    Set<ModelPart> parts = Set.of(ModelPart.PROJECTOR, ModelPart.DECODER);
+    try (TrainingFixture fixture = new TrainingFixture(name);
+        Kernels kernels = cpu();
+        TrainedModel model = fixture.load(kernels, settings(parts, plan(name), false))) {
+      List<TrainedSample> samples = fixture.samples();
+      Optimizer optimizer = optimizer(kernels, model);
+      for (int step = 1; step <= 3; step++) {
+        optimizer.clearGradients();
+        for (int first = 0; first < samples.size(); first += each) {
+          model.lossAndGradient(
+              samples.subList(first, Math.min(first + each, samples.size())),
+              fixture.imageToken(),
+              scale(samples));
+        }
+        optimizer.step(step, optimizer.gradientNorm(), _ -> 1e-4f);
       }
+      Map<String, float[]> all = new HashMap<>();
+      for (NamedParameter parameter : model.parameters()) {
+        all.put(
+            parameter.name(),
+            kernels.gradients().download(parameter.parameter(), Parameter.Content.VALUE));
+      }
+      return all;
     }
-    assertThat(Math.sqrt(off / squares)).isLessThan(3e-6);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mha-float32", "gqa-float32-sharded-oldnames", "next-vicuna-float32"})
+  void accumulatedSamplesGiveTheGradientsAndWeightsOfAllAtOnce(String name) {
+    Map<String, float[]> gradients = gradients(name, plan(name), false, 2, 3);
+    double whole =
+        gradients.values().stream().mapToDouble(TrainedModelTest::norm).reduce(0, Math::hypot);
+    assertAccumulated(gradients(name, plan(name), false, 2, 1), gradients, 1e-8 * whole);
+    assertAccumulated(weights(name, 1), weights(name, 3), 0);
+  }
+
+  private static void assertAccumulated(
+      Map<String, float[]> actual, Map<String, float[]> expected, double rounding) {
+    assertThat(actual).hasSameSizeAs(expected);
+    expected.forEach((tensor, values) -> {
+      float[] off = difference(Objects.requireNonNull(actual.get(tensor)), values);
+      assertThat(norm(off)).as(tensor).isLessThan(1e-6 * norm(values) + rounding);
+    });
   }
 
   @Test

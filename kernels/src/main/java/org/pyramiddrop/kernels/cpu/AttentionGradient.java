@@ -366,8 +366,20 @@ final class AttentionGradient {
       if (high == ROWS && wide == COLUMNS) {
         MicroTile.multiply(own, left, own, right, inputs, out.data(), to, stride, accumulate);
       } else {
-        MicroTile.multiply(own, left, own, right, inputs, own, at.edge, COLUMNS, false);
-        BlockedProduct.copyEdge(own, at.edge, high, wide, out.data(), to, stride, accumulate);
+        BlockedProduct.multiplyEdge(
+            own,
+            left,
+            own,
+            right,
+            inputs,
+            own,
+            at.edge,
+            high,
+            wide,
+            out.data(),
+            to,
+            stride,
+            accumulate);
       }
     }
   }

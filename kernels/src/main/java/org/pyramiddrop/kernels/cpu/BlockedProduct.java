@@ -81,9 +81,20 @@ final class BlockedProduct {
             if (high == MicroTile.ROWS && wide == MicroTile.COLUMNS) {
               MicroTile.multiply(left, a, own, p * panelSize, length, c, at, stride, accumulate);
             } else {
-              MicroTile.multiply(
-                  left, a, own, p * panelSize, length, own, edge, MicroTile.COLUMNS, false);
-              copyEdge(own, edge, high, wide, c, at, stride, accumulate);
+              multiplyEdge(
+                  left,
+                  a,
+                  own,
+                  p * panelSize,
+                  length,
+                  own,
+                  edge,
+                  high,
+                  wide,
+                  c,
+                  at,
+                  stride,
+                  accumulate);
             }
           }
         }
@@ -91,22 +102,35 @@ final class BlockedProduct {
     }
   }
 
-  /** Copies a tile's first {@code high} rows and {@code wide} columns to where they belong. */
-  static void copyEdge(
+  /**
+   * What {@link MicroTile#multiply} does, for a tile of which only the first {@code high} rows and
+   * {@code wide} columns are there. Its numbers are summed in the same order, so that a row's don't
+   * depend on how many others there are.
+   *
+   * @param tile scratch memory for a whole tile, from {@code tile[at]} on
+   */
+  static void multiplyEdge(
+      float[] a,
+      int ai,
+      float[] b,
+      int bi,
+      int inputs,
       float[] tile,
-      int from,
+      int at,
       int high,
       int wide,
       float[] c,
-      int at,
+      int ci,
       int stride,
       boolean accumulate) {
-    for (int r = 0; r < high; r++) {
-      for (int j = 0; j < wide; j++) {
-        float sum = tile[from + r * MicroTile.COLUMNS + j];
-        int to = at + r * stride + j;
-        c[to] = accumulate ? c[to] + sum : sum;
+    if (accumulate) {
+      for (int r = 0; r < high; r++) {
+        System.arraycopy(c, ci + r * stride, tile, at + r * MicroTile.COLUMNS, wide);
       }
+    }
+    MicroTile.multiply(a, ai, b, bi, inputs, tile, at, MicroTile.COLUMNS, accumulate);
+    for (int r = 0; r < high; r++) {
+      System.arraycopy(tile, at + r * MicroTile.COLUMNS, c, ci + r * stride, wide);
     }
   }
 

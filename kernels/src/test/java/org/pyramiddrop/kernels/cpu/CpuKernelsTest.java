@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
@@ -28,6 +29,7 @@ import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.KernelsContract;
 import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
@@ -57,6 +59,40 @@ class CpuKernelsTest extends KernelsContract {
       for (Kernels kernels : List.of(device().kernels(), three)) {
         AllOperations.of(kernels, "threads", 1)
             .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
+      }
+    }
+  }
+
+  @Test
+  void givesARowTheSameBitsHoweverManyFollow() {
+    Kernels kernels = device().kernels();
+    RandomData random = new RandomData("rows", DType.FLOAT32);
+    int inputs = 300;
+    int outputs = 45;
+    float[] matrix = random.normal(outputs * inputs, 1);
+    float[] data = random.normal(29 * inputs, 1);
+    float[] before = random.normal(29 * outputs, 1);
+    try (Arena arena = Arena.ofShared();
+        Tensor x = kernels.allocate(29, inputs);
+        Tensor out = kernels.allocate(29, outputs);
+        Weight w =
+            kernels.weight(
+                List.of(
+                    new HostMatrix(
+                        DType.FLOAT32,
+                        arena.allocateFrom(ValueLayout.JAVA_FLOAT, matrix),
+                        outputs,
+                        inputs)))) {
+      kernels.upload(data, x);
+      kernels.upload(before, out);
+      kernels.linear(x, w, null, Activation.ADD, out);
+      float[] all = kernels.download(out);
+      for (int rows = 5; rows < 29; rows++) {
+        kernels.upload(before, out);
+        kernels.linear(x.rows(0, rows), w, null, Activation.ADD, out.rows(0, rows));
+        assertThat(kernels.download(out.rows(0, rows)))
+            .as("%d rows", rows)
+            .isEqualTo(Arrays.copyOf(all, rows * outputs));
       }
     }
   }

@@ -38,7 +38,7 @@ final class TrainingOptions {
   private double learningRate = 1e-3;
 
   @Option(names = "--noise", paramLabel = "X")
-  private double noise = 1;
+  private double noise = 0.5;
 
   @Option(names = "--training-seed", paramLabel = "N")
   private long seed = 1;
