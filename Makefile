@@ -122,7 +122,7 @@ dist: cuda tools ## Put the command, its own Java, the demo model and what check
 	mkdir -p '$(DIST)/check/lib' '$(DIST)/check/python'
 	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar '$(DIST)/check/lib/'
 	cd '$(DIST)/lib' && for jar in *; do rm -f "../check/lib/$$jar"; done
-	cp bench/src/main/python/torch_gpu.py bench/src/main/python/torch_answer.py '$(DIST)/check/python/'
+	cp bench/src/main/python/*.py '$(DIST)/check/python/'
 	cp -R kernels/target/test-classes '$(DIST)/check/kernels-tests'
 	cp -R src/test/target/test-classes '$(DIST)/check/whole-tests'
 	git describe --always --dirty --abbrev=10 --exclude='*' >'$(DIST)/check/commit' 2>/dev/null || echo unknown >'$(DIST)/check/commit'

@@ -8,8 +8,8 @@ Reads one JSON object a line on stdin and answers each with one on stdout:
         the first decoder layer of a checkpoint on float32 hidden states -> {"output": "float32"}
     {"op": "model", "model": FOLDER, "ids": [1, ...], "pixels": [3, 336, 336], "tokens": 8, "dtype": ..., "data": FILE}
         a whole LLaVA on float32 pixel values                          -> {"output": ..., "tokens": [17, ...]}
-    {"op": "train", "model": FOLDER, "ids": [[1, ...], ...], "labels": [[-100, ...], ...], "pixels": [1, 3, 336, 336], ...}
-        a training step of projector and decoder, float32 pixels       -> {"output": "float32"}
+    {"op": "train", "model": FOLDER, ...}
+        a training step, as torch_training.py has it                   -> {"output": "float32"}
     {"op": "time"}
         runs the prepared operation once                               -> {"millis": [412.7]}
 
@@ -155,44 +155,14 @@ class Model:
         return logits, {"tokens": tokens}
 
 
-class Training:
-    """Steps of AdamW so small that every one finds the same model, as ours are."""
+def training(request: dict):
+    import torch
+    from torch_training import Training
 
-    def __init__(self, request: dict):
-        import torch
-        from transformers import LlavaForConditionalGeneration
-
-        with torch.inference_mode(False):
-            self.module = LlavaForConditionalGeneration.from_pretrained(
-                request["model"], dtype=torch.float32, attn_implementation="sdpa"
-            ).train()
-            self.module.model.vision_tower.requires_grad_(False)
-            trained = [value for value in self.module.parameters() if value.requires_grad]
-            self.trained = trained
-            self.optimizer = torch.optim.AdamW(trained, lr=1e-9, weight_decay=0.0)
-            self.ids = torch.tensor(request["ids"])
-            self.labels = torch.tensor(request["labels"])
-            self.pixels = mapped(request["data"], torch.float32, 0, *request["pixels"]).clone()
-
-    def step(self):
-        import torch
-
-        with torch.inference_mode(False), torch.enable_grad():
-            self.optimizer.zero_grad()
-            loss = self.module(input_ids=self.ids, pixel_values=self.pixels, labels=self.labels).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
-            self.optimizer.step()
-            return loss.detach()
-
-    def run(self) -> list[float]:
-        return [millis(self.step)]
-
-    def output(self):
-        return self.step().reshape(1), {}
+    return Training(torch, request, mapped(request["data"], torch.float32, 0, *request["pixels"]))
 
 
-OPERATIONS = {"linear": Linear, "layer": Layer, "model": Model, "train": Training}
+OPERATIONS = {"linear": Linear, "layer": Layer, "model": Model, "train": training}
 
 
 def serve():

@@ -74,7 +74,7 @@ final class GpuCheckTest {
           *ConsoleLauncher*) %s ;;
           *"gpu --skip"*) echo "$*" >>'HERE/asked'; %s ;;
           *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
-          *"Bench load"* | *"Bench profile"*) echo "$*" >>'HERE/asked'
+          *"Bench load"* | *"Bench profile"* | *"Bench training"*) echo "$*" >>'HERE/asked'
             while [ "$1" != --markdown ]; do shift; done; echo "of ${2##*/}" >"$2" ;;
           *"gpu-table"*) [ ! -e 'HERE/differ' ] || { echo "they differ" >&2; exit 2; }
             echo "GPU: A GPU"; echo "the numbers of ${*#*gpu.md }" ;;
@@ -196,6 +196,32 @@ final class GpuCheckTest {
         .hasContent("of gpu-profile-load.md\nof gpu-profile-none.md\nof gpu-profile-pyramid.md");
     assertThat(outcome.lines())
         .anyMatch(line -> line.matches("profile +passed .*tables in gpu-profile.md"));
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void timesTrainingStepsOfBothModels() throws Exception {
+    Path model = dist.resolve("model");
+    Outcome outcome =
+        run(
+            A_GPU,
+            GOOD,
+            "--only",
+            "training",
+            "--only",
+            "training-next",
+            "--model",
+            model.toString());
+    assertThat(asked()).hasSize(3);
+    assertThat(asked().get(0))
+        .startsWith("training --backend cuda --model " + model + " --lora-rank 16 ")
+        .contains("--script " + dist.resolve("check/python/torch_side.py"));
+    assertThat(asked().get(1)).matches("checkpoint --next .*/gpu-training-next");
+    assertThat(asked().get(2)).matches("training --backend cuda --model .*/gpu-training-next .*");
+    assertThat(dist.resolve("out/gpu-training.md")).hasContent("of gpu-training.md");
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("training +passed .*tables in gpu-training.md"))
+        .anyMatch(line -> line.matches("training-next +passed .*tables in gpu-training-next.md"));
     assertThat(outcome.code()).isZero();
   }
 

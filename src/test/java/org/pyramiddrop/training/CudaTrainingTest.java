@@ -16,6 +16,7 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.cuda.TestGpu;
+import org.pyramiddrop.training.model.LoraSettings;
 import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.training.model.NamedParameter;
 import org.pyramiddrop.training.model.Optimizer;
@@ -40,15 +41,12 @@ class CudaTrainingTest {
   /** A loss, and the gradients of all parameters. */
   private record Gradients(double loss, Map<String, float[]> of) {}
 
-  private static TrainedModel load(TrainingFixture fixture, Kernels kernels) {
+  private static TrainedModel load(
+      TrainingFixture fixture, Kernels kernels, Optional<LoraSettings> lora) {
     return fixture.load(
         kernels,
         new TrainedModel.Settings(
-            EnumSet.allOf(ModelPart.class),
-            Optional.empty(),
-            PruningPlan.pyramid(4, 0.5),
-            false,
-            1));
+            EnumSet.allOf(ModelPart.class), lora, PruningPlan.pyramid(4, 0.5), false, 1));
   }
 
   private static float scale(List<TrainedSample> samples) {
@@ -58,7 +56,7 @@ class CudaTrainingTest {
   private static Gradients gradients(String device, DType dtype) {
     try (TrainingFixture fixture = new TrainingFixture(FIXTURE);
         Kernels kernels = Devices.open(device, 2, dtype);
-        TrainedModel model = load(fixture, kernels)) {
+        TrainedModel model = load(fixture, kernels, Optional.empty())) {
       List<TrainedSample> samples = fixture.samples();
       double loss = model.lossAndGradient(samples, fixture.imageToken(), scale(samples));
       Map<String, float[]> gradients = new LinkedHashMap<>();
@@ -89,11 +87,11 @@ class CudaTrainingTest {
     gpu.of.forEach((name, values) -> assertThat(again.of.get(name)).as(name).isEqualTo(values));
   }
 
-  @Test
-  void learnsInBfloat16() {
+  /** The loss of a sample before each of five steps. */
+  private static List<Double> losses(Optional<LoraSettings> lora, float rate) {
     try (TrainingFixture fixture = new TrainingFixture(FIXTURE);
         Kernels kernels = Devices.open("cuda", 2, DType.BFLOAT16);
-        TrainedModel model = load(fixture, kernels)) {
+        TrainedModel model = load(fixture, kernels, lora)) {
       List<TrainedSample> samples = fixture.samples().subList(0, 1);
       Optimizer optimizer =
           new Optimizer(
@@ -106,9 +104,22 @@ class CudaTrainingTest {
         optimizer.clearGradients();
         losses.add(
             scale(samples) * model.lossAndGradient(samples, fixture.imageToken(), scale(samples)));
-        optimizer.step(step, optimizer.gradientNorm(), _ -> 3e-3f);
+        optimizer.step(step, optimizer.gradientNorm(), _ -> rate);
       }
-      assertThat(losses.getLast()).isLessThan(losses.getFirst() / 2);
+      return losses;
     }
+  }
+
+  @Test
+  void learnsInBfloat16() {
+    List<Double> losses = losses(Optional.empty(), 3e-3f);
+    assertThat(losses.getLast()).isLessThan(losses.getFirst() / 2);
+  }
+
+  @Test
+  void learnsALora() {
+    LoraSettings lora = new LoraSettings(4, 8, EnumSet.allOf(LoraSettings.Target.class));
+    List<Double> losses = losses(Optional.of(lora), 3e-3f);
+    assertThat(losses.getLast()).isLessThan(losses.getFirst() / 2);
   }
 }

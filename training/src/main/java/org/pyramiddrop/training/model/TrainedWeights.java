@@ -1,11 +1,11 @@
 package org.pyramiddrop.training.model;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -134,13 +134,12 @@ final class TrainedWeights implements AutoCloseable {
   }
 
   private Parameter lowRank(String name, float[] values, int rows, int columns) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment data = arena.allocate(Float.BYTES * (long) values.length, Float.BYTES);
-      MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);
-      HostMatrix initial = new HostMatrix(DType.FLOAT32, data, rows, columns);
-      Learnt learnt = register(ModelPart.DECODER, name, initial, rows, columns);
-      return java.util.Objects.requireNonNull(learnt.parameter());
-    }
+    // On the heap, since a GPU's own thread reads it.
+    MemorySegment data = MemorySegment.ofArray(new byte[Float.BYTES * values.length]);
+    MemorySegment.copy(values, 0, data, FLOAT, 0, values.length);
+    HostMatrix initial = new HostMatrix(DType.FLOAT32, data, rows, columns);
+    Learnt learnt = register(ModelPart.DECODER, name, initial, rows, columns);
+    return Objects.requireNonNull(learnt.parameter());
   }
 
   @Override

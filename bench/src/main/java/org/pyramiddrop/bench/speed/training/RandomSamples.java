@@ -11,22 +11,23 @@ import org.pyramiddrop.training.model.TrainedSample;
 /**
  * Samples of random words and one image of random pixels each, ending in an answer.
  *
- * @param imageTokens of each
+ * @param size of each image
  */
-record RandomSamples(List<TrainedSample> samples, int imageTokens) {
+record RandomSamples(List<TrainedSample> samples, Resolution size) {
   private static final long SEED = 8;
 
   /**
-   * Draws samples.
+   * Draws samples, with images of one crop, or of five where the model cuts tiles.
    *
    * @param textTokens of each, the answer's included; the image is in the middle of the others
    */
   static RandomSamples draw(LlavaConfig config, int count, int textTokens, int answerTokens) {
     Random random = new Random(SEED);
-    int side = config.vision().imageSize();
+    int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
+    Resolution size = new Resolution(side, side);
     List<TrainedSample> samples = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      TowerInput image = TowerInput.random(config, new Resolution(side, side), SEED + i);
+      TowerInput image = TowerInput.random(config, size, SEED + i);
       int[] ids = random.ints(textTokens + 1, 0, config.imageTokenId()).toArray();
       ids[(textTokens - answerTokens) / 2] = config.imageTokenId();
       boolean[] answer = new boolean[ids.length];
@@ -35,7 +36,17 @@ record RandomSamples(List<TrainedSample> samples, int imageTokens) {
       }
       samples.add(new TrainedSample(ids, answer, List.of(image.layout()), List.of(image.crops())));
     }
-    return new RandomSamples(samples, samples.getFirst().imageTokens());
+    return new RandomSamples(samples, size);
+  }
+
+  /** Of each sample. */
+  int imageTokens() {
+    return samples.getFirst().imageTokens();
+  }
+
+  /** Of each sample's image. */
+  int crops() {
+    return samples.getFirst().crops().getFirst().size();
   }
 
   int answerTokens() {

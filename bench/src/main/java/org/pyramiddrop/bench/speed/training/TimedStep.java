@@ -1,6 +1,8 @@
 package org.pyramiddrop.bench.speed.training;
 
 import org.pyramiddrop.bench.timing.Stopwatch;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.training.model.Optimizer;
 import org.pyramiddrop.training.model.TrainedModel;
@@ -46,6 +48,14 @@ final class TimedStep {
       }
       step++;
       optimizer.step(step, norm, _ -> LEARNING_RATE);
+      waitForDevice();
     });
+  }
+
+  private void waitForDevice() {
+    Kernels kernels = model.device().kernels();
+    try (Tensor one = kernels.allocate(1, 1)) {
+      kernels.download(one);
+    }
   }
 }

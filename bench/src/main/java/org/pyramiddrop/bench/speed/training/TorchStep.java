@@ -5,31 +5,39 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
 import org.pyramiddrop.bench.speed.compare.RawNumbers;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.training.model.TrainedSample;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** PyTorch's step of the same samples, without drops. */
-final class TorchStep {
-  /** How far the first loss may be apart, relatively: both sides compute in float32. */
-  private static final double AGREEMENT = 1e-3;
-
+/**
+ * PyTorch's step of the same samples, without drops; of a LoRA by PEFT.
+ *
+ * @param device as PyTorch calls it
+ * @param dtype of weights and activations
+ * @param loraRank none to train projector and decoder
+ */
+record TorchStep(
+    Path model, String device, DType dtype, @Nullable Integer loraRank, boolean checkpointing) {
   private static final int NO_LABEL = -100;
 
-  private TorchStep() {}
+  /** How far the first loss may be apart, relatively. */
+  private double agreement() {
+    return dtype == DType.FLOAT32 ? 1e-3 : 2e-2;
+  }
 
   /**
    * Hands the samples over, and holds the first loss against ours.
    *
    * @throws IllegalStateException if they differ
    */
-  static void prepare(
-      PeerProcess torch, Path model, int imageToken, RandomSamples samples, double loss) {
+  void prepare(PeerProcess torch, int imageToken, RandomSamples samples, double loss) {
     List<int[]> ids = new ArrayList<>();
     List<int[]> labels = new ArrayList<>();
     for (TrainedSample sample : samples.samples()) {
@@ -40,8 +48,8 @@ final class TorchStep {
     Path folder = OutputFile.temporaryFolder(BenchFolder.root(), "training");
     try {
       Path output = folder.resolve("loss.raw");
-      double theirs = prepare(torch, model, ids, labels, pixels(samples), folder, output);
-      if (!(Math.abs(theirs - loss) <= AGREEMENT * Math.abs(loss))) {
+      double theirs = prepare(torch, ids, labels, samples, folder, output);
+      if (!(Math.abs(theirs - loss) <= agreement() * Math.abs(loss))) {
         throw new IllegalStateException(
             "PyTorch's loss is %s and ours %s: nothing was timed".formatted(theirs, loss));
       }
@@ -50,15 +58,16 @@ final class TorchStep {
     }
   }
 
-  private static double prepare(
+  private double prepare(
       PeerProcess torch,
-      Path model,
       List<int[]> ids,
       List<int[]> labels,
-      List<Pixels> pixels,
+      RandomSamples samples,
       Path folder,
       Path output) {
     Path data = folder.resolve("pixels.raw");
+    List<Pixels> pixels =
+        samples.samples().stream().flatMap(sample -> sample.crops().getFirst().stream()).toList();
     Pixels one = pixels.getFirst();
     int size = one.values().length;
     float[] all = new float[size * pixels.size()];
@@ -69,18 +78,21 @@ final class TorchStep {
     JsonMapper json = JsonMapper.shared();
     ObjectNode request = json.createObjectNode().put("op", "train");
     request.put("model", model.toAbsolutePath().toString());
+    request.put("device", device).put("dtype", dtype.label());
+    request.put("rank", loraRank).put("checkpointing", checkpointing);
     request.put("data", data.toString()).put("output", output.toString());
     request.set("ids", json.valueToTree(ids));
     request.set("labels", json.valueToTree(labels));
     request.set(
         "pixels",
-        json.valueToTree(new int[] {pixels.size(), one.channels(), one.height(), one.width()}));
+        json.valueToTree(
+            new int[] {
+              samples.samples().size(), samples.crops(), one.channels(), one.height(), one.width()
+            }));
+    request.set(
+        "picture", json.valueToTree(new int[] {samples.size().height(), samples.size().width()}));
     torch.prepare(request);
     return RawNumbers.read(output)[0];
-  }
-
-  private static List<Pixels> pixels(RandomSamples samples) {
-    return samples.samples().stream().map(sample -> sample.crops().getFirst().getFirst()).toList();
   }
 
   /** Numbers of a sample's tokens, the image's as often as it has tokens. */

@@ -25,6 +25,7 @@ import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.training.model.LoraSettings;
 import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.training.model.TrainedModel;
+import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.WeightStore;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import picocli.CommandLine.Command;
@@ -33,7 +34,7 @@ import picocli.CommandLine.Option;
 /**
  * Steps of one model without drops, with FastV and with PyramidDrop, in turn, beside {@link
  * org.pyramiddrop.transformer.pruning.FlopCounter}'s counts; with {@code --python} PyTorch's step
- * without drops, too, of the same samples.
+ * without drops, too, of the same samples, or why there is none.
  */
 @Command(
     name = "training",
@@ -86,9 +87,6 @@ public final class TrainingCommand extends ReportingCommand {
     OptionValues.atLeast(1, "--answer-tokens", answerTokens);
     OptionValues.atLeast(answerTokens + 2, "--text-tokens", textTokens);
     OptionValues.atLeast(1, "--threads", threads);
-    if (python != null && loraRank != null) {
-      throw new IllegalArgumentException("--python trains whole matrices; leave out --lora-rank");
-    }
     checkMarkdown();
     ModelSize size = small ? ModelSize.SMALL : ModelSize.LLAVA_7B;
     Path folder = model == null ? size.checkpoint(layers) : model;
@@ -98,8 +96,7 @@ public final class TrainingCommand extends ReportingCommand {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Kernels kernels = open(config, checkpoint);
         TrainedModel trained = load(config, checkpoint, kernels);
-        @Nullable PeerProcess torch =
-            python == null ? null : PeerProcess.torch(python, script, threads)) {
+        Resources peers = new Resources()) {
       RandomSamples samples = RandomSamples.draw(config, batch, textTokens, answerTokens);
       List<TimedStep> steps =
           plans.stream()
@@ -107,9 +104,18 @@ public final class TrainingCommand extends ReportingCommand {
               .toList();
       List<Supplier<Double>> sides = new ArrayList<>();
       steps.forEach(step -> sides.add(step::millis));
-      if (torch != null) {
-        TorchStep.prepare(torch, folder, config.imageTokenId(), samples, steps.getFirst().loss());
-        sides.add(() -> torch.phases().getFirst());
+      Optional<PeerProcess> torch = Optional.empty();
+      String leftOut = "";
+      if (python != null) {
+        try {
+          PeerProcess process = peers.add(PeerProcess.torch(python, script, threads));
+          new TorchStep(folder, backend, kernels.dtype(), loraRank, checkpointing)
+              .prepare(process, config.imageTokenId(), samples, steps.getFirst().loss());
+          sides.add(() -> process.phases().getFirst());
+          torch = Optional.of(process);
+        } catch (PeerProcess.Failure e) {
+          leftOut = "; without PyTorch: " + e.getMessage();
+        }
       }
       List<List<Double>> millis = Rounds.of(1, rounds).run(sides);
       TrainingResult result =
@@ -119,9 +125,9 @@ public final class TrainingCommand extends ReportingCommand {
               plans,
               loraRank == null,
               millis,
-              torch == null ? null : torch.versions());
+              torch.map(PeerProcess::versions).orElse(null));
       String setting =
-          "setting: %d layers, %d wide; %d sample%s of %d image tokens and %d of text, %d of them an answer's; %s"
+          "setting: %d layers, %d wide; %d sample%s of %d image tokens and %d of text, %d of them an answer's; %s%s"
               .formatted(
                   config.text().layers(),
                   config.text().hiddenSize(),
@@ -130,7 +136,8 @@ public final class TrainingCommand extends ReportingCommand {
                   samples.imageTokens(),
                   textTokens,
                   answerTokens,
-                  loraRank == null ? "projector and decoder" : "a LoRA of rank " + loraRank);
+                  loraRank == null ? "projector and decoder" : "a LoRA of rank " + loraRank,
+                  leftOut);
       publish(
           new Document(facts(kernels.description(), setting), List.of(result.table())),
           "training.json",

@@ -81,8 +81,11 @@ record TrainingResult(List<Row> rows) {
       int text = sample.ids().length - 1;
       int before = (text - sample.answerTokens()) / 2;
       PromptShape prompt =
-          new PromptShape(List.of(before, text - before), List.of(samples.imageTokens()), 1);
-      flops += counter.trainingStep(prompt, sample.answerTokens(), 1, weights) + counter.vision(1);
+          new PromptShape(
+              List.of(before, text - before), List.of(samples.imageTokens()), samples.crops());
+      flops +=
+          counter.trainingStep(prompt, sample.answerTokens(), 1, weights)
+              + counter.vision(samples.crops());
     }
     return flops;
   }

@@ -8,6 +8,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,9 +46,13 @@ class TrainingCommandTest {
   }
 
   private int run(String... more) {
+    return run(temp.resolve("model"), more);
+  }
+
+  private int run(Path model, String... more) {
     String[] arguments = new String[more.length + 5];
     System.arraycopy(
-        new String[] {"training", "--model", temp.resolve("model").toString(), "--rounds", "2"},
+        new String[] {"training", "--model", model.toString(), "--rounds", "2"},
         0,
         arguments,
         0,
@@ -125,8 +131,29 @@ class TrainingCommandTest {
   }
 
   @Test
-  void refusesALoraBesidePyTorch() {
-    assertThat(run("--python", "sh", "--lora-rank", "2")).isEqualTo(2);
-    assertThat(err.toString()).contains("leave out --lora-rank");
+  void timesPyTorchBesideOursWhereTheLossesAgree() throws IOException {
+    run("--lora-rank", "2", "--python", "sh", "--script", side(123).toString());
+    Matcher ours = Pattern.compile("ours ([0-9.]+)").matcher(err.toString());
+    assertThat(ours.find()).isTrue();
+    String side = side(Double.parseDouble(ours.group(1))).toString();
+    assertThat(run("--lora-rank", "2", "--python", "sh", "--script", side)).isZero();
+    JsonNode theirs = rows().get(rows().size() - 1);
+    assertThat(theirs.path("name").stringValue()).isEqualTo("no drops, torch 0, transformers 0");
+    assertThat(theirs.path("millis").path("median").doubleValue()).isEqualTo(5);
+  }
+
+  @Test
+  void measuresOursAndSaysWhyWherePyTorchCannot() throws IOException {
+    Path side = Files.writeString(temp.resolve("side.sh"), "echo '{\"error\": \"no peft\"}'");
+    assertThat(run("--lora-rank", "2", "--python", "sh", "--script", side.toString())).isZero();
+    assertThat(out.toString()).contains("a LoRA of rank 2; without PyTorch: sh no peft");
+    assertThat(rows()).noneMatch(row -> row.path("name").stringValue().contains("torch"));
+  }
+
+  @Test
+  void takesFiveCropsOfAModelThatCutsTiles() {
+    RandomCheckpoint.write(temp.resolve("next"), TINY.nextConfig(), DType.BFLOAT16, 1);
+    assertThat(run(temp.resolve("next"))).isZero();
+    assertThat(out.toString()).contains("1 sample of 88 image tokens");
   }
 }
