@@ -22,6 +22,7 @@ import org.pyramiddrop.cli.PyramidDropCommand;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.SafetensorsFile;
 import org.pyramiddrop.loader.StoredType;
+import org.pyramiddrop.training.files.FolderLock;
 import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.LoadOptions;
@@ -329,6 +330,22 @@ class TrainCommandTest {
     assertThat(run.code).isEqualTo(2);
     assertThat(run.err).contains("isn't empty").contains("--resume");
     assertThat(training.out().resolve("notes.txt")).hasContent("mine");
+  }
+
+  @Test
+  void aFolderIsOneRunsAtATime() throws IOException {
+    String[] command = training.command("--steps", "1");
+    try (FolderLock _ = FolderLock.of(training.out())) {
+      Ran run = run(command);
+      assertThat(run.code).isEqualTo(2);
+      assertThat(run.err)
+          .isEqualToNormalizingNewlines(
+              "pyramiddrop: --out " + training.out() + " is in use by another run\n");
+      assertThat(training.out()).doesNotExist();
+    }
+    assertRan(run(command));
+    assertThat(folder)
+        .isDirectoryNotContaining(file -> file.getFileName().toString().startsWith("."));
   }
 
   @Test

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * interpreted.
  */
 public final class ChatTemplate {
+  /** What stands in a prompt where an image goes. */
+  public static final String IMAGE = "<image>";
+
   private static final String KEY = "chat_template";
   private static final String RAW_PROMPT_HINT =
       "; write the whole prompt yourself and pass it as a raw prompt";

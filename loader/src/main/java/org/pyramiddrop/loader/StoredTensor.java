@@ -1,6 +1,8 @@
 package org.pyramiddrop.loader;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /**
@@ -13,6 +15,11 @@ import java.util.List;
  *     any byte, so read them with unaligned layouts. They are gone once the file is closed.
  */
 public record StoredTensor(String name, StoredType type, List<Long> shape, MemorySegment data) {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   /** Checks that the data is as long as the shape and type say. */
   public StoredTensor {
     shape = List.copyOf(shape);
@@ -47,5 +54,19 @@ public record StoredTensor(String name, StoredType type, List<Long> shape, Memor
   /** The size of one dimension, counted from the outermost. */
   public int dim(int axis) {
     return Math.toIntExact(shape.get(axis));
+  }
+
+  /**
+   * An element of a tensor of weights, in row-major order.
+   *
+   * @throws IllegalArgumentException if the type is none of weights
+   */
+  public float number(long index) {
+    return switch (type) {
+      case F32 -> data.get(FLOAT, Float.BYTES * index);
+      case F16 -> Float.float16ToFloat(data.get(SHORT, Short.BYTES * index));
+      case BF16 -> Float.intBitsToFloat(data.get(SHORT, Short.BYTES * index) << Short.SIZE);
+      default -> throw new IllegalArgumentException(name + " is " + type + ", no type of weights");
+    };
   }
 }

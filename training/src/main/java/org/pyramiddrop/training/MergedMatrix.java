@@ -1,24 +1,10 @@
 package org.pyramiddrop.training;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.stream.IntStream;
 import org.pyramiddrop.loader.StoredTensor;
 
 /** A matrix with its LoRA in it. */
 final class MergedMatrix {
-  /** What the name of a LoRA's first matrix has behind its module's. */
-  static final String A = ".lora_A.weight";
-
-  /** The same of the second. */
-  static final String B = ".lora_B.weight";
-
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private MergedMatrix() {}
 
   /**
@@ -44,19 +30,9 @@ final class MergedMatrix {
           }
           for (int c = 0; c < inputs; c++) {
             int at = row * inputs + c;
-            merged[at] = (float) (number(w, at) + scale * sums[c]);
+            merged[at] = (float) (w.number(at) + scale * sums[c]);
           }
         });
     return merged;
-  }
-
-  private static float number(StoredTensor tensor, long index) {
-    MemorySegment data = tensor.data();
-    return switch (tensor.type()) {
-      case F32 -> data.get(FLOAT, 4 * index);
-      case F16 -> Float.float16ToFloat(data.get(SHORT, 2 * index));
-      case BF16 -> Float.intBitsToFloat(data.get(SHORT, 2 * index) << Short.SIZE);
-      default -> throw new IllegalArgumentException(tensor.name() + " is " + tensor.type());
-    };
   }
 }

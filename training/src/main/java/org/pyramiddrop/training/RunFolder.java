@@ -7,13 +7,16 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Parameter;
 import org.pyramiddrop.loader.AtomicFile;
+import org.pyramiddrop.loader.ModelFiles;
 import org.pyramiddrop.training.files.AdapterWriter;
 import org.pyramiddrop.training.files.AtomicFolder;
+import org.pyramiddrop.training.files.FolderLock;
 import org.pyramiddrop.training.files.ModelFolderWriter;
 import org.pyramiddrop.training.files.TrainingStateFile;
 import org.pyramiddrop.training.model.LoraSettings;
@@ -28,6 +31,9 @@ import org.pyramiddrop.transformer.engine.WeightStore;
 final class RunFolder {
   /** The log's name, unless another is given. */
   static final String LOG = "train.csv";
+
+  /** The drawn loss, which doesn't make a folder one that a run was saved in. */
+  private static final String CHART = "loss.png";
 
   private final TrainingOptions options;
   private final ModelFiles files;
@@ -80,6 +86,21 @@ final class RunFolder {
   }
 
   /**
+   * Keeps other runs out of a folder until what this returns is closed.
+   *
+   * @throws IllegalArgumentException if another run has it
+   */
+  static FolderLock lock(Path folder) {
+    try {
+      return FolderLock.of(folder);
+    } catch (IllegalStateException e) {
+      throw new IllegalArgumentException("--out " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new TrainingException(folder + " can't be used: " + AtomicFile.reason(e), e);
+    }
+  }
+
+  /**
    * Refuses a folder that a new run can't have, before anything is read for it.
    *
    * @throws IllegalArgumentException if it has more in it than the log of a run that saved nothing,
@@ -97,7 +118,7 @@ final class RunFolder {
         return;
       }
       try (Stream<Path> entries = Files.list(folder)) {
-        if (entries.anyMatch(entry -> !entry.endsWith(LOG) && !entry.endsWith("loss.png"))) {
+        if (entries.anyMatch(entry -> !entry.endsWith(LOG) && !entry.endsWith(CHART))) {
           throw new IllegalArgumentException(
               "--out %s isn't empty; name a new folder, or go on with the run in it by --resume"
                   .formatted(folder));
@@ -188,7 +209,7 @@ final class RunFolder {
   }
 
   private NamedParameter parameter(String name) {
-    return java.util.Objects.requireNonNull(parameters.get(name));
+    return Objects.requireNonNull(parameters.get(name));
   }
 
   /**
@@ -226,7 +247,7 @@ final class RunFolder {
   }
 
   private static boolean isLora(NamedParameter parameter) {
-    return parameter.name().endsWith(MergedMatrix.A) || parameter.name().endsWith(MergedMatrix.B);
+    return parameter.name().endsWith(LoraSettings.A) || parameter.name().endsWith(LoraSettings.B);
   }
 
   private float[] value(NamedParameter parameter) {
@@ -235,9 +256,9 @@ final class RunFolder {
 
   private void merge(LoraSettings lora, Map<String, Supplier<float[]>> trained) {
     for (NamedParameter each : parameters.values()) {
-      if (each.name().endsWith(MergedMatrix.A)) {
-        String module = each.name().substring(0, each.name().length() - MergedMatrix.A.length());
-        NamedParameter b = parameter(module + MergedMatrix.B);
+      if (each.name().endsWith(LoraSettings.A)) {
+        String module = each.name().substring(0, each.name().length() - LoraSettings.A.length());
+        NamedParameter b = parameter(module + LoraSettings.B);
         trained.put(
             module + ".weight",
             () ->

@@ -1,5 +1,6 @@
 package org.pyramiddrop.training;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -76,7 +77,7 @@ public record StepSamples(
     List<ImageLayout> layouts = new ArrayList<>();
     List<List<Pixels>> crops = new ArrayList<>();
     try {
-      for (java.nio.file.Path file : sample.images()) {
+      for (Path file : sample.images()) {
         Image image = Image.read(file);
         layouts.add(processor.layout(image));
         crops.add(processor.process(image));

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.FileAccess;
+import org.pyramiddrop.loader.ModelFiles;
 import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.training.data.ConversationEncoder;
 import org.pyramiddrop.training.data.TrainingData;
@@ -68,22 +69,23 @@ public final class TrainingRun implements AutoCloseable {
     try {
       TrainingOptions.Files paths = options.files();
       Path log = paths.log() == null ? paths.out().resolve(RunFolder.LOG) : paths.log();
+      owned.add(RunFolder.lock(paths.out()));
       RunFolder.check(options);
-      files = ModelFiles.open(paths.model(), paths.visionTower(), owned);
+      files = owned.add(ModelFiles.open(paths.model(), paths.visionTower(), FileAccess.MAPPED));
       plan = options.model().plan().schedule(files.config().text().layers());
       TrainingData data =
           owned.add(
               TrainingData.open(
                   paths.data(),
                   paths.images(),
-                  ChatTemplate.read(paths.model()),
+                  files.chatTemplate(),
                   options.batch().badSamples(),
                   listener::skipped));
       samples =
           new StepSamples(
               data,
               ConversationEncoder.of(paths.model(), files.config(), files.tokenizer()),
-              files.processor(),
+              files.imageProcessor(),
               files.config(),
               options.batch(),
               options.model().seed());
@@ -96,7 +98,7 @@ public final class TrainingRun implements AutoCloseable {
                       options.length().epochs().orElseThrow(), samples.stepsPerEpoch()));
       schedule =
           LearningRateSchedule.of(options.optimizer().shape(), options.optimizer().warmUp(), steps);
-      String name = deviceName();
+      String name = options.device().backend().device();
       Kernels kernels = owned.add(open(name));
       device = kernels.description();
       model =
@@ -135,14 +137,6 @@ public final class TrainingRun implements AutoCloseable {
    */
   public static TrainingRun open(TrainingOptions options, TrainingListener listener) {
     return new TrainingRun(options, listener);
-  }
-
-  private String deviceName() {
-    return switch (options.device().backend()) {
-      case CPU -> "cpu";
-      case CUDA -> "cuda";
-      case AUTO -> Devices.fastest();
-    };
   }
 
   private Kernels open(String name) {
@@ -236,7 +230,14 @@ public final class TrainingRun implements AutoCloseable {
         failure.addSuppressed(again);
       }
     }
-    return new TrainingException(failure.getMessage() + folder.lastSaved(), failure);
+    return new TrainingException(said(failure) + folder.lastSaved(), failure);
+  }
+
+  private static String said(Throwable failure) {
+    return failure instanceof OutOfMemoryError
+        ? "not enough memory (%s); a smaller --batch with a larger --accumulate takes less, and so does --checkpointing"
+            .formatted(failure.getMessage())
+        : String.valueOf(failure.getMessage());
   }
 
   private static List<TrainedSample> waitFor(Future<List<TrainedSample>> samples) {

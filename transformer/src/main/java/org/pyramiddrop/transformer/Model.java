@@ -16,12 +16,10 @@ import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageProcessor;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.loader.ModelDescription;
-import org.pyramiddrop.loader.OriginalLayout;
+import org.pyramiddrop.loader.ModelFiles;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
-import org.pyramiddrop.loader.Tokenizer;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
 import org.pyramiddrop.transformer.engine.Engine;
 import org.pyramiddrop.transformer.engine.Progress;
@@ -32,15 +30,9 @@ import org.pyramiddrop.transformer.engine.WeightFault;
 
 /** A checkpoint on a device: all that questions need of it, and who may use it. */
 final class Model implements AutoCloseable {
-  private static final String IMAGE = "<image>";
-
-  private final Path folder;
-  private final LlavaConfig config;
   private final String backend;
+  private final ModelFiles files;
   private final Engine engine;
-  private final ImageProcessor imageProcessor;
-  private final Tokenizer tokenizer;
-  private final ChatTemplate chatTemplate;
   private final Set<Integer> stopTokens;
   private final Resources resources;
 
@@ -53,45 +45,23 @@ final class Model implements AutoCloseable {
   private final List<Conversation> conversations = new ArrayList<>();
 
   private Model(Path folder, LoadOptions options, Resources resources) {
-    this.folder = folder;
     this.resources = resources;
-    Path towerFolder = options.visionTower();
-    config = LlavaConfig.read(folder, towerFolder);
-    if (config.text().mlpBias()) {
-      throw new CheckpointException(
-          folder.resolve("config.json"), "text_config.mlp_bias isn't supported");
-    }
-    imageProcessor = ImageProcessor.read(towerFolder == null ? folder : towerFolder, config);
-    chatTemplate = ChatTemplate.read(folder);
-    stopTokens = StopTokens.read(folder, config);
-    backend = choose(options.backend());
-    Checkpoint checkpoint = resources.add(Checkpoint.open(folder, reading(options)));
-    Checkpoint tower = visionTower(checkpoint, options, resources);
-    tokenizer = resources.add(Tokenizer.open(folder));
-    config.checkImageToken(folder, IMAGE, tokenizer.id(IMAGE));
+    backend = options.backend().device();
+    // A device that can't be had is refused before anything is read for it.
+    Devices.require(backend);
+    files = resources.add(ModelFiles.open(folder, options.visionTower(), reading(options)));
+    stopTokens = StopTokens.read(folder, files.config());
     engine =
         resources.add(
             Engine.load(
-                ModelDescription.of(config, checkpoint, tower),
-                checkpoint,
-                tower,
+                files.description(),
+                files.checkpoint(),
+                files.towerCheckpoint(),
                 options.dtype().converted(),
                 activations -> Devices.open(backend, options.threads(), activations)));
     // A GPU has copied all it needs.
-    inPlace = backend.equals("cpu") ? List.of(checkpoint, tower) : List.of();
-  }
-
-  /** Where the vision tower's weights are: inside, or in a folder of their own. */
-  private Checkpoint visionTower(Checkpoint checkpoint, LoadOptions options, Resources owner) {
-    OriginalLayout original = config.original();
-    if (original == null || original.isInside(checkpoint)) {
-      return checkpoint;
-    }
-    Path towerFolder = options.visionTower();
-    if (towerFolder == null) {
-      throw original.missingTower(checkpoint.folder());
-    }
-    return owner.add(Checkpoint.open(towerFolder, reading(options)));
+    inPlace =
+        backend.equals("cpu") ? List.of(files.checkpoint(), files.towerCheckpoint()) : List.of();
   }
 
   private static FileAccess reading(LoadOptions options) {
@@ -108,20 +78,8 @@ final class Model implements AutoCloseable {
     }
   }
 
-  /** Refuses a device that can't be had before anything is read for it. */
-  private static String choose(Backend backend) {
-    String device =
-        switch (backend) {
-          case CPU -> "cpu";
-          case CUDA -> "cuda";
-          case AUTO -> Devices.fastest();
-        };
-    Devices.require(device);
-    return device;
-  }
-
   LlavaConfig config() {
-    return config;
+    return files.config();
   }
 
   String backend() {
@@ -137,7 +95,7 @@ final class Model implements AutoCloseable {
   }
 
   ImageProcessor imageProcessor() {
-    return imageProcessor;
+    return files.imageProcessor();
   }
 
   String dtype() {
@@ -155,27 +113,30 @@ final class Model implements AutoCloseable {
    */
   String rendered(String systemPrompt, List<ChatTurn> turnsSoFar) {
     List<ChatTurn> turnsToRender = new ArrayList<>();
-    if (systemPrompt.contains(IMAGE)) {
+    if (systemPrompt.contains(ChatTemplate.IMAGE)) {
       throw new IllegalArgumentException(
-          "the system prompt contains " + IMAGE + "; images belong to the user's words");
+          "the system prompt contains "
+              + ChatTemplate.IMAGE
+              + "; images belong to the user's words");
     }
     if (!systemPrompt.isEmpty()) {
       turnsToRender.add(new ChatTurn(Role.SYSTEM, 0, systemPrompt));
     }
     for (ChatTurn turn : turnsSoFar) {
-      boolean marked = turn.text().contains(IMAGE);
+      boolean marked = turn.text().contains(ChatTemplate.IMAGE);
       if (marked && turn.role() == Role.USER) {
         throw new IllegalArgumentException(
             "the prompt contains "
-                + IMAGE
+                + ChatTemplate.IMAGE
                 + "; the chat template places images, or use a raw prompt");
       }
       turnsToRender.add(
           marked
-              ? new ChatTurn(turn.role(), turn.images(), turn.text().replace(IMAGE, "< image>"))
+              ? new ChatTurn(
+                  turn.role(), turn.images(), turn.text().replace(ChatTemplate.IMAGE, "< image>"))
               : turn);
     }
-    return chatTemplate.render(turnsToRender, true);
+    return files.chatTemplate().render(turnsToRender, true);
   }
 
   /**
@@ -187,31 +148,31 @@ final class Model implements AutoCloseable {
    */
   Prompt prompt(String text, List<Image> images) {
     int[] ids =
-        config.original() == null
-            ? tokenizer.encode(text, true)
-            : tokenizer.encodePieces(text, IMAGE, config.imageTokenId());
+        config().original() == null
+            ? files.tokenizer().encode(text, true)
+            : files.tokenizer().encodePieces(text, ChatTemplate.IMAGE, config().imageTokenId());
     for (int id : ids) {
-      if ((id < 0 && id != config.imageTokenId()) || id >= config.text().vocabSize()) {
+      if ((id < 0 && id != config().imageTokenId()) || id >= config().text().vocabSize()) {
         throw new IllegalArgumentException(
             "the prompt has token %d, but the model knows %d; its tokenizer belongs to another"
-                .formatted(id, config.text().vocabSize()));
+                .formatted(id, config().text().vocabSize()));
       }
     }
-    List<ImageLayout> layouts = images.stream().map(imageProcessor::layout).toList();
+    List<ImageLayout> layouts = images.stream().map(imageProcessor()::layout).toList();
     // Counted before it is written out: a checkpoint may ask for any number of tiles.
     long imageTokens = layouts.stream().mapToLong(ImageLayout::tokens).sum();
     long length = ids.length - images.size() + imageTokens;
-    if (length >= config.text().maxPositions()) {
+    if (length >= config().text().maxPositions()) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
-              .formatted(length, imageTokens, config.text().maxPositions()));
+              .formatted(length, imageTokens, config().text().maxPositions()));
     }
-    return Prompt.of(ids, config.imageTokenId(), layouts);
+    return Prompt.of(ids, config().imageTokenId(), layouts);
   }
 
   /** Tokens that an answer to a prompt may have before the context is full. */
   int room(Prompt prompt) {
-    return config.text().maxPositions() - prompt.length();
+    return config().text().maxPositions() - prompt.length();
   }
 
   /**
@@ -221,13 +182,13 @@ final class Model implements AutoCloseable {
    * @param embeddings out: of each image, its tokens × the decoder's hidden size
    */
   void encode(List<Image> images, TokenListener listener, List<Tensor> embeddings) {
-    int crops = images.stream().map(imageProcessor::layout).mapToInt(ImageLayout::crops).sum();
+    int crops = images.stream().map(imageProcessor()::layout).mapToInt(ImageLayout::crops).sum();
     int layers = Math.multiplyExact(crops, engine.imageEncoder().cropLayers());
     Progress progress = Progress.ofVision(heard(listener, TokenListener.Phase.VISION), layers);
     for (int i = 0; i < images.size(); i++) {
       Tensor to = embeddings.get(i);
-      ImageLayout layout = imageProcessor.layout(images.get(i));
-      List<Pixels> cropped = imageProcessor.process(images.get(i));
+      ImageLayout layout = imageProcessor().layout(images.get(i));
+      List<Pixels> cropped = imageProcessor().process(images.get(i));
       DeviceTurns.refuseIfInterrupted();
       turns.run(() -> {
         engine.imageEncoder().encode(cropped, layout, progress, to);
@@ -248,7 +209,7 @@ final class Model implements AutoCloseable {
 
   /** An answer of at most some tokens. */
   Generation generation(int most, Options options, TokenListener listener) {
-    TextStream text = new TextStream(ids -> tokenizer.decode(ids, true));
+    TextStream text = new TextStream(ids -> files.tokenizer().decode(ids, true));
     return new Generation(this, most, text, options, listener);
   }
 
@@ -269,7 +230,7 @@ final class Model implements AutoCloseable {
     turns.enter();
     try {
       inPlace.forEach(Checkpoint::refuseIfChanged);
-      T done = WeightFault.named(folder, work);
+      T done = WeightFault.named(folder(), work);
       // What was read from a file that was written to meanwhile is nobody's answer.
       inPlace.forEach(Checkpoint::refuseIfChanged);
       return done;
@@ -280,7 +241,7 @@ final class Model implements AutoCloseable {
 
   /** Where the checkpoint is. */
   Path folder() {
-    return folder;
+    return files.folder();
   }
 
   /** Begins a conversation, which ends with the model at the latest. */

@@ -25,8 +25,6 @@ import org.pyramiddrop.loader.Tokenizer;
  * with it: what asks and what is learnt share whole tokens only.
  */
 public final class ConversationEncoder {
-  private static final String IMAGE = "<image>";
-
   /** Stands for an answer's words where a template shows what it writes behind them. */
   private static final String WORDS = "\uE000";
 
@@ -172,7 +170,7 @@ public final class ConversationEncoder {
   private int[] encodeBetweenEnds(String text) {
     return config.original() == null
         ? tokenizer.encode(text, true)
-        : tokenizer.encodePieces(text, IMAGE, config.imageTokenId());
+        : tokenizer.encodePieces(text, ChatTemplate.IMAGE, config.imageTokenId());
   }
 
   private void check(TrainingSample sample, int[] ids) {

@@ -11,7 +11,6 @@ import org.pyramiddrop.loader.dataset.ImageFolder;
 
 /** Makes samples of LLaVA's entries. */
 final class SampleReader {
-  private static final String IMAGE = "<image>";
   private static final String TURNS = "conversations";
 
   private final ImageFolder images;
@@ -52,7 +51,7 @@ final class SampleReader {
               .formatted(
                   named.where(),
                   counted(files.size(), "picture"),
-                  IMAGE,
+                  ChatTemplate.IMAGE,
                   counted(places, "place")));
     }
     while (!turns.isEmpty() && turns.getLast().role() != Role.ASSISTANT) {
@@ -72,11 +71,14 @@ final class SampleReader {
   private ChatTurn turn(DatasetEntry turn, List<ChatTurn> before) {
     Role role = role(turn, before);
     String value = turn.text("value", "a string", _ -> true);
-    String words = role == Role.USER ? value.replace(IMAGE, "").strip() : value;
+    String words = role == Role.USER ? value.replace(ChatTemplate.IMAGE, "").strip() : value;
     // Also where taking one away has put another together.
-    if (words.contains(IMAGE)) {
+    if (words.contains(ChatTemplate.IMAGE)) {
       throw new IllegalArgumentException(
-          turn.where() + ": " + IMAGE + " stands for a picture, and only a question may have one");
+          turn.where()
+              + ": "
+              + ChatTemplate.IMAGE
+              + " stands for a picture, and only a question may have one");
     }
     if (role == Role.ASSISTANT && words.isBlank()) {
       throw turn.bad("value", "an answer that is not blank");
@@ -105,7 +107,9 @@ final class SampleReader {
 
   private static int count(String value) {
     int count = 0;
-    for (int at = value.indexOf(IMAGE); at >= 0; at = value.indexOf(IMAGE, at + IMAGE.length())) {
+    for (int at = value.indexOf(ChatTemplate.IMAGE);
+        at >= 0;
+        at = value.indexOf(ChatTemplate.IMAGE, at + ChatTemplate.IMAGE.length())) {
       count++;
     }
     return count;

@@ -136,12 +136,12 @@ public final class AtomicFolder {
     deleteAll(old);
   }
 
-  // A link to a folder stays one.
-  private static Path target(Path folder) throws IOException {
+  /** Where a folder lies; a link to one stays a link. */
+  static Path target(Path folder) throws IOException {
     return Files.isDirectory(folder) ? folder.toRealPath() : folder.toAbsolutePath().normalize();
   }
 
-  private static Path parent(Path whole) throws IOException {
+  static Path parent(Path whole) throws IOException {
     Path parent = whole.getParent();
     if (parent == null) {
       throw new FileSystemException(whole.toString(), null, "is the root of a file system");
@@ -149,7 +149,8 @@ public final class AtomicFolder {
     return parent;
   }
 
-  private static Path hidden(Path whole, String ending) {
+  /** A name beside a folder that listings don't show. */
+  static Path hidden(Path whole, String ending) {
     return whole.resolveSibling("." + whole.getFileName() + "." + ending);
   }
 

@@ -58,17 +58,8 @@ final class StoredNumbers {
   static void write(StoredTensor tensor, StoredType type, MemorySegment out) {
     long count = tensor.elements();
     for (long i = 0; i < count; i++) {
-      put(tensor.name(), i, get(tensor, i), type, out);
+      put(tensor.name(), i, tensor.number(i), type, out);
     }
-  }
-
-  private static float get(StoredTensor tensor, long i) {
-    return switch (tensor.type()) {
-      case F32 -> tensor.data().get(FLOAT, Float.BYTES * i);
-      case F16 -> Float.float16ToFloat(tensor.data().get(SHORT, Short.BYTES * i));
-      case BF16 -> Float.intBitsToFloat(tensor.data().get(SHORT, Short.BYTES * i) << Short.SIZE);
-      default -> throw new IllegalArgumentException(tensor.type() + " is no type of weights");
-    };
   }
 
   private static void put(String name, long i, float value, StoredType type, MemorySegment out) {

@@ -11,6 +11,12 @@ import java.util.Set;
  * @param targets the decoder's matrices that get one; at least one
  */
 public record LoraSettings(int rank, float alpha, Set<Target> targets) {
+  /** What A's name has behind its module's. */
+  public static final String A = ".lora_A.weight";
+
+  /** The same of B. */
+  public static final String B = ".lora_B.weight";
+
   /** A matrix of each decoder layer. */
   public enum Target {
     /** Query projection. */

@@ -128,8 +128,8 @@ final class TrainedWeights implements AutoCloseable {
     }
     return new LowRankUpdate(
         device,
-        lowRank(module + ".lora_A.weight", first, rank, inputs),
-        lowRank(module + ".lora_B.weight", new float[outputs * rank], outputs, rank),
+        lowRank(module + LoraSettings.A, first, rank, inputs),
+        lowRank(module + LoraSettings.B, new float[outputs * rank], outputs, rank),
         lora.scale());
   }
 

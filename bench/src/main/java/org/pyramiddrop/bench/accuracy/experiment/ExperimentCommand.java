@@ -86,7 +86,7 @@ public final class ExperimentCommand extends BenchCommand {
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
 
-  @Mixin private TrainingOptions training = new TrainingOptions();
+  @Mixin private ExperimentTraining training = new ExperimentTraining();
 
   @Override
   public Integer call() {
@@ -115,7 +115,7 @@ public final class ExperimentCommand extends BenchCommand {
     ModelPlans plans = ModelPlans.of(ModelShape.of(LlavaConfig.read(model)));
     List<Variant> variants =
         List.of(plans.vanilla(), plans.pyramid(0.4), plans.pyramid(0.5), plans.pyramid(0.6));
-    TrainingOptions.Done done =
+    ExperimentTraining.Done done =
         training.train(model, variants, results.resolve("trained"), backend, threads, fresh);
     int fastVLayer = plans.scaled(2);
     List<Variant> asked = new ArrayList<>(variants);

@@ -10,29 +10,24 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.pyramiddrop.bench.model.TimedTraining;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Progress;
 import org.pyramiddrop.bench.report.Spread;
-import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Parameter;
 import org.pyramiddrop.loader.Checkpoint;
-import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.training.StepSamples;
 import org.pyramiddrop.training.files.ModelFolderWriter;
 import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.training.model.NamedParameter;
-import org.pyramiddrop.training.model.Optimizer;
 import org.pyramiddrop.training.model.TrainedModel;
 import org.pyramiddrop.training.model.TrainedSample;
 import org.pyramiddrop.transformer.engine.Resources;
-import org.pyramiddrop.transformer.pruning.FlopCounter;
-import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.PromptShape;
 
 /**
  * Trains one model under several plans from the same half-trained state, with the same samples in
@@ -72,22 +67,15 @@ final class TrainingRounds implements AutoCloseable {
   private static final class Side {
     final Variant variant;
     final TrainedModel model;
-    final Optimizer optimizer;
-    final FlopCounter counter;
+    final TimedTraining training;
     final List<Double> millis = new ArrayList<>();
     final List<Double> losses = new ArrayList<>();
     double flops;
 
-    Side(Variant variant, TrainedModel model, ModelShape shape) {
+    Side(Variant variant, TrainedModel model, TimedTraining training) {
       this.variant = variant;
       this.model = model;
-      counter = new FlopCounter(shape, variant.plan().schedule(shape.layers()));
-      optimizer =
-          new Optimizer(
-              model.device().gradients(),
-              model.parameters(),
-              Optimizer.Settings.withWeightDecay(0),
-              1);
+      this.training = training;
     }
   }
 
@@ -109,7 +97,8 @@ final class TrainingRounds implements AutoCloseable {
         TrainedModel loaded =
             owned.add(TrainedModel.load(description, checkpoint, checkpoint, kernels, trained));
         unlearn(loaded, settings);
-        sides.add(new Side(variant, loaded, ModelShape.of(config)));
+        sides.add(
+            new Side(variant, loaded, new TimedTraining(loaded, config, settings.learningRate)));
       }
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
@@ -140,7 +129,7 @@ final class TrainingRounds implements AutoCloseable {
       for (int step = 1; step <= settings.steps; step++) {
         List<TrainedSample> taken = samples.of(step, _ -> {});
         for (int i = 0; i < sides.size(); i++) {
-          step(sides.get((step + i) % sides.size()), taken, step, settings);
+          step(sides.get((step + i) % sides.size()), taken);
         }
         progress.step();
       }
@@ -165,42 +154,10 @@ final class TrainingRounds implements AutoCloseable {
     return side.millis.subList(Math.min(WARM_UP, side.millis.size() - 1), side.millis.size());
   }
 
-  private void step(Side side, List<TrainedSample> samples, int step, Settings settings) {
-    int answers = samples.stream().mapToInt(TrainedSample::answerTokens).sum();
-    side.millis.add(
-        Stopwatch.time(() -> {
-          side.optimizer.clearGradients();
-          double loss =
-              side.model.lossAndGradient(samples, config.imageTokenId(), 1f / answers) / answers;
-          double norm = side.optimizer.gradientNorm();
-          if (!Double.isFinite(loss + norm)) {
-            throw new IllegalStateException(
-                "step %d under %s: the loss is %s".formatted(step, side.variant.name(), loss));
-          }
-          side.optimizer.step(step, norm, _ -> (float) settings.learningRate);
-          side.losses.add(loss);
-        }));
-    for (TrainedSample sample : samples) {
-      side.flops += flops(side.counter, sample);
-    }
-  }
-
-  private double flops(FlopCounter counter, TrainedSample sample) {
-    List<Integer> text = new ArrayList<>(List.of(0));
-    int asking = 0;
-    for (int i = 0; i < sample.ids().length; i++) {
-      if (sample.ids()[i] == config.imageTokenId()) {
-        text.add(0);
-      } else {
-        text.set(text.size() - 1, text.getLast() + 1);
-      }
-      asking += i > 0 && sample.answer()[i] && !sample.answer()[i - 1] ? 1 : 0;
-    }
-    List<Integer> images = sample.layouts().stream().map(ImageLayout::tokens).toList();
-    int crops = sample.layouts().stream().mapToInt(ImageLayout::crops).sum();
-    PromptShape prompt = new PromptShape(text, images, crops);
-    return counter.trainingStep(prompt, sample.answerTokens(), asking, true)
-        + counter.vision(crops);
+  private void step(Side side, List<TrainedSample> samples) {
+    side.millis.add(side.training.millis(samples));
+    side.losses.add(side.training.loss());
+    side.flops += TimedTraining.flops(config, samples, side.variant.plan(), true);
   }
 
   /** Saves the model that was trained under a plan. */

@@ -48,8 +48,4 @@ record RandomSamples(List<TrainedSample> samples, Resolution size) {
   int crops() {
     return samples.getFirst().crops().getFirst().size();
   }
-
-  int answerTokens() {
-    return samples.stream().mapToInt(TrainedSample::answerTokens).sum();
-  }
 }

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.model.TimedTraining;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.ReportingCommand;
@@ -41,6 +42,9 @@ import picocli.CommandLine.Option;
     description =
         "Times a training step with and without pruning against its FLOPs, and beside PyTorch's.")
 public final class TrainingCommand extends ReportingCommand {
+  /** So small that every step finds the same model. */
+  private static final double LEARNING_RATE = 1e-9;
+
   @Option(names = "--layers")
   private int layers = ModelSize.LAYERS;
 
@@ -98,19 +102,23 @@ public final class TrainingCommand extends ReportingCommand {
         TrainedModel trained = load(config, checkpoint, kernels);
         Resources peers = new Resources()) {
       RandomSamples samples = RandomSamples.draw(config, batch, textTokens, answerTokens);
-      List<TimedStep> steps =
+      List<TimedTraining> steps =
           plans.stream()
-              .map(plan -> new TimedStep(trained.under(plan.plan()), samples, config))
+              .map(plan -> new TimedTraining(trained.under(plan.plan()), config, LEARNING_RATE))
               .toList();
       List<Supplier<Double>> sides = new ArrayList<>();
-      steps.forEach(step -> sides.add(step::millis));
+      steps.forEach(step -> sides.add(() -> step.millis(samples.samples())));
       Optional<PeerProcess> torch = Optional.empty();
       String leftOut = "";
       if (python != null) {
         try {
           PeerProcess process = peers.add(PeerProcess.torch(python, script, threads));
           new TorchStep(folder, backend, kernels.dtype(), loraRank, checkpointing)
-              .prepare(process, config.imageTokenId(), samples, steps.getFirst().loss());
+              .prepare(
+                  process,
+                  config.imageTokenId(),
+                  samples,
+                  steps.getFirst().gradients(samples.samples()));
           sides.add(() -> process.phases().getFirst());
           torch = Optional.of(process);
         } catch (PeerProcess.Failure e) {

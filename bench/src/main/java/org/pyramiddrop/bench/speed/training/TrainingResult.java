@@ -4,15 +4,12 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.TimedTraining;
 import org.pyramiddrop.bench.report.Numbers;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.speed.pruning.NamedPlan;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.training.model.TrainedSample;
-import org.pyramiddrop.transformer.pruning.FlopCounter;
-import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.PromptShape;
 
 /** What training steps came to; lies in the result file as it is here. */
 record TrainingResult(List<Row> rows) {
@@ -47,10 +44,10 @@ record TrainingResult(List<Row> rows) {
       List<List<Double>> millis,
       @Nullable String peer) {
     List<Row> rows = new ArrayList<>();
-    double plain = flops(config, samples, plans.getFirst(), weights);
+    double plain = TimedTraining.flops(config, samples.samples(), plans.getFirst().plan(), weights);
     for (NamedPlan plan : plans) {
       List<Double> own = millis.get(rows.size());
-      double flops = flops(config, samples, plan, weights);
+      double flops = TimedTraining.flops(config, samples.samples(), plan.plan(), weights);
       rows.add(
           new Row(
               plan.name(),
@@ -70,24 +67,6 @@ record TrainingResult(List<Row> rows) {
               null));
     }
     return new TrainingResult(List.copyOf(rows));
-  }
-
-  private static double flops(
-      LlavaConfig config, RandomSamples samples, NamedPlan plan, boolean weights) {
-    ModelShape shape = ModelShape.of(config);
-    FlopCounter counter = new FlopCounter(shape, plan.plan().schedule(shape.layers()));
-    double flops = 0;
-    for (TrainedSample sample : samples.samples()) {
-      int text = sample.ids().length - 1;
-      int before = (text - sample.answerTokens()) / 2;
-      PromptShape prompt =
-          new PromptShape(
-              List.of(before, text - before), List.of(samples.imageTokens()), samples.crops());
-      flops +=
-          counter.trainingStep(prompt, sample.answerTokens(), 1, weights)
-              + counter.vision(samples.crops());
-    }
-    return flops;
   }
 
   Table<?> table() {

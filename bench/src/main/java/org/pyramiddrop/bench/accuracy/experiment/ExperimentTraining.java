@@ -22,7 +22,7 @@ import org.pyramiddrop.transformer.Backend;
 import picocli.CommandLine.Option;
 
 /** The options that say how experiments train, and the training. */
-final class TrainingOptions {
+final class ExperimentTraining {
   private static final String HALF_TRAINED = "half-trained";
 
   @Option(names = "--training", paramLabel = "FILE")
@@ -107,12 +107,7 @@ final class TrainingOptions {
     TrainingRounds.Settings settings =
         new TrainingRounds.Settings(steps, batch, learningRate, noise, seed);
     LlavaConfig config = LlavaConfig.read(model);
-    String device =
-        switch (backend) {
-          case CPU -> "cpu";
-          case CUDA -> "cuda";
-          case AUTO -> Devices.fastest();
-        };
+    String device = backend.device();
     Path parent = samples.toAbsolutePath().getParent();
     try (TrainingData data =
             TrainingData.open(
