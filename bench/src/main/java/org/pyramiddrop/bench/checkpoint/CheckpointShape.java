@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.checkpoint;
 
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.TextConfig;
@@ -75,7 +74,7 @@ public record CheckpointShape(
 
   /** The same with features out of another layer of the vision tower, counted from its end. */
   public LlavaConfig config(int featureLayer) {
-    return config("llava", featureLayer, List.of());
+    return config("llava", featureLayer);
   }
 
   /**
@@ -87,12 +86,14 @@ public record CheckpointShape(
     return config(
         "llava_next",
         -2,
-        Stream.of(List.of(1, 2), List.of(2, 1), List.of(2, 2), List.of(3, 1), List.of(1, 3))
-            .map(tiles -> new Resolution(tiles.get(0) * side, tiles.get(1) * side))
-            .toList());
+        new Resolution(side, 2 * side),
+        new Resolution(2 * side, side),
+        new Resolution(2 * side, 2 * side),
+        new Resolution(3 * side, side),
+        new Resolution(side, 3 * side));
   }
 
-  private LlavaConfig config(String modelType, int featureLayer, List<Resolution> pinpoints) {
+  private LlavaConfig config(String modelType, int featureLayer, Resolution... pinpoints) {
     TextConfig text =
         new TextConfig(
             "llama",
@@ -121,6 +122,6 @@ public record CheckpointShape(
         "gelu",
         true,
         false,
-        pinpoints);
+        List.of(pinpoints));
   }
 }

@@ -36,13 +36,8 @@ final class ConfigFiles {
   private ConfigFiles() {}
 
   static void write(Path folder, LlavaConfig config, DType dtype) {
-    ObjectNode values = values(config, dtype);
-    String text =
-        VALUE
-            .matcher(template())
-            .replaceAll(
-                value -> Matcher.quoteReplacement(values.requiredAt(value.group(1)).toString()));
-    ObjectNode files = (ObjectNode) JsonMapper.shared().readTree(text);
+    ObjectNode values = values(config).put("dtype", dtype.label());
+    ObjectNode files = (ObjectNode) JsonMapper.shared().readTree(filled("files.json", values));
     if (!config.anyResolution()) {
       files
           .withObject("config.json")
@@ -57,16 +52,20 @@ final class ConfigFiles {
         .forEach(file -> JsonFile.write(folder.resolve(file.getKey()), file.getValue()));
   }
 
-  private static String template() {
-    try (InputStream in = ConfigFiles.class.getResourceAsStream("files.json")) {
-      return new String(Objects.requireNonNull(in).readAllBytes(), UTF_8);
+  /** A resource with values in the place of their names. */
+  static String filled(String resource, ObjectNode values) {
+    try (InputStream in = ConfigFiles.class.getResourceAsStream(resource)) {
+      return VALUE
+          .matcher(new String(Objects.requireNonNull(in).readAllBytes(), UTF_8))
+          .replaceAll(
+              value -> Matcher.quoteReplacement(values.requiredAt(value.group(1)).toString()));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   /** What the configuration says, and what follows from it. */
-  private static ObjectNode values(LlavaConfig config, DType dtype) {
+  static ObjectNode values(LlavaConfig config) {
     boolean next = config.anyResolution();
     // What transformers calls the family's classes by.
     String family = next ? "LlavaNext" : "Llava";
@@ -78,9 +77,12 @@ final class ConfigFiles {
         .put("architecture", family + "ForConditionalGeneration")
         .put("processor", family + "Processor")
         .put("imageProcessor", next ? "LlavaNextImageProcessor" : "CLIPImageProcessor")
-        .put("dtype", dtype.label())
         .put("selectStrategy", config.keepsClassToken() ? "full" : "default")
-        .put("padTokenId", config.imageTokenId() + 1);
+        .put("padTokenId", config.imageTokenId() + 1)
+        .put("features", config.vision().hiddenSize() * config.visionFeatureLayers().size())
+        .put("positions", config.vision().patches() + 1)
+        .put("queries", config.text().heads() * config.text().headSize())
+        .put("keys", config.text().keyValueHeads() * config.text().headSize());
   }
 
   /** Ids below the image's token are the vocabulary; the one behind it is padding. */

@@ -2,8 +2,6 @@ package org.pyramiddrop.bench.checkpoint;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.stream.Collectors;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -33,17 +31,13 @@ public enum ModelSize {
   }
 
   public static ModelSize of(String label) {
-    return Arrays.stream(values())
-        .filter(size -> size.label.equals(label))
-        .findFirst()
-        .orElseThrow(() ->
-            new IllegalArgumentException(
-                "there is no size %s; choose %s"
-                    .formatted(
-                        label,
-                        Arrays.stream(values())
-                            .map(ModelSize::label)
-                            .collect(Collectors.joining(", ")))));
+    for (ModelSize size : values()) {
+      if (size.label.equals(label)) {
+        return size;
+      }
+    }
+    throw new IllegalArgumentException(
+        "there is no size %s; choose 7b, small, tiny".formatted(label));
   }
 
   public String label() {

@@ -12,10 +12,8 @@ import org.pyramiddrop.kernels.DType;
  * however many cores there are.
  */
 public final class RandomNumbers {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -65,8 +63,7 @@ public final class RandomNumbers {
   private static void floats(
       MemorySegment out, float centre, float spread, SplittableRandom random) {
     for (long at = 0; at < out.byteSize(); at += Float.BYTES) {
-      float unit = (random.nextInt() >> 8) * 0x1p-23f;
-      out.set(INT, at, Float.floatToRawIntBits(centre + unit * spread));
+      out.set(FLOAT, at, centre + (random.nextInt() >> 8) * 0x1p-23f * spread);
     }
   }
 
@@ -75,22 +72,11 @@ public final class RandomNumbers {
    * rounding each.
    */
   private static void halves(MemorySegment out, short[] table, SplittableRandom random) {
-    long at = 0;
-    for (; at + Long.BYTES <= out.byteSize(); at += Long.BYTES) {
-      long four = random.nextLong();
-      long packed = bits(table, four);
-      packed |= bits(table, four >>> 16) << 16;
-      packed |= bits(table, four >>> 32) << 32;
-      packed |= bits(table, four >>> 48) << 48;
-      out.set(LONG, at, packed);
+    long four = 0;
+    for (long at = 0; at < out.byteSize(); at += Short.BYTES) {
+      four = at % Long.BYTES == 0 ? random.nextLong() : four >>> Short.SIZE;
+      out.set(SHORT, at, table[(int) four & (LEVELS - 1)]);
     }
-    for (; at < out.byteSize(); at += Short.BYTES) {
-      out.set(SHORT, at, table[random.nextInt(LEVELS)]);
-    }
-  }
-
-  private static long bits(short[] table, long random) {
-    return Short.toUnsignedLong(table[(int) random & (LEVELS - 1)]);
   }
 
   private static short[] halves(DType dtype, float centre, float spread) {

@@ -1,10 +1,8 @@
 package org.pyramiddrop.bench.model;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
@@ -24,35 +22,31 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 /**
  * A checkpoint on a device without tokenizer and preprocessing: vision tower, prefill and decode as
  * users run them, on given pixels and token ids.
+ *
+ * @param loadMillis how long loading took, until the device had all weights
+ * @param owned closed with it
  */
-public final class ModelOnDevice implements AutoCloseable {
-  private final Resources owned = new Resources();
-  private final LlavaConfig config;
-  private final Engine engine;
-  private final double loadMillis;
-
-  private ModelOnDevice(Path folder, Optional<DType> dtype, Engine.Device device) {
-    Stopwatch stopwatch = new Stopwatch();
-    try {
-      config = LlavaConfig.read(folder);
-      Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
-      ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
-      engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
-      waitFor(engine.kernels());
-    } catch (RuntimeException | Error e) {
-      owned.closeAfter(e);
-      throw e;
-    }
-    loadMillis = stopwatch.millis();
-  }
-
+public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis, Resources owned)
+    implements AutoCloseable {
   /**
    * Loads a model folder.
    *
    * @param dtype the type of the weights; empty for that in which they are stored
    */
   public static ModelOnDevice open(Path folder, Optional<DType> dtype, Engine.Device device) {
-    return new ModelOnDevice(folder, dtype, device);
+    Stopwatch stopwatch = new Stopwatch();
+    Resources owned = new Resources();
+    try {
+      LlavaConfig config = LlavaConfig.read(folder);
+      Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
+      ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
+      Engine engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
+      waitFor(engine.kernels());
+      return new ModelOnDevice(config, engine, stopwatch.millis(), owned);
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
   }
 
   /** Opens a device by its name, as {@link Devices#open} takes it, with all processors' threads. */
@@ -73,16 +67,8 @@ public final class ModelOnDevice implements AutoCloseable {
     }
   }
 
-  public LlavaConfig config() {
-    return config;
-  }
-
   public Kernels kernels() {
     return engine.kernels();
-  }
-
-  public Engine engine() {
-    return engine;
   }
 
   /** The device in words. */
@@ -93,11 +79,6 @@ public final class ModelOnDevice implements AutoCloseable {
   /** What activations, keys and values are stored as. */
   public DType dtype() {
     return engine.kernels().dtype();
-  }
-
-  /** How long loading took, until the device had all weights, in milliseconds. */
-  public double loadMillis() {
-    return loadMillis;
   }
 
   /** Profiles of one crop's way through vision tower and projector. */
@@ -111,35 +92,23 @@ public final class ModelOnDevice implements AutoCloseable {
   }
 
   /**
-   * A prompt about one image.
+   * An answer.
    *
-   * @param ids the prompt, the image token once
    * @param furtherTokens that there is room for behind the first one
    */
-  public RepeatedAnswer answer(
-      List<Integer> ids, TowerInput image, PruningPlan plan, int furtherTokens) {
-    int[] words = ids.stream().mapToInt(Integer::intValue).toArray();
-    Prompt prompt = Prompt.of(words, config.imageTokenId(), List.of(image.layout()));
+  public RepeatedAnswer answer(ModelInput input, PruningPlan plan, int furtherTokens) {
+    int[] words = input.ids().stream().mapToInt(Integer::intValue).toArray();
+    TowerInput image = input.image();
     Progress silent = Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE);
     return new RepeatedAnswer(
         engine,
-        prompt,
+        Prompt.of(words, config.imageTokenId(), List.of(image.layout())),
         plan,
         furtherTokens,
         embeddings ->
             engine
                 .imageEncoder()
                 .encode(image.crops(), image.layout(), silent, embeddings.getFirst()));
-  }
-
-  /** Random words with the image token in their middle. */
-  public static List<Integer> randomIds(LlavaConfig config, int textTokens, long seed) {
-    // Ids from the image token on are no text.
-    List<Integer> ids =
-        new ArrayList<>(
-            new Random(seed).ints(textTokens, 0, config.imageTokenId()).boxed().toList());
-    ids.add(textTokens / 2, config.imageTokenId());
-    return ids;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.pyramiddrop.bench.model;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Recording;
@@ -22,20 +23,21 @@ public final class RepeatedAnswer implements AutoCloseable {
   private final Prompt prompt;
   private final Sampler sampler = new Sampler(Sampling.greedy());
   private final SequenceRunner runner;
-  private final Encoder encoder;
+  private final Consumer<List<Tensor>> encoder;
   private int steps;
-
-  interface Encoder {
-    void encode(List<Tensor> embeddings);
-  }
 
   /**
    * Takes the memory.
    *
+   * @param encoder of the images
    * @param furtherTokens that there is room for behind the first one
    */
   RepeatedAnswer(
-      Engine engine, Prompt prompt, PruningPlan plan, int furtherTokens, Encoder encoder) {
+      Engine engine,
+      Prompt prompt,
+      PruningPlan plan,
+      int furtherTokens,
+      Consumer<List<Tensor>> encoder) {
     kernels = engine.kernels();
     this.prompt = prompt;
     this.encoder = encoder;
@@ -57,7 +59,7 @@ public final class RepeatedAnswer implements AutoCloseable {
 
   /** Encodes the images and waits for their embeddings. */
   public void encode() {
-    encoder.encode(runner.imageEmbeddings());
+    encoder.accept(runner.imageEmbeddings());
     runner.imageEmbeddings().forEach(image -> kernels.download(image.rows(image.rows() - 1, 1)));
   }
 
@@ -76,7 +78,7 @@ public final class RepeatedAnswer implements AutoCloseable {
 
   /** From pixels to the first token, which alone is waited for. */
   public int first() {
-    encoder.encode(runner.imageEmbeddings());
+    encoder.accept(runner.imageEmbeddings());
     return prefill();
   }
 

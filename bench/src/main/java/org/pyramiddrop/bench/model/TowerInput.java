@@ -17,21 +17,6 @@ import org.pyramiddrop.loader.VisionConfig;
  * @param crops the whole image, then its tiles
  */
 public record TowerInput(Resolution size, ImageLayout layout, List<Pixels> crops) {
-  /**
-   * An image of one crop.
-   *
-   * @throws IllegalArgumentException if the model cuts images into tiles
-   */
-  public static TowerInput of(LlavaConfig config, Pixels pixels) {
-    Resolution size = new Resolution(pixels.height(), pixels.width());
-    ImageLayout layout = ImageLayout.of(config, size);
-    if (layout.crops() != 1) {
-      throw new IllegalArgumentException(
-          "a model that cuts images into tiles can't be given one crop");
-    }
-    return new TowerInput(size, layout, List.of(pixels));
-  }
-
   /** An image of random pixels, normally distributed. */
   public static TowerInput random(LlavaConfig config, Resolution size, long seed) {
     ImageLayout layout = ImageLayout.of(config, size);

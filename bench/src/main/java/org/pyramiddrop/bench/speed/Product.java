@@ -1,7 +1,5 @@
 package org.pyramiddrop.bench.speed;
 
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.pyramiddrop.kernels.DType;
 
 /**
@@ -12,19 +10,13 @@ import org.pyramiddrop.kernels.DType;
  * @param outputs rows of the weight
  */
 public record Product(int tokens, int inputs, int outputs) {
-  private static final Pattern TEXT = Pattern.compile("(\\d+)x(\\d+)x(\\d+)");
-
-  /** Reads tokens, inputs and outputs, as in {@code 636x4096x11008}. */
-  public static Product parse(String text) {
-    Matcher sizes = TEXT.matcher(text);
-    if (!sizes.matches()) {
+  /** Refuses sizes that no product has. */
+  public Product {
+    if (tokens < 1 || inputs < 1 || outputs < 1) {
       throw new IllegalArgumentException(
-          "a product is written tokens x inputs x outputs, as 636x4096x11008, not " + text);
+          "a product's sizes must be at least 1, not %d, %d and %d"
+              .formatted(tokens, inputs, outputs));
     }
-    return new Product(
-        Integer.parseInt(sizes.group(1)),
-        Integer.parseInt(sizes.group(2)),
-        Integer.parseInt(sizes.group(3)));
   }
 
   /** Floating point operations, two for each multiply-add. */

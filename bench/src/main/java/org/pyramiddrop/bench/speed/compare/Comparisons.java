@@ -2,22 +2,30 @@ package org.pyramiddrop.bench.speed.compare;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.ModelInput;
+import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
+import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.Product;
-import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
+import org.pyramiddrop.bench.speed.ProductRun;
+import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
+import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
+import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /** The comparisons that {@code make compare} holds. */
 final class Comparisons {
-  private static final List<DType> DTYPES = List.of(DType.BFLOAT16, DType.FLOAT32);
-
   /** Tokens of a model's answer. */
   private static final int ANSWER = 8;
 
@@ -39,34 +47,108 @@ final class Comparisons {
     if (!Files.isDirectory(SCENES)) {
       throw new IllegalArgumentException("no " + SCENES + "; run from the project's root");
     }
-    List<Comparison> comparisons = new ArrayList<>();
-    Product prefill = new Product(PROMPT, 4096, 11008);
-    Product decode = new Product(1, 4096, 11008);
     Path layers = ModelSize.LLAVA_7B.checkpoint();
-    Path middle = middle();
-    Path demo = SCENES.resolve("model");
-    Input scene = Input.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);
-    Input random = Input.random(LlavaConfig.read(middle), 9);
-    for (Function<DType, Comparison> comparison :
-        List.<Function<DType, Comparison>>of(
-            dtype -> LinearComparison.of(prefill, 1, dtype),
-            dtype -> LinearComparison.of(decode, 8, dtype),
-            dtype -> LayerComparison.of(layers, PROMPT, dtype),
-            dtype -> new ModelComparison("demo model", demo, scene, ANSWER, dtype).comparison(),
-            dtype ->
-                new ModelComparison("random model, 173 M weights", middle, random, ANSWER, dtype)
-                    .comparison())) {
-      DTYPES.forEach(dtype -> comparisons.add(comparison.apply(dtype)));
+    Path middle = BenchFolder.root().resolve("compare-model");
+    if (!Files.exists(middle)) {
+      // PyTorch's vision tower runs all of its layers, whichever the features come from.
+      RandomCheckpoint.write(middle, MIDDLE.config(-1), DType.BFLOAT16, 1);
     }
-    return comparisons;
+    Path demo = SCENES.resolve("model");
+    ModelInput scene = ModelInput.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);
+    ModelInput random =
+        ModelInput.random(
+            LlavaConfig.read(middle), new Resolution(336, 336), ModelWork.TEXT_TOKENS, 9);
+    List<DType> dtypes = List.of(DType.BFLOAT16, DType.FLOAT32);
+    String size = "random model, 173 M weights";
+    return Stream.of(
+            dtypes.stream().map(dtype -> linear(new Product(PROMPT, 4096, 11008), 1, dtype)),
+            dtypes.stream().map(dtype -> linear(new Product(1, 4096, 11008), 8, dtype)),
+            dtypes.stream().map(dtype -> layer(layers, PROMPT, dtype)),
+            dtypes.stream()
+                .map(dtype -> new ModelComparison("demo model", demo, scene, ANSWER, dtype))
+                .map(ModelComparison::comparison),
+            dtypes.stream()
+                .map(dtype -> new ModelComparison(size, middle, random, ANSWER, dtype))
+                .map(ModelComparison::comparison))
+        .flatMap(comparisons -> comparisons)
+        .toList();
   }
 
-  private static Path middle() {
-    Path folder = BenchFolder.root().resolve("compare-model");
-    if (!Files.exists(folder)) {
-      // PyTorch's vision tower runs all of its layers, whichever the features come from.
-      RandomCheckpoint.write(folder, MIDDLE.config(-1), DType.BFLOAT16, 1);
+  /**
+   * A linear layer by each of its weights in turn, so that none is in a cache when its turn comes
+   * again. Every side's output is held against a float64 product.
+   */
+  static Comparison linear(Product product, int weights, DType dtype) {
+    String types =
+        dtype == DType.FLOAT32
+            ? "all in float32"
+            : "activations %1$s-rounded on all sides, kept as float32 by ours and as %1$s by the others"
+                .formatted(dtype.label());
+    return new Comparison(
+        "linear " + product + (weights > 1 ? ", %d weights".formatted(weights) : ""),
+        dtype,
+        "linear",
+        "the same random activations and weights, mapped from one file; %s; ours and Jlama's outputs float32, PyTorch's %s; each output checked element by element against a float64 product; of Jlama its Vector API kernels, not its native ones"
+            .formatted(types, dtype.label()),
+        (scratch, threads) ->
+            linear(
+                new LinearData(scratch.resolve("linear.raw"), product, weights, dtype), threads));
+  }
+
+  private static OwnSide linear(LinearData data, int threads) {
+    data.write(7);
+    ProductRun run = data.open(Devices.open("cpu", threads, DType.FLOAT32));
+    ExactProduct exact = new ExactProduct(data);
+    Verdict ours = exact.check(run.outputs(), DType.FLOAT32);
+    if (!ours.agrees()) {
+      run.close();
+      throw new IllegalStateException(
+          "linear %s is wrong: %s".formatted(data.product(), ours.said()));
     }
-    return folder;
+    return new OwnSide(
+        data.request(),
+        () -> List.of(Stopwatch.time(run::runAll)),
+        Optional.empty(),
+        // Jlama's outputs are float32 whatever the weights are, PyTorch's are of their type.
+        (answer, output) -> exact.check(output, LinearData.dtype(answer.path("output"))),
+        run::close);
+  }
+
+  /**
+   * The first decoder layer of a checkpoint over a whole prompt of random tokens.
+   *
+   * @param model the checkpoint's folder; it has at least two layers
+   */
+  static Comparison layer(Path model, int tokens, DType dtype) {
+    double bound = Verdict.bound(dtype, 0.05);
+    return new Comparison(
+        "decoder layer, %d tokens".formatted(tokens),
+        dtype,
+        "layer",
+        "layer 0 of the same checkpoint on the same embedded prompt; from hidden states to hidden states, ours also storing keys and values; outputs within %s of their deviation"
+            .formatted(bound),
+        (scratch, threads) -> {
+          ModelOnDevice decoder =
+              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
+          PromptShape shape = new PromptShape(List.of(tokens), List.of(), 0);
+          RepeatedPrefill layer =
+              new RepeatedPrefill(decoder, shape, PruningPlan.none(), 1, /* seed= */ 8);
+          Path input = scratch.resolve("hidden.raw");
+          RawNumbers.write(input, layer.input());
+          layer.run();
+          float[] output = layer.output();
+          return new OwnSide(
+              Comparison.request("layer", dtype)
+                  .put("model", model.toString())
+                  .put("tokens", tokens)
+                  .put("data", input.toString()),
+              () -> List.of(layer.millis()),
+              Optional.empty(),
+              (_, theirs) -> Verdict.near(output, theirs, bound),
+              () -> {
+                layer.close();
+                decoder.close();
+              });
+        });
   }
 }

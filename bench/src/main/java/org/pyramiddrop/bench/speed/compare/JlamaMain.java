@@ -16,24 +16,20 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.speed.Product;
-import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.bench.timing.Stopwatch;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -80,28 +76,14 @@ public final class JlamaMain {
   }
 
   private ObjectNode prepare(JsonNode request) {
-    Product product =
-        new Product(
-            request.path("tokens").intValue(),
-            request.path("inputs").intValue(),
-            request.path("outputs").intValue());
-    Linear prepared =
-        new Linear(
-            new LinearData(
-                Path.of(request.path("data").stringValue()),
-                product,
-                request.path("weights").intValue(),
-                DType.valueOf(request.path("dtype").stringValue().toUpperCase(Locale.ROOT))));
+    Linear prepared = new Linear(LinearData.of(request));
     RawNumbers.write(Path.of(request.path("output").stringValue()), prepared.outputs());
     linear = prepared;
     return json().put("output", "float32");
   }
 
   private ObjectNode time() {
-    Linear prepared = Optional.ofNullable(linear).orElseThrow();
-    long start = System.nanoTime();
-    prepared.runAll();
-    double millis = (System.nanoTime() - start) / 1e6;
+    double millis = Stopwatch.time(Optional.ofNullable(linear).orElseThrow()::runAll);
     ObjectNode answer = json();
     answer.putArray("millis").add(millis);
     return answer;
@@ -137,25 +119,19 @@ public final class JlamaMain {
     /** Maps the data; weights stay in the file, as Jlama's own do. */
     Linear(LinearData data) {
       this.data = data;
-      int inputs = data.product().inputs();
-      try (FileChannel channel = FileChannel.open(data.file())) {
-        x = tensor(channel, 0, data.product().tokens(), inputs);
-        for (int i = 0; i < data.weights(); i++) {
-          weights.add(tensor(channel, data.weightOffset(i), data.product().outputs(), inputs));
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(data.file() + " can't be read: " + e.getMessage(), e);
+      Product product = data.product();
+      MemorySegment mapped = data.map(Arena.ofAuto());
+      x = tensor(data.activations(mapped), product.tokens());
+      for (int i = 0; i < data.weights(); i++) {
+        weights.add(tensor(data.weight(mapped, i), product.outputs()));
       }
-      out = new FloatBufferTensor(data.product().tokens(), data.product().outputs());
+      out = new FloatBufferTensor(product.tokens(), product.outputs());
     }
 
-    private AbstractTensor<?, ?> tensor(FileChannel channel, long at, int rows, int columns)
-        throws IOException {
-      DType dtype = data.dtype();
-      long bytes = (long) rows * columns * dtype.bytes();
-      ByteBuffer buffer = channel.map(MapMode.READ_ONLY, at, bytes).order(ByteOrder.LITTLE_ENDIAN);
-      TensorShape shape = TensorShape.of(rows, columns);
-      return switch (dtype) {
+    private AbstractTensor<?, ?> tensor(MemorySegment numbers, int rows) {
+      ByteBuffer buffer = numbers.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+      TensorShape shape = TensorShape.of(rows, data.product().inputs());
+      return switch (data.dtype()) {
         case FLOAT32 -> new FloatBufferTensor("mapped", buffer.asFloatBuffer(), shape, true);
         case BFLOAT16 -> new BFloat16BufferTensor("mapped", buffer.asShortBuffer(), shape, true);
         case FLOAT16 -> throw new IllegalArgumentException("Jlama has no product of float16");
@@ -178,15 +154,13 @@ public final class JlamaMain {
     /** The products, {@code weights × tokens × outputs}; NaN where Jlama writes nothing. */
     float[] outputs() {
       int size = data.product().tokens() * data.product().outputs();
-      float[] poison = new float[size];
-      Arrays.fill(poison, Float.NaN);
+      MemorySegment product = out.getMemorySegment().asSlice(0, (long) size * Float.BYTES);
       float[] all = new float[data.weights() * size];
       for (int i = 0; i < weights.size(); i++) {
-        out.getMemorySegment()
-            .asSlice(0, (long) size * Float.BYTES)
-            .copyFrom(MemorySegment.ofArray(poison));
+        // All bits set are a NaN.
+        product.fill((byte) -1);
         multiply(weights.get(i));
-        MemorySegment.copy(out.getMemorySegment(), ValueLayout.JAVA_FLOAT, 0, all, i * size, size);
+        MemorySegment.copy(product, ValueLayout.JAVA_FLOAT, 0, all, i * size, size);
       }
       return all;
     }

@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.bench.speed.Product;
@@ -15,6 +16,8 @@ import org.pyramiddrop.bench.speed.ProductRun;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Where the numbers of a linear layer lie in a file that all sides map: the activations, {@code
@@ -22,12 +25,31 @@ import org.pyramiddrop.kernels.Kernels;
  * little-endian.
  */
 record LinearData(Path file, Product product, int weights, DType dtype) {
-  /** Refuses sizes that no product has. */
-  LinearData {
-    if (product.tokens() < 1 || product.inputs() < 1 || product.outputs() < 1 || weights < 1) {
-      throw new IllegalArgumentException(
-          "sizes must be at least 1, not %s by %d weights".formatted(product, weights));
-    }
+  /** What another side was asked to run. */
+  static LinearData of(JsonNode request) {
+    return new LinearData(
+        Path.of(request.path("data").stringValue()),
+        new Product(
+            request.path("tokens").intValue(),
+            request.path("inputs").intValue(),
+            request.path("outputs").intValue()),
+        request.path("weights").intValue(),
+        dtype(request.path("dtype")));
+  }
+
+  /** Asks another side to run it. */
+  ObjectNode request() {
+    return Comparison.request("linear", dtype)
+        .put("tokens", product.tokens())
+        .put("inputs", product.inputs())
+        .put("outputs", product.outputs())
+        .put("weights", weights)
+        .put("data", file.toString());
+  }
+
+  /** A type by the name that all sides call it. */
+  static DType dtype(JsonNode label) {
+    return DType.valueOf(label.stringValue().toUpperCase(Locale.ROOT));
   }
 
   long activationBytes() {

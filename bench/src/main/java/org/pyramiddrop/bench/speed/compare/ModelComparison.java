@@ -3,24 +3,14 @@ package org.pyramiddrop.bench.speed.compare;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
-import org.pyramiddrop.bench.model.TowerInput;
-import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
-import org.pyramiddrop.loader.ChatTemplate;
-import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.Image;
-import org.pyramiddrop.loader.ImageProcessor;
-import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
-import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.loader.Role;
-import org.pyramiddrop.loader.Tokenizer;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -29,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param tokens of the answer, at least two
  */
-record ModelComparison(String title, Path model, Input input, int tokens, DType dtype) {
+record ModelComparison(String title, Path model, ModelInput input, int tokens, DType dtype) {
   /** What rows of this library's pruned run are called. */
   static final String PRUNED = "ours pruned (4 stages, λ = 0.5): less work";
 
@@ -55,12 +45,12 @@ record ModelComparison(String title, Path model, Input input, int tokens, DType 
 
   private OwnSide prepare(Path scratch, int threads) {
     Path file = scratch.resolve("pixels.raw");
-    Pixels pixels = input.pixels();
+    Pixels pixels = input.image().crops().getFirst();
     RawNumbers.write(file, pixels.values());
     ModelOnDevice answers =
         ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
-    RepeatedAnswer plain = answering(answers, PruningChoice.NONE);
-    RepeatedAnswer pruned = answering(answers, PruningChoice.PYRAMID);
+    RepeatedAnswer plain = answers.answer(input, PruningChoice.NONE.plan(), tokens - 1);
+    RepeatedAnswer pruned = answers.answer(input, PruningChoice.PYRAMID.plan(), tokens - 1);
     int[] answer = new int[tokens];
     answer[0] = plain.first();
     float[] logits = plain.logits();
@@ -86,11 +76,6 @@ record ModelComparison(String title, Path model, Input input, int tokens, DType 
         });
   }
 
-  private RepeatedAnswer answering(ModelOnDevice answers, PruningChoice plan) {
-    return answers.answer(
-        input.ids(), TowerInput.of(answers.config(), input.pixels()), plan.plan(), tokens - 1);
-  }
-
   private List<Double> time(RepeatedAnswer answering) {
     Stopwatch stopwatch = new Stopwatch();
     answering.first();
@@ -99,40 +84,5 @@ record ModelComparison(String title, Path model, Input input, int tokens, DType 
       answering.decodeStep();
     }
     return List.of(first, stopwatch.lap());
-  }
-
-  /**
-   * What a whole model is given.
-   *
-   * @param ids the prompt, the image token once
-   * @param pixels the image as the vision tower takes it
-   */
-  record Input(List<Integer> ids, Pixels pixels) {
-    /**
-     * A question about an image, in the model's own template and through its own preprocessing.
-     *
-     * @throws IllegalArgumentException if the model cuts images into tiles
-     */
-    static Input of(Path model, Path image, String question) {
-      LlavaConfig config = LlavaConfig.read(model);
-      if (config.anyResolution()) {
-        throw new IllegalArgumentException(
-            model + " cuts images into tiles; compare with a model of one view, as LLaVA-1.5 is");
-      }
-      Pixels pixels = ImageProcessor.read(model, config).process(Image.read(image)).getFirst();
-      String text =
-          ChatTemplate.read(model).render(List.of(new ChatTurn(Role.USER, 1, question)), true);
-      try (Tokenizer tokenizer = Tokenizer.open(model)) {
-        return new Input(IntStream.of(tokenizer.encode(text, true)).boxed().toList(), pixels);
-      }
-    }
-
-    /** Random pixels, with random tokens of text before and behind them. */
-    static Input random(LlavaConfig config, long seed) {
-      int side = config.vision().imageSize();
-      return new Input(
-          ModelOnDevice.randomIds(config, ModelWork.TEXT_TOKENS, seed),
-          TowerInput.random(config, new Resolution(side, side), seed).crops().getFirst());
-    }
   }
 }

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
@@ -133,7 +133,17 @@ public final class PeerProcess implements AutoCloseable {
 
   /** Prepares an operation, and returns what the other side says of it. */
   public JsonNode prepare(ObjectNode request) {
-    return send(request);
+    try {
+      requests.write(request + "\n");
+      requests.flush();
+    } catch (IOException e) {
+      throw new Failure(name + "'s process is gone: " + e.getMessage());
+    }
+    try {
+      return answer();
+    } catch (Failure e) {
+      throw new Failure(name + ": " + e.getMessage());
+    }
   }
 
   /**
@@ -142,18 +152,16 @@ public final class PeerProcess implements AutoCloseable {
    * @throws Failure if it took longer
    */
   public JsonNode prepare(ObjectNode request, Duration limit) {
-    CompletableFuture<JsonNode> prepared = CompletableFuture.supplyAsync(() -> send(request));
     try {
-      return prepared.get(limit.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      destroy();
-      throw new Failure(name + ": was not ready within " + limit.toSeconds() + " s");
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof Failure failure ? failure : new IllegalStateException(e);
-    } catch (InterruptedException e) {
-      destroy();
-      Thread.currentThread().interrupt();
-      throw new Failure(name + ": was interrupted");
+      return CompletableFuture.supplyAsync(() -> prepare(request))
+          .orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS)
+          .join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof TimeoutException) {
+        destroy();
+        throw new Failure(name + ": was not ready within " + limit.toSeconds() + " s");
+      }
+      throw e.getCause() instanceof Failure failure ? failure : e;
     }
   }
 
@@ -174,21 +182,7 @@ public final class PeerProcess implements AutoCloseable {
   }
 
   private JsonNode time() {
-    return send(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
-  }
-
-  private JsonNode send(ObjectNode request) {
-    try {
-      requests.write(request + "\n");
-      requests.flush();
-    } catch (IOException e) {
-      throw new Failure(name + "'s process is gone: " + e.getMessage());
-    }
-    try {
-      return answer();
-    } catch (Failure e) {
-      throw new Failure(name + ": " + e.getMessage());
-    }
+    return prepare(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
   }
 
   private JsonNode answer() {
@@ -211,14 +205,14 @@ public final class PeerProcess implements AutoCloseable {
   public void close() {
     try {
       requests.close();
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        destroy();
+      if (process.waitFor(10, TimeUnit.SECONDS)) {
+        return;
       }
-    } catch (IOException e) {
-      destroy();
+    } catch (IOException _) {
+      // It is gone, or going.
     } catch (InterruptedException e) {
-      destroy();
       Thread.currentThread().interrupt();
     }
+    destroy();
   }
 }

@@ -1,12 +1,9 @@
 package org.pyramiddrop.bench.speed.compare;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.Document;
@@ -29,9 +26,6 @@ record Report(
     List<String> statements) {
   private static final String NOTHING = "–";
 
-  private static final String READING =
-      "Milliseconds: median (lowest–highest). Result.Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.";
-
   /**
    * A row of the table.
    *
@@ -53,49 +47,15 @@ record Report(
       String said,
       @Nullable Spread millis,
       @Nullable Spread timesAsFast,
-      @Nullable Double ratioOfMedians) {
-    static PeerTimes of(Result.Peer peer, Result.Times ours, int row) {
-      String said = peer.verdict().said();
-      if (peer.times().isEmpty()) {
-        return new PeerTimes(false, said, null, null, null);
-      }
-      Result.Times theirs = peer.times().get();
-      Spread millis = theirs.spread(row);
-      double ratio = millis.median() / ours.spread(row).median();
-      return new PeerTimes(true, said, millis, ours.ratios(row, theirs), ratio);
-    }
-  }
+      @Nullable Double ratioOfMedians) {}
 
   static Report of(List<String> versions, int threads, String command, List<Result> results) {
     return new Report(
         versions,
         threads,
         command,
-        results.stream().flatMap(Report::operations).toList(),
-        results.stream().map(Report::statement).toList());
-  }
-
-  private static Stream<Operation> operations(Result result) {
-    return Stream.concat(
-        operations(result, result.ours(), false),
-        result.pruned().stream().flatMap(pruned -> operations(result, pruned, true)));
-  }
-
-  private static Stream<Operation> operations(Result result, Result.Times ours, boolean pruned) {
-    Comparison comparison = result.comparison();
-    List<String> rows = comparison.rows();
-    return IntStream.range(0, rows.size())
-        .mapToObj(row -> {
-          Map<String, PeerTimes> peers = new LinkedHashMap<>();
-          result.peers().forEach(peer -> peers.put(peer.name(), PeerTimes.of(peer, ours, row)));
-          String name = comparison.name() + (rows.get(row).isEmpty() ? "" : ", " + rows.get(row));
-          return new Operation(
-              pruned ? name + ", " + ModelComparison.PRUNED : name,
-              comparison.dtype().label(),
-              pruned,
-              ours.spread(row),
-              peers);
-        });
+        results.stream().flatMap(Result::operations).toList(),
+        results.stream().map(Result::statement).toList());
   }
 
   Document document(List<String> facts) {
@@ -112,11 +72,11 @@ record Report(
             table
                 .column(peer, operation -> millis(operation.peers().get(peer)))
                 .column("times as fast", operation -> ratio(operation.peers().get(peer))));
-    table.note(READING);
+    table.note(
+        "Milliseconds: median (lowest–highest). Result.Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.");
     statements.forEach(table::note);
-    List<String> all = new ArrayList<>(facts);
-    all.add("sides: %s; threads of each: %d".formatted(String.join("; ", peers), threads));
-    return new Document(all, List.of(table));
+    String sides = "sides: %s; threads of each: %d".formatted(String.join("; ", peers), threads);
+    return new Document(Stream.concat(facts.stream(), Stream.of(sides)).toList(), List.of(table));
   }
 
   private static String millis(@Nullable PeerTimes peer) {
@@ -130,18 +90,5 @@ record Report(
         ? NOTHING
         : "%s (%s)"
             .formatted(Numbers.ratio(peer.ratioOfMedians()), Numbers.ratios(peer.timesAsFast()));
-  }
-
-  private static String statement(Result result) {
-    Comparison comparison = result.comparison();
-    StringBuilder line = new StringBuilder();
-    line.append(
-        "%s, %s: %s."
-            .formatted(comparison.name(), comparison.dtype().label(), comparison.statement()));
-    for (Result.Peer peer : result.peers()) {
-      String differs = !peer.verdict().agrees() ? "not timed, " : "";
-      line.append(" %s: %s%s.".formatted(peer.name(), differs, peer.verdict().said()));
-    }
-    return line.toString();
   }
 }

@@ -9,8 +9,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.report.Spread;
+import org.pyramiddrop.bench.speed.compare.Report.Operation;
+import org.pyramiddrop.bench.speed.compare.Report.PeerTimes;
 import org.pyramiddrop.bench.timing.Rounds;
 import tools.jackson.databind.JsonNode;
 
@@ -18,26 +23,21 @@ import tools.jackson.databind.JsonNode;
  * What came of a comparison.
  *
  * @param pruned this library's pruned run, which does less work
- * @param peers the others that have the operation
+ * @param peers the others that have the operation, by name
  */
-record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Peer> peers) {
+record Result(Comparison comparison, Times ours, Optional<Times> pruned, Map<String, Peer> peers) {
   /**
    * A side's milliseconds.
    *
    * @param rounds of each round, one a row of the comparison
    */
   record Times(List<List<Double>> rounds) {
-    private List<Double> row(int row) {
+    List<Double> row(int row) {
       return rounds.stream().map(round -> round.get(row)).toList();
     }
 
     Spread spread(int row) {
       return Spread.of(row(row));
-    }
-
-    /** How many times as fast as the other's a row's runs are, round by round. */
-    Spread ratios(int row, Times other) {
-      return Spread.ofRatios(other.row(row), row(row));
     }
   }
 
@@ -47,7 +47,21 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
    * @param verdict on its output
    * @param times empty if its output differs
    */
-  record Peer(String name, Verdict verdict, Optional<Times> times) {}
+  record Peer(Verdict verdict, Optional<Times> times) {
+    /** Beside ours in one row. */
+    PeerTimes beside(Times ours, int row) {
+      if (times.isEmpty()) {
+        return new PeerTimes(false, verdict.said(), null, null, null);
+      }
+      Spread millis = times.get().spread(row);
+      return new PeerTimes(
+          true,
+          verdict.said(),
+          millis,
+          Spread.ofRatios(times.get().row(row), ours.row(row)),
+          millis.median() / ours.spread(row).median());
+    }
+  }
 
   /**
    * Holds a comparison: checks every side's output first, then times those that are right in turn.
@@ -76,12 +90,12 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
               .map(runs -> new Times(runs.stream().map(comparison.times()).toList()))
               .iterator();
       Times ours = times.next();
-      List<Peer> outcomes = new ArrayList<>();
-      verdicts.forEach((name, verdict) -> {
-        boolean agrees = verdict.agrees();
-        outcomes.add(
-            new Peer(name, verdict, agrees ? Optional.of(times.next()) : Optional.empty()));
-      });
+      Map<String, Peer> outcomes = new LinkedHashMap<>();
+      verdicts.forEach((name, verdict) ->
+          outcomes.put(
+              name,
+              new Peer(
+                  verdict, Optional.of(verdict).filter(Verdict::agrees).map(_ -> times.next()))));
       return new Result(comparison, ours, own.pruned().map(_ -> times.next()), outcomes);
     } finally {
       OutputFile.deleteFolder(scratch);
@@ -102,6 +116,41 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, List<Pe
   }
 
   Optional<Peer> peer(String name) {
-    return peers.stream().filter(peer -> peer.name().equals(name)).findFirst();
+    return Optional.ofNullable(peers.get(name));
+  }
+
+  /** The table's rows: ours, then those of the pruned run. */
+  Stream<Operation> operations() {
+    return Stream.concat(
+        operations(ours, false), pruned.stream().flatMap(times -> operations(times, true)));
+  }
+
+  private Stream<Operation> operations(Times own, boolean less) {
+    return IntStream.range(0, comparison.rows().size())
+        .mapToObj(row -> {
+          Map<String, PeerTimes> beside = new LinkedHashMap<>();
+          peers.forEach((name, peer) -> beside.put(name, peer.beside(own, row)));
+          String name =
+              Stream.of(
+                      comparison.name(),
+                      comparison.rows().get(row),
+                      less ? ModelComparison.PRUNED : "")
+                  .filter(part -> !part.isEmpty())
+                  .collect(Collectors.joining(", "));
+          return new Operation(name, comparison.dtype().label(), less, own.spread(row), beside);
+        });
+  }
+
+  /** What was the same on all sides, and how near the outputs were. */
+  String statement() {
+    StringBuilder line =
+        new StringBuilder(
+            "%s, %s: %s."
+                .formatted(comparison.name(), comparison.dtype().label(), comparison.statement()));
+    peers.forEach((name, peer) -> {
+      String differs = peer.verdict().agrees() ? "" : "not timed, ";
+      line.append(" %s: %s%s.".formatted(name, differs, peer.verdict().said()));
+    });
+    return line.toString();
   }
 }

@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.speed.compare;
 
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
 import tools.jackson.databind.JsonNode;
 
@@ -67,11 +68,8 @@ public record Verdict(boolean agrees, String said) {
   }
 
   private static double deviation(float[] values) {
-    double mean = 0;
-    for (float value : values) {
-      mean += value;
-    }
-    mean /= values.length;
+    IntStream all = IntStream.range(0, values.length);
+    double mean = all.mapToDouble(i -> values[i]).average().orElse(Double.NaN);
     double squares = 0;
     for (float value : values) {
       squares += (value - mean) * (value - mean);

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.BenchCommand;
@@ -45,6 +46,7 @@ import picocli.CommandLine.Option;
     showDefaultValues = true)
 public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
+  private static final long SEED = 11;
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
 
@@ -141,27 +143,35 @@ public final class GpuCommand extends BenchCommand {
     say("the model");
     try (ModelOnDevice open =
         ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cuda"))) {
-      GpuPrompt prompt = GpuPrompt.of(open, size, textTokens, newTokens, runs);
+      ModelInput input = ModelInput.random(config, size, textTokens, SEED);
+      OptionValues.fits(
+          input.image().layout().tokens(), textTokens, newTokens, config.text().maxPositions());
+      int steps = newTokens - 1;
       facts.put(
           "model",
           "%d layers, %d wide, on %s"
               .formatted(config.text().layers(), config.text().hiddenSize(), open.device()));
-      try (PlanTimer ours = PlanTimer.of(open, NamedPlan.choices(), prompt::answer, () -> {})) {
+      try (PlanTimer ours =
+          PlanTimer.of(
+              open, NamedPlan.choices(), plan -> open.answer(input, plan, steps), () -> {})) {
         RepeatedAnswer plain = ours.answers().getFirst();
         ModelResult result =
             new ModelResult(
                 facts,
                 config.anyResolution() ? "LLaVA-NeXT" : "LLaVA-1.5",
-                ModelResult.Prompt.of(prompt),
+                ModelResult.Prompt.of(input),
                 newTokens,
                 open.loadMillis(),
                 seen,
                 seen.or(tflops, bandwidth),
-                ours.answers(plain.shape(), newTokens - 1, runs, prompt::time),
+                ours.answers(
+                    plain.shape(), steps, runs, answer -> PlanTimer.timeFromPixels(answer, steps)),
                 List.of());
         // A peer may take longer than there is time for: what was measured is kept before.
         Document document = save(result);
-        TorchAnswers theirs = new TorchAnswers(prompt, plain, folder, torch::start, torch.limit());
+        TorchAnswers theirs =
+            new TorchAnswers(
+                open, input, plain, folder, newTokens, runs, torch::start, torch.limit());
         for (String mode : torch.modes()) {
           say("PyTorch, " + mode);
           result = result.with(theirs.in(mode));

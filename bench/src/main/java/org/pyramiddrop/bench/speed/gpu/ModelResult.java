@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.report.JsonFile;
 import org.pyramiddrop.bench.report.Spread;
@@ -39,13 +40,13 @@ record ModelResult(
    * @param imageTokens newlines included
    */
   record Prompt(String image, int crops, int imageTokens, int textTokens) {
-    static Prompt of(GpuPrompt prompt) {
-      TowerInput image = prompt.image();
+    static Prompt of(ModelInput input) {
+      TowerInput image = input.image();
       return new Prompt(
           image.size().toString(),
           image.layout().crops(),
           image.layout().tokens(),
-          prompt.textTokens());
+          input.ids().size() - 1);
     }
   }
 

@@ -1,12 +1,12 @@
 package org.pyramiddrop.bench.speed.gpu;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
+import org.pyramiddrop.bench.model.ModelInput;
+import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.speed.compare.PeerProcess;
@@ -14,6 +14,7 @@ import org.pyramiddrop.bench.speed.compare.RawNumbers;
 import org.pyramiddrop.bench.speed.compare.Verdict;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
+import org.pyramiddrop.bench.speed.pruning.PlanTimer;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Resolution;
@@ -26,13 +27,17 @@ import tools.jackson.databind.node.ObjectNode;
  * values. They are compared first, then timed in turn with ours without drops.
  *
  * @param ours the answer without drops
+ * @param newTokens of each answer, at least two
  * @param start starts a process, one for each mode
  * @param limit until a mode is ready: loaded, compiled, recorded
  */
 record TorchAnswers(
-    GpuPrompt prompt,
+    ModelOnDevice model,
+    ModelInput input,
     RepeatedAnswer ours,
     Path checkpoint,
+    int newTokens,
+    int runs,
     Supplier<PeerProcess> start,
     Duration limit) {
   /**
@@ -44,7 +49,8 @@ record TorchAnswers(
   ModelResult.Peer in(String mode) {
     String name = "PyTorch, " + mode;
     String versions = "no PyTorch";
-    Path folder = scratch();
+    Path folder =
+        OutputFile.temporaryFolder(Path.of(System.getProperty("java.io.tmpdir")), "gpu-answers");
     try (PeerProcess torch = start.get()) {
       versions = torch.versions();
       Verdict verdict = check(torch, mode, folder);
@@ -60,7 +66,7 @@ record TorchAnswers(
   }
 
   private Verdict check(PeerProcess torch, String mode, Path folder) {
-    int[] answer = ours.answer(prompt.newTokens());
+    int[] answer = ours.answer(newTokens);
     ours.prefill();
     float[] logits = ours.logits();
     Path output = folder.resolve("logits.raw");
@@ -75,20 +81,20 @@ record TorchAnswers(
   }
 
   private ObjectNode request(String mode, Path folder, Path output) {
-    List<Pixels> crops = prompt.image().crops();
+    List<Pixels> crops = input.image().crops();
     Path data = folder.resolve("pixels.raw");
     RawNumbers.write(data, values(crops));
     Pixels first = crops.getFirst();
-    Resolution size = prompt.image().size();
+    Resolution size = input.image().size();
     int[] shape = {crops.size(), first.channels(), first.height(), first.width()};
     JsonMapper json = JsonMapper.shared();
     return json.createObjectNode()
         .put("op", "model")
         .put("way", mode)
         .put("model", checkpoint.toAbsolutePath().toString())
-        .put("dtype", prompt.model().dtype().label())
+        .put("dtype", model.dtype().label())
         .put("data", data.toString())
-        .put("tokens", prompt.newTokens())
+        .put("tokens", newTokens)
         .put("output", output.toString())
         .set("picture", json.valueToTree(List.of(size.height(), size.width())))
         .set("pixels", json.valueToTree(shape))
@@ -105,10 +111,14 @@ record TorchAnswers(
   }
 
   private ModelResult.Peer timed(String name, String said, PeerProcess torch) {
-    List<List<Phases<Double>>> runs =
-        Rounds.of(1, prompt.runs()).run(List.of(() -> prompt.time(ours), () -> phases(torch)));
+    List<List<Phases<Double>>> times =
+        Rounds.of(1, runs)
+            .run(List.of(() -> PlanTimer.timeFromPixels(ours, newTokens - 1), () -> phases(torch)));
     return new ModelResult.Peer(
-        name, said, Phases.spreads(runs.getLast()), Phases.ratios(runs.getLast(), runs.getFirst()));
+        name,
+        said,
+        Phases.spreads(times.getLast()),
+        Phases.ratios(times.getLast(), times.getFirst()));
   }
 
   private static Phases<Double> phases(PeerProcess torch) {
@@ -119,13 +129,5 @@ record TorchAnswers(
           torch.name() + " told " + millis.size() + " times instead of 4");
     }
     return Phases.of(phases, phase -> millis.get(phases.indexOf(phase)));
-  }
-
-  private static Path scratch() {
-    try {
-      return Files.createTempDirectory("gpu-answers");
-    } catch (IOException e) {
-      throw new UncheckedIOException("no temporary folder: " + e.getMessage(), e);
-    }
   }
 }

@@ -54,11 +54,11 @@ public class DecodeStepBenchmark extends DeviceBenchmark {
   /** Of the token that is run. */
   int id;
 
-  private Kernels kernels;
-  private Schedule schedule;
+  Kernels kernels;
+  Schedule schedule;
+  NextToken next;
+  Tensor logits;
   private int[] lengths;
-  private NextToken next;
-  private Tensor logits;
 
   @Setup
   public void setUp() {
@@ -102,15 +102,5 @@ public class DecodeStepBenchmark extends DeviceBenchmark {
   /** Rows that a layer's cache held before the step. */
   int held(int layer) {
     return lengths[schedule.stageOf(layer)];
-  }
-
-  /** What the token is rotated by in a layer. */
-  int position(int layer) {
-    return kernels.download(next.position(schedule.stageOf(layer)))[0];
-  }
-
-  /** The logits that the last run came to. */
-  float[] output() {
-    return kernels.download(logits);
   }
 }

@@ -64,7 +64,8 @@ public class DropBenchmark extends DeviceBenchmark {
   /** What the last run gathered. */
   Tensor gathered;
 
-  private int turn;
+  /** The input that the last run read. */
+  int turn;
 
   @Setup
   public void setUp() {
@@ -117,11 +118,6 @@ public class DropBenchmark extends DeviceBenchmark {
 
   private Tensor next() {
     turn = (turn + 1) % inputs.size();
-    return inputs.get(turn);
-  }
-
-  /** The input that the last run read. */
-  Tensor current() {
     return inputs.get(turn);
   }
 

@@ -39,9 +39,13 @@ public class VisionBenchmark extends DeviceBenchmark {
   DType dtype = DType.BFLOAT16;
 
   float[] pixels;
-  private Kernels kernels;
-  private Tensor features;
-  private Tensor embeddings;
+  Kernels kernels;
+
+  /** What the tower comes to, tokens × its columns. */
+  Tensor features;
+
+  /** What the projector comes to, tokens × the decoder's hidden size. */
+  Tensor embeddings;
 
   @Setup
   public void setUp() {
@@ -68,15 +72,5 @@ public class VisionBenchmark extends DeviceBenchmark {
   @Benchmark
   public void image() {
     runAndWait();
-  }
-
-  /** What the tower came to, tokens × its columns. */
-  float[] features() {
-    return kernels.download(features);
-  }
-
-  /** What the projector came to, tokens × the decoder's hidden size. */
-  float[] embeddings() {
-    return kernels.download(embeddings);
   }
 }

@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
-import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.ReportingCommand;
@@ -63,8 +63,8 @@ public final class ProfileCommand extends ReportingCommand {
         ModelOnDevice.open(model, Optional.empty(), ModelOnDevice.device("cuda"))) {
       int side = open.config().vision().imageSize();
       Resolution image = size == null ? new Resolution(side, side) : size;
-      TowerInput input = TowerInput.random(open.config(), image, SEED);
-      ImageLayout layout = input.layout();
+      ModelInput input = ModelInput.random(open.config(), image, textTokens, SEED);
+      ImageLayout layout = input.image().layout();
       List<PartProfile> parts = parts(open, input);
       List<String> facts =
           facts(
@@ -86,8 +86,8 @@ public final class ProfileCommand extends ReportingCommand {
     return 0;
   }
 
-  private List<PartProfile> parts(ModelOnDevice open, TowerInput input) {
-    ImageLayout image = input.layout();
+  private List<PartProfile> parts(ModelOnDevice open, ModelInput input) {
+    ImageLayout image = input.image().layout();
     ModelShape shape = ModelShape.of(open.config());
     PromptShape prompt =
         PromptShape.of(textTokens / 2, image.tokens(), 1, textTokens - textTokens / 2);
@@ -98,8 +98,7 @@ public final class ProfileCommand extends ReportingCommand {
             "one crop through vision tower and projector",
             PartProfile.Work.flops(counter.vision(1)),
             open.profileCrop(order, runs)));
-    List<Integer> ids = ModelOnDevice.randomIds(open.config(), textTokens, SEED);
-    try (RepeatedAnswer answer = open.answer(ids, input, plan.plan(), 1)) {
+    try (RepeatedAnswer answer = open.answer(input, plan.plan(), 1)) {
       // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
       answer.answer(2);
       parts.add(

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.Sizes;
 import org.pyramiddrop.kernels.DType;
 
 class ExactProductTest {
@@ -17,7 +18,7 @@ class ExactProductTest {
   @ParameterizedTest
   @CsvSource({"1x1x1,1", "3x65x7,2", "5x64x256,1", "2x129x513,3"})
   void multipliesEveryRowByEveryWeight(String sizes, int weights) {
-    Product product = Product.parse(sizes);
+    Product product = Sizes.of(sizes);
     for (DType dtype : new DType[] {DType.FLOAT32, DType.BFLOAT16}) {
       LinearData data = new LinearData(temp.resolve(dtype + ".raw"), product, weights, dtype);
       data.write(3);

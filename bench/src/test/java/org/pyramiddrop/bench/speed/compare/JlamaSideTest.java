@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.bench.speed.Sizes;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.kernels.DType;
 
@@ -31,7 +31,7 @@ class JlamaSideTest {
 
   private Result hold(String sizes, int weights, DType dtype) {
     return Result.of(
-        LinearComparison.of(Product.parse(sizes), weights, dtype),
+        Comparisons.linear(Sizes.of(sizes), weights, dtype),
         temp,
         List.of(jlama),
         2,

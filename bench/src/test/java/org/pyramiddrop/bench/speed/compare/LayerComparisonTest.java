@@ -26,7 +26,7 @@ class LayerComparisonTest {
         new CheckpointShape(
             2, 64, 96, 4, 4, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
     RandomCheckpoint.write(model, shape.config(), DType.BFLOAT16, 1);
-    Comparison comparison = LayerComparison.of(model, 9, dtype);
+    Comparison comparison = Comparisons.layer(model, 9, dtype);
     try (Comparison.OwnSide ours = comparison.preparation().prepare(temp, 2)) {
       assertThat(ours.run().get()).hasSize(1).allMatch(millis -> millis > 0);
       // What goes in is not what comes out.

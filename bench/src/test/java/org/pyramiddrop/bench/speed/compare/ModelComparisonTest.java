@@ -17,13 +17,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
-import org.pyramiddrop.bench.model.TowerInput;
-import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -31,7 +31,7 @@ class ModelComparisonTest {
   private static final Rounds THREE = Rounds.of(1, 3);
 
   @TempDir private Path temp;
-  private Input input;
+  private ModelInput input;
   private Path model;
 
   @BeforeEach
@@ -41,7 +41,7 @@ class ModelComparisonTest {
         new CheckpointShape(
             4, 64, 96, 4, 4, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
     RandomCheckpoint.write(model, shape.config(), DType.BFLOAT16, 1);
-    input = Input.random(LlavaConfig.read(model), 2);
+    input = ModelInput.random(LlavaConfig.read(model), new Resolution(56, 56), 60, 2);
   }
 
   private Comparison comparison(DType dtype) {
@@ -62,12 +62,7 @@ class ModelComparisonTest {
   private Own own(DType dtype) {
     try (ModelOnDevice answers =
             ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", 2));
-        RepeatedAnswer answering =
-            answers.answer(
-                input.ids(),
-                TowerInput.of(answers.config(), input.pixels()),
-                PruningPlan.none(),
-                4)) {
+        RepeatedAnswer answering = answers.answer(input, PruningPlan.none(), 4)) {
       int first = answering.first();
       float[] logits = answering.logits();
       return new Own(
@@ -146,7 +141,8 @@ class ModelComparisonTest {
       assertThat(ours.request().path("ids").path(30).intValue()).isEqualTo(448);
       assertThat(ours.request().path("ids").path(45).intValue()).isEqualTo(448);
       assertThat(ours.request().path("pixels").toString()).isEqualTo("[3,56,56]");
-      assertThat(RawNumbers.read(temp.resolve("pixels.raw"))).isEqualTo(input.pixels().values());
+      assertThat(RawNumbers.read(temp.resolve("pixels.raw")))
+          .isEqualTo(input.image().crops().getFirst().values());
     }
   }
 

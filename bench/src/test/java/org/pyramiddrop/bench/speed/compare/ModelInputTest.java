@@ -7,10 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
-import org.pyramiddrop.bench.model.TowerInput;
-import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
@@ -32,12 +31,10 @@ class ModelInputTest {
       }
       int tokens = answer.tokenIds().size();
       assertThat(tokens).isPositive();
-      Input input = Input.of(MODEL, IMAGE, QUESTION);
+      ModelInput input = ModelInput.of(MODEL, IMAGE, QUESTION);
       try (ModelOnDevice answers =
               ModelOnDevice.open(MODEL, Optional.empty(), ModelOnDevice.device("cpu", 2));
-          RepeatedAnswer answering =
-              answers.answer(
-                  input.ids(), TowerInput.of(answers.config(), input.pixels()), plan, tokens - 1)) {
+          RepeatedAnswer answering = answers.answer(input, plan, tokens - 1)) {
         assertThat(answering.ids()).hasSize(answer.promptTokens());
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());

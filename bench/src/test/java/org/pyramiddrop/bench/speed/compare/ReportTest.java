@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.bench.model.ModelInput;
+import org.pyramiddrop.bench.model.TowerInput;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.speed.Product;
-import org.pyramiddrop.bench.speed.compare.ModelComparison.Input;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Pixels;
+import org.pyramiddrop.loader.Resolution;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,26 +26,35 @@ class ReportTest {
       new Result.Times(List.of(List.of(10.0), List.of(80.0), List.of(45.0)));
   private static final Result LINEAR =
       new Result(
-          LinearComparison.of(new Product(7, 64, 11), 1, DType.FLOAT32),
+          Comparisons.linear(new Product(7, 64, 11), 1, DType.FLOAT32),
           OURS,
           Optional.empty(),
-          List.of(
-              new Result.Peer("PyTorch", Verdict.right("all right"), Optional.of(THEIRS)),
-              new Result.Peer("Jlama", Verdict.wrong("2 wrong"), Optional.empty())));
+          new TreeMap<>(
+                  Map.of(
+                      "PyTorch",
+                      new Result.Peer(Verdict.right("all right"), Optional.of(THEIRS)),
+                      "Jlama",
+                      new Result.Peer(Verdict.wrong("2 wrong"), Optional.empty())))
+              .descendingMap());
   private static final Result MODEL =
       new Result(
           new ModelComparison(
                   "tiny",
                   Path.of("tiny"),
-                  new Input(List.of(1), new Pixels(1, 1, 1, new float[1])),
+                  new ModelInput(
+                      List.of(1),
+                      new TowerInput(
+                          new Resolution(1, 1),
+                          new ImageLayout(1, false, null),
+                          List.of(new Pixels(1, 1, 1, new float[1])))),
                   3,
                   DType.BFLOAT16)
               .comparison(),
           new Result.Times(List.of(List.of(100.0, 10.0, 120.0))),
           Optional.of(new Result.Times(List.of(List.of(50.0, 8.0, 66.0)))),
-          List.of(
+          Map.of(
+              "PyTorch",
               new Result.Peer(
-                  "PyTorch",
                   Verdict.right("near"),
                   Optional.of(new Result.Times(List.of(List.of(200.0, 5.0, 210.0)))))));
   private static final Report REPORT =

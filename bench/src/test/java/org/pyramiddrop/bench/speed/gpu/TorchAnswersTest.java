@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.report.Spread;
@@ -43,7 +44,7 @@ class TorchAnswersTest {
   @TempDir private Path temp;
   private Path folder;
   private ModelOnDevice model;
-  private GpuPrompt prompt;
+  private ModelInput input;
   private RepeatedAnswer ours;
 
   @BeforeEach
@@ -51,8 +52,8 @@ class TorchAnswersTest {
     folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.nextConfig(), DType.BFLOAT16, 1);
     model = ModelOnDevice.open(folder, Optional.empty(), ModelOnDevice.device("cpu"));
-    prompt = GpuPrompt.of(model, new Resolution(60, 100), 9, NEW_TOKENS, 3);
-    ours = prompt.answer(PruningPlan.none());
+    input = ModelInput.random(model.config(), new Resolution(60, 100), 9, 11);
+    ours = model.answer(input, PruningPlan.none(), NEW_TOKENS - 1);
   }
 
   @AfterEach
@@ -106,7 +107,8 @@ class TorchAnswersTest {
   }
 
   private ModelResult.Peer peer(Duration limit, String script) {
-    return new TorchAnswers(prompt, ours, folder, () -> side(script), limit).in("eager");
+    return new TorchAnswers(model, input, ours, folder, NEW_TOKENS, 3, () -> side(script), limit)
+        .in("eager");
   }
 
   @Test
@@ -114,7 +116,9 @@ class TorchAnswersTest {
     float[] logits = logits();
     String tokens = tokens();
     ModelResult.Peer peer =
-        new TorchAnswers(prompt, ours, folder, () -> computing(logits, tokens), LONG).in("eager");
+        new TorchAnswers(
+                model, input, ours, folder, NEW_TOKENS, 3, () -> computing(logits, tokens), LONG)
+            .in("eager");
     assertThat(peer.name()).isEqualTo("PyTorch, eager");
     assertThat(peer.said())
         .isEqualTo(
@@ -137,7 +141,8 @@ class TorchAnswersTest {
   @Test
   void sendsThePromptTheImageAndAllCrops() throws IOException {
     float[] logits = logits();
-    new TorchAnswers(prompt, ours, folder, () -> computing(logits, "1"), LONG).in("max-autotune");
+    new TorchAnswers(model, input, ours, folder, NEW_TOKENS, 3, () -> computing(logits, "1"), LONG)
+        .in("max-autotune");
     JsonNode request = JsonMapper.shared().readTree(Files.readString(temp.resolve("request.json")));
     assertThat(request.path("op").stringValue()).isEqualTo("model");
     assertThat(request.path("way").stringValue()).isEqualTo("max-autotune");
@@ -146,7 +151,7 @@ class TorchAnswersTest {
     // 100×60 pixels need two tiles each way: 4×4 patches of the whole, then of the tiles' 8×8 the 4
     // rows in the middle that are not padding, each with a newline.
     assertThat(request.path("pixels").toString()).isEqualTo("[5,3,56,56]");
-    int image = prompt.image().layout().tokens();
+    int image = input.image().layout().tokens();
     assertThat(image).isEqualTo(16 + 4 * (8 + 1));
     List<Integer> ids = request.path("ids").valueStream().map(JsonNode::intValue).toList();
     assertThat(ids).hasSize(9 + image);
@@ -156,7 +161,7 @@ class TorchAnswersTest {
     float[] pixels = RawNumbers.read(temp.resolve("pixels.raw"));
     assertThat(pixels).hasSize(5 * 3 * 56 * 56);
     assertThat(Arrays.copyOfRange(pixels, 3 * 56 * 56, 2 * 3 * 56 * 56))
-        .isEqualTo(prompt.image().crops().get(1).values());
+        .isEqualTo(input.image().crops().get(1).values());
   }
 
   @Test
@@ -166,14 +171,16 @@ class TorchAnswersTest {
     float[] near = logits.clone();
     near[17] += (float) (0.9 * TorchAnswers.BOUND * deviation);
     assertThat(
-            new TorchAnswers(prompt, ours, folder, () -> computing(near, "1"), LONG)
+            new TorchAnswers(
+                    model, input, ours, folder, NEW_TOKENS, 3, () -> computing(near, "1"), LONG)
                 .in("eager")
                 .millis())
         .isNotNull();
     float[] far = logits.clone();
     far[17] += (float) (1.1 * TorchAnswers.BOUND * deviation);
     ModelResult.Peer peer =
-        new TorchAnswers(prompt, ours, folder, () -> computing(far, "1"), LONG).in("eager");
+        new TorchAnswers(model, input, ours, folder, NEW_TOKENS, 3, () -> computing(far, "1"), LONG)
+            .in("eager");
     assertThat(peer.millis()).isNull();
     assertThat(peer.ratios()).isNull();
     assertThat(peer.said())
@@ -186,7 +193,9 @@ class TorchAnswersTest {
     float[] logits = logits();
     logits[3] = Float.NaN;
     ModelResult.Peer peer =
-        new TorchAnswers(prompt, ours, folder, () -> computing(logits, "1"), LONG).in("eager");
+        new TorchAnswers(
+                model, input, ours, folder, NEW_TOKENS, 3, () -> computing(logits, "1"), LONG)
+            .in("eager");
     assertThat(peer.said()).contains("disagree, element 3 is NaN");
   }
 

@@ -37,6 +37,13 @@ class EmulatedBenchmarksTest {
     return new DecoderReference(BenchmarkRun.checkpoint(), ModelSize.TINY.shape());
   }
 
+  /** What the token is rotated by in a layer. */
+  private static int position(DecodeStepBenchmark benchmark, int layer) {
+    return benchmark
+        .kernels
+        .download(benchmark.next.position(benchmark.schedule.stageOf(layer)))[0];
+  }
+
   @Test
   void aLayerBeforeADropIsTheReferences() throws IOException {
     try (EmulatedGpu _ = EmulatedGpu.present(temp)) {
@@ -89,7 +96,7 @@ class EmulatedBenchmarksTest {
       benchmark.setUp();
       BenchmarkRun.holdsTo(
           benchmark::step,
-          benchmark::output,
+          () -> benchmark.kernels.download(benchmark.logits),
           () ->
               reference()
                   .step(
@@ -97,7 +104,7 @@ class EmulatedBenchmarksTest {
                       benchmark.keys,
                       benchmark.values,
                       benchmark::held,
-                      benchmark::position),
+                      layer -> position(benchmark, layer)),
           1e-4);
       benchmark.tearDown();
     }
@@ -112,11 +119,11 @@ class EmulatedBenchmarksTest {
       benchmark.setUp();
       BenchmarkRun.holdsTo(
           benchmark::image,
-          benchmark::embeddings,
+          () -> benchmark.kernels.download(benchmark.embeddings),
           () ->
               VisionReference.projected(
                   BenchmarkRun.checkpoint(),
-                  benchmark.features(),
+                  benchmark.kernels.download(benchmark.features),
                   ModelSize.TINY.shape().vision().hiddenSize()),
           1e-4);
       benchmark.tearDown();
@@ -137,7 +144,7 @@ class EmulatedBenchmarksTest {
       double[] scores = Reference.doubles(kernels.download(benchmark.scores));
       int[] rows = Reference.highest(scores, 30, 12, 6);
       assertThat(kernels.download(benchmark.chosen)).containsExactly(rows);
-      double[] from = Reference.doubles(kernels.download(benchmark.current()));
+      double[] from = Reference.doubles(kernels.download(benchmark.inputs.get(benchmark.turn)));
       for (int i = 0; i < 2; i++) {
         benchmark.drop();
         BenchmarkRun.assertClose(

@@ -21,7 +21,7 @@ class OperationBenchmarksTest {
     benchmark.setUp();
     BenchmarkRun.holdsTo(
         benchmark::image,
-        benchmark::features,
+        () -> benchmark.kernels.download(benchmark.features),
         () ->
             VisionReference.features(
                 BenchmarkRun.checkpoint(), ModelSize.TINY.shape().vision(), benchmark.pixels),
@@ -36,11 +36,11 @@ class OperationBenchmarksTest {
     benchmark.setUp();
     BenchmarkRun.holdsTo(
         benchmark::image,
-        benchmark::embeddings,
+        () -> benchmark.kernels.download(benchmark.embeddings),
         () ->
             VisionReference.projected(
                 BenchmarkRun.checkpoint(),
-                benchmark.features(),
+                benchmark.kernels.download(benchmark.features),
                 ModelSize.TINY.shape().vision().hiddenSize()),
         2e-5);
     benchmark.tearDown();
@@ -62,9 +62,10 @@ class OperationBenchmarksTest {
     Set<Tensor> seen = new HashSet<>();
     for (int i = 0; i < 4; i++) {
       benchmark.drop();
-      seen.add(benchmark.current());
+      seen.add(benchmark.inputs.get(benchmark.turn));
       double[] query = Reference.doubles(benchmark.kernels.download(benchmark.query));
-      double[] keys = Reference.doubles(benchmark.kernels.download(benchmark.current()));
+      double[] keys =
+          Reference.doubles(benchmark.kernels.download(benchmark.inputs.get(benchmark.turn)));
       BenchmarkRun.assertClose(
           benchmark.kernels.download(benchmark.scores),
           Reference.scores(query, keys, benchmark.heads),
@@ -94,8 +95,9 @@ class OperationBenchmarksTest {
     Set<Tensor> seen = new HashSet<>();
     for (int i = 0; i < 4; i++) {
       benchmark.drop();
-      seen.add(benchmark.current());
-      double[] from = Reference.doubles(benchmark.kernels.download(benchmark.current()));
+      seen.add(benchmark.inputs.get(benchmark.turn));
+      double[] from =
+          Reference.doubles(benchmark.kernels.download(benchmark.inputs.get(benchmark.turn)));
       assertThat(Arrays.stream(from).distinct().count()).isGreaterThan(1000);
       BenchmarkRun.assertClose(
           benchmark.kernels.download(benchmark.gathered), Reference.rows(from, rows, 72), 0);
