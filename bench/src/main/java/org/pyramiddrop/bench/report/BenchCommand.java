@@ -1,10 +1,12 @@
 package org.pyramiddrop.bench.report;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
@@ -24,6 +26,14 @@ public abstract class BenchCommand implements Callable<Integer> {
 
   protected void print(Document document) {
     document.lines().forEach(out()::println);
+  }
+
+  /** Prints tables, and writes them as Markdown if there is a file for them. */
+  protected void print(Document document, @Nullable Path markdown) {
+    print(document);
+    if (markdown != null) {
+      OutputFile.write(markdown, document.markdown());
+    }
   }
 
   /**

@@ -35,13 +35,10 @@ public abstract class ReportingCommand extends BenchCommand {
    */
   protected void publish(Document document, String json, Object result) {
     out().println();
-    print(document);
+    print(document, markdown);
     ObjectNode file = JsonFile.MAPPER.createObjectNode();
     file.putPOJO("machine", Machine.here()).putPOJO("facts", document.facts());
     file.setAll(JsonFile.MAPPER.<ObjectNode>valueToTree(result));
     JsonFile.write(BenchFolder.root().resolve(json), file);
-    if (markdown != null) {
-      OutputFile.write(markdown, document.markdown());
-    }
   }
 }

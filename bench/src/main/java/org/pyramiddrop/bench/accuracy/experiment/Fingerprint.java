@@ -2,17 +2,17 @@ package org.pyramiddrop.bench.accuracy.experiment;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.net.URI;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -33,15 +33,9 @@ final class Fingerprint {
   /** From one slice of a larger file to the next. */
   private static final long STRIDE_BYTES = 1L << 20;
 
-  private final MessageDigest digest;
+  private final Hasher hasher = Hashing.sha256().newHasher();
 
-  private Fingerprint() {
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
-  }
+  private Fingerprint() {}
 
   /**
    * Names a checkpoint by its files' names, sizes and contents; of files above 64 MiB, by 4 KiB in
@@ -77,7 +71,7 @@ final class Fingerprint {
       if (seen.add(sample.image())) {
         print.file(sample.image());
       }
-      print.number(sample.answers().size());
+      print.hasher.putInt(sample.answers().size());
       sample.answers().forEach(print::text);
     }
     return print.name();
@@ -96,17 +90,15 @@ final class Fingerprint {
   }
 
   private void file(Path file) {
-    try (FileChannel channel = FileChannel.open(file)) {
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel = FileChannel.open(file)) {
       text(file.toFile().getName());
-      number(channel.size());
-      ByteBuffer slice = ByteBuffer.allocate(SLICE_BYTES);
-      long stride = channel.size() <= WHOLE_BYTES ? SLICE_BYTES : STRIDE_BYTES;
-      for (long at = 0; at < channel.size(); at += stride) {
-        slice.clear();
-        while (slice.hasRemaining() && channel.read(slice, at + slice.position()) >= 0) {
-          // A read may give less than was asked for.
-        }
-        digest.update(slice.flip());
+      MemorySegment all = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      hasher.putLong(all.byteSize());
+      long stride = all.byteSize() <= WHOLE_BYTES ? SLICE_BYTES : STRIDE_BYTES;
+      for (long at = 0; at < all.byteSize(); at += stride) {
+        long length = Math.min(SLICE_BYTES, all.byteSize() - at);
+        hasher.putBytes(all.asSlice(at, length).asByteBuffer());
       }
     } catch (IOException e) {
       throw unreadable(file, e);
@@ -119,16 +111,10 @@ final class Fingerprint {
 
   // Lengths go in too, so that no two lists of texts run together into the same bytes.
   private void text(String text) {
-    byte[] bytes = text.getBytes(UTF_8);
-    number(bytes.length);
-    digest.update(bytes);
-  }
-
-  private void number(long number) {
-    digest.update(ByteBuffer.allocate(Long.BYTES).putLong(number).flip());
+    hasher.putInt(text.length()).putString(text, UTF_8);
   }
 
   private String name() {
-    return HexFormat.of().formatHex(digest.digest()).substring(0, DIGITS);
+    return hasher.hash().toString().substring(0, DIGITS);
   }
 }

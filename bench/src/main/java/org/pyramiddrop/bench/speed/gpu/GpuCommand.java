@@ -1,6 +1,7 @@
 package org.pyramiddrop.bench.speed.gpu;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -33,7 +34,6 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -47,6 +47,8 @@ import picocli.CommandLine.Option;
 public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
   private static final long SEED = 11;
+  private static final String NO_MODE = "none";
+  private static final List<String> MODES = List.of("eager", "reduce-overhead", "max-autotune");
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
 
@@ -77,7 +79,20 @@ public final class GpuCommand extends BenchCommand {
   @Option(names = "--bandwidth")
   private @Nullable Double bandwidth;
 
-  @Mixin private TorchOptions torch = new TorchOptions();
+  @Option(names = "--python")
+  private String python = "python3";
+
+  @Option(names = "--script")
+  private Path script = Path.of("bench", "src", "main", "python", "torch_gpu.py");
+
+  @Option(names = "--torch", split = ",")
+  private List<String> modes = MODES;
+
+  @Option(names = "--torch-device")
+  private String torchDevice = "cuda";
+
+  @Option(names = "--ready-within")
+  private int readyWithin = 150;
 
   @Option(names = "--tiny")
   private boolean tiny;
@@ -129,7 +144,13 @@ public final class GpuCommand extends BenchCommand {
     OptionValues.atLeast(2, "--new-tokens", newTokens);
     OptionValues.atLeast(2, "--text-tokens", textTokens);
     OutputFile.check("--out", file);
-    torch.check();
+    OptionValues.atLeast(1, "--ready-within", readyWithin);
+    for (String mode : modes) {
+      if (!MODES.contains(mode) && !mode.equals(NO_MODE)) {
+        throw new IllegalArgumentException(
+            "--torch takes %s or %s, not %s".formatted(String.join(", ", MODES), NO_MODE, mode));
+      }
+    }
     new Ceilings(1, 1).or(tflops, bandwidth);
   }
 
@@ -171,8 +192,15 @@ public final class GpuCommand extends BenchCommand {
         Document document = save(result);
         TorchAnswers theirs =
             new TorchAnswers(
-                open, input, plain, folder, newTokens, runs, torch::start, torch.limit());
-        for (String mode : torch.modes()) {
+                open,
+                input,
+                plain,
+                folder,
+                newTokens,
+                runs,
+                this::torch,
+                Duration.ofSeconds(readyWithin));
+        for (String mode : modes.stream().filter(MODES::contains).toList()) {
           say("PyTorch, " + mode);
           result = result.with(theirs.in(mode));
           document = save(result);
@@ -206,7 +234,7 @@ public final class GpuCommand extends BenchCommand {
     @Nullable PeerProcess started = null;
     String peer;
     try {
-      started = torch.start();
+      started = torch();
       peer = started.versions();
     } catch (PeerProcess.Failure e) {
       peer = "no PyTorch: " + e.getMessage();
@@ -220,14 +248,13 @@ public final class GpuCommand extends BenchCommand {
         say(operation.name());
         all.add(timer.time(operation));
       }
-      Document document =
-          Document.of(
-              facts, List.of(Times.table(all, peer), seen.or(tflops, bandwidth).table(seen)));
-      print(document);
-      if (file != null) {
-        OutputFile.write(file, document.markdown());
-      }
+      Table<?> ceilings = seen.or(tflops, bandwidth).table(seen);
+      print(Document.of(facts, List.of(Times.table(all, peer), ceilings)), file);
     }
+  }
+
+  private PeerProcess torch() {
+    return PeerProcess.torch(python, script, 1, "--device", torchDevice);
   }
 
   private Ceilings ceilings(OperationTimer timer) {

@@ -30,12 +30,7 @@ public final class GpuTableCommand extends BenchCommand {
     OutputFile.check("--out", file);
     List<ModelResult> results = files.stream().map(ModelResult::read).toList();
     Map<String, String> facts = facts(results);
-    Document document =
-        Document.of(facts, List.of(ModelTables.table(results), Goal.table(results)));
-    print(document);
-    if (file != null) {
-      OutputFile.write(file, document.markdown());
-    }
+    print(Document.of(facts, List.of(ModelTables.table(results), Goal.table(results))), file);
     return 0;
   }
 

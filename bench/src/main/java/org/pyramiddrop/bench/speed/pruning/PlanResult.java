@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What answers under one plan came to.
@@ -24,41 +23,31 @@ public record PlanResult(
     Phases<Double> flopsRatio,
     long keyValueBytes) {
   /**
-   * A plan's answers.
+   * Sums up answers.
    *
    * @param millis of each, one a round
+   * @param plainMillis of those without drops, in the same rounds
    */
-  public record Runs(
-      String name,
-      PruningPlan plan,
+  static PlanResult of(
+      NamedPlan plan,
       AnswerWork work,
       List<Phases<Double>> millis,
-      long keyValueBytes) {}
-
-  /**
-   * Sums up runs.
-   *
-   * @param all the plan without drops first; all in the same rounds
-   */
-  public static List<PlanResult> of(List<Runs> all) {
-    return all.stream().map(runs -> of(runs, all.getFirst())).toList();
-  }
-
-  private static PlanResult of(Runs runs, Runs plain) {
-    AnswerWork work = runs.work;
+      long keyValueBytes,
+      AnswerWork plainWork,
+      List<Phases<Double>> plainMillis) {
     return new PlanResult(
-        runs.name,
-        runs.plan.drops().size(),
+        plan.name(),
+        plan.plan().drops().size(),
         work,
-        Phases.spreads(runs.millis),
-        Phases.ratios(plain.millis, runs.millis),
+        Phases.spreads(millis),
+        Phases.ratios(plainMillis, millis),
         new Phases<>(
             Map.of(
                 Phase.PREFILL,
-                plain.work.prefillFlops() / work.prefillFlops(),
+                plainWork.prefillFlops() / work.prefillFlops(),
                 Phase.ANSWER,
-                plain.work.answerFlops() / work.answerFlops())),
-        runs.keyValueBytes);
+                plainWork.answerFlops() / work.answerFlops())),
+        keyValueBytes);
   }
 
   /** Which part of the saved work came back as time: 1 is all of it. */

@@ -1,6 +1,7 @@
 package org.pyramiddrop.bench.speed.pruning;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -57,19 +58,22 @@ public record PlanTimer(
   public List<PlanResult> answers(
       PromptShape prompt, int steps, int rounds, Function<RepeatedAnswer, Phases<Double>> time) {
     List<List<Phases<Double>>> millis = inTurn(rounds, time);
-    ModelShape shape = ModelShape.of(model.config());
-    return PlanResult.of(
-        IntStream.range(0, plans.size())
-            .mapToObj(i -> {
-              PruningPlan plan = plans.get(i).plan();
-              return new PlanResult.Runs(
-                  plans.get(i).name(),
-                  plan,
-                  AnswerWork.of(shape, plan, prompt, steps, model.dtype()),
-                  millis.get(i),
-                  answers.get(i).keyValueBytes());
-            })
-            .toList());
+    List<AnswerWork> work =
+        plans.stream()
+            .map(named ->
+                AnswerWork.of(
+                    ModelShape.of(model.config()), named.plan(), prompt, steps, model.dtype()))
+            .toList();
+    return IntStream.range(0, plans.size())
+        .mapToObj(i ->
+            PlanResult.of(
+                plans.get(i),
+                work.get(i),
+                millis.get(i),
+                answers.get(i).keyValueBytes(),
+                work.getFirst(),
+                millis.getFirst()))
+        .toList();
   }
 
   /** Runs a prefill and decodes; all three times are of this run. */
@@ -87,17 +91,11 @@ public record PlanTimer(
 
   /** Encodes the images, runs a prefill and decodes; then the whole answer in a run of its own. */
   public static Phases<Double> timeFromPixels(RepeatedAnswer answer, int steps) {
-    double vision = Stopwatch.time(answer::encode);
-    Phases<Double> decoder = time(answer, steps);
-    double whole = Stopwatch.time(() -> answer.answer(steps + 1));
-    return Phases.of(
-        List.of(Phase.values()),
-        phase ->
-            switch (phase) {
-              case VISION -> vision;
-              case PREFILL, STEP -> decoder.get(phase);
-              case ANSWER -> whole;
-            });
+    Map<Phase, Double> millis = new EnumMap<>(Phase.class);
+    millis.put(Phase.VISION, Stopwatch.time(answer::encode));
+    millis.putAll(time(answer, steps).values());
+    millis.put(Phase.ANSWER, Stopwatch.time(() -> answer.answer(steps + 1)));
+    return new Phases<>(millis);
   }
 
   List<Breakdown.Shares> breakdowns(CallTimer timer, int rounds) {

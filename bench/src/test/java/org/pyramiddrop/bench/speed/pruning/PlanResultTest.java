@@ -12,22 +12,26 @@ import org.pyramiddrop.training.chart.LineChart;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 class PlanResultTest {
-  private static final PlanResult.Runs PLAIN =
+  private static final Runs PLAIN =
       runs(
           PruningPlan.none(),
           work(100, 130),
           1000,
           List.of(run(40, 4, 80), run(60, 5, 100), run(44, 6, 120)));
-  private static final PlanResult.Runs PRUNED =
+  private static final Runs PRUNED =
       runs(
           PruningPlan.pyramid(4, 0.5),
           work(40, 65),
           600,
           List.of(run(20, 4, 50), run(20, 4, 80), run(11, 4, 40)));
 
-  private static PlanResult.Runs runs(
+  /** A plan's answers, a round each. */
+  private record Runs(
+      PruningPlan plan, AnswerWork work, List<Phases<Double>> millis, long keyValueBytes) {}
+
+  private static Runs runs(
       PruningPlan plan, AnswerWork work, long keyValueBytes, List<Phases<Double>> millis) {
-    return new PlanResult.Runs("a plan", plan, work, millis, keyValueBytes);
+    return new Runs(plan, work, millis, keyValueBytes);
   }
 
   private static AnswerWork work(double prefill, double answer) {
@@ -38,8 +42,14 @@ class PlanResultTest {
     return new Phases<>(Map.of(Phase.PREFILL, prefill, Phase.STEP, step, Phase.ANSWER, answer));
   }
 
-  private static PlanResult result(PlanResult.Runs runs) {
-    return PlanResult.of(List.of(PLAIN, runs)).getLast();
+  private static PlanResult result(Runs runs) {
+    return PlanResult.of(
+        new NamedPlan("a plan", "a plan", runs.plan()),
+        runs.work(),
+        runs.millis(),
+        runs.keyValueBytes(),
+        PLAIN.work(),
+        PLAIN.millis());
   }
 
   @Test
@@ -79,7 +89,7 @@ class PlanResultTest {
 
   @Test
   void refusesATimeThatIsNoNumber() {
-    PlanResult.Runs broken =
+    Runs broken =
         runs(
             PRUNED.plan(),
             PRUNED.work(),
