@@ -1,6 +1,7 @@
 package org.pyramiddrop.bench.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
@@ -8,11 +9,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.SafetensorsWriter;
 import org.pyramiddrop.loader.SafetensorsWriter.Entry;
+import org.pyramiddrop.training.files.AtomicFolder;
 
 /**
  * Writes LLaVA checkpoints with random weights: whole model folders, sharded as Hugging Face shards
@@ -23,8 +24,6 @@ import org.pyramiddrop.loader.SafetensorsWriter.Entry;
 public final class RandomCheckpoint {
   /** Where Hugging Face cuts shards. */
   private static final long SHARD_BYTES = 5_000_000_000L;
-
-  private static final String PART = ".part";
 
   private RandomCheckpoint() {}
 
@@ -42,27 +41,22 @@ public final class RandomCheckpoint {
     if (Files.exists(folder)) {
       throw new IllegalArgumentException(folder + " exists already; name a new folder");
     }
-    Path part = folder.resolveSibling(folder.getFileName() + PART);
+    Map<Entry, WeightPlan> plans = new LinkedHashMap<>();
+    WeightPlan.of(config).forEach(plan -> plans.put(plan.entry(dtype), plan));
     try {
-      // A run that was killed may have left shards that don't belong to this model.
-      OutputFile.deleteFolder(part);
-      Files.createDirectories(part);
-      try {
-        Map<Entry, WeightPlan> plans = new LinkedHashMap<>();
-        WeightPlan.of(config).forEach(plan -> plans.put(plan.entry(dtype), plan));
-        requireRoom(part, plans.keySet());
-        SafetensorsWriter.writeShards(
-            part,
-            List.copyOf(plans.keySet()),
-            shardBytes,
-            (tensor, out) -> Objects.requireNonNull(plans.get(tensor)).draw(out, dtype, seed));
-        ConfigFiles.write(part, config, dtype);
-        Files.move(part, folder);
-      } finally {
-        OutputFile.deleteFolder(part);
-      }
+      AtomicFolder.write(
+          folder,
+          part -> {
+            requireRoom(part, plans.keySet());
+            SafetensorsWriter.writeShards(
+                part,
+                List.copyOf(plans.keySet()),
+                shardBytes,
+                (tensor, out) -> Objects.requireNonNull(plans.get(tensor)).draw(out, dtype, seed));
+            ConfigFiles.write(part, config, dtype);
+          });
     } catch (IOException e) {
-      throw OutputFile.failed(folder, e);
+      throw new UncheckedIOException(e.getMessage(), e);
     }
   }
 

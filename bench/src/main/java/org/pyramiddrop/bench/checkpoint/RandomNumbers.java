@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.engine.WeightConversion;
 
 /**
  * Random numbers by the gigabyte: uniform around a centre, on all cores, and the same for a seed
@@ -84,13 +85,9 @@ public final class RandomNumbers {
     for (int i = 0; i < LEVELS; i++) {
       // Halfway between the steps, so that no level is zero.
       float value = centre + spread * ((i + 0.5f) / (LEVELS / 2) - 1);
-      table[i] = dtype == DType.FLOAT16 ? Float.floatToFloat16(value) : bfloat16(value);
+      table[i] =
+          dtype == DType.FLOAT16 ? Float.floatToFloat16(value) : WeightConversion.bfloat16(value);
     }
     return table;
-  }
-
-  private static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    return (short) ((bits + 0x7fff + (bits >>> 16 & 1)) >>> 16);
   }
 }

@@ -59,7 +59,7 @@ class RandomCheckpointTest {
 
   @Test
   void takesNothingOverFromARunThatWasKilled() throws IOException {
-    Path part = Files.createDirectory(temp.resolve("tiny.part"));
+    Path part = Files.createDirectory(temp.resolve(".tiny.part"));
     Files.writeString(part.resolve("model-00009-of-00009.safetensors"), "half");
     RandomCheckpoint.write(temp.resolve("tiny"), TINY.config(), DType.BFLOAT16, 1);
     assertThat(part).doesNotExist();

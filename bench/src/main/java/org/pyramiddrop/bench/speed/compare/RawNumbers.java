@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.engine.WeightConversion;
 
 /** Little-endian numbers as they lie in files that two processes share. */
 public final class RawNumbers {
@@ -44,9 +45,8 @@ public final class RawNumbers {
   /** Widens float32 or bfloat16 numbers. */
   static float[] floats(MemorySegment numbers, DType dtype) {
     float[] values = new float[Math.toIntExact(numbers.byteSize() / dtype.bytes())];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = number(numbers, dtype, i);
-    }
+    MemorySegment out = MemorySegment.ofArray(values);
+    WeightConversion.convert(dtype, numbers, DType.FLOAT32, out, values.length);
     return values;
   }
 

@@ -1,4 +1,7 @@
-/** The CUDA backend in numbers: a whole model, its operations alone, what the GPU reaches. */
+/**
+ * The CUDA backend in numbers: a whole model, its operations alone or launch by launch, how a
+ * checkpoint gets there, what the GPU reaches.
+ */
 @NullMarked
 package org.pyramiddrop.bench.speed.gpu;
 

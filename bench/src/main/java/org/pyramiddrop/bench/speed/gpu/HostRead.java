@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.load;
+package org.pyramiddrop.bench.speed.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -52,11 +52,10 @@ final class HostRead {
         };
     try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
       return Stopwatch.time(() ->
-          CompletableFuture.allOf(
-                  Stream.generate(() -> CompletableFuture.runAsync(reader, pool))
-                      .limit(threads)
-                      .toArray(CompletableFuture[]::new))
-              .join());
+          Stream.generate(() -> CompletableFuture.runAsync(reader, pool))
+              .limit(threads)
+              .toList()
+              .forEach(CompletableFuture::join));
     } catch (CompletionException e) {
       throw new IllegalStateException("the files can't be read: " + e.getCause(), e);
     }

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.profile;
+package org.pyramiddrop.bench.speed.gpu;
 
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.profile;
+package org.pyramiddrop.bench.speed.gpu;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.load;
+package org.pyramiddrop.bench.speed.gpu;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.nio.file.Path;
@@ -11,6 +11,11 @@ import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.bench.timing.Rounds;
+import org.pyramiddrop.bench.timing.Stopwatch;
+import org.pyramiddrop.cuda.Context;
+import org.pyramiddrop.cuda.CudaStream;
+import org.pyramiddrop.cuda.DeviceBuffer;
+import org.pyramiddrop.cuda.PinnedBuffer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -23,6 +28,8 @@ import picocli.CommandLine.Option;
     description = "Times a checkpoint's way to the GPU beside that of files and bus.",
     showDefaultValues = true)
 public final class LoadCommand extends ReportingCommand {
+  private static final long PINNED = 64L << 20;
+
   @Option(names = "--model", required = true)
   private Path model = Path.of("");
 
@@ -56,12 +63,32 @@ public final class LoadCommand extends ReportingCommand {
                 List.of(
                     () -> load.load().millis(),
                     () -> read.millis(threads),
-                    () -> Bus.millis(first.bytes())))
+                    () -> copyMillis(first.bytes())))
             .stream()
             .map(Spread::of)
             .toList();
     return new Result(
         first.bytes(), resident, first.millis(), millis.get(0), millis.get(1), millis.get(2));
+  }
+
+  /** Copies that many bytes of pinned memory to the first GPU and returns the milliseconds. */
+  private static double copyMillis(long bytes) {
+    long once = Math.clamp(bytes, 1, PINNED);
+    try (Context context = Context.open(0);
+        CudaStream stream = context.stream();
+        PinnedBuffer from = context.pinned(once);
+        DeviceBuffer to = context.allocate(once)) {
+      from.segment().fill((byte) 1);
+      // The first copy sets things up.
+      stream.upload(from.segment(), 0, to.address(), once);
+      stream.synchronize();
+      return Stopwatch.time(() -> {
+        for (long left = bytes; left > 0; left -= once) {
+          stream.upload(from.segment(), 0, to.address(), Math.min(once, left));
+        }
+        stream.synchronize();
+      });
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.profile;
+package org.pyramiddrop.bench.speed.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

@@ -1,4 +1,4 @@
-package org.pyramiddrop.bench.speed.load;
+package org.pyramiddrop.bench.speed.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -22,7 +22,7 @@ import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.report.Spread;
-import org.pyramiddrop.bench.speed.load.LoadCommand.Result;
+import org.pyramiddrop.bench.speed.gpu.LoadCommand.Result;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Checkpoint;
 import tools.jackson.databind.JsonNode;
