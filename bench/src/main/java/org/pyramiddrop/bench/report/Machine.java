@@ -74,9 +74,9 @@ public record Machine(String processor, String device, String java, String commi
               .start();
       String name = new String(git.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
       return git.waitFor() == 0 ? name : "unknown";
-    } catch (IOException e) {
+    } catch (IOException _) {
       return "unknown";
-    } catch (InterruptedException e) {
+    } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
       return "unknown";
     }

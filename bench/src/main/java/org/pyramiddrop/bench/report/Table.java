@@ -52,6 +52,11 @@ public final class Table<R> {
     return column(head, row -> Numbers.ratio(value.applyAsDouble(row)));
   }
 
+  /** Adds a column of numbers with some digits behind the point. */
+  public Table<R> decimal(String head, ToDoubleFunction<R> value, int digits) {
+    return column(head, row -> Numbers.decimal(value.applyAsDouble(row), digits));
+  }
+
   /** Adds a column of numbers that not every row has. */
   public Table<R> optional(
       String head, Function<R, @Nullable Double> value, DoubleFunction<String> format) {

@@ -35,6 +35,14 @@ final class VqaAccuracy {
   private static final List<String> NUMBERS =
       List.of("zero one two three four five six seven eight nine ten".split(" ", -1));
 
+  /**
+   * Puts back the apostrophe that a word like "dont" lacks, for the words that the VQA evaluation
+   * knows. Its table maps each form that lacks exactly one apostrophe to the full one, so the full
+   * ones say all. Two things in it can't be guessed: "somebody'd" loses its apostrophe, and entries
+   * with a capital "I" never meet a word, for words are lower case by then.
+   */
+  private static final Map<String, String> CONTRACTIONS = contractions();
+
   private VqaAccuracy() {}
 
   /**
@@ -68,7 +76,7 @@ final class VqaAccuracy {
         .filter(word -> !word.isEmpty())
         .map(VqaAccuracy::digits)
         .filter(word -> !ARTICLES.contains(word))
-        .map(Contractions::spelled)
+        .map(word -> CONTRACTIONS.getOrDefault(word, word))
         .collect(Collectors.joining(" "));
   }
 
@@ -87,34 +95,17 @@ final class VqaAccuracy {
     return PERIOD.matcher(left).replaceAll("");
   }
 
-  /**
-   * Puts back the apostrophe that a word like "dont" lacks, for the words that the VQA evaluation
-   * knows: those of {@code contractions.txt}.
-   *
-   * <p>Its table maps each form that lacks exactly one apostrophe to the full one, so the full ones
-   * say all. Two things in it can't be guessed: "somebody'd" loses its apostrophe, and entries with
-   * a capital "I" never meet a word, for words are lower case by then.
-   */
-  static final class Contractions {
-    private static final Map<String, String> BY_FORM = byForm();
-
-    private Contractions() {}
-
-    static String spelled(String word) {
-      return BY_FORM.getOrDefault(word, word);
+  /** The forms of the words in {@code contractions.txt} that lack one apostrophe. */
+  private static Map<String, String> contractions() {
+    InputStream file = VqaAccuracy.class.getResourceAsStream("contractions.txt");
+    Map<String, String> forms = new HashMap<>(Map.of("somebody'd", "somebodyd"));
+    try (Scanner words = new Scanner(Objects.requireNonNull(file), UTF_8)) {
+      words.forEachRemaining(full -> {
+        for (int at = full.indexOf('\''); at >= 0; at = full.indexOf('\'', at + 1)) {
+          forms.put(full.substring(0, at) + full.substring(at + 1), full);
+        }
+      });
     }
-
-    private static Map<String, String> byForm() {
-      InputStream file = Contractions.class.getResourceAsStream("contractions.txt");
-      Map<String, String> forms = new HashMap<>(Map.of("somebody'd", "somebodyd"));
-      try (Scanner words = new Scanner(Objects.requireNonNull(file), UTF_8)) {
-        words.forEachRemaining(full -> {
-          for (int at = full.indexOf('\''); at >= 0; at = full.indexOf('\'', at + 1)) {
-            forms.put(full.substring(0, at) + full.substring(at + 1), full);
-          }
-        });
-      }
-      return Map.copyOf(forms);
-    }
+    return forms;
   }
 }

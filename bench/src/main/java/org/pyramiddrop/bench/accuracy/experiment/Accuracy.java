@@ -32,6 +32,10 @@ record Accuracy(double right, int asked) {
     return right == asked ? 1 : centre() + halfWidth();
   }
 
+  String percent() {
+    return Format.percent(share());
+  }
+
   String interval() {
     return Format.percent(low()) + " to " + Format.percent(high());
   }

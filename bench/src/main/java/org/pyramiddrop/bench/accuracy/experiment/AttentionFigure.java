@@ -1,7 +1,5 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
-import static org.pyramiddrop.bench.report.Numbers.decimal;
-
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -43,9 +41,9 @@ final class AttentionFigure {
     ImageView view = model.llava().view(Image.read(sample.image()));
     List<Row> rows = new ArrayList<>();
     for (AttentionMap map : maps) {
-      for (float attention : map.images().getFirst()) {
-        int token = rows.size() % map.images().getFirst().size();
-        rows.add(new Row(map.layer(), Place.of(view.layout(), token), attention));
+      List<Float> image = map.images().getFirst();
+      for (int token = 0; token < image.size(); token++) {
+        rows.add(new Row(map.layer(), Place.of(view.layout(), token), image.get(token)));
       }
     }
     report.csv(
@@ -55,7 +53,7 @@ final class AttentionFigure {
             .column("part", row -> row.place.part)
             .column("row", row -> row.place.row)
             .column("column", row -> row.place.column)
-            .column("attention", row -> decimal(row.attention, 6)));
+            .decimal("attention", Row::attention, 6));
     int patchSize = model.llava().config().vision().patchSize();
     report.image("attention.png", AttentionImage.draw(view, maps, 0, patchSize));
     report.print(

@@ -67,8 +67,7 @@ final class Figure1 {
     for (int layer : layers) {
       int column = layers.indexOf(layer);
       table.column(
-          "after layer " + layer,
-          row -> Format.percent(results.accuracy(row.get(column).variant).share()));
+          "after layer " + layer, row -> results.accuracy(row.get(column).variant).percent());
       chart.line(
           "dropped after layer " + layer,
           points.stream()

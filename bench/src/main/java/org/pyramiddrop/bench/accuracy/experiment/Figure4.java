@@ -2,7 +2,6 @@ package org.pyramiddrop.bench.accuracy.experiment;
 
 import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toList;
-import static org.pyramiddrop.bench.report.Numbers.decimal;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -69,7 +68,7 @@ final class Figure4 {
         new Table<>("", vanillaLast)
             .column("plan", Point::plan)
             .column("budget", Point::budget)
-            .column("budget_multiply_adds", point -> decimal(point.multiplyAdds, 0));
+            .decimal("budget_multiply_adds", Point::multiplyAdds, 0);
     report.csv("figure-4", Format.addColumns(csv, Point::variant, results));
     report.chart("figure-4", chart(points, results));
     Table<Point> table =
@@ -80,7 +79,7 @@ final class Figure4 {
             .column("FLOPs, paper", point -> Format.scaled(point.variant.multiplyAdds()))
             .column("FLOPs, all", point -> Format.scaled(results.flops(point.variant)))
             .column("right", point -> results.accuracy(point.variant))
-            .column("accuracy", point -> Format.percent(results.accuracy(point.variant).share()));
+            .column("accuracy", point -> results.accuracy(point.variant).percent());
     notes.forEach(table::note);
     report.print(table);
   }

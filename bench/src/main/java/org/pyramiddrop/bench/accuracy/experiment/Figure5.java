@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
-import static org.pyramiddrop.bench.report.Numbers.decimal;
 
 import java.net.URLEncoder;
 import java.util.List;
@@ -49,7 +48,7 @@ final class Figure5 {
             .column("question", Sample::question)
             .column("answer", sample -> results.answer(pyramid, sample).answer())
             .column("accepted", sample -> String.join(" | ", sample.answers()))
-            .column("score", sample -> decimal(results.answer(pyramid, sample).score(), 2))
+            .decimal("score", sample -> results.answer(pyramid, sample).score(), 2)
             .column("drawing", Figure5::drawing));
     report.print(
         new Table<>("Figure 5: the image tokens that stay", List.of(pyramid))

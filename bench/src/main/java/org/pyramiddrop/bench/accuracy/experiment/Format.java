@@ -17,13 +17,13 @@ final class Format {
     Function<R, Accuracy> accuracy = variant.andThen(results::accuracy);
     return csv.column("first_layers", variant.andThen(Variant::firstLayersText))
         .column("image_tokens", variant.andThen(Variant::keptText))
-        .column("multiply_adds", row -> decimal(variant.apply(row).multiplyAdds(), 0))
-        .column("flops", row -> decimal(results.flops(variant.apply(row)), 0))
-        .column("right", row -> decimal(accuracy.apply(row).right(), 2))
-        .column("asked", row -> accuracy.apply(row).asked())
-        .column("accuracy", row -> decimal(accuracy.apply(row).share(), 4))
-        .column("low", row -> decimal(accuracy.apply(row).low(), 4))
-        .column("high", row -> decimal(accuracy.apply(row).high(), 4));
+        .decimal("multiply_adds", row -> variant.apply(row).multiplyAdds(), 0)
+        .decimal("flops", row -> results.flops(variant.apply(row)), 0)
+        .decimal("right", row -> accuracy.apply(row).right(), 2)
+        .column("asked", accuracy.andThen(Accuracy::asked))
+        .decimal("accuracy", row -> accuracy.apply(row).share(), 4)
+        .decimal("low", row -> accuracy.apply(row).low(), 4)
+        .decimal("high", row -> accuracy.apply(row).high(), 4);
   }
 
   static String plain(double number) {

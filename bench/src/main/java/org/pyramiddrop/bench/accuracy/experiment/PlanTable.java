@@ -1,9 +1,8 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
-import static org.pyramiddrop.bench.report.Numbers.decimal;
-
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.pyramiddrop.bench.accuracy.dataset.Metric;
 import org.pyramiddrop.bench.report.Table;
 import org.pyramiddrop.training.chart.LineChart;
@@ -57,22 +56,24 @@ final class PlanTable {
   private static Table<Results.Times> table(
       String title, List<Results.Times> times, Results results) {
     Variant vanilla = times.getFirst().variant();
+    Function<Results.Times, Variant> variant = Results.Times::variant;
+    Function<Results.Times, Accuracy> accuracy = variant.andThen(results::accuracy);
+    Function<Results.Times, Double> paper = variant.andThen(Variant::multiplyAdds);
+    Function<Results.Times, Double> all = variant.andThen(results::flops);
     return new Table<>(title, times)
-        .column("plan", row -> row.variant().name())
-        .column("image tokens", row -> row.variant().keptText())
-        .column("FLOPs, paper", row -> Format.scaled(row.variant().multiplyAdds()))
-        .column(
-            "share", row -> Format.percent(row.variant().multiplyAdds() / vanilla.multiplyAdds()))
-        .column("FLOPs, all", row -> Format.scaled(results.flops(row.variant())))
-        .column(
-            "share", row -> Format.percent(results.flops(row.variant()) / results.flops(vanilla)))
-        .column("right", row -> results.accuracy(row.variant()))
-        .column("accuracy", row -> Format.percent(results.accuracy(row.variant()).share()))
-        .column("95 % interval", row -> results.accuracy(row.variant()).interval())
-        .column("prefill ms", row -> decimal(row.millis().median(), 2))
-        .column("low", row -> decimal(row.millis().low(), 2))
-        .column("high", row -> decimal(row.millis().high(), 2))
-        .column("faster", row -> decimal(row.speedup().median(), 2))
+        .column("plan", variant.andThen(Variant::name))
+        .column("image tokens", variant.andThen(Variant::keptText))
+        .column("FLOPs, paper", paper.andThen(Format::scaled))
+        .column("share", row -> Format.percent(paper.apply(row) / vanilla.multiplyAdds()))
+        .column("FLOPs, all", all.andThen(Format::scaled))
+        .column("share", row -> Format.percent(all.apply(row) / results.flops(vanilla)))
+        .column("right", accuracy)
+        .column("accuracy", accuracy.andThen(Accuracy::percent))
+        .column("95 % interval", accuracy.andThen(Accuracy::interval))
+        .decimal("prefill ms", row -> row.millis().median(), 2)
+        .decimal("low", row -> row.millis().low(), 2)
+        .decimal("high", row -> row.millis().high(), 2)
+        .decimal("faster", row -> row.speedup().median(), 2)
         .note(
             "FLOPs as the paper counts them: multiply-adds of image tokens in the decoder. FLOPs of all:"
                 + " two a multiply-add, with text, vision tower, ranking and output head; the mean over the"
@@ -86,22 +87,22 @@ final class PlanTable {
     return new Table<>("", times)
         .column("plan", row -> row.variant().name())
         .column("questions", row -> row.millis().count())
-        .column("prefill_ms", row -> decimal(row.millis().median(), 3))
-        .column("prefill_ms_low", row -> decimal(row.millis().low(), 3))
-        .column("prefill_ms_high", row -> decimal(row.millis().high(), 3))
-        .column("faster", row -> decimal(row.speedup().median(), 3))
-        .column("faster_low", row -> decimal(row.speedup().low(), 3))
-        .column("faster_high", row -> decimal(row.speedup().high(), 3));
+        .decimal("prefill_ms", row -> row.millis().median(), 3)
+        .decimal("prefill_ms_low", row -> row.millis().low(), 3)
+        .decimal("prefill_ms_high", row -> row.millis().high(), 3)
+        .decimal("faster", row -> row.speedup().median(), 3)
+        .decimal("faster_low", row -> row.speedup().low(), 3)
+        .decimal("faster_high", row -> row.speedup().high(), 3);
   }
 
   private static Table<Variant> pope(List<Variant> variants, Results results) {
     return new Table<>("What POPE reports beside accuracy", variants)
         .column("plan", Variant::name)
-        .column("accuracy", variant -> decimal(results.pope(variant).accuracy(), 4))
-        .column("precision", variant -> decimal(results.pope(variant).precision(), 4))
-        .column("recall", variant -> decimal(results.pope(variant).recall(), 4))
-        .column("f1", variant -> decimal(results.pope(variant).f1(), 4))
-        .column("yes_ratio", variant -> decimal(results.pope(variant).yesRatio(), 4));
+        .decimal("accuracy", variant -> results.pope(variant).accuracy(), 4)
+        .decimal("precision", variant -> results.pope(variant).precision(), 4)
+        .decimal("recall", variant -> results.pope(variant).recall(), 4)
+        .decimal("f1", variant -> results.pope(variant).f1(), 4)
+        .decimal("yes_ratio", variant -> results.pope(variant).yesRatio(), 4);
   }
 
   private static LineChart chart(String title, List<Variant> variants, Results results) {

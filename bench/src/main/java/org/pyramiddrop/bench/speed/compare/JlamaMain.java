@@ -25,7 +25,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.speed.Product;
@@ -39,12 +38,7 @@ public final class JlamaMain {
   private static final String PROPERTIES =
       "/META-INF/maven/com.github.tjake/jlama-core/pom.properties";
 
-  private final PrintStream answers;
-  private @Nullable Linear linear;
-
-  private JlamaMain(PrintStream answers) {
-    this.answers = answers;
-  }
+  private JlamaMain() {}
 
   /**
    * Answers requests on stdin until it ends.
@@ -54,39 +48,26 @@ public final class JlamaMain {
   public static void main(String[] args) throws IOException {
     int threads = Integer.parseInt(args[0]);
     PhysicalCoreExecutor.overrideThreadCount(threads);
-    JlamaMain main = new JlamaMain(new PrintStream(System.out, true, UTF_8));
-    main.say(json().put("jlama", version()).put("threads", threads));
+    PrintStream answers = new PrintStream(System.out, true, UTF_8);
+    answers.println(json().put("jlama", version()).put("threads", threads));
     BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, UTF_8));
+    @Nullable Linear linear = null;
     for (String line = requests.readLine(); line != null; line = requests.readLine()) {
       try {
-        main.say(main.answer(JsonMapper.shared().readTree(line)));
+        JsonNode request = JsonMapper.shared().readTree(line);
+        if (request.path("op").stringValue().equals("time")) {
+          double millis = Stopwatch.time(Objects.requireNonNull(linear)::runAll);
+          answers.println(json().set("millis", json().arrayNode().add(millis)));
+        } else {
+          linear = new Linear(LinearData.of(request));
+          RawNumbers.write(Path.of(request.path("output").stringValue()), linear.outputs());
+          answers.println(json().put("output", "float32"));
+        }
       } catch (RuntimeException | LinkageError e) {
         // Whatever Jlama throws is the other process's to report.
-        main.say(json().put("error", e.getClass().getSimpleName() + ": " + e.getMessage()));
+        answers.println(json().put("error", e.getClass().getSimpleName() + ": " + e.getMessage()));
       }
     }
-  }
-
-  private ObjectNode answer(JsonNode request) {
-    return switch (request.path("op").stringValue()) {
-      case "linear" -> prepare(request);
-      case "time" -> time();
-      default -> throw new IllegalArgumentException("no such operation");
-    };
-  }
-
-  private ObjectNode prepare(JsonNode request) {
-    Linear prepared = new Linear(LinearData.of(request));
-    RawNumbers.write(Path.of(request.path("output").stringValue()), prepared.outputs());
-    linear = prepared;
-    return json().put("output", "float32");
-  }
-
-  private ObjectNode time() {
-    double millis = Stopwatch.time(Optional.ofNullable(linear).orElseThrow()::runAll);
-    ObjectNode answer = json();
-    answer.putArray("millis").add(millis);
-    return answer;
   }
 
   private static String version() throws IOException {
@@ -99,10 +80,6 @@ public final class JlamaMain {
 
   private static ObjectNode json() {
     return JsonMapper.shared().createObjectNode();
-  }
-
-  private void say(ObjectNode answer) {
-    answers.println(answer);
   }
 
   /**

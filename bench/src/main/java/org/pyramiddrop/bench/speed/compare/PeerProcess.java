@@ -23,8 +23,12 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Another library in a process of its own, which runs and times one operation a request: a JSON
  * object a line each way; {@code torch_side.py} has the protocol.
+ *
+ * @param hello what the process said it is
  */
-public final class PeerProcess implements AutoCloseable {
+public record PeerProcess(
+    String name, Process process, BufferedWriter requests, BufferedReader answers, JsonNode hello)
+    implements AutoCloseable {
   static final String TORCH = "PyTorch";
   static final String JLAMA = "Jlama";
 
@@ -35,28 +39,6 @@ public final class PeerProcess implements AutoCloseable {
     Failure(String message) {
       super(message);
     }
-  }
-
-  private final String name;
-  private final Process process;
-  private final BufferedWriter requests;
-  private final BufferedReader answers;
-  private final String versions;
-  private final int threads;
-
-  /** Waits until the process has said what it is. */
-  private PeerProcess(String name, Process process) {
-    this.name = name;
-    this.process = process;
-    requests = process.outputWriter(StandardCharsets.UTF_8);
-    answers = process.inputReader(StandardCharsets.UTF_8);
-    JsonNode hello = answer();
-    versions =
-        Stream.of("torch", "transformers", "jlama", "gpu")
-            .filter(hello::has)
-            .map(what -> what + " " + hello.path(what).stringValue())
-            .collect(Collectors.joining(", "));
-    threads = hello.path("threads").intValue();
   }
 
   /**
@@ -106,16 +88,14 @@ public final class PeerProcess implements AutoCloseable {
     } catch (IOException e) {
       throw new Failure(program + " can't be started" + advice);
     }
+    BufferedReader answers = process.inputReader(StandardCharsets.UTF_8);
+    BufferedWriter requests = process.outputWriter(StandardCharsets.UTF_8);
     try {
-      return new PeerProcess(name, process);
+      return new PeerProcess(name, process, requests, answers, answer(answers));
     } catch (Failure e) {
       process.destroy();
       throw new Failure(program + " " + e.getMessage() + advice);
     }
-  }
-
-  public String name() {
-    return name;
   }
 
   /** Whether it has an operation of the protocol. */
@@ -123,12 +103,17 @@ public final class PeerProcess implements AutoCloseable {
     return name.equals(TORCH) || operation.equals("linear");
   }
 
+  /** Its libraries and theirs. */
   public String versions() {
-    return versions;
+    return Stream.of("torch", "transformers", "jlama", "gpu")
+        .filter(hello::has)
+        .map(what -> what + " " + hello.path(what).stringValue())
+        .collect(Collectors.joining(", "));
   }
 
+  /** How many it runs on. */
   public int threads() {
-    return threads;
+    return hello.path("threads").intValue();
   }
 
   /** Prepares an operation, and returns what the other side says of it. */
@@ -140,7 +125,7 @@ public final class PeerProcess implements AutoCloseable {
       throw new Failure(name + "'s process is gone: " + e.getMessage());
     }
     try {
-      return answer();
+      return answer(answers);
     } catch (Failure e) {
       throw new Failure(name + ": " + e.getMessage());
     }
@@ -185,7 +170,7 @@ public final class PeerProcess implements AutoCloseable {
     return prepare(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
   }
 
-  private JsonNode answer() {
+  private static JsonNode answer(BufferedReader answers) {
     try {
       String line = answers.readLine();
       if (line == null) {

@@ -187,7 +187,7 @@ public final class GpuCommand extends BenchCommand {
                 seen.or(tflops, bandwidth),
                 ours.answers(
                     plain.shape(), steps, runs, answer -> PlanTimer.timeFromPixels(answer, steps)),
-                List.of());
+                new ArrayList<>());
         // A peer may take longer than there is time for: what was measured is kept before.
         Document document = save(result);
         TorchAnswers theirs =
@@ -202,7 +202,7 @@ public final class GpuCommand extends BenchCommand {
                 Duration.ofSeconds(readyWithin));
         for (String mode : modes.stream().filter(MODES::contains).toList()) {
           say("PyTorch, " + mode);
-          result = result.with(theirs.in(mode));
+          result.peers().add(theirs.in(mode));
           document = save(result);
         }
         print(document);

@@ -3,7 +3,6 @@ package org.pyramiddrop.bench.speed.gpu;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.TowerInput;
@@ -21,6 +20,7 @@ import org.pyramiddrop.bench.speed.pruning.PlanResult;
  * @param seen what this GPU was measured to reach, before anything else
  * @param ceilings that shares are of
  * @param plans the one without drops first
+ * @param peers as many as were timed so far
  */
 record ModelResult(
     Map<String, String> facts,
@@ -68,18 +68,5 @@ record ModelResult(
    */
   static ModelResult read(Path file) {
     return JsonFile.read(file, ModelResult.class, "bench gpu");
-  }
-
-  ModelResult with(Peer peer) {
-    return new ModelResult(
-        facts,
-        model,
-        prompt,
-        newTokens,
-        loadMillis,
-        seen,
-        ceilings,
-        plans,
-        Stream.concat(peers.stream(), Stream.of(peer)).toList());
   }
 }
