@@ -7,7 +7,6 @@ import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -51,7 +50,7 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
 
   /** Opens a device by its name, as {@link Devices#open} takes it, with all processors' threads. */
   public static Engine.Device device(String name) {
-    return device(name, Runtime.getRuntime().availableProcessors());
+    return device(name, 0);
   }
 
   /** Opens a device by its name, as {@link Devices#open} takes it. */
@@ -79,11 +78,6 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
   /** What activations, keys and values are stored as. */
   public DType dtype() {
     return engine.kernels().dtype();
-  }
-
-  /** Profiles of one crop's way through vision tower and projector. */
-  public List<Profile> profileCrop(Profile.Order order, int runs) {
-    return engine.imageEncoder().profile(order, runs);
   }
 
   /** A prompt of this shape with random token ids and random image embeddings. */

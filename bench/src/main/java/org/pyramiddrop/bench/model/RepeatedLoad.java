@@ -14,33 +14,33 @@ import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.transformer.engine.Decoder;
-import org.pyramiddrop.transformer.engine.Projector;
+import org.pyramiddrop.transformer.engine.ImageEncoder;
 import org.pyramiddrop.transformer.engine.Resources;
-import org.pyramiddrop.transformer.engine.VisionTower;
 import org.pyramiddrop.transformer.engine.WeightStore;
 
 /**
  * A checkpoint's way to a device, again and again: vision tower, projector and decoder are made and
  * freed.
+ *
+ * @param owned closed with it
  */
-public final class RepeatedLoad implements AutoCloseable {
-  private final Resources owned = new Resources();
-  private final ModelDescription description;
-  private final Checkpoint checkpoint;
-  private final Kernels kernels;
-
+public record RepeatedLoad(
+    ModelDescription description, Checkpoint checkpoint, Kernels kernels, Resources owned)
+    implements AutoCloseable {
   /**
    * Opens a model folder and a device, and loads nothing yet.
    *
    * @param device as {@link Devices#open} takes it
    */
-  public RepeatedLoad(Path folder, String device) {
+  public static RepeatedLoad open(Path folder, String device) {
+    Resources owned = new Resources();
     try {
-      checkpoint = owned.add(Checkpoint.open(folder));
-      description = ModelDescription.of(LlavaConfig.read(folder), checkpoint, checkpoint);
+      Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
+      ModelDescription description =
+          ModelDescription.of(LlavaConfig.read(folder), checkpoint, checkpoint);
       DType dtype = WeightStore.activations(checkpoint, description.decoder());
-      int threads = Runtime.getRuntime().availableProcessors();
-      kernels = owned.add(Devices.open(device, threads, dtype));
+      Kernels kernels = owned.add(Devices.open(device, 0, dtype));
+      return new RepeatedLoad(description, checkpoint, kernels, owned);
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
@@ -81,8 +81,7 @@ public final class RepeatedLoad implements AutoCloseable {
             });
     try (Resources model = new Resources()) {
       WeightStore weights = model.add(new WeightStore(checkpoint, watched, Optional.empty()));
-      model.add(new VisionTower(watched, description.visionTower(), weights));
-      Projector _ = new Projector(watched, description.projector(), weights);
+      model.add(new ImageEncoder(watched, description, weights, weights));
       model.add(new Decoder(watched, description.decoder(), weights));
       ModelOnDevice.waitFor(kernels);
       return new Loaded(

@@ -109,17 +109,15 @@ final class Journal implements AutoCloseable {
   private void start(Map<String, String> facts, boolean fresh) throws IOException {
     byte[] bytes = new byte[fresh ? 0 : Math.toIntExact(file.length())];
     file.readFully(bytes);
-    int complete = bytes.length;
-    while (complete > 0 && bytes[complete - 1] != '\n') {
-      complete--;
-    }
-    isNew = complete == 0;
+    String text = new String(bytes, UTF_8);
+    String complete = text.substring(0, text.lastIndexOf('\n') + 1);
+    isNew = complete.isEmpty();
     String header = MAPPER.writeValueAsString(facts);
-    if (isNew && !(header + '\n').startsWith(new String(bytes, UTF_8))) {
+    if (isNew && !(header + '\n').startsWith(text)) {
       throw new IllegalArgumentException(path + " is no journal; choose another --out");
     }
     int number = 0;
-    for (String line : new String(bytes, 0, complete, UTF_8).lines().toList()) {
+    for (String line : complete.lines().toList()) {
       number++;
       if (number == 1) {
         compare(read(number, line, new TypeReference<>() {}), facts);
@@ -127,8 +125,8 @@ final class Journal implements AutoCloseable {
         keep(read(number, line, new TypeReference<Entry>() {}));
       }
     }
-    file.setLength(complete);
-    file.seek(complete);
+    file.setLength(complete.getBytes(UTF_8).length);
+    file.seek(file.length());
     if (isNew) {
       write(header);
     }

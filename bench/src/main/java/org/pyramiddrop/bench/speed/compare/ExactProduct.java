@@ -93,10 +93,9 @@ final class ExactProduct {
     int[] wrong =
         IntStream.range(0, exact.length)
             .filter(i -> {
-              double norms = Math.sqrt(tokenNorms[token(i)] * outputNorms[row(i)]);
-              double allowed =
-                  4 * Math.sqrt(inputs) * FLOAT_STEP * norms + ownStep * Math.abs(exact[i]);
-              return !(Math.abs(output[i] - exact[i]) <= allowed);
+              double norms = Math.sqrt(tokenNorms[i / outputs % tokens] * outputNorms[row(i)]);
+              double sum = 4 * Math.sqrt(inputs) * FLOAT_STEP * norms;
+              return !(Math.abs(output[i] - exact[i]) <= sum + ownStep * Math.abs(exact[i]));
             })
             .toArray();
     if (wrong.length == 0) {
@@ -108,14 +107,10 @@ final class ExactProduct {
             .formatted(
                 wrong.length,
                 exact.length,
-                token(first),
+                first / outputs % tokens,
                 first % outputs,
                 output[first],
                 exact[first]));
-  }
-
-  private int token(int element) {
-    return element / outputs % tokens;
   }
 
   private int row(int element) {
@@ -124,7 +119,7 @@ final class ExactProduct {
 
   double[] values() {
     return IntStream.range(0, products.length * tokens)
-        .mapToDouble(i -> products[row(i)][token(i)])
+        .mapToDouble(i -> products[row(i)][i / outputs % tokens])
         .toArray();
   }
 }

@@ -44,7 +44,7 @@ public final class LoadCommand extends ReportingCommand {
     OptionValues.atLeast(1, "--runs", runs);
     OptionValues.atLeast(1, "--threads", threads);
     checkMarkdown();
-    try (RepeatedLoad load = new RepeatedLoad(model, "cuda")) {
+    try (RepeatedLoad load = RepeatedLoad.open(model, "cuda")) {
       Result result = measure(load);
       List<String> facts =
           facts(load.device(), "setting: %d threads read on the host".formatted(threads));

@@ -102,7 +102,11 @@ record PartProfile(
    * @throws IllegalArgumentException if they are not all of the same launches
    */
   static PartProfile of(String name, Work work, List<Profile> profiles) {
-    if (profiles.stream().map(PartProfile::kernels).distinct().count() != 1) {
+    if (profiles.stream()
+            .map(profile -> profile.launches().stream().map(Profile.Launch::kernel).toList())
+            .distinct()
+            .count()
+        != 1) {
       throw new IllegalArgumentException(
           "%s: %d profiles of different launches".formatted(name, profiles.size()));
     }
@@ -124,10 +128,6 @@ record PartProfile(
         Spread.of(profiles, Profile::markedMicros),
         Spread.of(profiles, Profile::emptyMicros),
         launches);
-  }
-
-  private static List<String> kernels(Profile profile) {
-    return profile.launches().stream().map(Profile.Launch::kernel).toList();
   }
 
   /** The launches by kernel and product, those that take longest together first. */

@@ -97,7 +97,7 @@ public final class ProfileCommand extends ReportingCommand {
         PartProfile.of(
             "one crop through vision tower and projector",
             PartProfile.Work.flops(counter.vision(1)),
-            open.profileCrop(order, runs)));
+            open.engine().imageEncoder().profile(order, runs)));
     try (RepeatedAnswer answer = open.answer(input, plan.plan(), 1)) {
       // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
       answer.answer(2);

@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -19,47 +19,36 @@ import tools.jackson.databind.json.JsonMapper;
  * @param millis of one operation, from every measurement of every fork of every round
  */
 record JmhResult(String name, Map<String, String> parameters, Spread millis) {
-  /** An object of JMH's file. */
-  private record Entry(
-      String benchmark, @Nullable Map<String, String> params, Metric primaryMetric) {
-    /** The same, whatever was measured. */
-    JmhResult key() {
-      String[] name = benchmark.split("\\.", -1);
-      return new JmhResult(
-          name[name.length - 2] + "." + name[name.length - 1],
-          params == null ? Map.of() : params,
-          new Spread(0, 0, 0, 0));
-    }
-  }
-
-  /** Times of each iteration of each fork. */
-  private record Metric(String scoreUnit, List<List<Double>> rawData) {
-    List<Double> millis() {
-      return rawData.stream().flatMap(List::stream).map(this::millis).toList();
-    }
-
-    private double millis(double value) {
-      return switch (scoreUnit) {
-        case "ms/op" -> value;
-        case "ops/s" -> 1e3 / value;
-        default -> throw new IllegalArgumentException("results in " + scoreUnit + " aren't known");
-      };
-    }
-  }
-
   /** Reads what JMH wrote; what it wrote of several rounds is put together. */
   static List<JmhResult> read(Path file) {
     Map<JmhResult, List<Double>> measured = new LinkedHashMap<>();
-    for (Entry entry : JsonMapper.shared().readValue(file, Entry[].class)) {
-      measured
-          .computeIfAbsent(entry.key(), _ -> new ArrayList<>())
-          .addAll(entry.primaryMetric().millis());
+    for (JsonNode entry : JsonMapper.shared().readTree(file)) {
+      String name = entry.path("benchmark").stringValue().replaceFirst(".*\\.(\\w+\\.\\w+)", "$1");
+      Map<String, String> parameters = new LinkedHashMap<>();
+      entry.path("params").forEachEntry((key, value) -> parameters.put(key, value.stringValue()));
+      JsonNode metric = entry.path("primaryMetric");
+      List<Double> millis =
+          measured.computeIfAbsent(
+              new JmhResult(name, parameters, new Spread(0, 0, 0, 0)), _ -> new ArrayList<>());
+      // Times of each iteration of each fork.
+      for (JsonNode fork : metric.path("rawData")) {
+        fork.forEach(value ->
+            millis.add(millis(value.doubleValue(), metric.path("scoreUnit").stringValue())));
+      }
     }
     return measured.entrySet().stream()
         .map(entry ->
             new JmhResult(
                 entry.getKey().name, entry.getKey().parameters, Spread.of(entry.getValue())))
         .toList();
+  }
+
+  private static double millis(double value, String unit) {
+    return switch (unit) {
+      case "ms/op" -> value;
+      case "ops/s" -> 1e3 / value;
+      default -> throw new IllegalArgumentException("results in " + unit + " aren't known");
+    };
   }
 
   /** A parameter of a benchmark that has it. */
