@@ -3,7 +3,9 @@ package org.pyramiddrop.bench.speed;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
+import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
@@ -21,8 +23,15 @@ public final class DeviceScratch implements AutoCloseable {
   private final Resources owned = new Resources();
   private long seed = 1;
 
+  /** Work on random numbers. */
+  public record Probe(Tensor in, @Nullable Weight weight, Tensor out, Runnable run) {}
+
   public DeviceScratch(Kernels kernels) {
     this.kernels = kernels;
+  }
+
+  public Kernels kernels() {
+    return kernels;
   }
 
   /** Activations between -1 and 1. */
@@ -57,6 +66,14 @@ public final class DeviceScratch implements AutoCloseable {
     MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), 64);
     RandomNumbers.fill(data, dtype, 0, (float) Math.sqrt(3.0 / columns), seed);
     return owned.add(kernels.weight(List.of(new HostMatrix(dtype, data, rows, columns))));
+  }
+
+  /** A linear layer; on a GPU cuBLASLt does it if there is no activation. */
+  public Probe product(Product product, Activation activation) {
+    Tensor x = random(product.tokens(), product.inputs());
+    Weight w = weight(product.outputs(), product.inputs());
+    Tensor out = empty(product.tokens(), product.outputs());
+    return new Probe(x, w, out, () -> kernels.linear(x, w, null, activation, out));
   }
 
   /** Row numbers, all 0. */

@@ -6,7 +6,6 @@ import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
-import org.pyramiddrop.transformer.pruning.Schedule;
 
 /** The work of a model's parts, taken from {@link FlopCounter} so that tables and product agree. */
 public final class ModelWork {
@@ -41,9 +40,10 @@ public final class ModelWork {
     return new FlopCounter(with(shape, layers), plan.schedule(layers)).prefill(prompt);
   }
 
-  /** FLOPs of the first decode step behind a prompt, the head included. */
-  public static double decodeStep(ModelShape shape, PruningPlan plan, PromptShape prompt) {
-    return new FlopCounter(shape, plan.schedule(shape.layers())).decodeStep(prompt, 0);
+  /** FLOPs of a decode step behind a prompt and what earlier steps ran on, the head included. */
+  public static double decodeStep(
+      ModelShape shape, PruningPlan plan, PromptShape prompt, int generated) {
+    return new FlopCounter(shape, plan.schedule(shape.layers())).decodeStep(prompt, generated);
   }
 
   /**
@@ -62,26 +62,20 @@ public final class ModelWork {
   public static double weightBytes(ModelShape shape, DType dtype) {
     PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
     double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
-    return (decodeStep(shape, PruningPlan.none(), nothing) - attention) / 2 * dtype.bytes();
+    return (decodeStep(shape, PruningPlan.none(), nothing, 0) - attention) / 2 * dtype.bytes();
   }
 
   /**
-   * Bytes of keys and values that a decode step reads, its own token's included.
+   * Bytes of keys and values that a decode step reads, its own token's included: what it does
+   * beside its products is four FLOPs for each column of a query and key.
    *
    * @param generated tokens that earlier steps have run on
    */
   public static double keyValueBytes(
       ModelShape shape, PruningPlan plan, PromptShape prompt, int generated, DType dtype) {
-    Schedule schedule = plan.schedule(shape.layers());
-    double rows = 0;
-    for (int stage = 0; stage < schedule.stages(); stage++) {
-      double tokens = prompt.textTokens() + generated + 1.0;
-      for (int image : prompt.images()) {
-        tokens += schedule.counts(image)[stage];
-      }
-      rows += schedule.layersIn(stage) * tokens;
-    }
-    return 2 * rows * shape.kvHeads() * shape.headSize() * dtype.bytes();
+    double products = 2 * weightBytes(shape, dtype) / dtype.bytes();
+    double attention = decodeStep(shape, plan, prompt, generated) - products;
+    return attention / 2 / shape.heads() * shape.kvHeads() * dtype.bytes();
   }
 
   /** FLOPs of the projector's two layers for one image. */

@@ -1,6 +1,6 @@
 package org.pyramiddrop.bench.speed;
 
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Recording;
@@ -23,14 +23,13 @@ public final class RepeatedRun implements AutoCloseable {
    *
    * @param work allocates what it needs and returns what runs it once
    */
-  public RepeatedRun(
-      Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work, int repeats) {
+  public RepeatedRun(Kernels kernels, Function<DeviceScratch, Runnable> work, int repeats) {
     this.kernels = kernels;
     this.repeats = repeats;
     scratch = new DeviceScratch(kernels);
     try {
       last = scratch.random(DType.FLOAT32, 1, 1);
-      Runnable once = work.apply(kernels, scratch);
+      Runnable once = work.apply(scratch);
       if (kernels.replays()) {
         // The first run loads kernels and plans products.
         once.run();

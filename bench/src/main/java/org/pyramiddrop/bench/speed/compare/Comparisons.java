@@ -10,19 +10,23 @@ import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
+import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.speed.ProductRun;
+import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The comparisons that {@code make compare} holds. */
 final class Comparisons {
@@ -64,12 +68,8 @@ final class Comparisons {
             dtypes.stream().map(dtype -> linear(new Product(PROMPT, 4096, 11008), 1, dtype)),
             dtypes.stream().map(dtype -> linear(new Product(1, 4096, 11008), 8, dtype)),
             dtypes.stream().map(dtype -> layer(layers, PROMPT, dtype)),
-            dtypes.stream()
-                .map(dtype -> new ModelComparison("demo model", demo, scene, ANSWER, dtype))
-                .map(ModelComparison::comparison),
-            dtypes.stream()
-                .map(dtype -> new ModelComparison(size, middle, random, ANSWER, dtype))
-                .map(ModelComparison::comparison))
+            dtypes.stream().map(dtype -> model("demo model", demo, scene, ANSWER, dtype)),
+            dtypes.stream().map(dtype -> model(size, middle, random, ANSWER, dtype)))
         .flatMap(comparisons -> comparisons)
         .toList();
   }
@@ -150,5 +150,68 @@ final class Comparisons {
                 decoder.close();
               });
         });
+  }
+
+  /**
+   * A whole model that answers a question about an image, unpruned; beside it, this library's own
+   * pruned run.
+   *
+   * @param tokens of the answer, at least two
+   */
+  static Comparison model(String title, Path model, ModelInput input, int tokens, DType dtype) {
+    double bound = Verdict.bound(dtype, 0.1);
+    return new Comparison(
+        title,
+        dtype,
+        "model",
+        "the same checkpoint, pixel values and token ids; from pixels to the first token, then %d greedy decode steps; no preprocessing, tokenizer or loading; of the vision tower's layers ours runs those that its features come from, PyTorch all; without pruning on both sides except in rows that say so, which do less work; the first token's logits within %s of their deviation"
+            .formatted(tokens - 1, bound),
+        List.of("to the first token", "each further token", "%d tokens".formatted(tokens)),
+        phases -> {
+          double first = phases.get(0);
+          double further = phases.get(1);
+          return List.of(first, further / (tokens - 1), first + further);
+        },
+        (scratch, threads) -> {
+          Path file = scratch.resolve("pixels.raw");
+          Pixels pixels = input.image().crops().getFirst();
+          RawNumbers.write(file, pixels.values());
+          ModelOnDevice answers =
+              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
+          RepeatedAnswer plain = answers.answer(input, PruningChoice.NONE.plan(), tokens - 1);
+          RepeatedAnswer pruned = answers.answer(input, PruningChoice.PYRAMID.plan(), tokens - 1);
+          int[] answer = plain.answer(tokens);
+          plain.prefill();
+          float[] logits = plain.logits();
+          int[] shape = {pixels.channels(), pixels.height(), pixels.width()};
+          return new OwnSide(
+              Comparison.request("model", dtype)
+                  .put("model", model.toString())
+                  .put("data", file.toString())
+                  .put("tokens", tokens)
+                  .set("pixels", JsonMapper.shared().valueToTree(shape))
+                  .set("ids", JsonMapper.shared().valueToTree(plain.ids())),
+              () -> time(plain, tokens),
+              Optional.of(() -> time(pruned, tokens)),
+              (said, theirs) ->
+                  Verdict.ofAnswer(
+                      Verdict.near(logits, theirs, bound), answer, said.path("tokens")),
+              () -> {
+                plain.close();
+                pruned.close();
+                answers.close();
+              });
+        });
+  }
+
+  /** Milliseconds to the first token, and of the others together. */
+  private static List<Double> time(RepeatedAnswer answering, int tokens) {
+    Stopwatch stopwatch = new Stopwatch();
+    answering.first();
+    double first = stopwatch.lap();
+    for (int i = 1; i < tokens; i++) {
+      answering.decodeStep();
+    }
+    return List.of(first, stopwatch.lap());
   }
 }

@@ -21,11 +21,17 @@ public final class RawNumbers {
 
   private RawNumbers() {}
 
-  /** Writes float32 numbers. */
-  public static void write(Path file, float[] values) {
-    byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
-    MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
-    write(file, MemorySegment.ofArray(bytes));
+  /** Writes float32 numbers, one array behind the other. */
+  public static void write(Path file, float[]... parts) {
+    OutputFile.write(
+        file,
+        out -> {
+          for (float[] values : parts) {
+            byte[] bytes = new byte[Math.multiplyExact(values.length, Float.BYTES)];
+            MemorySegment.copy(values, 0, MemorySegment.ofArray(bytes), FLOAT, 0, values.length);
+            out.write(bytes);
+          }
+        });
   }
 
   static void write(Path file, MemorySegment numbers) {

@@ -26,6 +26,9 @@ import tools.jackson.databind.JsonNode;
  * @param peers the others that have the operation, by name
  */
 record Result(Comparison comparison, Times ours, Optional<Times> pruned, Map<String, Peer> peers) {
+  /** What rows of this library's pruned run are called. */
+  private static final String PRUNED = "ours pruned (4 stages, λ = 0.5): less work";
+
   /**
    * A side's milliseconds.
    *
@@ -131,10 +134,7 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, Map<Str
           Map<String, PeerTimes> beside = new LinkedHashMap<>();
           peers.forEach((name, peer) -> beside.put(name, peer.beside(own, row)));
           String name =
-              Stream.of(
-                      comparison.name(),
-                      comparison.rows().get(row),
-                      less ? ModelComparison.PRUNED : "")
+              Stream.of(comparison.name(), comparison.rows().get(row), less ? PRUNED : "")
                   .filter(part -> !part.isEmpty())
                   .collect(Collectors.joining(", "));
           return new Operation(name, comparison.dtype().label(), less, own.spread(row), beside);

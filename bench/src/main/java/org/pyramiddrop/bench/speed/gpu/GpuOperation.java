@@ -2,7 +2,7 @@ package org.pyramiddrop.bench.speed.gpu;
 
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.speed.DeviceScratch;
 import org.pyramiddrop.bench.speed.Product;
@@ -10,7 +10,6 @@ import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
-import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Mask;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
@@ -26,7 +25,7 @@ import org.pyramiddrop.kernels.Weight;
 record GpuOperation(
     String name,
     double flops,
-    BiFunction<Kernels, DeviceScratch, Runnable> own,
+    Function<DeviceScratch, Runnable> own,
     @Nullable Product cublas,
     @Nullable Map<String, Object> request) {
   /** The operations of LLaVA-1.5-7B that are worth a row. */
@@ -58,14 +57,14 @@ record GpuOperation(
     return new GpuOperation(
         "top-k %d of %d + gather of %d columns".formatted(keep, tokens, columns),
         0,
-        (kernels, scratch) -> {
+        scratch -> {
           Tensor scores = scratch.random(DType.FLOAT32, 1, tokens);
           Tensor x = scratch.random(tokens, columns);
           Tensor out = scratch.empty(keep, columns);
           Indices rows = scratch.indices(keep);
           return () -> {
-            kernels.selectTopK(scores, 0, tokens, keep, rows, 0);
-            kernels.gatherRows(x, rows, out);
+            scratch.kernels().selectTopK(scores, 0, tokens, keep, rows, 0);
+            scratch.kernels().gatherRows(x, rows, out);
           };
         },
         null,
@@ -77,12 +76,12 @@ record GpuOperation(
     return new GpuOperation(
         "attention, %d tokens".formatted(tokens),
         4.0 * heads.queryColumns() * tokens * (tokens + 1) / 2,
-        (kernels, scratch) -> {
+        scratch -> {
           Tensor q = scratch.random(tokens, heads.queryColumns());
           Tensor keys = scratch.random(tokens, heads.keyValueColumns());
           Tensor values = scratch.random(tokens, heads.keyValueColumns());
           Tensor out = scratch.empty(tokens, heads.queryColumns());
-          return () -> kernels.attention(q, heads, keys, values, new Mask.Causal(), out);
+          return () -> scratch.kernels().attention(q, heads, keys, values, new Mask.Causal(), out);
         },
         null,
         Map.of("op", "attention", "tokens", tokens, "heads", heads.query(), "size", heads.size()));
@@ -93,7 +92,7 @@ record GpuOperation(
     return new GpuOperation(
         layer + " " + product,
         product.flops(),
-        (kernels, scratch) -> product(kernels, scratch, product, Activation.QUICK_GELU),
+        scratch -> scratch.product(product, Activation.QUICK_GELU).run(),
         product,
         request("linear", product));
   }
@@ -104,23 +103,14 @@ record GpuOperation(
     return new GpuOperation(
         "gate, up, SiLU " + product,
         both.flops(),
-        (kernels, scratch) -> {
+        scratch -> {
           Tensor x = scratch.random(both.tokens(), both.inputs());
           Weight gateUp = scratch.weight(both.outputs(), both.inputs());
           Tensor out = scratch.empty(product.tokens(), product.outputs());
-          return () -> kernels.swiGlu(x, gateUp, out);
+          return () -> scratch.kernels().swiGlu(x, gateUp, out);
         },
         both,
         request("swiglu", product));
-  }
-
-  /** A product of random numbers; without an activation cuBLASLt does it. */
-  static Runnable product(
-      Kernels kernels, DeviceScratch scratch, Product product, Activation activation) {
-    Tensor x = scratch.random(product.tokens(), product.inputs());
-    Weight w = scratch.weight(product.outputs(), product.inputs());
-    Tensor out = scratch.empty(product.tokens(), product.outputs());
-    return () -> kernels.linear(x, w, null, activation, out);
   }
 
   private static Map<String, Object> request(String op, Product product) {

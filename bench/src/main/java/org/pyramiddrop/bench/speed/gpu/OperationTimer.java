@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.report.Numbers;
@@ -35,14 +35,17 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
     @Nullable Product product = operation.cublas();
     @Nullable Map<String, Object> request = torch == null ? null : operation.request();
     try (RepeatedRun own = recorded(operation.own());
-        @Nullable RepeatedRun cublas = product == null ? null : recorded(plain(product))) {
+        @Nullable RepeatedRun cublas =
+            product == null
+                ? null
+                : recorded(scratch -> scratch.product(product, Activation.NONE).run())) {
       List<Supplier<Double>> sides = new ArrayList<>(List.of(own::micros));
       if (cublas != null) {
         sides.add(cublas::micros);
       }
       if (torch != null && request != null) {
         torch.prepare(JsonMapper.shared().<ObjectNode>valueToTree(request).put("repeats", repeats));
-        sides.add(micros(torch));
+        sides.add(() -> torch.millis() * 1e3);
       }
       Iterator<Spread> spreads = rounds().run(sides).stream().map(Spread::of).iterator();
       return new Times(
@@ -61,33 +64,26 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
    * @param copiedRows rows of as many numbers that the copy reads and writes
    */
   Ceilings ceilings(int side, int copiedRows) {
-    double product = micros((k, s) -> DeviceCeiling.product(k, s, side).run());
-    double copy = micros((k, s) -> DeviceCeiling.copy(k, s, copiedRows, side).run());
-    double read = micros((k, s) -> DeviceCeiling.read(k, s, copiedRows, side).run());
+    Product square = new Product(side, side, side);
+    double product = micros(scratch -> scratch.product(square, Activation.NONE).run());
+    double copy = micros(scratch -> DeviceCeiling.copy(scratch, copiedRows, side).run());
+    double read = micros(scratch -> DeviceCeiling.read(scratch, copiedRows, side).run());
     int size = kernels.dtype().bytes();
     int readRows = copiedRows / 2;
     double bandwidth =
         Math.max(
             DeviceCeiling.copiedBytes(copiedRows, side, size) / copy,
             (double) readRows * side * size / read);
-    return new Ceilings(new Product(side, side, side).flops() / product / 1e6, bandwidth / 1e6);
+    return new Ceilings(square.flops() / product / 1e6, bandwidth / 1e6);
   }
 
-  private double micros(BiFunction<Kernels, DeviceScratch, Runnable> work) {
+  private double micros(Function<DeviceScratch, Runnable> work) {
     try (RepeatedRun run = recorded(work)) {
       return Spread.of(rounds().<Double>run(run::micros)).median();
     }
   }
 
-  private static Supplier<Double> micros(PeerProcess torch) {
-    return () -> torch.millis() * 1e3;
-  }
-
-  private static BiFunction<Kernels, DeviceScratch, Runnable> plain(Product product) {
-    return (k, s) -> GpuOperation.product(k, s, product, Activation.NONE);
-  }
-
-  private RepeatedRun recorded(BiFunction<Kernels, DeviceScratch, Runnable> work) {
+  private RepeatedRun recorded(Function<DeviceScratch, Runnable> work) {
     return new RepeatedRun(kernels, work, repeats);
   }
 

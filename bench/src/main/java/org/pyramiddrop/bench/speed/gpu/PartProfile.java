@@ -1,7 +1,6 @@
 package org.pyramiddrop.bench.speed.gpu;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -21,7 +20,8 @@ import tools.jackson.databind.ser.std.ToStringSerializer;
 /**
  * A part of the model, profiled several times.
  *
- * @param work what it has to compute or to read
+ * @param flops that it has to compute, two for each multiply-add; null if memory bounds it
+ * @param bytes that it has to read once; null if arithmetic bounds it
  * @param plainMicros microseconds of the whole as it is
  * @param markedMicros microseconds of the whole with events between the launches
  * @param emptyMicros microseconds between two events with nothing between them
@@ -29,39 +29,14 @@ import tools.jackson.databind.ser.std.ToStringSerializer;
  */
 record PartProfile(
     String name,
-    @JsonUnwrapped Work work,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double flops,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double bytes,
     Spread plainMicros,
     Spread markedMicros,
     Spread emptyMicros,
     List<Launch> launches) {
   /** Rows up to which a product is bound by reading its weights. */
   private static final int FEW_ROWS = 4;
-
-  /**
-   * What bounds a part: arithmetic, or memory that is read once.
-   *
-   * @param flops floating point operations, two for each multiply-add; null if memory bounds it
-   * @param bytes to read; null if arithmetic bounds it
-   */
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  record Work(@Nullable Double flops, @Nullable Double bytes) {
-    static Work flops(double flops) {
-      return new Work(flops, null);
-    }
-
-    static Work bytes(double bytes) {
-      return new Work(null, bytes);
-    }
-
-    /** The work, and the speed that it was done at, in words. */
-    String in(double micros) {
-      if (flops != null) {
-        return "%.3f TFLOP by count, %s".formatted(flops / 1e12, teraflops(flops, micros));
-      }
-      double read = Objects.requireNonNull(bytes);
-      return "%.3f GB to read, %s".formatted(read / 1e9, gigabytes(read, micros));
-    }
-  }
 
   /**
    * A launch.
@@ -101,7 +76,8 @@ record PartProfile(
    *
    * @throws IllegalArgumentException if they are not all of the same launches
    */
-  static PartProfile of(String name, Work work, List<Profile> profiles) {
+  static PartProfile of(
+      String name, @Nullable Double flops, @Nullable Double bytes, List<Profile> profiles) {
     if (profiles.stream()
             .map(profile -> profile.launches().stream().map(Profile.Launch::kernel).toList())
             .distinct()
@@ -123,7 +99,8 @@ record PartProfile(
     }
     return new PartProfile(
         name,
-        work,
+        flops,
+        bytes,
         Spread.of(profiles, Profile::plainMicros),
         Spread.of(profiles, Profile::markedMicros),
         Spread.of(profiles, Profile::emptyMicros),
@@ -164,7 +141,7 @@ record PartProfile(
                     Numbers.number(plainMicros.high()),
                     plainMicros.count(),
                     launches.size(),
-                    work.in(plain)))
+                    speed(plain)))
         .note(
             ("with an event behind each launch: %s µs, %s µs more; that is in the times above, gaps"
                     + " between launches too; two events alone are %s µs apart")
@@ -172,6 +149,15 @@ record PartProfile(
                     Numbers.number(marked),
                     Numbers.number(marked - plain),
                     Numbers.number(emptyMicros.median())));
+  }
+
+  /** The work, and the speed that it was done at, in words. */
+  private String speed(double micros) {
+    if (flops != null) {
+      return "%.3f TFLOP by count, %s".formatted(flops / 1e12, teraflops(flops, micros));
+    }
+    double read = Objects.requireNonNull(bytes);
+    return "%.3f GB to read, %s".formatted(read / 1e9, gigabytes(read, micros));
   }
 
   private static String teraflops(double flops, double micros) {

@@ -96,7 +96,8 @@ public final class ProfileCommand extends ReportingCommand {
     parts.add(
         PartProfile.of(
             "one crop through vision tower and projector",
-            PartProfile.Work.flops(counter.vision(1)),
+            counter.vision(1),
+            null,
             open.engine().imageEncoder().profile(order, runs)));
     try (RepeatedAnswer answer = open.answer(input, plan.plan(), 1)) {
       // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
@@ -104,14 +105,14 @@ public final class ProfileCommand extends ReportingCommand {
       parts.add(
           PartProfile.of(
               "prefill, %d tokens, plan %s".formatted(textTokens + image.tokens(), plan),
-              PartProfile.Work.flops(ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt)),
+              ModelWork.prefill(shape, shape.layers(), plan.plan(), prompt),
+              null,
               answer.profilePrefill(order, runs)));
       parts.add(
           PartProfile.of(
               "decode step behind it",
-              PartProfile.Work.bytes(
-                  ModelWork.decodeStepBytes(
-                      shape, plan.plan(), prompt, open.dtype(), open.dtype())),
+              null,
+              ModelWork.decodeStepBytes(shape, plan.plan(), prompt, open.dtype(), open.dtype()),
               answer.profileDecodeStep(order, runs)));
     }
     return parts;

@@ -83,7 +83,7 @@ record TorchAnswers(
   private ObjectNode request(String mode, Path folder, Path output) {
     List<Pixels> crops = input.image().crops();
     Path data = folder.resolve("pixels.raw");
-    RawNumbers.write(data, values(crops));
+    RawNumbers.write(data, crops.stream().map(Pixels::values).toArray(float[][]::new));
     Pixels first = crops.getFirst();
     Resolution size = input.image().size();
     int[] shape = {crops.size(), first.channels(), first.height(), first.width()};
@@ -99,15 +99,6 @@ record TorchAnswers(
         .set("picture", json.valueToTree(List.of(size.height(), size.width())))
         .set("pixels", json.valueToTree(shape))
         .set("ids", json.valueToTree(ours.ids()));
-  }
-
-  private static float[] values(List<Pixels> crops) {
-    int size = crops.getFirst().values().length;
-    float[] all = new float[crops.size() * size];
-    for (int i = 0; i < crops.size(); i++) {
-      System.arraycopy(crops.get(i).values(), 0, all, i * size, size);
-    }
-    return all;
   }
 
   private ModelResult.Peer timed(String name, String said, PeerProcess torch) {

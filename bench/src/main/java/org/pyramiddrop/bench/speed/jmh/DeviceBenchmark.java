@@ -2,7 +2,7 @@ package org.pyramiddrop.bench.speed.jmh;
 
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Mode;
@@ -77,12 +77,12 @@ public abstract class DeviceBenchmark {
   }
 
   /** Records the work, if the device can; to be called last. */
-  void prepare(Kernels kernels, BiFunction<Kernels, DeviceScratch, Runnable> work) {
+  void prepare(Kernels kernels, Function<DeviceScratch, Runnable> work) {
     invocation = own(new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1))::run;
   }
 
   void prepare(Kernels kernels, Runnable work) {
-    prepare(kernels, (_, _) -> work);
+    prepare(kernels, _ -> work);
   }
 
   /** A random prompt's way through the first layers, ready to run. */

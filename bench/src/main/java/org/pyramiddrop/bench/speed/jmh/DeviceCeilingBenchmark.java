@@ -7,6 +7,8 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.DeviceScratch;
+import org.pyramiddrop.bench.speed.Product;
+import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 
@@ -34,7 +36,7 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
 
   Kernels kernels;
 
-  DeviceCeiling.Probe probe;
+  DeviceScratch.Probe probe;
 
   @Setup
   public void setUp() {
@@ -42,11 +44,11 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
     prepare(kernels, this::work);
   }
 
-  private Runnable work(Kernels on, DeviceScratch scratch) {
+  private Runnable work(DeviceScratch scratch) {
     probe =
         switch (part) {
-          case SQUARE_PRODUCT -> DeviceCeiling.product(on, scratch, side);
-          case COPY -> DeviceCeiling.copy(on, scratch, copiedRows, side);
+          case SQUARE_PRODUCT -> scratch.product(new Product(side, side, side), Activation.NONE);
+          case COPY -> DeviceCeiling.copy(scratch, copiedRows, side);
         };
     return probe.run();
   }

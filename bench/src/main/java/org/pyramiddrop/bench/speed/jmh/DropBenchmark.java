@@ -75,7 +75,7 @@ public class DropBenchmark extends DeviceBenchmark {
     prepare(kernels, this::work);
   }
 
-  private Runnable work(Kernels on, DeviceScratch scratch) {
+  private Runnable work(DeviceScratch scratch) {
     int tokens = imageTokens + ModelWork.TEXT_TOKENS;
     int kept = imageTokens / 2;
     int hidden = modelSize().shape().hidden();
@@ -86,7 +86,7 @@ public class DropBenchmark extends DeviceBenchmark {
     return switch (part) {
       case RANKING -> {
         inputs = inTurn(scratch, tokens, heads.keyValueColumns());
-        yield () -> on.scoreTokens(query, heads, next(), scores);
+        yield () -> kernels.scoreTokens(query, heads, next(), scores);
       }
       case SELECTION -> this::select;
       case GATHER -> {
@@ -96,7 +96,7 @@ public class DropBenchmark extends DeviceBenchmark {
         yield () -> {
           Tensor input = next();
           gathered = outputs.get(turn);
-          on.gatherRows(input, chosen, gathered);
+          kernels.gatherRows(input, chosen, gathered);
         };
       }
     };

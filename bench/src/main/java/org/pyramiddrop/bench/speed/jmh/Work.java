@@ -143,7 +143,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
         "decode step, %d layers".formatted(ModelSize.LAYERS),
         "behind %d tokens, %s".formatted(TEXT + image, plan),
         result.dtype(),
-        ModelWork.decodeStep(model, plan.plan(), prompt),
+        ModelWork.decodeStep(model, plan.plan(), prompt, 0),
         ModelWork.decodeStepBytes(
             model, plan.plan(), prompt, result.dtype(), result.activations()));
   }

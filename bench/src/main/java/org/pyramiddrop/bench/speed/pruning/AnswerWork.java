@@ -1,6 +1,5 @@
 package org.pyramiddrop.bench.speed.pruning;
 
-import java.util.stream.IntStream;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
@@ -43,20 +42,20 @@ public record AnswerWork(
     FlopCounter counter = new FlopCounter(model, plan.schedule(model.layers()));
     double vision = counter.vision(prompt.crops());
     double prefill = counter.prefill(prompt);
-    double decode =
-        IntStream.range(0, steps).mapToDouble(before -> counter.decodeStep(prompt, before)).sum();
     double weights = ModelWork.weightBytes(model, dtype);
+    // Both grow by the same from each step to the next.
+    int last = steps - 1;
+    double step = (counter.decodeStep(prompt, 0) + counter.decodeStep(prompt, last)) / 2;
     double keyValues =
-        IntStream.range(0, steps)
-            .mapToDouble(before -> ModelWork.keyValueBytes(model, plan, prompt, before, dtype))
-            .average()
-            .orElseThrow();
+        (ModelWork.keyValueBytes(model, plan, prompt, 0, dtype)
+                + ModelWork.keyValueBytes(model, plan, prompt, last, dtype))
+            / 2;
     return new AnswerWork(
         counter.paper(prompt.images()),
         vision,
         prefill,
         ModelWork.prefill(model, DEEP, plan, prompt),
-        vision + prefill + decode,
+        vision + prefill + steps * step,
         weights,
         weights + keyValues,
         steps);

@@ -45,7 +45,7 @@ class ModelComparisonTest {
   }
 
   private Comparison comparison(DType dtype) {
-    return new ModelComparison("tiny", model, input, 5, dtype).comparison();
+    return Comparisons.model("tiny", model, input, 5, dtype);
   }
 
   /** The first token's logits and all tokens, as this library has them. */

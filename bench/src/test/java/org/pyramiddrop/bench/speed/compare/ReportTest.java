@@ -38,18 +38,17 @@ class ReportTest {
               .descendingMap());
   private static final Result MODEL =
       new Result(
-          new ModelComparison(
-                  "tiny",
-                  Path.of("tiny"),
-                  new ModelInput(
-                      List.of(1),
-                      new TowerInput(
-                          new Resolution(1, 1),
-                          new ImageLayout(1, false, null),
-                          List.of(new Pixels(1, 1, 1, new float[1])))),
-                  3,
-                  DType.BFLOAT16)
-              .comparison(),
+          Comparisons.model(
+              "tiny",
+              Path.of("tiny"),
+              new ModelInput(
+                  List.of(1),
+                  new TowerInput(
+                      new Resolution(1, 1),
+                      new ImageLayout(1, false, null),
+                      List.of(new Pixels(1, 1, 1, new float[1])))),
+              3,
+              DType.BFLOAT16),
           new Result.Times(List.of(List.of(100.0, 10.0, 120.0))),
           Optional.of(new Result.Times(List.of(List.of(50.0, 8.0, 66.0)))),
           Map.of(

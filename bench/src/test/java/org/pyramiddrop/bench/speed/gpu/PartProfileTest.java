@@ -35,7 +35,7 @@ class PartProfileTest {
   }
 
   private static PartProfile part(Profile... profiles) {
-    return PartProfile.of("prefill", PartProfile.Work.flops(4e12), List.of(profiles));
+    return PartProfile.of("prefill", 4e12, null, List.of(profiles));
   }
 
   @Test

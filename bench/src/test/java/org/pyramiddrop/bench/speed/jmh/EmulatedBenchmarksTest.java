@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.speed.DeviceCeiling;
+import org.pyramiddrop.bench.speed.DeviceScratch;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
@@ -176,7 +176,7 @@ class EmulatedBenchmarksTest {
     try (EmulatedGpu _ = EmulatedGpu.present(temp)) {
       DeviceCeilingBenchmark benchmark = ceiling(DeviceCeilingBenchmark.Part.SQUARE_PRODUCT);
       Kernels kernels = benchmark.kernels;
-      DeviceCeiling.Probe probe = benchmark.probe;
+      DeviceScratch.Probe probe = benchmark.probe;
       BenchmarkRun.holdsTo(
           benchmark::ceiling,
           () -> kernels.download(probe.out()),
