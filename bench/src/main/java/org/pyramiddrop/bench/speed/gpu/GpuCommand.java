@@ -88,7 +88,7 @@ public final class GpuCommand extends BenchCommand {
   @Option(names = "--torch", split = ",")
   private List<String> modes = MODES;
 
-  @Option(names = "--torch-device")
+  @Option(names = "--torch-device", paramLabel = "<device>")
   private String torchDevice = "cuda";
 
   @Option(names = "--ready-within")
