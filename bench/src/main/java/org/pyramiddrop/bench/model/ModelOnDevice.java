@@ -82,7 +82,7 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
 
   /** A prompt of this shape with random token ids and random image embeddings. */
   public RandomPrompt prompt(PromptShape shape, long seed) {
-    return new RandomPrompt(engine, shape, seed);
+    return RandomPrompt.of(engine, shape, seed);
   }
 
   /**

@@ -1,5 +1,6 @@
 package org.pyramiddrop.bench.model;
 
+import java.util.List;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Indices;
@@ -8,6 +9,7 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.transformer.engine.Decoder;
 import org.pyramiddrop.transformer.engine.KeptRows;
 import org.pyramiddrop.transformer.engine.KeyValueCache;
+import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.Sequence;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -24,7 +26,8 @@ public final class RepeatedPrefill implements AutoCloseable {
   private final Decoder decoder;
   private final Schedule schedule;
   private final int layers;
-  private final RandomPrompt prompt;
+  private final Prompt prompt;
+  private final List<Tensor> images;
   private final Indices ids;
   private final KeptRows kept;
   private final KeyValueCache cache;
@@ -47,10 +50,13 @@ public final class RepeatedPrefill implements AutoCloseable {
     }
     schedule = plan.schedule(decoder.layers());
     try {
-      prompt = owned.add(model.prompt(shape, seed));
-      ids = owned.add(kernels.indices(prompt.prompt().ids()));
-      kept = owned.add(new KeptRows(kernels, schedule, prompt.prompt()));
-      cache = owned.add(decoder.allocateCache(prompt.prompt(), schedule, 0));
+      RandomPrompt random = model.prompt(shape, seed);
+      prompt = random.prompt();
+      images = model.engine().allocateEmbeddings(prompt.images(), owned);
+      random.draw(images);
+      ids = owned.add(kernels.indices(prompt.ids()));
+      kept = owned.add(new KeptRows(kernels, schedule, prompt));
+      cache = owned.add(decoder.allocateCache(prompt, schedule, 0));
       logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
       output =
           whole()
@@ -82,7 +88,11 @@ public final class RepeatedPrefill implements AutoCloseable {
   }
 
   private Sequence embedded() {
-    return new Sequence(kernels, schedule, kept, prompt.embed(ids));
+    return new Sequence(kernels, schedule, kept, embed());
+  }
+
+  private Tensor embed() {
+    return decoder.embedPrompt(ids, prompt.images(), images);
   }
 
   private void run(Sequence sequence) {
@@ -110,7 +120,7 @@ public final class RepeatedPrefill implements AutoCloseable {
 
   /** The embedded prompt, tokens × hidden. */
   public float[] input() {
-    try (Tensor embedded = prompt.embed(ids)) {
+    try (Tensor embedded = embed()) {
       return kernels.download(embedded);
     }
   }

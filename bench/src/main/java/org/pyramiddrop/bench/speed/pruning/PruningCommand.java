@@ -7,7 +7,6 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.model.ModelOnDevice;
-import org.pyramiddrop.bench.model.RandomPrompt;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile;
@@ -116,17 +115,23 @@ public final class PruningCommand extends ReportingCommand {
       if (breakdowns > 0) {
         CallTimer calls = new CallTimer();
         try (ModelOnDevice decoder = open(folder, calls::wrap);
-            RandomPrompt random = decoder.prompt(prompt, SEED);
             PlanTimer timer =
-                PlanTimer.of(decoder, plans, plan -> random.answer(plan, 0), progress::step)) {
+                PlanTimer.of(
+                    decoder,
+                    plans,
+                    plan -> decoder.prompt(prompt, SEED).answer(plan, 0),
+                    progress::step)) {
           shares = timer.breakdowns(calls, breakdowns);
         }
       }
       int steps = newTokens - 1;
       try (ModelOnDevice decoder = open(folder, UnaryOperator.identity());
-          RandomPrompt random = decoder.prompt(prompt, SEED);
           PlanTimer timer =
-              PlanTimer.of(decoder, plans, plan -> random.answer(plan, steps), progress::step)) {
+              PlanTimer.of(
+                  decoder,
+                  plans,
+                  plan -> decoder.prompt(prompt, SEED).answer(plan, steps),
+                  progress::step)) {
         device = decoder.device();
         results = timer.answers(prompt, steps, rounds, answer -> PlanTimer.time(answer, steps));
       }

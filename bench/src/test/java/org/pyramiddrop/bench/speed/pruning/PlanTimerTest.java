@@ -68,8 +68,8 @@ class PlanTimerTest {
   private static List<PlanResult> answers(
       ModelOnDevice on, List<NamedPlan> plans, Runnable done, int rounds) {
     int steps = NEW_TOKENS - 1;
-    try (RandomPrompt prompt = on.prompt(PROMPT, 6);
-        PlanTimer timer = PlanTimer.of(on, plans, plan -> prompt.answer(plan, steps), done)) {
+    RandomPrompt prompt = on.prompt(PROMPT, 6);
+    try (PlanTimer timer = PlanTimer.of(on, plans, plan -> prompt.answer(plan, steps), done)) {
       return timer.answers(
           new PromptShape(PROMPT.text(), PROMPT.images(), 0),
           steps,
@@ -120,8 +120,7 @@ class PlanTimerTest {
 
   @Test
   void timesOneRunAsAWhole() {
-    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 4)) {
+    try (RepeatedAnswer answer = decoder.prompt(PROMPT, 3).answer(plans().get(3).plan(), 4)) {
       Phases<Double> run = PlanTimer.time(answer, 4);
       assertThat(run.get(Phase.PREFILL)).isPositive();
       assertThat(run.get(Phase.ANSWER))
@@ -146,8 +145,8 @@ class PlanTimerTest {
   @Test
   void onlyDropsRankSelectAndGather() {
     List<Breakdown.Shares> shares;
-    try (RandomPrompt prompt = timed.prompt(PROMPT, 6);
-        PlanTimer timer = PlanTimer.of(timed, plans(), plan -> prompt.answer(plan, 0), () -> {})) {
+    RandomPrompt prompt = timed.prompt(PROMPT, 6);
+    try (PlanTimer timer = PlanTimer.of(timed, plans(), plan -> prompt.answer(plan, 0), () -> {})) {
       shares = timer.breakdowns(TIMER, 1);
     }
     for (Breakdown.Shares plan : shares) {
@@ -166,8 +165,7 @@ class PlanTimerTest {
   @Test
   void aDropsCallsAreThoseThatTheBreakdownExpects() {
     List<Call> calls;
-    try (RandomPrompt prompt = timed.prompt(PROMPT, 3);
-        RepeatedAnswer answer = prompt.answer(plans().get(3).plan(), 0)) {
+    try (RepeatedAnswer answer = timed.prompt(PROMPT, 3).answer(plans().get(3).plan(), 0)) {
       TIMER.drain();
       answer.prefill();
       calls = TIMER.drain().stream().map(call -> new Call(call.operation(), 1)).toList();
@@ -208,8 +206,7 @@ class PlanTimerTest {
 
   @Test
   void anAnswerThatBeginsAgainIsTheSame() {
-    try (RandomPrompt prompt = decoder.prompt(PROMPT, 3);
-        RepeatedAnswer answer = prompt.answer(plans().getLast().plan(), 2)) {
+    try (RepeatedAnswer answer = decoder.prompt(PROMPT, 3).answer(plans().getLast().plan(), 2)) {
       List<Integer> once = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
       float[] last = answer.logits();
       List<Integer> again = List.of(answer.prefill(), answer.decodeStep(), answer.decodeStep());
@@ -221,8 +218,7 @@ class PlanTimerTest {
   /** Those of a first token and of two steps after it. */
   private static List<float[]> logits(ModelOnDevice on, NamedPlan named) {
     List<float[]> all = new ArrayList<>();
-    try (RandomPrompt prompt = on.prompt(PROMPT, 3);
-        RepeatedAnswer answer = prompt.answer(named.plan(), 2)) {
+    try (RepeatedAnswer answer = on.prompt(PROMPT, 3).answer(named.plan(), 2)) {
       answer.prefill();
       all.add(answer.logits());
       for (int i = 0; i < 2; i++) {
