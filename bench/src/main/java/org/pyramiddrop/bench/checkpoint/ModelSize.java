@@ -60,8 +60,13 @@ public enum ModelSize {
   }
 
   public Path checkpoint(int layers) {
-    LlavaConfig config = shape().withLayers(layers).config();
-    Path folder = BenchFolder.root().resolve("%s-%d-layers-and-vision".formatted(label, layers));
+    return checkpoint(
+        "%s-%d-layers-and-vision".formatted(label, layers), shape().withLayers(layers).config());
+  }
+
+  /** A checkpoint of that name in {@link BenchFolder#root}, made when it is first asked for. */
+  public static Path checkpoint(String name, LlavaConfig config) {
+    Path folder = BenchFolder.root().resolve(name);
     if (!Files.exists(folder)) {
       RandomCheckpoint.write(folder, config, DType.BFLOAT16, 1);
     } else if (!LlavaConfig.read(folder).equals(config)) {

@@ -7,12 +7,10 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.pyramiddrop.bench.checkpoint.CheckpointShape;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
-import org.pyramiddrop.bench.checkpoint.RandomCheckpoint;
 import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.model.RepeatedAnswer;
 import org.pyramiddrop.bench.model.RepeatedPrefill;
-import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.speed.ProductRun;
@@ -52,11 +50,8 @@ final class Comparisons {
       throw new IllegalArgumentException("no " + SCENES + "; run from the project's root");
     }
     Path layers = ModelSize.LLAVA_7B.checkpoint();
-    Path middle = BenchFolder.root().resolve("compare-model");
-    if (!Files.exists(middle)) {
-      // PyTorch's vision tower runs all of its layers, whichever the features come from.
-      RandomCheckpoint.write(middle, MIDDLE.config(-1), DType.BFLOAT16, 1);
-    }
+    // PyTorch's vision tower runs all of its layers, whichever the features come from.
+    Path middle = ModelSize.checkpoint("compare-model", MIDDLE.config(-1));
     Path demo = SCENES.resolve("model");
     ModelInput scene = ModelInput.of(demo, SCENES.resolve("heldout").resolve("0000.png"), QUESTION);
     ModelInput random =

@@ -17,10 +17,8 @@ import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -89,19 +87,17 @@ public final class ProfileCommand extends ReportingCommand {
   private List<PartProfile> parts(ModelOnDevice open, ModelInput input) {
     ImageLayout image = input.image().layout();
     ModelShape shape = ModelShape.of(open.config());
-    PromptShape prompt =
-        PromptShape.of(textTokens / 2, image.tokens(), 1, textTokens - textTokens / 2);
-    FlopCounter counter = new FlopCounter(shape, PruningPlan.none().schedule(shape.layers()));
     List<PartProfile> parts = new ArrayList<>();
     parts.add(
         PartProfile.of(
             "one crop through vision tower and projector",
-            counter.vision(1),
+            ModelWork.visionTower(shape) + ModelWork.projector(shape),
             null,
             open.engine().imageEncoder().profile(order, runs)));
     try (RepeatedAnswer answer = open.answer(input, plan.plan(), 1)) {
       // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
       answer.answer(2);
+      PromptShape prompt = answer.shape();
       parts.add(
           PartProfile.of(
               "prefill, %d tokens, plan %s".formatted(textTokens + image.tokens(), plan),
