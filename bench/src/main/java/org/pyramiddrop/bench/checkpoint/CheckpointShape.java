@@ -1,11 +1,10 @@
 package org.pyramiddrop.bench.checkpoint;
 
-import java.util.List;
-import java.util.Set;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Resolution;
-import org.pyramiddrop.loader.TextConfig;
 import org.pyramiddrop.loader.VisionConfig;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The sizes of a LLaVA-1.5 or LLaVA-NeXT checkpoint.
@@ -94,34 +93,14 @@ public record CheckpointShape(
   }
 
   private LlavaConfig config(String modelType, int featureLayer, Resolution... pinpoints) {
-    TextConfig text =
-        new TextConfig(
-            "llama",
-            hidden,
-            intermediate,
-            layers,
-            heads,
-            keyValueHeads,
-            hidden / heads,
-            vocabulary,
-            4096,
-            1e-5f,
-            10000,
-            "silu",
-            false,
-            false,
-            false,
-            Set.of(2));
-    return new LlavaConfig(
-        modelType,
-        vision,
-        text,
-        vocabulary - BEHIND_TEXT,
-        List.of(featureLayer),
-        false,
-        "gelu",
-        true,
-        false,
-        List.of(pinpoints));
+    ObjectNode values = JsonMapper.shared().valueToTree(this);
+    values
+        .put("modelType", modelType)
+        .put("headSize", hidden / heads)
+        .put("imageTokenId", vocabulary - BEHIND_TEXT)
+        .put("featureLayer", featureLayer)
+        .set("pinpoints", JsonMapper.shared().valueToTree(pinpoints));
+    String text = ConfigFiles.filled("shape.json", values);
+    return JsonMapper.shared().readValue(text, LlavaConfig.class);
   }
 }
