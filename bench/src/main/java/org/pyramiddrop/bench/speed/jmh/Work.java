@@ -130,7 +130,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
     PruningChoice plan = result.plan();
     return arithmetic(
         "prefill, %d layers".formatted(layers),
-        "%d tokens, %s".formatted(TEXT + image, plan),
+        "%d tokens, %s".formatted(TEXT + image, plan.label()),
         result.dtype(),
         ModelWork.prefill(model(result), layers, plan.plan(), ModelWork.prompt(image)));
   }
@@ -141,7 +141,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
     PruningChoice plan = result.plan();
     return memory(
         "decode step, %d layers".formatted(ModelSize.LAYERS),
-        "behind %d tokens, %s".formatted(TEXT + image, plan),
+        "behind %d tokens, %s".formatted(TEXT + image, plan.label()),
         result.dtype(),
         ModelWork.decodeStep(model, plan.plan(), prompt, 0),
         ModelWork.decodeStepBytes(

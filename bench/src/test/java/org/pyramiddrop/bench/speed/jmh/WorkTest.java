@@ -188,6 +188,7 @@ class WorkTest {
       "imageTokens", "576", "plan", "PYRAMID", "size", "7b", "dtype", "BFLOAT16", "backend", "cpu"
     };
     Work onCpu = work("DecodeStepBenchmark.step", parameters);
+    assertThat(onCpu.shape()).isEqualTo("behind 636 tokens, PyramidDrop λ=0.5");
     assertThat(onCpu.bytes()).isCloseTo(2 * weights + 4 * 2 * rows * 4096, within(1.0));
     assertThat(onCpu.flops()).isCloseTo(2 * weights + 4 * rows * 4096, within(1.0));
     parameters[9] = "cuda";
