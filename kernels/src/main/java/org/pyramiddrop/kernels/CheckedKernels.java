@@ -119,6 +119,12 @@ final class CheckedKernels implements Kernels {
     return device.gather(x, rows);
   }
 
+  @Override
+  public void gather(Indices x, Indices rows, Indices out) {
+    Shapes.gather(rows, out);
+    device.gather(x, rows, out);
+  }
+
   // Layers ----------------------------------------------------------------------------------------
 
   @Override
@@ -220,17 +226,72 @@ final class CheckedKernels implements Kernels {
   // Pruning and generation ------------------------------------------------------------------------
 
   @Override
-  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    Shapes.scoreTokens(query, heads, keys, out);
-    activations("query", query);
+  public void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
+    Shapes.scoreTokens(queries, heads, keys, out);
+    activations("queries", queries);
     activations("keys", keys);
-    device.scoreTokens(query, heads, keys, out);
+    device.scoreTokens(queries, heads, keys, out);
   }
 
   @Override
   public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
     Shapes.selectTopK(scores, first, count, keep, out, at);
     device.selectTopK(scores, first, count, keep, out, at);
+  }
+
+  @Override
+  public void splitTopK(Tensor scores, Indices places, int keep, Indices out) {
+    Shapes.splitTopK(scores, places, keep, out);
+    device.splitTopK(scores, places, keep, out);
+  }
+
+  @Override
+  public void sortPlaces(Indices x, Indices out) {
+    Shapes.gather(x, out);
+    device.sortPlaces(x, out);
+  }
+
+  @Override
+  public void averageHeads(Tensor x, Heads heads, Tensor out) {
+    Shapes.averageHeads(x, heads, out);
+    activations("x", x);
+    device.averageHeads(x, heads, out);
+  }
+
+  @Override
+  public void nearest(Tensor x, Indices targets, Indices others, Indices out) {
+    Shapes.nearest(x, targets, others, out);
+    device.nearest(x, targets, others, out);
+  }
+
+  @Override
+  public void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out) {
+    Shapes.mergeRows(x, targets, others, into, out);
+    activations("x", x);
+    activations("out", out);
+    device.mergeRows(x, targets, others, into, out);
+  }
+
+  @Override
+  public void selectDiverse(Tensor x, Indices out) {
+    Shapes.atMost("chosen rows", out.size(), x.rows());
+    activations("x", x);
+    device.selectDiverse(x, out);
+  }
+
+  @Override
+  public void relevance(Tensor x, Tensor text, Tensor out) {
+    Shapes.relevance(x, text, out);
+    activations("x", x);
+    activations("text", text);
+    device.relevance(x, text, out);
+  }
+
+  @Override
+  public void selectDeterminantal(Tensor x, Tensor relevance, Indices out) {
+    Shapes.selectDeterminantal(x, relevance, out);
+    activations("x", x);
+    device.selectDeterminantal(x, relevance, out);
   }
 
   @Override

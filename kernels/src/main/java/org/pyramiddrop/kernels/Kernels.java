@@ -100,6 +100,9 @@ public interface Kernels extends AutoCloseable {
    */
   Indices gather(Indices x, Indices rows);
 
+  /** {@code out[i] = x[rows[i]]} for numbers instead of rows, into indices that are there. */
+  void gather(Indices x, Indices rows, Indices out);
+
   // Layers
   // ------------------------------------------------------------------------------------------
 
@@ -230,15 +233,20 @@ public interface Kernels extends AutoCloseable {
   // -----------------------------------------------------------------------------------------
 
   /**
-   * How much one query attends to each key, averaged over heads: {@code mean_h softmax(q_h · k_hᵀ /
-   * √size)} in float32. The paper's ranking (PyramidDrop, section 3.2) cuts the image's span out of
-   * it.
+   * How much attention each key receives, averaged over heads and queries, each of which sees every
+   * key: {@code mean_{i,h} softmax(q_{i,h} · k_hᵀ / √size)} in float32. The queries × keys matrix
+   * is not written out.
    *
-   * @param query 1 × at least {@code heads.queryColumns()}: the last instruction token
-   * @param keys the keys it may see × keys
+   * <p>With the last instruction token as the one query it is the paper's ranking (PyramidDrop,
+   * section 3.2), which cuts the image's span out of it. With a vision tower's class token it is
+   * VisionZip's (Yang et al. 2024, which sums over heads: the same order), and with all tokens that
+   * of a tower that has no class token.
+   *
+   * @param queries at least 1 × at least {@code heads.queryColumns()}
+   * @param keys the keys they see × keys
    * @param out 1 × keys, float32
    */
-  void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out);
+  void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out);
 
   /**
    * The {@code keep} highest of {@code scores[first .. first+count)}: their places in {@code
@@ -248,6 +256,93 @@ public interface Kernels extends AutoCloseable {
    * @param scores 1 × tokens, float32
    */
   void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at);
+
+  /**
+   * The {@code keep} of some places that score highest, and the others: {@code out} is {@code
+   * places} with the former first, both in the order that they have in {@code places}. Equal scores
+   * prefer what comes first there; NaN ranks lowest.
+   *
+   * @param scores 1 × tokens, float32
+   * @param places columns of {@code scores}, no number twice
+   * @param out as many numbers as there are places
+   */
+  void splitTopK(Tensor scores, Indices places, int keep, Indices out);
+
+  /**
+   * {@code out[i]} is the place in {@code x} of its i-th smallest number; equal numbers stay in
+   * their order.
+   */
+  void sortPlaces(Indices x, Indices out);
+
+  /**
+   * The mean of a token's heads: {@code out[i][c] = mean_h x[i][h·size + c]}.
+   *
+   * @param x tokens × {@code heads.keyValueColumns()}: keys
+   * @param out tokens × {@code heads.size()}, float32
+   */
+  void averageHeads(Tensor x, Heads heads, Tensor out);
+
+  /**
+   * The target whose row is most like that of each other token, by the cosine of the two: {@code
+   * out[i]} is its place in {@code targets}. Equal cosines prefer the lower place. The cosine with
+   * a row that has no direction, being zero or not finite, ranks lowest.
+   *
+   * @param x tokens × columns, float32
+   * @param targets rows of {@code x}, at least one
+   * @param others rows of {@code x}
+   * @param out one number for each of {@code others}
+   */
+  void nearest(Tensor x, Indices targets, Indices others, Indices out);
+
+  /**
+   * Merges tokens into others (VisionZip, Yang et al. 2024): {@code out[t]} is {@code
+   * x[targets[t]]} plus the mean of all {@code x[others[i]]} with {@code into[i] = t}; the row
+   * alone where there are none. Sums are taken in the order of {@code others}.
+   *
+   * @param into a place in {@code targets} for each of {@code others}
+   * @param out targets × columns
+   */
+  void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out);
+
+  /**
+   * Chooses rows that are far from each other (DivPrune, Alvar et al. 2025), with 1 - cosine for a
+   * distance: first the row whose nearest other one is farthest, then again and again the one whose
+   * nearest chosen one is farthest.
+   *
+   * <p>Equal rows have equal distances, and among equals the lower row is preferred. A row without
+   * a direction, being zero or not finite, is nobody's neighbour and ranks lowest.
+   *
+   * @param x tokens × columns
+   * @param out the chosen rows, ascending; at most as many as there are
+   */
+  void selectDiverse(Tensor x, Indices out);
+
+  /**
+   * The cosine of each row with the mean of some others, scaled so that the lowest is 0 and the
+   * highest 1; all are 1 where they are equal. A row without a direction, being zero or not finite,
+   * gets NaN and the others are scaled without it.
+   *
+   * @param x tokens × columns
+   * @param text at least one row × columns: the prompt's embedded text
+   * @param out 1 × tokens, float32
+   */
+  void relevance(Tensor x, Tensor text, Tensor out);
+
+  /**
+   * Chooses rows that are relevant and unlike each other (CDPruner, Zhang et al. 2025): again and
+   * again the one that makes the determinant of the chosen rows' kernel {@code r_i · cos(i, j) ·
+   * r_j} largest, by the incremental Cholesky factorisation of Chen et al. 2018.
+   *
+   * <p>The determinant is the product of r² and of what is left of each row's own 1 once the rows
+   * chosen before it are accounted for; less than 2⁻¹⁶ left counts as 0, which float32 can't tell
+   * it from. A determinant of 0 ranks lowest but for NaN, which a row without a direction or with a
+   * relevance of NaN has. Among equals the lower row is preferred.
+   *
+   * @param x tokens × columns
+   * @param relevance r: 1 × tokens, float32, not negative
+   * @param out the chosen rows, ascending; at most as many as there are
+   */
+  void selectDeterminantal(Tensor x, Tensor relevance, Indices out);
 
   // Generation
   // --------------------------------------------------------------------------------------

@@ -180,15 +180,25 @@ final class Shapes {
     }
   }
 
+  /** See {@link Kernels#gather(Indices, Indices, Indices)} and {@link Kernels#sortPlaces}. */
+  static void gather(Indices rows, Indices out) {
+    equal("numbers picked", rows.size(), "numbers of out", out.size());
+  }
+
   /** See {@link Kernels#scoreTokens}. */
-  static void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    equal("rows of the query", query.rows(), "queries", 1);
-    atLeast("columns of the query", query.columns(), heads.queryColumns());
+  static void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
+    atLeast("rows of queries", queries.rows(), 1);
+    atLeast("columns of queries", queries.columns(), heads.queryColumns());
     equal("columns of keys", keys.columns(), "key/value heads", heads.keyValueColumns());
-    equal("rows of out", out.rows(), "queries", 1);
-    equal("columns of out", out.columns(), "keys", keys.rows());
+    scores("out", out, keys.rows());
     atLeast("keys", keys.rows(), 1);
-    type("out", out, DType.FLOAT32);
+  }
+
+  /** Refuses scores that aren't one float32 number a token. */
+  private static void scores(String what, Tensor scores, int tokens) {
+    equal("rows of " + what, scores.rows(), "rows", 1);
+    equal("columns of " + what, scores.columns(), "tokens", tokens);
+    type(what, scores, DType.FLOAT32);
   }
 
   /** See {@link Kernels#selectTopK}. */
@@ -200,6 +210,47 @@ final class Shapes {
     if (keep > count) {
       throw new IllegalArgumentException("can't keep %d of %d tokens".formatted(keep, count));
     }
+  }
+
+  /** See {@link Kernels#splitTopK}. */
+  static void splitTopK(Tensor scores, Indices places, int keep, Indices out) {
+    scores("scores", scores, scores.columns());
+    equal("places", places.size(), "numbers of out", out.size());
+    Objects.checkFromIndexSize(0, keep, places.size());
+  }
+
+  /** See {@link Kernels#averageHeads}. */
+  static void averageHeads(Tensor x, Heads heads, Tensor out) {
+    equal("rows of x", x.rows(), "rows of out", out.rows());
+    equal("columns of x", x.columns(), "key/value heads", heads.keyValueColumns());
+    equal("columns of out", out.columns(), "channels of a head", heads.size());
+    type("out", out, DType.FLOAT32);
+  }
+
+  /** See {@link Kernels#nearest}. */
+  static void nearest(Tensor x, Indices targets, Indices others, Indices out) {
+    atLeast("targets", targets.size(), 1);
+    equal("others", others.size(), "numbers of out", out.size());
+    type("x", x, DType.FLOAT32);
+  }
+
+  /** See {@link Kernels#mergeRows}. */
+  static void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out) {
+    equal("others", others.size(), "places they go into", into.size());
+    gatherRows(x, targets, out);
+  }
+
+  /** See {@link Kernels#relevance}. */
+  static void relevance(Tensor x, Tensor text, Tensor out) {
+    atLeast("rows of text", text.rows(), 1);
+    equal("columns of x", x.columns(), "columns of text", text.columns());
+    scores("out", out, x.rows());
+  }
+
+  /** See {@link Kernels#selectDeterminantal}. */
+  static void selectDeterminantal(Tensor x, Tensor relevance, Indices out) {
+    scores("relevance", relevance, x.rows());
+    atMost("chosen rows", out.size(), x.rows());
   }
 
   /** See {@link Kernels#sample}. */
@@ -234,6 +285,13 @@ final class Shapes {
   static void atLeast(String what, int is, int least) {
     if (is < least) {
       throw new IllegalArgumentException("%s: %d, needs at least %d".formatted(what, is, least));
+    }
+  }
+
+  /** Refuses a number that is too large. */
+  static void atMost(String what, int is, int most) {
+    if (is > most) {
+      throw new IllegalArgumentException("%s: %d, but there are %d".formatted(what, is, most));
     }
   }
 }

@@ -29,6 +29,9 @@ public final class AllOperations {
       run.products(rows, 70 * size, 190 * size);
       run.rows(rows, 300 * size);
       run.attention(rows, 140 * size);
+      if (run.device.offersCuts()) {
+        run.cuts(rows, 90 * size);
+      }
     }
     run.device.endCase();
     return run.results;
@@ -110,5 +113,48 @@ public final class AllOperations {
     Output scores = device.output(DType.FLOAT32, 1, count);
     kernels.scoreTokens(q.rows(rows - 1, 1), heads, k, scores.view());
     results.put("scores beside %d rows".formatted(rows), scores.read());
+  }
+
+  private void cuts(int rows, int columns) {
+    RandomData random = device.random();
+    Heads heads = new Heads(6, 3, 20);
+    Tensor queries = device.input(random.normal(rows * 120, 3), 120);
+    Tensor keys = device.input(random.normal(rows * 60, 1), 60);
+    Output scores = device.output(DType.FLOAT32, 1, rows);
+    kernels.scoreTokens(queries, heads, keys, scores.view());
+    results.put("attention received, %d rows".formatted(rows), scores.read());
+    Output means = device.output(DType.FLOAT32, rows, 20);
+    kernels.averageHeads(keys, heads, means.view());
+    keep("mean keys", means);
+    Indices all = device.indices(IntStream.range(0, rows).toArray());
+    Indices split = device.indices(new int[rows]);
+    kernels.splitTopK(scores.view(), all, 1, split);
+    Indices into = device.indices(new int[rows - 1]);
+    Indices target = split.part(0, 1);
+    Indices others = split.part(1, rows - 1);
+    kernels.nearest(means.view(), target, others, into);
+    Tensor x = device.input(random.normal(rows * columns, 1), columns);
+    Output merged = device.output(1, columns);
+    kernels.mergeRows(x, target, others, into, merged.view());
+    results.put("merged, %d rows".formatted(rows), merged.read());
+    Output relevance = device.output(DType.FLOAT32, 1, rows);
+    kernels.relevance(x, merged.view(), relevance.view());
+    results.put("relevance, %d rows".formatted(rows), relevance.read());
+    Indices chosen = device.indices(new int[(rows + 1) / 2]);
+    kernels.selectDiverse(x, chosen);
+    keep("diverse, %d rows".formatted(rows), chosen);
+    kernels.selectDeterminantal(x, relevance.view(), chosen);
+    keep("determinantal, %d rows".formatted(rows), chosen);
+    kernels.sortPlaces(split, all);
+    keep("places, %d rows".formatted(rows), all);
+  }
+
+  private void keep(String what, Indices numbers) {
+    int[] read = kernels.download(numbers);
+    float[] values = new float[read.length];
+    for (int i = 0; i < read.length; i++) {
+      values[i] = read[i];
+    }
+    results.put(what, values);
   }
 }

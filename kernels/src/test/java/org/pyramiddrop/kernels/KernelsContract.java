@@ -15,6 +15,7 @@ public abstract class KernelsContract extends DeviceContract
         RotaryContract,
         AttentionContract,
         RankingContract,
+        CutContract,
         SamplingContract,
         RecordingContract,
         RefusalContract,

@@ -26,7 +26,7 @@ interface RankingContract extends ContractPart {
                 device().input(keys, heads.keyValueColumns()),
                 out.view());
         String what = "scores of %d keys, %s".formatted(count, heads);
-        Expected expected = Reference.scoreTokens(query, heads, keys);
+        Expected expected = Reference.scoreTokens(query, columns, heads, keys);
         device().check(what, out, expected);
         double sum = 0;
         for (float score : out.read()) {

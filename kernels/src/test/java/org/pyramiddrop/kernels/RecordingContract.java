@@ -70,7 +70,7 @@ interface RecordingContract extends ContractPart {
                 "attention to %d keys".formatted(visible),
                 out,
                 Reference.attention(query, 64, heads, keys, values, sees));
-        Reference.scoreTokens(query, heads, keys)
+        Reference.scoreTokens(query, 64, heads, keys)
             .check("scores", DType.FLOAT32, kernels().download(scores), device().tolerance());
       }
     }

@@ -169,21 +169,24 @@ public final class Reference {
     return expected;
   }
 
-  /** The softmax of one query, averaged over heads. */
-  static Expected scoreTokens(float[] query, Heads heads, float[] keys) {
+  /** The softmax of each query, averaged over heads and queries. */
+  static Expected scoreTokens(float[] queries, int queryStride, Heads heads, float[] keys) {
     int stride = heads.keyValueColumns();
     int count = keys.length / stride;
+    int rows = queries.length / queryStride;
     double[] means = new double[count];
     double[] scales = new double[count];
     Expected expected = new Expected(1, count);
-    for (int head = 0; head < heads.query(); head++) {
+    for (int i = 0; i < rows * heads.query(); i++) {
+      int head = i % heads.query();
       int column = head / (heads.query() / heads.keyValue()) * heads.size();
-      Softmax p =
-          new Softmax(query, head * heads.size(), keys, stride, column, heads.size(), count);
+      int at = i / heads.query() * queryStride + head * heads.size();
+      Softmax p = new Softmax(queries, at, keys, stride, column, heads.size(), count);
       expected.amplified(p.amplification);
       for (int j = 0; j < count; j++) {
-        means[j] += p.probabilities[j] / heads.query();
-        scales[j] += p.probabilities[j] / heads.query() * p.amplification;
+        double share = p.probabilities[j] / heads.query() / rows;
+        means[j] += share;
+        scales[j] += share * p.amplification;
       }
     }
     for (int j = 0; j < count; j++) {

@@ -198,7 +198,7 @@ interface RefusalContract extends ContractPart {
     Output out = device().output(DType.FLOAT32, 1, 9);
     Tensor query = tensor(1, 24);
     Tensor keys = tensor(9, 12);
-    refuses("queries", out, () -> kernels().scoreTokens(tensor(2, 24), heads, keys, out.view()));
+    refuses("queries", out, () -> kernels().scoreTokens(tensor(0, 24), heads, keys, out.view()));
     refuses("columns", out, () -> kernels().scoreTokens(tensor(1, 23), heads, keys, out.view()));
     refuses("keys", out, () -> kernels().scoreTokens(query, heads, tensor(8, 12), out.view()));
     refuses("heads", out, () -> kernels().scoreTokens(query, heads, tensor(9, 6), out.view()));
@@ -214,6 +214,54 @@ interface RefusalContract extends ContractPart {
               () -> kernels().selectTopK(scores, span[0], span[1], span[2], places, span[3]));
     }
     assertThat(kernels().download(places)).isEqualTo(before);
+  }
+
+  @Test
+  default void refusesCutsThatDoNotFit() {
+    Heads heads = new Heads(4, 2, 6);
+    Tensor x = tensor(9, 12);
+    Tensor wide = device().input(DType.FLOAT32, new float[108], 12);
+    Output means = device().output(DType.FLOAT32, 9, 6);
+    Tensor m = means.view();
+    refuses("rows", means, () -> kernels().averageHeads(tensor(8, 12), heads, m));
+    refuses("columns", means, () -> kernels().averageHeads(tensor(9, 6), heads, m));
+    refuses("size", means, () -> kernels().averageHeads(x, new Heads(4, 3, 4), m));
+    Indices none = device().indices();
+    Indices two = device().indices(1, 2);
+    Indices three = device().indices(3, 4, 5);
+    int[] before = {7, 8, 9};
+    Indices to = device().indices(before);
+    choiceRefused("targets", () -> kernels().nearest(wide, none, three, to));
+    choiceRefused("others", () -> kernels().nearest(wide, two, two, to));
+    choiceRefused("numbers picked", () -> kernels().gather(three, two, to));
+    choiceRefused("numbers picked", () -> kernels().sortPlaces(two, to));
+    Tensor scores = device().input(DType.FLOAT32, new float[9], 9);
+    Tensor pair = device().input(DType.FLOAT32, new float[18], 9);
+    choiceRefused("places", () -> kernels().splitTopK(scores, two, 1, to));
+    choiceRefused("rows of scores", () -> kernels().splitTopK(pair, three, 1, to));
+    for (int keep : new int[] {-1, 4}) {
+      assertThatExceptionOfType(IndexOutOfBoundsException.class)
+          .isThrownBy(() -> kernels().splitTopK(scores, three, keep, to));
+    }
+    choiceRefused("chosen rows", () -> kernels().selectDiverse(x.rows(0, 2), to));
+    choiceRefused("columns of relevance", () -> kernels().selectDeterminantal(x, m.rows(0, 1), to));
+    choiceRefused("rows of relevance", () -> kernels().selectDeterminantal(x, pair, to));
+    assertThat(kernels().download(to)).isEqualTo(before);
+    Output merged = device().output(2, 12);
+    Tensor o = merged.view();
+    refuses("others", merged, () -> kernels().mergeRows(x, two, three, two, o));
+    refuses("targets", merged, () -> kernels().mergeRows(x, three, two, two, o));
+    refuses("columns", merged, () -> kernels().mergeRows(tensor(9, 11), two, two, two, o));
+    Output relevance = device().output(DType.FLOAT32, 1, 9);
+    Tensor r = relevance.view();
+    refuses("no text", relevance, () -> kernels().relevance(x, tensor(0, 12), r));
+    refuses("columns", relevance, () -> kernels().relevance(x, tensor(2, 11), r));
+    refuses("tokens", relevance, () -> kernels().relevance(tensor(8, 12), tensor(2, 12), r));
+    if (kernels().dtype() != DType.FLOAT32) {
+      choiceRefused("x holds", () -> kernels().nearest(x, two, three, to));
+      choiceRefused("x holds", () -> kernels().selectDiverse(wide, to));
+      refuses("x", relevance, () -> kernels().relevance(wide, tensor(2, 12), r));
+    }
   }
 
   @Test

@@ -20,6 +20,7 @@ import org.pyramiddrop.kernels.Weight;
 /** The operations on the Vector API, split over cores; each call returns when it is done. */
 public final class CpuKernels implements Kernels {
   private final Workers workers;
+  private final BlockedProduct product;
   private final MatrixProduct matrixProduct;
   private final StreamingProduct streamingProduct;
   private final Attention attention;
@@ -30,7 +31,7 @@ public final class CpuKernels implements Kernels {
   public CpuKernels(int threads) {
     workers = new Workers(threads);
     Scratch scratch = new Scratch(threads);
-    BlockedProduct product = new BlockedProduct(workers, scratch);
+    product = new BlockedProduct(workers, scratch);
     matrixProduct = new MatrixProduct(workers, product);
     streamingProduct = new StreamingProduct(workers);
     attention = new Attention(workers, scratch);
@@ -172,6 +173,11 @@ public final class CpuKernels implements Kernels {
     CpuIndices from = (CpuIndices) x;
     return CpuIndices.owning(
         Arrays.stream(((CpuIndices) rows).copy()).map(i -> from.get(i)).toArray());
+  }
+
+  @Override
+  public void gather(Indices x, Indices rows, Indices out) {
+    upload(((CpuIndices) gather(x, rows)).copy(), out);
   }
 
   @Override
@@ -327,8 +333,8 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    queryAttention.score((CpuTensor) query, heads, (CpuTensor) keys, (CpuTensor) out);
+  public void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
+    queryAttention.score((CpuTensor) queries, heads, (CpuTensor) keys, (CpuTensor) out);
   }
 
   @Override
@@ -337,6 +343,63 @@ public final class CpuKernels implements Kernels {
     int[] places = new int[keep];
     Selection.topK(s.data(), s.offset(), first, count, keep, places, 0);
     upload(places, out.part(at, keep));
+  }
+
+  @Override
+  public void splitTopK(Tensor scores, Indices places, int keep, Indices out) {
+    CpuTensor s = (CpuTensor) scores;
+    int[] from = rows(places, scores.columns());
+    upload(Selection.split(s.data(), s.offset(), from, keep), out);
+  }
+
+  @Override
+  public void sortPlaces(Indices x, Indices out) {
+    upload(Selection.sortPlaces(((CpuIndices) x).copy()), out);
+  }
+
+  @Override
+  public void averageHeads(Tensor x, Heads heads, Tensor out) {
+    Merging.averageHeads((CpuTensor) x, heads, (CpuTensor) out);
+  }
+
+  @Override
+  public void nearest(Tensor x, Indices targets, Indices others, Indices out) {
+    int[] to = rows(targets, x.rows());
+    int[] from = rows(others, x.rows());
+    upload(Merging.nearest(workers, (CpuTensor) x, to, from), out);
+  }
+
+  @Override
+  public void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out) {
+    int[] to = rows(targets, x.rows());
+    int[] from = rows(others, x.rows());
+    Merging.merge((CpuTensor) x, to, from, rows(into, to.length), (CpuTensor) out);
+  }
+
+  /** Row numbers, once all of them were found to be below the number of rows. */
+  private static int[] rows(Indices rows, int count) {
+    int[] values = ((CpuIndices) rows).copy();
+    for (int row : values) {
+      Objects.checkIndex(row, count);
+    }
+    return values;
+  }
+
+  @Override
+  public void selectDiverse(Tensor x, Indices out) {
+    Cosines cosines = Cosines.ofAllPairs(workers, product, (CpuTensor) x);
+    upload(GreedySelection.diverse(cosines, out.size()), out);
+  }
+
+  @Override
+  public void relevance(Tensor x, Tensor text, Tensor out) {
+    Cosines.relevance(workers, (CpuTensor) x, (CpuTensor) text, (CpuTensor) out);
+  }
+
+  @Override
+  public void selectDeterminantal(Tensor x, Tensor relevance, Indices out) {
+    Cosines cosines = Cosines.ofAllPairs(workers, product, (CpuTensor) x);
+    upload(GreedySelection.determinantal(cosines, download(relevance), out.size()), out);
   }
 
   @Override

@@ -48,29 +48,40 @@ final class QueryAttention {
         });
   }
 
-  /** {@code out[j] = mean over heads of softmax(q · k_j / √size)}. */
-  void score(CpuTensor query, Heads heads, CpuTensor keys, CpuTensor out) {
+  /** {@code out[j] = mean over heads and queries of softmax(q · k_j / √size)}. */
+  void score(CpuTensor queries, Heads heads, CpuTensor keys, CpuTensor out) {
     int group = heads.query() / heads.keyValue();
     int count = keys.rows();
     float[] all = scratch.left(heads.query() * count);
     workers.run(
         heads.query(),
-        (head, worker) ->
+        (head, worker) -> {
+          int column = head / group * heads.size();
+          int first = head * heads.size();
+          probabilities(
+              queries,
+              queries.row(0) + first,
+              heads.size(),
+              keys,
+              column,
+              count,
+              all,
+              head * count);
+          float[] own = scratch.ofWorker(worker, count);
+          for (int row = 1; row < queries.rows(); row++) {
             probabilities(
-                query,
-                query.offset() + head * heads.size(),
-                heads.size(),
-                keys,
-                head / group * heads.size(),
-                count,
-                all,
-                head * count));
+                queries, queries.row(row) + first, heads.size(), keys, column, count, own, 0);
+            for (int j = 0; j < count; j++) {
+              all[head * count + j] += own[j];
+            }
+          }
+        });
     for (int j = 0; j < count; j++) {
       float sum = 0;
       for (int h = 0; h < heads.query(); h++) {
         sum += all[h * count + j];
       }
-      out.data()[out.offset() + j] = sum / heads.query();
+      out.data()[out.offset() + j] = sum / (heads.query() * queries.rows());
     }
   }
 
@@ -86,7 +97,7 @@ final class QueryAttention {
     }
   }
 
-  private static float dot(float[] a, int ai, float[] b, int bi, int count) {
+  static float dot(float[] a, int ai, float[] b, int bi, int count) {
     FloatVector sum = FloatVector.zero(F);
     int bound = F.loopBound(count);
     for (int i = 0; i < bound; i += Lanes.COUNT) {

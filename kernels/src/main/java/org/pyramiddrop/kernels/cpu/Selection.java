@@ -26,6 +26,35 @@ final class Selection {
     Arrays.sort(out, at, at + keep);
   }
 
+  /** The {@code keep} of some places with the highest scores, then the others, both in order. */
+  static int[] split(float[] scores, int origin, int[] places, int keep) {
+    float[] own = new float[places.length];
+    for (int i = 0; i < own.length; i++) {
+      own[i] = scores[origin + places[i]];
+    }
+    int[] chosen = new int[keep];
+    topK(own, 0, 0, own.length, keep, chosen, 0);
+    int[] out = new int[places.length];
+    int next = 0;
+    int rest = keep;
+    for (int i = 0; i < places.length; i++) {
+      if (next < keep && chosen[next] == i) {
+        out[next++] = places[i];
+      } else {
+        out[rest++] = places[i];
+      }
+    }
+    return out;
+  }
+
+  /** The places of some numbers in ascending order, the lower place first among equals. */
+  static int[] sortPlaces(int[] x) {
+    long[] keys = new long[x.length];
+    Arrays.setAll(keys, i -> (long) x[i] << 32 | i);
+    Arrays.sort(keys);
+    return Arrays.stream(keys).mapToInt(key -> (int) key).toArray();
+  }
+
   /** An int that is ordered as the float is; both zeros are one, NaN is below everything. */
   private static int ordered(float score) {
     if (Float.isNaN(score)) {

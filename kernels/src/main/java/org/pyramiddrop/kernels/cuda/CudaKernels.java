@@ -256,6 +256,11 @@ final class CudaKernels implements Kernels {
     });
   }
 
+  @Override
+  public void gather(Indices x, Indices rows, Indices out) {
+    launch(() -> gpu.rows().gather((CudaIndices) x, (CudaIndices) rows, (CudaIndices) out));
+  }
+
   // Layers ----------------------------------------------------------------------------------------
 
   @Override
@@ -378,8 +383,11 @@ final class CudaKernels implements Kernels {
   // Pruning and generation ------------------------------------------------------------------------
 
   @Override
-  public void scoreTokens(Tensor query, Heads heads, Tensor keys, Tensor out) {
-    CudaTensor q = (CudaTensor) query;
+  public void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
+    if (queries.rows() > 1) {
+      throw missing("scoreTokens of several queries");
+    }
+    CudaTensor q = (CudaTensor) queries;
     CudaTensor k = (CudaTensor) keys;
     launch(() -> gpu.attention().scoreTokens(q, heads, k, (CudaTensor) out));
   }
@@ -388,6 +396,52 @@ final class CudaKernels implements Kernels {
   public void selectTopK(Tensor scores, int first, int count, int keep, Indices out, int at) {
     launch(() ->
         gpu.selection().selectTopK((CudaTensor) scores, first, count, keep, (CudaIndices) out, at));
+  }
+
+  @Override
+  public void splitTopK(Tensor scores, Indices places, int keep, Indices out) {
+    throw missing("splitTopK");
+  }
+
+  @Override
+  public void sortPlaces(Indices x, Indices out) {
+    throw missing("sortPlaces");
+  }
+
+  @Override
+  public void averageHeads(Tensor x, Heads heads, Tensor out) {
+    throw missing("averageHeads");
+  }
+
+  @Override
+  public void nearest(Tensor x, Indices targets, Indices others, Indices out) {
+    throw missing("nearest");
+  }
+
+  @Override
+  public void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out) {
+    throw missing("mergeRows");
+  }
+
+  @Override
+  public void selectDiverse(Tensor x, Indices out) {
+    throw missing("selectDiverse");
+  }
+
+  @Override
+  public void relevance(Tensor x, Tensor text, Tensor out) {
+    throw missing("relevance");
+  }
+
+  @Override
+  public void selectDeterminantal(Tensor x, Tensor relevance, Indices out) {
+    throw missing("selectDeterminantal");
+  }
+
+  private static DeviceException missing(String operation) {
+    return new DeviceException(
+        "the CUDA backend has no %s; choose a plan without it or --backend cpu"
+            .formatted(operation));
   }
 
   @Override
