@@ -139,7 +139,7 @@ final class Fixture implements AutoCloseable {
           };
       drops.add(new DropPoint(new Depth.AtLayer(drop.get("afterLayer").asInt()), keep));
     }
-    return new PruningPlan(
+    return PruningPlan.ofDrops(
         drops,
         Ranking.valueOf(c.get("ranking").asString()),
         Positions.valueOf(c.get("positions").asString()));

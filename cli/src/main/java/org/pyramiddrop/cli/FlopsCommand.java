@@ -2,12 +2,15 @@ package org.pyramiddrop.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,6 +55,14 @@ final class FlopsCommand implements Callable<Integer> {
   private int textTokens = 60;
 
   @Option(
+      names = "--plan",
+      paramLabel = "PIECES",
+      description =
+          "A further plan to count, as generate has it; give one flag for each. The shape of the"
+              + " images decides what it keeps of each crop.")
+  private List<String> plans = new ArrayList<>();
+
+  @Option(
       names = "--format",
       paramLabel = "text|json",
       converter = EnumOption.OfFormat.class,
@@ -69,9 +80,10 @@ final class FlopsCommand implements Callable<Integer> {
     }
     LlavaConfig config = config();
     ModelShape shape = config == null ? ModelShape.LLAVA_7B : ModelShape.of(config);
-    List<FlopsTable.Images> images =
-        imageSizes == null ? counted(shape) : sized(config, imageSizes);
-    FlopsTable table = FlopsTable.of(shape, images, textTokens);
+    List<ImageShape> images = imageSizes == null ? counted(shape) : sized(config, imageSizes);
+    List<FlopsTable.Strategy> strategies = new ArrayList<>(FlopsTable.STRATEGIES);
+    plans.forEach(plan -> strategies.add(new FlopsTable.Strategy(plan, PruningPlan.parse(plan))));
+    FlopsTable table = FlopsTable.of(shape, images, textTokens, strategies);
     if (format == Format.JSON) {
       out.println(Json.write(table));
     } else {
@@ -91,7 +103,7 @@ final class FlopsCommand implements Callable<Integer> {
   }
 
   /** As many whole images as it takes to give each count. */
-  private List<FlopsTable.Images> counted(ModelShape shape) {
+  private List<ImageShape> counted(ModelShape shape) {
     int each = shape.vision().tokens();
     List<Integer> counts = imageTokens == null ? List.of(each, 5 * each, 9 * each) : imageTokens;
     for (int count : counts) {
@@ -99,12 +111,23 @@ final class FlopsCommand implements Callable<Integer> {
         throw new UsageException("--image-tokens must not be negative, got " + count);
       }
     }
-    return counts.stream()
-        .map(count -> new FlopsTable.Images(count, Math.ceilDiv(count, each)))
-        .toList();
+    int others = shape.vision().tokens() - shape.vision().patches();
+    return counts.stream().map(count -> crops(count, each, others)).toList();
   }
 
-  private List<FlopsTable.Images> sized(@Nullable LlavaConfig config, List<String> sizes) {
+  /** Whole crops, the last of which may give fewer tokens. */
+  private static ImageShape crops(int count, int each, int others) {
+    List<Integer> patches = new ArrayList<>();
+    int otherTokens = 0;
+    for (int left = count; left > 0; left -= each) {
+      int own = Math.min(others, left);
+      patches.add(Math.min(left, each) - own);
+      otherTokens += own;
+    }
+    return new ImageShape(patches, otherTokens);
+  }
+
+  private List<ImageShape> sized(@Nullable LlavaConfig config, List<String> sizes) {
     if (config == null) {
       throw new UsageException("--image-size needs a --model, which says what it makes of images");
     }
@@ -114,7 +137,7 @@ final class FlopsCommand implements Callable<Integer> {
     return sizes.stream()
         .map(size -> {
           ImageLayout layout = ImageLayout.of(config, NumberText.resolution("--image-size", size));
-          return new FlopsTable.Images(layout.tokens(), layout.crops());
+          return ImageShape.of(layout);
         })
         .toList();
   }

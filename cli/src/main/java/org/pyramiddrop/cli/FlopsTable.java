@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.Flops;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -22,22 +23,17 @@ record FlopsTable(int textTokens, List<Row> rows) {
 
   private static final MathContext THREE_DIGITS = new MathContext(3);
 
-  /**
-   * The image tokens of a prompt.
-   *
-   * @param crops how many images go through the vision tower to give them
-   */
-  record Images(int tokens, int crops) {}
-
   /** The costs of one image size, one for each strategy. */
   record Row(int imageTokens, List<Cost> costs) {}
 
   /** The cost under one strategy: the paper's in multiply-adds, the total in operations. */
   record Cost(String strategy, double paper, double total) {}
 
-  private record Strategy(String name, PruningPlan plan) {}
+  /** A plan by the name that its columns have. */
+  record Strategy(String name, PruningPlan plan) {}
 
-  private static final List<Strategy> STRATEGIES =
+  /** What the paper compares. */
+  static final List<Strategy> STRATEGIES =
       List.of(
           new Strategy("vanilla", PruningPlan.none()),
           new Strategy("λ=0.4", PruningPlan.pyramid(4, 0.4)),
@@ -50,16 +46,20 @@ record FlopsTable(int textTokens, List<Row> rows) {
    *
    * @param images one for each prompt
    */
-  static FlopsTable of(ModelShape shape, List<Images> images, int textTokens) {
+  static FlopsTable of(
+      ModelShape shape, List<ImageShape> images, int textTokens, List<Strategy> strategies) {
     List<Row> rows = new ArrayList<>();
-    for (Images image : images) {
+    for (ImageShape image : images) {
       List<Cost> costs = new ArrayList<>();
       int before = Math.min(TEXT_BEFORE, textTokens - 1);
-      PromptShape prompt =
-          PromptShape.of(before, image.tokens(), image.crops(), textTokens - before);
-      for (Strategy strategy : STRATEGIES) {
+      for (Strategy strategy : strategies) {
+        PruningPlan plan = strategy.plan();
+        int entering = plan.entering(image);
+        PromptShape prompt =
+            PromptShape.of(before, entering, image.patches().size(), textTokens - before);
         Flops flops =
-            new FlopCounter(shape, strategy.plan().schedule(shape.layers())).count(prompt);
+            new FlopCounter(shape, plan.schedule(shape.layers()))
+                .count(prompt, List.of(image), plan);
         costs.add(new Cost(strategy.name(), flops.paper(), flops.total()));
       }
       rows.add(new Row(image.tokens(), costs));
@@ -72,9 +72,9 @@ record FlopsTable(int textTokens, List<Row> rows) {
     Unit unit = unit();
     List<String> strategies = new ArrayList<>(List.of(""));
     List<String> header = new ArrayList<>(List.of("image tokens"));
-    for (Strategy strategy : STRATEGIES) {
+    for (Cost cost : rows.isEmpty() ? List.<Cost>of() : rows.getFirst().costs()) {
       strategies.add("");
-      strategies.add(strategy.name());
+      strategies.add(cost.strategy());
       header.add("paper");
       header.add("total");
     }
@@ -95,7 +95,9 @@ record FlopsTable(int textTokens, List<Row> rows) {
             + textTokens
             + " text tokens, causal attention,");
     lines.add(
-        "       ranking and output head, in " + unit.words() + " operations, two a multiply-add");
+        "       cuts, ranking and output head, in "
+            + unit.words()
+            + " operations, two a multiply-add");
     return lines;
   }
 

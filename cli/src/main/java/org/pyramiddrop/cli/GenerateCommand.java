@@ -60,7 +60,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--overlay",
       paramLabel = "PNG",
-      description = "Draw which patches are still there, stage by stage.")
+      description =
+          "Draw which patches are still there, stage by stage, and in amber those merged into others.")
   private @Nullable Path overlay;
 
   private static final class Prompt {
@@ -119,7 +120,11 @@ final class GenerateCommand implements Callable<Integer> {
         OverlayFile.write(
             overlay,
             Overlay.draw(
-                views, answer.stages(), config.text().layers(), config.vision().patchSize()));
+                views,
+                answer.cuts(),
+                answer.stages(),
+                config.text().layers(),
+                config.vision().patchSize()));
       }
       print(answer, llava);
     }
@@ -140,7 +145,9 @@ final class GenerateCommand implements Callable<Integer> {
     out.println();
     if (answer.imageTokens() > 0) {
       out.println();
-      StageText.table(answer.stages(), llava.config().text().layers()).forEach(out::println);
+      int layers = llava.config().text().layers();
+      StageText.table(answer.imageTokens(), answer.cuts(), answer.stages(), layers)
+          .forEach(out::println);
     }
     if (overlay != null) {
       out.println();

@@ -22,6 +22,7 @@ record GenerateJson(
     List<Integer> tokenIds,
     int promptTokens,
     int imageTokens,
+    List<Cut> cuts,
     List<Stage> stages,
     List<TokenLogit> logits,
     @Nullable List<TokenProbability> logProbabilities,
@@ -29,6 +30,15 @@ record GenerateJson(
     Millis millis,
     String backend,
     String dtype) {
+
+  /**
+   * A cut before the decoder.
+   *
+   * @param place {@code tower} or {@code projector}
+   * @param kept indices of each image's tokens in the order in which they go on, one list an image
+   * @param merged for each image, for each token that others were merged into, those others
+   */
+  record Cut(String place, List<List<Integer>> kept, List<List<List<Integer>>> merged) {}
 
   /**
    * A stage.
@@ -50,12 +60,17 @@ record GenerateJson(
         answer.stages().stream()
             .map(s -> new Stage(s.firstLayer(), s.imageTokens(), s.kept()))
             .toList();
+    List<Cut> cuts =
+        answer.cuts().stream()
+            .map(cut -> new Cut(StageText.place(cut), cut.kept(), cut.merged()))
+            .toList();
     return new GenerateJson(
         answer.text(),
         EnumOption.spelling(answer.finish()),
         answer.tokenIds(),
         answer.promptTokens(),
         answer.imageTokens(),
+        cuts,
         stages,
         answer.logits(),
         answer.probabilities().isEmpty() ? null : answer.probabilities(),

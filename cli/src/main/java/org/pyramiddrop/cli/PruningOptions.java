@@ -33,7 +33,7 @@ final class PruningOptions {
       paramLabel = "pyramid|fastv|none",
       converter = EnumOption.OfStrategy.class,
       description = "Where image tokens are dropped; pyramid if nothing else is said.")
-  private Strategy strategy = Strategy.PYRAMID;
+  private @Nullable Strategy strategy;
 
   @Option(names = "--stages", paramLabel = "S", description = "Equal stages of the pyramid; 4.")
   private @Nullable Integer stages;
@@ -71,6 +71,32 @@ final class PruningOptions {
   private @Nullable Double fastvRatio;
 
   @Option(
+      names = "--plan",
+      paramLabel = "PIECES",
+      description =
+          "A whole plan instead of the flags above: pieces in order of place, joined by commas, such"
+              + " as visionzip:54+10,pyramid:4:0.5. %n"
+              + "visionzip:D+C  VisionZip (Yang et al. 2024): of each crop, the D patches that the"
+              + " class token attends to most stay. The rest is merged into C of them by the"
+              + " likeness of keys. %n"
+              + "divprune:N  DivPrune (Alvar et al. 2025): of each picture's projected tokens, N"
+              + " that are far from each other stay. It reads nothing else, so it holds for every"
+              + " question. %n"
+              + "cdpruner:N  CDPruner (Zhang et al. 2025): N tokens stay that are relevant to the"
+              + " prompt and unlike each other. Relevance is the cosine with the prompt's mean"
+              + " embedding, as a LLaVA folder has no CLIP text tower. %n"
+              + "random:N@SEED[:tower|projector|LAYER]  N tokens stay by chance, after the projector"
+              + " if no place is named; in the tower, of each crop. It is the control of every other"
+              + " plan. %n"
+              + "pyramid:S:X  PyramidDrop (Xing et al. 2024): S stages, each with the share X of the"
+              + " one before. The prompt's last token ranks. %n"
+              + "fastv:K:R  FastV (Chen et al. 2024): after K layers the share R goes, once. Those"
+              + " that stay keep their positions. %n"
+              + "layers:8=.5/16=.25  PyramidDrop with its drops after these layers. Shares are of"
+              + " what enters the decoder.")
+  private @Nullable String pieces;
+
+  @Option(
       names = "--ranking",
       paramLabel = "stage-end|next-stage",
       converter = EnumOption.OfRanking.class,
@@ -101,13 +127,28 @@ final class PruningOptions {
    */
   PruningPlan plan() {
     PruningPlan plan =
-        switch (strategy) {
-          case PYRAMID -> pyramid();
-          case FASTV -> fastV();
-          case NONE -> none();
-        };
+        pieces != null
+            ? written(pieces)
+            : switch (strategy == null ? Strategy.PYRAMID : strategy) {
+              case PYRAMID -> pyramid();
+              case FASTV -> fastV();
+              case NONE -> none();
+            };
     plan = ranking == null ? plan : plan.withRanking(ranking);
     return positions == null ? plan : plan.withPositions(positions);
+  }
+
+  private PruningPlan written(String text) {
+    if (strategy != null) {
+      throw new UsageException("--pruning doesn't go with --plan");
+    }
+    refuse("--plan", pyramidFlags());
+    refuse("--plan", fastVFlags());
+    PruningPlan plan = PruningPlan.parse(text);
+    if (plan.drops().isEmpty()) {
+      refuse("a --plan that cuts nothing in the decoder", orderFlags());
+    }
+    return plan;
   }
 
   private PruningPlan none() {

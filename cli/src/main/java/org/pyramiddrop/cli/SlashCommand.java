@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -20,7 +21,7 @@ final class SlashCommand {
           "/image FILE    show an image with the next question",
           "/clear         forget what was said and shown",
           "/plan FLAGS    drop image tokens by another plan, with the flags of generate:",
-          "               /plan --lambda 0.4, /plan --pruning fastv; alone it says what the plan is",
+          "               /plan --lambda 0.4, /plan --plan divprune:64; alone it says what the plan is",
           "/help          this list",
           "//WORDS        ask a question that begins with a slash",
           "Ctrl-C ends an answer or, at the prompt, the chat; so does Ctrl-D.");
@@ -99,8 +100,13 @@ final class SlashCommand {
 
   private static String described(PruningPlan plan, LlavaConfig config) {
     Schedule schedule = plan.schedule(config.text().layers());
-    int[] counts = schedule.counts(ModelShape.of(config).vision().tokens());
-    StringBuilder words = new StringBuilder("image tokens of a crop: ").append(counts[0]);
+    ModelShape.Vision vision = ModelShape.of(config).vision();
+    ImageShape crop = new ImageShape(List.of(vision.patches()), vision.tokens() - vision.patches());
+    StringBuilder words = new StringBuilder("image tokens of a crop: ").append(crop.tokens());
+    for (int left : plan.countsBeforeDecoder(crop)) {
+      words.append(", ").append(left).append(" before the decoder");
+    }
+    int[] counts = schedule.counts(plan.entering(crop));
     for (int stage = 1; stage < counts.length; stage++) {
       words.append(
           String.format(

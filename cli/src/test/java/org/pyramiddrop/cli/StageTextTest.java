@@ -14,7 +14,7 @@ class StageTextTest {
         List.of(
             new Stage(0, 64, List.of()), new Stage(2, 21, List.of()), new Stage(7, 8, List.of()));
 
-    assertThat(StageText.table(stages, 8))
+    assertThat(StageText.table(64, List.of(), stages, 8))
         .containsExactly(
             "stage  layers  image tokens   share",
             "    0     0-1            64  100.0%",

@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,5 +92,18 @@ public record ImageLayout(int side, boolean classToken, @Nullable Tiles tiles) {
       }
     }
     return sources;
+  }
+
+  /**
+   * The tokens that a crop's patches became, in their order: all of the whole image's, and of a
+   * tile those that padding doesn't cover.
+   */
+  public int[] patchTokens(int crop) {
+    int[] sources = sources();
+    int first = crop * cropTokens() + (classToken && crop == 0 ? 1 : 0);
+    int end = (crop + 1) * cropTokens();
+    return IntStream.range(0, sources.length)
+        .filter(token -> sources[token] >= first && sources[token] < end)
+        .toArray();
   }
 }

@@ -3,15 +3,18 @@ package org.pyramiddrop.transformer;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
+import org.pyramiddrop.transformer.engine.ImageCuts;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /** A question on its way to its answer: {@link #prefill}, then one {@link #decodeStep} a token. */
@@ -30,6 +33,7 @@ final class ActiveRequest implements AutoCloseable {
   private final AnswerEvent event = AnswerEvent.begun();
   private double visionMillis;
   private double prefillMillis;
+  private List<CutTokens> cuts = List.of();
   private List<Stage> stages = List.of();
   private List<TokenLogit> top = List.of();
   private boolean failed = true;
@@ -41,13 +45,12 @@ final class ActiveRequest implements AutoCloseable {
     this.options = options;
     this.listener = listener;
     schedule = options.pruning().schedule(model.config().text().layers());
-    prompt = prompt(model, question, options.systemPrompt());
+    prompt = prompt(model, question, options.systemPrompt(), options.pruning());
     prompt.images().forEach(image -> schedule.counts(image.count()));
     int most = Math.min(model.room(prompt), options.maxTokens());
     generation = model.generation(most, options, listener);
     sampler = new Sampler(options.sampling());
-    SequenceRunner.Shape shape =
-        new SequenceRunner.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
+    SequenceRunner.Shape shape = SequenceRunner.Shape.of(prompt, options.pruning(), most - 1);
     runner = model.turns().run(() -> model.engine().runners().acquire(shape));
   }
 
@@ -55,23 +58,25 @@ final class ActiveRequest implements AutoCloseable {
    * A question's prompt, chat template included.
    *
    * @param systemPrompt goes before the question; empty for none
+   * @param plan whose cuts before the decoder the images are counted after
    * @throws IllegalArgumentException if there is one and the question is raw
    */
-  static Prompt prompt(Model model, Question question, String systemPrompt) {
+  static Prompt prompt(Model model, Question question, String systemPrompt, PruningPlan plan) {
     if (question.raw() && !systemPrompt.isEmpty()) {
       throw new IllegalArgumentException(
           "a raw question is the whole prompt; write the system prompt into it");
     }
     ChatTurn user = new ChatTurn(Role.USER, question.images().size(), question.prompt());
     String text = question.raw() ? question.prompt() : model.rendered(systemPrompt, List.of(user));
-    return model.prompt(text, question.images());
+    return model.prompt(text, question.images(), plan);
   }
 
   /** Encodes the images, reads the prompt and takes the first token; says whether one follows. */
   boolean prefill() {
     DeviceTurns.refuseIfInterrupted();
     long start = System.nanoTime();
-    model.encode(question.images(), listener, model.turns().run(runner::imageEmbeddings));
+    List<Tensor> embeddings = model.turns().run(runner::imageEmbeddings);
+    model.encode(question.images(), listener, runner.imageCuts(), embeddings);
     visionMillis = millisSince(start);
     long seen = System.nanoTime();
     Progress progress = model.prefillProgress(listener);
@@ -80,7 +85,10 @@ final class ActiveRequest implements AutoCloseable {
             .turns()
             .run(() -> {
               int first = runner.prefill(prompt, sampler, progress);
-              stages = Stage.of(schedule, runner.imageTokens());
+              List<List<ImageCuts.Made>> made =
+                  runner.imageCuts().stream().map(ImageCuts::made).toList();
+              cuts = CutTokens.of(made);
+              stages = Stage.of(schedule, ImageCuts.original(made, runner.imageTokens()));
               top = highest(runner.logits(), options.topLogits());
               return sampled(first);
             });
@@ -117,9 +125,11 @@ final class ActiveRequest implements AutoCloseable {
         generation.answer(
             prompt,
             runner,
+            cuts,
             stages,
             top,
-            new FlopCounter(ModelShape.of(model.config()), schedule).count(prompt.shape()),
+            new FlopCounter(ModelShape.of(model.config()), schedule)
+                .count(prompt.shape(), prompt.imageShapes(), options.pruning()),
             new Timings(visionMillis, prefillMillis, decodeMillis));
     failed = false;
     event.answered(answer, model.backend());

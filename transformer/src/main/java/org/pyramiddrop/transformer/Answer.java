@@ -10,14 +10,15 @@ import org.pyramiddrop.transformer.pruning.Flops;
  * @param tokenIds all generated tokens, those of a stop string and what came with it included; a
  *     stop token is not among them
  * @param finish why it ended
- * @param promptTokens tokens of the prompt, image tokens included, before any drop
- * @param imageTokens image tokens before any drop, all images together
- * @param stages the stages in order; the first holds every image token
+ * @param promptTokens tokens of the prompt, image tokens included, before any cut
+ * @param imageTokens image tokens before any cut, all images together
+ * @param stages the stages in order; the first holds every image token that enters the decoder
  * @param logits the highest logits of the first step, descending; as many as were asked for
  * @param flops what the prompt cost
  * @param timings where the time went
  * @param kvBytes bytes that were allocated for keys and values, all layers together
  * @param probabilities how likely each of {@code tokenIds} was; empty unless asked for
+ * @param cuts the cuts before the decoder, in order
  */
 public record Answer(
     String text,
@@ -30,7 +31,8 @@ public record Answer(
     Flops flops,
     Timings timings,
     long kvBytes,
-    List<TokenProbability> probabilities) {
+    List<TokenProbability> probabilities,
+    List<CutTokens> cuts) {
   private static final double MILLIS_PER_SECOND = 1e3;
 
   /** Keeps its own copies of the lists. */
@@ -39,9 +41,10 @@ public record Answer(
     stages = List.copyOf(stages);
     logits = List.copyOf(logits);
     probabilities = List.copyOf(probabilities);
+    cuts = List.copyOf(cuts);
   }
 
-  /** An answer without probabilities. */
+  /** An answer without probabilities, nothing cut before the decoder. */
   public Answer(
       String text,
       List<Integer> tokenIds,
@@ -64,6 +67,7 @@ public record Answer(
         flops,
         timings,
         kvBytes,
+        List.of(),
         List.of());
   }
 

@@ -19,11 +19,11 @@ final class AnswerEvent extends Event {
   private static final double NANOS_PER_MILLI = 1e6;
 
   @Label("Prompt Tokens")
-  @Description("Tokens of the prompt, image tokens included, before any drop")
+  @Description("Tokens of the prompt, image tokens included, before any cut")
   int promptTokens;
 
   @Label("Image Tokens")
-  @Description("Image tokens before any drop")
+  @Description("Image tokens before any cut")
   int imageTokens;
 
   @Label("Answer Tokens")

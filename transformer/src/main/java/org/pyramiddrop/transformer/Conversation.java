@@ -13,14 +13,19 @@ import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
+import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.ImageCuts;
 import org.pyramiddrop.transformer.engine.KeyValueCache;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
+import org.pyramiddrop.transformer.pruning.Cut;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
@@ -29,8 +34,10 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * <p>The layers before the first drop have seen every token, so what they made of a prompt holds
  * for each prompt that begins the same: their keys and values, and the hidden states that enter the
  * first layer which ranks, are used again. Which image tokens stay depends on the question, so all
- * layers from there on are run anew for each. Every answer is the one a fresh run of the whole
- * conversation gives, up to rounding.
+ * layers from there on are run anew for each. Of cuts before the decoder, those that don't read the
+ * question are made once ({@link PruningPlan#cutsHeldBetweenQuestions}); where one does, images are
+ * cut anew for each question and every layer is run anew. Every answer is the one a fresh run of
+ * the whole conversation gives, up to rounding.
  *
  * <p>Between questions it holds the caches of the last answer, and while it answers those of both.
  * One thread at a time may ask.
@@ -62,19 +69,51 @@ public final class Conversation implements AutoCloseable {
   }
 
   /**
+   * The images of a prompt and their cuts before the decoder.
+   *
+   * @param plan those cuts
+   * @param cuts of each image; none if there are none
+   * @param held of each image what the cuts leave that hold for every question, where others are
+   *     made anew
+   * @param entering of the images that are new in a prompt what enters the decoder, where nothing
+   *     is made anew; good for that prompt alone
+   */
+  private record ShownImages(
+      List<Cut> plan, int count, List<ImageCuts> cuts, List<Tensor> held, List<Tensor> entering) {
+    ShownImages(List<Cut> plan, int count, List<ImageCuts> cuts, List<Tensor> held) {
+      this(plan, count, cuts, held, new ArrayList<>());
+    }
+
+    /** Whether a plan cuts images in the same way. */
+    boolean cutAs(PruningPlan other) {
+      return plan.equals(other.cutsBeforeDecoder());
+    }
+
+    /** Whether each question cuts them anew. */
+    boolean remade() {
+      return plan.stream().anyMatch(Cut::readsQuestion);
+    }
+  }
+
+  /**
    * What the first layers made of a prompt.
    *
    * @param layers how many
    */
   private record SharedLayers(
-      Prompt prompt, int images, int layers, SequenceRunner runner, Tensor entering)
-      implements AutoCloseable {
-    @Override
-    public void close() {
-      Resources both = new Resources();
-      both.add(runner);
-      both.add(entering);
-      both.close();
+      Prompt prompt, ShownImages images, int layers, SequenceRunner runner, Tensor entering) {
+    /** Frees what the prompt after it doesn't go on with. */
+    void closeBut(@Nullable SharedLayers next) {
+      Resources all = new Resources();
+      all.add(runner);
+      all.add(entering);
+      images.cuts().stream()
+          .filter(cuts -> next == null || !next.images().cuts().contains(cuts))
+          .forEach(all::add);
+      images.held().stream()
+          .filter(held -> next == null || !next.images().held().contains(held))
+          .forEach(all::add);
+      all.close();
     }
   }
 
@@ -185,30 +224,35 @@ public final class Conversation implements AutoCloseable {
     Options options = settings.options();
     Schedule schedule = settings.schedule();
     final int shared = settings.shared();
-    Prompt prompt = model.prompt(model.rendered(options.systemPrompt(), turns), shown);
+    Prompt prompt =
+        model.prompt(model.rendered(options.systemPrompt(), turns), shown, options.pruning());
     prompt.images().forEach(image -> schedule.counts(image.count()));
     int most = Math.min(model.room(prompt), options.maxTokens());
     Generation generation = model.generation(most, options, listener);
     Sampler sampler = new Sampler(options.sampling());
-    int reused = shared == 0 ? 0 : reusable(prompt, shared);
-    int seen = kept == null || reused == 0 ? 0 : kept.images();
-    SequenceRunner.Shape shape =
-        new SequenceRunner.Shape(prompt.length(), prompt.images(), options.pruning(), most - 1);
+    PruningPlan plan = options.pruning();
+    int reused = shared == 0 || readsQuestion(plan) ? 0 : reusable(prompt, shared, plan);
     Resources fresh = new Resources();
     Resources passing = new Resources();
     try {
       DeviceTurns.refuseIfInterrupted();
       long start = System.nanoTime();
-      List<Prompt.Span> unseen = prompt.images().subList(seen, prompt.images().size());
-      List<Tensor> embeddings =
-          model.turns().run(() -> model.engine().allocateEmbeddings(unseen, passing));
-      model.encode(shown.subList(seen, shown.size()), listener, embeddings);
+      int encoded = encoded(plan, reused);
+      ShownImages images = model.turns().run(() -> shown(prompt, plan, encoded, fresh));
+      encode(images, shown, encoded, listener, fresh, passing);
       final double visionMillis = ActiveRequest.millisSince(start);
       start = System.nanoTime();
       SequenceRunner runner =
-          model.turns().run(() -> fresh.add(model.engine().runners().create(shape)));
+          model
+              .turns()
+              .run(() ->
+                  fresh.add(
+                      model
+                          .engine()
+                          .runners()
+                          .create(SequenceRunner.Shape.of(prompt, plan, most - 1))));
       Progress progress = model.prefillProgress(listener);
-      Part part = new Part(prompt, reused, shared, unseen, embeddings);
+      Part part = model.turns().run(() -> part(images, prompt, reused, shared, passing));
       Tensor entering = model.turns().run(() -> runSharedLayers(part, runner, progress, fresh));
       DeviceTurns.refuseIfInterrupted();
       Generation.SampledToken token =
@@ -219,7 +263,10 @@ public final class Conversation implements AutoCloseable {
                 return generation.sampled(first, runner);
               });
       DeviceTurns.refuseIfInterrupted();
-      final List<Stage> stages = Stage.of(schedule, model.turns().run(runner::imageTokens));
+      final List<List<ImageCuts.Made>> made =
+          model.turns().run(() -> images.cuts().stream().map(ImageCuts::made).toList());
+      final List<Stage> stages =
+          Stage.of(schedule, ImageCuts.original(made, model.turns().run(runner::imageTokens)));
       final List<TokenLogit> top =
           model.turns().run(() -> ActiveRequest.highest(runner.logits(), options.topLogits()));
       final double prefillMillis = ActiveRequest.millisSince(start);
@@ -234,16 +281,19 @@ public final class Conversation implements AutoCloseable {
           generation.answer(
               prompt,
               runner,
+              CutTokens.of(made),
               stages,
               top,
-              counter.count(prompt.shape()),
+              counter.count(prompt.shape(), prompt.imageShapes(), plan),
               new Timings(visionMillis, prefillMillis, ActiveRequest.millisSince(start)));
       event.answered(answer, model.backend());
+      List<ImageShape> shapes = prompt.imageShapes();
       double flops =
-          counter.vision(prompt.shape().crops() - (seen == 0 ? 0 : seenCrops()))
+          counter.vision(shapes.subList(encoded, shapes.size()), plan)
+              + counter.remade(shapes.subList(0, encoded), plan)
               + counter.followUp(prompt.shape(), reused, shared);
       Reply reply = new Reply(answer, reused, reused == 0 ? 0 : shared, flops);
-      return new Answered(reply, new SharedLayers(prompt, shown.size(), shared, runner, entering));
+      return new Answered(reply, new SharedLayers(prompt, images, shared, runner, entering));
     } catch (RuntimeException | Error e) {
       model.turns().release(() -> fresh.closeAfter(e));
       throw e;
@@ -252,17 +302,119 @@ public final class Conversation implements AutoCloseable {
     }
   }
 
-  /** Crops of the images that earlier turns have encoded. */
-  private int seenCrops() {
-    return kept == null ? 0 : kept.prompt().shape().crops();
+  private static boolean readsQuestion(PruningPlan plan) {
+    return plan.cutsBeforeDecoder().stream().anyMatch(Cut::readsQuestion);
+  }
+
+  /** How many images need not be encoded: what is left of them is there, or not asked for. */
+  private int encoded(PruningPlan plan, int reused) {
+    if (kept == null || !kept.images().cutAs(plan)) {
+      return 0;
+    }
+    return readsQuestion(plan) || reused > 0 ? kept.images().count() : 0;
+  }
+
+  /** The images of a prompt, the first of which are those of the last one. */
+  private ShownImages shown(Prompt prompt, PruningPlan plan, int encoded, Resources fresh) {
+    List<ImageCuts> cuts = new ArrayList<>();
+    List<Tensor> held = new ArrayList<>();
+    if (kept != null && encoded > 0) {
+      cuts.addAll(kept.images().cuts());
+      held.addAll(kept.images().held());
+    }
+    int count = prompt.images().size();
+    if (!plan.cutsBeforeDecoder().isEmpty()) {
+      Kernels kernels = model.engine().kernels();
+      for (int i = encoded; i < count; i++) {
+        cuts.add(fresh.add(new ImageCuts(kernels, plan, prompt.layouts().get(i), i)));
+      }
+    }
+    return new ShownImages(plan.cutsBeforeDecoder(), count, cuts, held);
+  }
+
+  /** Encodes the images that are new, and makes the cuts of them that hold for every question. */
+  private void encode(
+      ShownImages images,
+      List<Image> shown,
+      int encoded,
+      TokenListener listener,
+      Resources fresh,
+      Resources passing) {
+    List<Image> unseen = shown.subList(encoded, shown.size());
+    Engine engine = model.engine();
+    List<Tensor> embedded =
+        model
+            .turns()
+            .run(() -> {
+              List<Tensor> all = new ArrayList<>();
+              for (int i = encoded; i < images.count(); i++) {
+                int tokens =
+                    images.cuts().isEmpty()
+                        ? model.imageProcessor().layout(shown.get(i)).tokens()
+                        : images.cuts().get(i).embedded();
+                all.add(
+                    passing.add(engine.kernels().allocate(tokens, engine.decoder().hiddenSize())));
+              }
+              return all;
+            });
+    List<ImageCuts> cuts =
+        images.cuts().isEmpty() ? List.of() : images.cuts().subList(encoded, images.count());
+    model.encode(unseen, listener, cuts, embedded);
+    model
+        .turns()
+        .run(() -> {
+          boolean again = images.remade();
+          for (int i = 0; i < embedded.size(); i++) {
+            // What the next question cuts otherwise outlives this one.
+            Tensor own =
+                cuts.isEmpty()
+                    ? embedded.get(i)
+                    : (again ? fresh : passing).add(cuts.get(i).projectHeld(embedded.get(i)));
+            (again ? images.held() : images.entering()).add(own);
+          }
+          return images;
+        });
+  }
+
+  /** The end of a prompt, its images cut as this question wants them. */
+  private Part part(ShownImages images, Prompt prompt, int reused, int shared, Resources passing) {
+    int count = images.count();
+    List<Tensor> held = images.remade() ? images.held() : images.entering();
+    int first = count - held.size();
+    List<Prompt.Span> spans = prompt.images().subList(first, count);
+    if (images.cuts().isEmpty()) {
+      return new Part(prompt, reused, shared, spans, held);
+    }
+    @Nullable Tensor text = images.remade() ? text(prompt, passing) : null;
+    List<Tensor> entering = new ArrayList<>();
+    for (int i = first; i < count; i++) {
+      entering.add(passing.add(images.cuts().get(i).projectRest(held.get(i - first), text)));
+    }
+    return new Part(prompt, reused, shared, spans, entering);
+  }
+
+  /** A prompt's embedded words; null if it has none. */
+  private @Nullable Tensor text(Prompt prompt, Resources passing) {
+    int[] rows = prompt.textRows();
+    if (rows.length == 0) {
+      return null;
+    }
+    Engine engine = model.engine();
+    int[] ids = prompt.ids();
+    Tensor text =
+        passing.add(engine.kernels().allocate(rows.length, engine.decoder().hiddenSize()));
+    int[] words = IntStream.of(rows).map(row -> ids[row]).toArray();
+    engine.decoder().embed(passing.add(engine.kernels().indices(words)), text);
+    return text;
   }
 
   /**
    * How many tokens a prompt has in common with the last one; at least one is left to run. None, if
-   * other than so many layers have seen the last one.
+   * other than so many layers have seen the last one, or its images were cut otherwise before the
+   * decoder.
    */
-  private int reusable(Prompt prompt, int layers) {
-    if (kept == null || kept.layers() != layers) {
+  private int reusable(Prompt prompt, int layers, PruningPlan plan) {
+    if (kept == null || kept.layers() != layers || !kept.images().cutAs(plan)) {
       return 0;
     }
     int[] before = kept.prompt().ids();
@@ -332,7 +484,7 @@ public final class Conversation implements AutoCloseable {
           SharedLayers before = kept;
           kept = now;
           if (before != null) {
-            before.close();
+            before.closeBut(now);
           }
         });
   }

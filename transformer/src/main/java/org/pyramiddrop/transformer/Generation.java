@@ -101,12 +101,14 @@ final class Generation {
   /**
    * The answer, once no token is wanted any more.
    *
+   * @param cuts what cuts before the decoder made of the images
    * @param top the highest logits of the first step
    * @param flops what the prompt cost
    */
   Answer answer(
       Prompt prompt,
       SequenceRunner runner,
+      List<CutTokens> cuts,
       List<Stage> stages,
       List<TokenLogit> top,
       Flops flops,
@@ -115,13 +117,14 @@ final class Generation {
         text.toString(),
         ids,
         finish,
-        prompt.length(),
-        prompt.imageTokens(),
+        prompt.originalLength(),
+        prompt.originalImageTokens(),
         stages,
         top,
         flops,
         timings,
         runner.cacheBytes(),
-        probabilities);
+        probabilities,
+        cuts);
   }
 }

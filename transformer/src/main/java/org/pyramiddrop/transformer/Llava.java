@@ -16,6 +16,7 @@ import org.pyramiddrop.transformer.engine.BatchDecoder;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * A LLaVA model that answers questions about images.
@@ -220,10 +221,10 @@ public final class Llava implements AutoCloseable {
     return model.answering(() -> {
       Resources images = new Resources();
       try {
-        Prompt prompt = ActiveRequest.prompt(model, question, "");
+        Prompt prompt = ActiveRequest.prompt(model, question, "", PruningPlan.none());
         List<Tensor> embeddings =
             model.turns().run(() -> model.engine().allocateEmbeddings(prompt.images(), images));
-        model.encode(question.images(), (id, text) -> true, embeddings);
+        model.encode(question.images(), (id, text) -> true, List.of(), embeddings);
         AttentionProbe probe =
             new AttentionProbe(model.engine().kernels(), model.engine().decoder(), prompt, layers);
         Progress progress = model.prefillProgress((id, text) -> true);

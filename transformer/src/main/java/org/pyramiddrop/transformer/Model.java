@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
@@ -22,11 +23,15 @@ import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.loader.StopTokens;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
 import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.ImageCuts;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.TextStream;
 import org.pyramiddrop.transformer.engine.WeightFault;
+import org.pyramiddrop.transformer.pruning.ImageShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+import org.pyramiddrop.transformer.pruning.Score;
 
 /** A checkpoint on a device: all that questions need of it, and who may use it. */
 final class Model implements AutoCloseable {
@@ -143,10 +148,12 @@ final class Model implements AutoCloseable {
    * A prompt with room for the images' tokens.
    *
    * @param text as the model is to see it, with {@code <image>} where each image goes
+   * @param plan whose cuts before the decoder the images are counted after
    * @throws IllegalArgumentException if there are not as many places as images, or the context
-   *     holds no further token
+   *     holds no further token, or the vision tower has nothing that the plan could go by
    */
-  Prompt prompt(String text, List<Image> images) {
+  Prompt prompt(String text, List<Image> images, PruningPlan plan) {
+    refuseWithoutAttention(plan);
     int[] ids =
         config().original() == null
             ? files.tokenizer().encode(text, true)
@@ -160,14 +167,29 @@ final class Model implements AutoCloseable {
     }
     List<ImageLayout> layouts = images.stream().map(imageProcessor()::layout).toList();
     // Counted before it is written out: a checkpoint may ask for any number of tiles.
-    long imageTokens = layouts.stream().mapToLong(ImageLayout::tokens).sum();
+    long imageTokens = layouts.stream().mapToLong(layout -> entering(plan, layout)).sum();
     long length = ids.length - images.size() + imageTokens;
     if (length >= config().text().maxPositions()) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, %d of them of images, and the model's context holds %d; shorten it"
               .formatted(length, imageTokens, config().text().maxPositions()));
     }
-    return Prompt.of(ids, config().imageTokenId(), layouts);
+    return Prompt.of(ids, config().imageTokenId(), layouts, plan);
+  }
+
+  private static int entering(PruningPlan plan, ImageLayout layout) {
+    return plan.cutsBeforeDecoder().isEmpty()
+        ? layout.tokens()
+        : plan.entering(ImageShape.of(layout));
+  }
+
+  private void refuseWithoutAttention(PruningPlan plan) {
+    boolean reads = plan.cuts().stream().anyMatch(cut -> cut.score() == Score.CLASS_ATTENTION);
+    if (reads && engine.imageEncoder().cropLayers() == 0) {
+      throw new IllegalArgumentException(
+          "this model's features are what enters its vision tower, which has no attention then for"
+              + " a plan to go by");
+    }
   }
 
   /** Tokens that an answer to a prompt may have before the context is full. */
@@ -179,9 +201,11 @@ final class Model implements AutoCloseable {
    * Encodes images one by one, others' work going on between them, each crop by crop.
    *
    * @param listener hears the tower's layers over all of them
+   * @param cuts of each image before the decoder; none if there are none
    * @param embeddings out: of each image, its tokens × the decoder's hidden size
    */
-  void encode(List<Image> images, TokenListener listener, List<Tensor> embeddings) {
+  void encode(
+      List<Image> images, TokenListener listener, List<ImageCuts> cuts, List<Tensor> embeddings) {
     int crops = images.stream().map(imageProcessor()::layout).mapToInt(ImageLayout::crops).sum();
     int layers = Math.multiplyExact(crops, engine.imageEncoder().cropLayers());
     Progress progress = Progress.ofVision(heard(listener, TokenListener.Phase.VISION), layers);
@@ -190,8 +214,13 @@ final class Model implements AutoCloseable {
       ImageLayout layout = imageProcessor().layout(images.get(i));
       List<Pixels> cropped = imageProcessor().process(images.get(i));
       DeviceTurns.refuseIfInterrupted();
+      @Nullable ImageCuts cut = cuts.isEmpty() ? null : cuts.get(i);
       turns.run(() -> {
-        engine.imageEncoder().encode(cropped, layout, progress, to);
+        if (cut == null) {
+          engine.imageEncoder().encode(cropped, layout, progress, to);
+        } else {
+          engine.imageEncoder().encode(cropped, layout, cut, progress, to);
+        }
         return to;
       });
     }

@@ -9,8 +9,8 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  *
  * @param firstLayer the first decoder layer that saw these tokens
  * @param imageTokens image tokens in the stage, all images together
- * @param kept for each image the tokens that were there, ascending, as indices into that image's
- *     own tokens before any drop
+ * @param kept for each image the tokens that were there, in the order of the sequence, as indices
+ *     into that image's own tokens before any cut
  */
 public record Stage(int firstLayer, int imageTokens, List<List<Integer>> kept) {
 

@@ -171,7 +171,9 @@ final class TrainedDecoder implements AutoCloseable {
           && schedule.firstLayer(stage) == b
           && shrinks(sequences, stage - 1)) {
         try (Tensor all = x) {
-          layer.rankBefore(all, rows, sequences, stage - 1);
+          if (schedule.drops().get(stage - 1).ranks()) {
+            layer.rankBefore(all, rows, sequences, stage - 1);
+          }
           dropped = selection(sequences, stage - 1, rows, owned);
           x = dropped.pick(device, all);
         }
@@ -218,7 +220,7 @@ final class TrainedDecoder implements AutoCloseable {
         && shrinks(sequences, stage)) {
       return (normed, keys) -> {
         for (int i = 0; i < sequences.size(); i++) {
-          if (sequences.get(i).kept().shrinksAt(stage)) {
+          if (sequences.get(i).kept().ranksAt(stage)) {
             layer.rank(normed, keys, rows.get(i), sequences.get(i), stage);
           }
         }

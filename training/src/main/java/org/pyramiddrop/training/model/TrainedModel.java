@@ -28,7 +28,7 @@ public final class TrainedModel implements AutoCloseable {
    * What is trained, and how.
    *
    * @param parts that are trained; of the decoder only its LoRA if there is one
-   * @param plan where image tokens are dropped
+   * @param plan where image tokens are dropped, between decoder layers alone
    * @param checkpointing whether layers are computed again for their backward pass, which takes a
    *     third more time and much less memory
    * @param seed of a LoRA's first numbers
@@ -39,11 +39,16 @@ public final class TrainedModel implements AutoCloseable {
       PruningPlan plan,
       boolean checkpointing,
       long seed) {
-    /** Refuses to train nothing, and a LoRA of a decoder that is frozen. */
+    /** Refuses to train nothing, a LoRA of a frozen decoder, and cuts before the decoder. */
     public Settings {
       parts = Set.copyOf(parts);
       if (parts.isEmpty()) {
         throw new IllegalArgumentException("nothing is to be trained; name at least one part");
+      }
+      if (!plan.cutsBeforeDecoder().isEmpty()) {
+        throw new IllegalArgumentException(
+            "training drops image tokens between decoder layers only; leave out what the plan cuts"
+                + " in the vision tower or after the projector");
       }
       if (lora.isPresent() && !parts.contains(ModelPart.DECODER)) {
         throw new IllegalArgumentException("a LoRA is of the decoder, which isn't to be trained");

@@ -90,6 +90,11 @@ public final class Decoder implements AutoCloseable {
     return x;
   }
 
+  /** Embeds text: {@code ids} × the hidden size. */
+  public void embed(Indices ids, Tensor out) {
+    kernels.embed(embedding, ids, out);
+  }
+
   private void embed(Indices ids, int from, int to, Tensor x) {
     if (to > from) {
       kernels.embed(embedding, ids.part(from, to - from), x.rows(from, to - from));
@@ -274,7 +279,9 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  /** The layer before a drop, which ranks: kept tokens only from its queries on. */
+  /**
+   * The layer before a drop, which ranks unless chance chooses: kept tokens only from queries on.
+   */
   private void dropInside(
       DecoderLayer layer, Sequence sequence, int drop, KeyValueCache.Layer cache) {
     Tensor x = sequence.hidden();
@@ -282,7 +289,9 @@ public final class Decoder implements AutoCloseable {
     try (Tensor normed = kernels.allocate(x.rows(), config.hiddenSize())) {
       kernels.rmsNorm(x, layer.inputNorm(), config.normEpsilon(), normed);
       storeKeyValues(layer, sequence, normed, held);
-      rank(layer, sequence, drop, normed, held.keys());
+      if (sequence.kept().ranksAt(drop)) {
+        rank(layer, sequence, drop, normed, held.keys());
+      }
       Indices rows = sequence.kept().keptAt(drop);
       if (plainOrder) {
         finishAllRows(layer, sequence, normed, held);
@@ -379,6 +388,14 @@ public final class Decoder implements AutoCloseable {
    * left.
    */
   private void dropBefore(DecoderLayer layer, Sequence sequence, int drop) {
+    if (sequence.kept().ranksAt(drop)) {
+      rankBefore(layer, sequence, drop);
+    }
+    sequence.keep(sequence.kept().keptAt(drop));
+    sequence.enterStage();
+  }
+
+  private void rankBefore(DecoderLayer layer, Sequence sequence, int drop) {
     Tensor x = sequence.hidden();
     int q = heads.queryColumns();
     int kv = heads.keyValueColumns();
@@ -390,8 +407,6 @@ public final class Decoder implements AutoCloseable {
       kernels.rotate(keys, heads.keyValue(), rotary, sequence.positions());
       rank(layer, sequence, drop, normed, keys);
     }
-    sequence.keep(sequence.kept().keptAt(drop));
-    sequence.enterStage();
   }
 
   private void queries(DecoderLayer layer, Tensor normed, Indices positions, Tensor out) {

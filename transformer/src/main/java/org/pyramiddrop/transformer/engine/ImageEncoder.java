@@ -1,6 +1,9 @@
 package org.pyramiddrop.transformer.engine;
 
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
@@ -17,6 +20,9 @@ import org.pyramiddrop.loader.Pixels;
  * crop by crop, so that many tiles need no more scratch memory than one.
  */
 public final class ImageEncoder implements AutoCloseable {
+  /** Tiles of one image have a few counts between them; an image of another shape has others. */
+  private static final int MOST_CUTS = 8;
+
   private final Kernels kernels;
   private final Resources owned = new Resources();
   private final VisionTower tower;
@@ -24,6 +30,10 @@ public final class ImageEncoder implements AutoCloseable {
   private final Tensor patches;
   private final Tensor embeddings;
   private final Recording work;
+  private final int hidden;
+
+  /** Recordings of crops that are cut, for each count of their tokens; the last used is last. */
+  private final Map<CropCut.Counts, CropCut> cuts = new LinkedHashMap<>(8, 0.75f, true);
 
   /** What the run that is going on tells of its layers. */
   private Runnable behindLayer = () -> {};
@@ -42,7 +52,7 @@ public final class ImageEncoder implements AutoCloseable {
     this.kernels = kernels;
     try {
       tower = owned.add(new VisionTower(kernels, config.visionTower(), towerStore));
-      int hidden = config.projector().hiddenSize();
+      hidden = config.projector().hiddenSize();
       newline =
           config.imageNewline().map(name -> store.reshaped(name, 1, hidden, hidden)).orElse(null);
       projector = new Projector(kernels, config.projector(), store);
@@ -92,6 +102,61 @@ public final class ImageEncoder implements AutoCloseable {
     }
   }
 
+  /**
+   * Writes the embeddings of what a cut in the vision tower leaves of an image.
+   *
+   * @param cut an image's cuts, one in the tower among them or not
+   * @param out the tokens that {@link ImageCuts#embedded} says × the decoder's hidden size
+   */
+  public void encode(
+      List<Pixels> crops, ImageLayout layout, ImageCuts cut, Progress progress, Tensor out) {
+    TowerCut tokens = cut.tower();
+    if (tokens == null) {
+      encode(crops, layout, progress, out);
+      return;
+    }
+    try (Tensor all = kernels.allocate(out.rows(), out.columns())) {
+      for (int i = 0; i < crops.size(); i++) {
+        TowerCut.Crop crop = tokens.crops().get(i);
+        int end = progress.done() + tower.layers();
+        if (crop.chosen() + crop.targets() > 0) {
+          kernels.upload(tower.patches(crops.get(i)), patches);
+          // Recorded before anybody hears of it.
+          CropCut cutting = cutting(crop);
+          telling(progress, () -> cutting.run(tokens, crop, all));
+        }
+        progress.reach(end);
+      }
+      tokens.order(all, out);
+    }
+  }
+
+  private CropCut cutting(TowerCut.Crop crop) {
+    CropCut.Counts counts = CropCut.Counts.of(crop);
+    CropCut made = cuts.get(counts);
+    if (made == null) {
+      if (cuts.size() == MOST_CUTS) {
+        Iterator<CropCut> oldest = cuts.values().iterator();
+        CropCut unused = oldest.next();
+        oldest.remove();
+        unused.close();
+      }
+      made =
+          new CropCut(kernels, tower, projector, counts, patches, () -> behindLayer.run(), hidden);
+      cuts.put(counts, made);
+    }
+    return made;
+  }
+
+  private void telling(Progress progress, Runnable run) {
+    behindLayer = progress::layer;
+    try {
+      run.run();
+    } finally {
+      behindLayer = () -> {};
+    }
+  }
+
   /** From patches to features. */
   public VisionTower tower() {
     return tower;
@@ -116,12 +181,7 @@ public final class ImageEncoder implements AutoCloseable {
   public void encode(Pixels crop, Progress progress, Tensor out) {
     int end = progress.done() + tower.layers();
     kernels.upload(tower.patches(crop), patches);
-    behindLayer = progress::layer;
-    try {
-      work.run();
-    } finally {
-      behindLayer = () -> {};
-    }
+    telling(progress, work::run);
     kernels.copy(embeddings, out);
     progress.reach(end);
   }
@@ -133,6 +193,8 @@ public final class ImageEncoder implements AutoCloseable {
 
   @Override
   public void close() {
+    cuts.values().forEach(owned::add);
+    cuts.clear();
     owned.close();
   }
 }

@@ -6,14 +6,15 @@ import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.transformer.pruning.Choice;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * Which rows of a prompt stay at each drop.
  *
  * <p>How many stay, and where text and images then lie, is known beforehand and stands in device
- * memory from the start; which rows of an image stay, only the device knows until {@link
- * #imageTokens} asks it at the end.
+ * memory from the start; which rows of an image stay, where chance doesn't say, only the device
+ * knows until {@link #imageTokens} asks it at the end.
  */
 public final class KeptRows implements AutoCloseable {
   private final Kernels kernels;
@@ -57,7 +58,14 @@ public final class KeptRows implements AutoCloseable {
     return now;
   }
 
-  /** The rows that stay at a drop, an image's first ones standing in for those to be chosen. */
+  /** An image's rows that chance keeps, or its first ones, standing in for those to be chosen. */
+  private int[] rows(int drop, int image, int count, int keep) {
+    return schedule.drops().get(drop).choice() instanceof Choice.Random random
+        ? random.rows(image, 0, count, keep)
+        : IntStream.range(0, keep).toArray();
+  }
+
+  /** The rows that stay at a drop as far as they are known beforehand. */
   private int[] textRows(int drop) {
     int[] rows = new int[length(drop + 1)];
     int from = 0;
@@ -65,8 +73,12 @@ public final class KeptRows implements AutoCloseable {
     for (int i = 0; i < prompt.images().size(); i++) {
       Prompt.Span before = spans.get(drop).get(i);
       Prompt.Span after = spans.get(drop + 1).get(i);
-      while (from < before.start() + after.count()) {
+      while (from < before.start()) {
         rows[to++] = from++;
+      }
+      int[] own = rows(drop, i, before.count(), after.count());
+      for (int row : own) {
+        rows[to++] = before.start() + row;
       }
       from = before.start() + before.count();
     }
@@ -96,7 +108,12 @@ public final class KeptRows implements AutoCloseable {
     return drops.get(drop);
   }
 
-  /** Whether a drop takes tokens away, and so has to rank them. */
+  /** Whether a drop has to rank tokens: it takes some away, and not by chance. */
+  public boolean ranksAt(int drop) {
+    return shrinksAt(drop) && schedule.drops().get(drop).ranks();
+  }
+
+  /** Whether a drop takes tokens away. */
   public boolean shrinksAt(int drop) {
     return length(drop + 1) < length(drop);
   }
@@ -116,8 +133,8 @@ public final class KeptRows implements AutoCloseable {
   /**
    * Which image tokens each stage saw; waits for the device.
    *
-   * @return for each stage, for each image, its tokens in order, as indices into that image's own
-   *     tokens before any drop
+   * @return for each stage, for each image, its tokens in order, as indices into what that image
+   *     had when it entered the decoder
    */
   public List<List<List<Integer>>> imageTokens() {
     List<List<List<Integer>>> stages = new ArrayList<>();

@@ -4,12 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
 /**
  * A prompt as the decoder sees it: token ids with each {@code <image>} repeated for as many tokens
- * as the image has.
+ * as the image has when it enters the decoder.
  */
 public final class Prompt {
   /** A run of tokens, {@code start} to {@code start + count - 1}. */
@@ -17,7 +19,7 @@ public final class Prompt {
 
   private final int[] ids;
   private final List<Span> images;
-  private final int crops;
+  private final List<ImageLayout> layouts;
 
   /**
    * A prompt whose images already have their places, each of one crop.
@@ -26,13 +28,13 @@ public final class Prompt {
    * @param images where the images lie, in order
    */
   public Prompt(int[] ids, List<Span> images) {
-    this(ids, images, images.size());
+    this(ids, images, List.of());
   }
 
-  private Prompt(int[] ids, List<Span> images, int crops) {
+  private Prompt(int[] ids, List<Span> images, List<ImageLayout> layouts) {
     this.ids = ids.clone();
     this.images = List.copyOf(images);
-    this.crops = crops;
+    this.layouts = List.copyOf(layouts);
   }
 
   /**
@@ -43,6 +45,15 @@ public final class Prompt {
    * @throws IllegalArgumentException if there are not as many image tokens as images
    */
   public static Prompt of(int[] ids, int imageToken, List<ImageLayout> layouts) {
+    return of(ids, imageToken, layouts, PruningPlan.none());
+  }
+
+  /**
+   * The same for a plan: images have as many tokens as its cuts before the decoder leave.
+   *
+   * @throws IllegalArgumentException if there are not as many image tokens as images
+   */
+  public static Prompt of(int[] ids, int imageToken, List<ImageLayout> layouts, PruningPlan plan) {
     long places = IntStream.of(ids).filter(id -> id == imageToken).count();
     if (places != layouts.size()) {
       throw new IllegalArgumentException(
@@ -59,7 +70,7 @@ public final class Prompt {
       if (id == imageToken) {
         // A place holder that is no token must not be looked up, not even to be overwritten.
         written = Math.max(id, 0);
-        count = layouts.get(images.size()).tokens();
+        count = plan.entering(ImageShape.of(layouts.get(images.size())));
         images.add(new Span(length, count));
       }
       for (int i = 0; i < count; i++) {
@@ -67,8 +78,7 @@ public final class Prompt {
       }
       length += count;
     }
-    int crops = layouts.stream().mapToInt(ImageLayout::crops).sum();
-    return new Prompt(all.build().toArray(), images, crops);
+    return new Prompt(all.build().toArray(), images, layouts);
   }
 
   /** All token ids; inside an image's span, the image token's. */
@@ -78,6 +88,35 @@ public final class Prompt {
 
   public List<Span> images() {
     return images;
+  }
+
+  /** How the images are laid out; none if they were given their places. */
+  public List<ImageLayout> layouts() {
+    return layouts;
+  }
+
+  /** The images before any cut. */
+  public List<ImageShape> imageShapes() {
+    return layouts.stream().map(ImageShape::of).toList();
+  }
+
+  /** Image tokens before any cut. */
+  public int originalImageTokens() {
+    return layouts.isEmpty() ? imageTokens() : layouts.stream().mapToInt(ImageLayout::tokens).sum();
+  }
+
+  /** All tokens before any cut. */
+  public int originalLength() {
+    return length() - imageTokens() + originalImageTokens();
+  }
+
+  /** Rows of text, in order. */
+  public int[] textRows() {
+    return IntStream.range(0, ids.length)
+        .filter(row ->
+            images.stream()
+                .noneMatch(image -> row >= image.start() && row < image.start() + image.count()))
+        .toArray();
   }
 
   /** For each token of a vocabulary 1 if it stands in the text, else 0; images are no text. */
@@ -121,6 +160,8 @@ public final class Prompt {
       end = image.start() + image.count();
     }
     text.add(ids.length - end);
+    int crops =
+        layouts.isEmpty() ? images.size() : layouts.stream().mapToInt(ImageLayout::crops).sum();
     return new PromptShape(text, images.stream().map(Span::count).toList(), crops);
   }
 }

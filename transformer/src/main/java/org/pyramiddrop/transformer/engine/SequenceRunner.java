@@ -10,6 +10,8 @@ import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ImageLayout;
+import org.pyramiddrop.transformer.pruning.Cut;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
 
@@ -21,17 +23,46 @@ public final class SequenceRunner implements AutoCloseable {
   /**
    * The prompts that a runner is made for.
    *
-   * @param tokens of the prompt
+   * @param tokens of the prompt as it enters the decoder
    * @param images where they lie in it
    * @param further tokens that decode steps will add
+   * @param layouts of the images; needed where a plan cuts them before the decoder
    */
-  public record Shape(int tokens, List<Prompt.Span> images, PruningPlan plan, int further) {}
+  public record Shape(
+      int tokens,
+      List<Prompt.Span> images,
+      PruningPlan plan,
+      int further,
+      List<ImageLayout> layouts) {
+    /** Refuses cuts of images that nothing is known of. */
+    public Shape {
+      if (layouts.size() != images.size() && !plan.cutsBeforeDecoder().isEmpty()) {
+        throw new IllegalArgumentException(
+            "a plan that cuts images before the decoder needs to know how they are laid out");
+      }
+    }
+
+    /** Prompts whose images are cut in the decoder alone. */
+    public Shape(int tokens, List<Prompt.Span> images, PruningPlan plan, int further) {
+      this(tokens, images, plan, further, List.of());
+    }
+
+    /** Prompts like one. */
+    public static Shape of(Prompt prompt, PruningPlan plan, int further) {
+      return new Shape(prompt.length(), prompt.images(), plan, further, prompt.layouts());
+    }
+  }
 
   private final Shape shape;
   private final Kernels kernels;
   private final Resources owned = new Resources();
   private final Indices ids;
   private final List<Tensor> images = new ArrayList<>();
+  private @Nullable List<ImageCuts> cuts;
+
+  /** Rows of the prompt's text, if a cut before the decoder reads it. */
+  private final @Nullable Indices textRows;
+
   private final Tensor controls;
 
   /** One number a token of the vocabulary, read where repetitions are penalised. */
@@ -61,6 +92,8 @@ public final class SequenceRunner implements AutoCloseable {
     schedule = shape.plan().schedule(decoder.layers());
     try {
       ids = owned.add(kernels.indices(new int[shape.tokens()]));
+      boolean reads = shape.plan().cutsBeforeDecoder().stream().anyMatch(Cut::readsQuestion);
+      textRows = reads ? owned.add(kernels.indices(prompt.textRows())) : null;
       controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 5));
       seen = owned.add(kernels.indices(new int[decoder.vocabulary()]));
       logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
@@ -78,14 +111,24 @@ public final class SequenceRunner implements AutoCloseable {
     return shape;
   }
 
-  /** Where the images' embeddings go before a prefill. */
+  /** Where the images' embeddings go before a prefill, as projector and vision tower give them. */
   public List<Tensor> imageEmbeddings() {
     if (images.isEmpty()) {
-      for (Prompt.Span image : shape.images()) {
-        images.add(owned.add(kernels.allocate(image.count(), decoder.hiddenSize())));
+      List<ImageCuts> made = imageCuts();
+      for (int i = 0; i < shape.images().size(); i++) {
+        int count = made.isEmpty() ? shape.images().get(i).count() : made.get(i).embedded();
+        images.add(owned.add(kernels.allocate(count, decoder.hiddenSize())));
       }
     }
     return List.copyOf(images);
+  }
+
+  /** The images' cuts before the decoder; none if there are none. */
+  public List<ImageCuts> imageCuts() {
+    if (cuts == null) {
+      cuts = ImageCuts.of(kernels, shape.plan(), shape.layouts(), owned);
+    }
+    return cuts;
   }
 
   /**
@@ -116,8 +159,28 @@ public final class SequenceRunner implements AutoCloseable {
   /** A recording of the way from ids and embeddings to the first token, the caller's to close. */
   public Recording recordPrefill() {
     List<Tensor> embeddings = imageEmbeddings();
-    return kernels.record(
-        () -> runPrefill(decoder.embedPrompt(ids, shape.images(), embeddings), 0));
+    List<ImageCuts> made = imageCuts();
+    return kernels.record(() -> runPrefill(embed(embeddings, made), 0));
+  }
+
+  /** The prompt, its images cut behind the projector. */
+  private Tensor embed(List<Tensor> embeddings, List<ImageCuts> made) {
+    if (made.isEmpty()) {
+      return decoder.embedPrompt(ids, shape.images(), embeddings);
+    }
+    try (Resources passing = new Resources()) {
+      Tensor text = null;
+      if (textRows != null && textRows.size() > 0) {
+        text = passing.add(kernels.allocate(textRows.size(), decoder.hiddenSize()));
+        decoder.embed(passing.add(kernels.gather(ids, textRows)), text);
+      }
+      List<Tensor> entering = new ArrayList<>();
+      for (int i = 0; i < made.size(); i++) {
+        Tensor held = passing.add(made.get(i).projectHeld(embeddings.get(i)));
+        entering.add(passing.add(made.get(i).projectRest(held, text)));
+      }
+      return decoder.embedPrompt(ids, shape.images(), entering);
+    }
   }
 
   /**
@@ -221,7 +284,10 @@ public final class SequenceRunner implements AutoCloseable {
     return kernels.download(logits);
   }
 
-  /** Which image tokens each stage of the last prefill saw, as {@link KeptRows#imageTokens}. */
+  /**
+   * Which image tokens each stage of the last prefill saw, as {@link KeptRows#imageTokens}: of
+   * those that entered the decoder.
+   */
   public List<List<List<Integer>>> imageTokens() {
     return kept.imageTokens();
   }

@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer.engine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
@@ -130,6 +131,24 @@ public final class VisionTower implements AutoCloseable {
   }
 
   /**
+   * What the attention of the last layer that runs says of an image.
+   *
+   * @param scores out: how much the class token attends to each row, 1 × {@link #rows}, float32
+   * @param keys out: each row's keys, averaged over heads, rows × {@link #headSize}, float32
+   */
+  record LastAttention(Tensor scores, Tensor keys) {}
+
+  /** All rows: the class token's, then the patches'. */
+  int rows() {
+    return rows.size();
+  }
+
+  /** Channels of an attention head. */
+  int headSize() {
+    return heads.size();
+  }
+
+  /**
    * Encodes one image.
    *
    * @param patches as {@link #patches(Pixels)} gives them
@@ -137,6 +156,17 @@ public final class VisionTower implements AutoCloseable {
    * @param features out: {@link #tokens} × {@link #columns}
    */
   public void encode(Tensor patches, Runnable behindLayer, Tensor features) {
+    encode(patches, behindLayer, features, null);
+  }
+
+  /**
+   * Encodes one image.
+   *
+   * @param features out: the last of all {@link #rows}, as many as it has, × {@link #columns}
+   * @param attention out: that of the last layer, if it is asked for
+   */
+  void encode(
+      Tensor patches, Runnable behindLayer, Tensor features, @Nullable LastAttention attention) {
     int hidden = config.hiddenSize();
     List<Integer> read = config.featureStates();
     try (Tensor x = kernels.allocate(rows.size(), hidden);
@@ -145,11 +175,11 @@ public final class VisionTower implements AutoCloseable {
       embed(patches, x);
       for (int state = 0; state <= layers.size(); state++) {
         if (state > 0) {
-          run(layers.get(state - 1), x, keys, values);
+          run(layers.get(state - 1), x, keys, values, state == layers.size() ? attention : null);
         }
         for (int i = 0; i < read.size(); i++) {
           if (read.get(i) == state) {
-            Tensor kept = x.rows(rows.size() - tokens(), tokens());
+            Tensor kept = x.rows(rows.size() - features.rows(), features.rows());
             kernels.copyColumns(kept, features, i * hidden);
           }
         }
@@ -189,7 +219,8 @@ public final class VisionTower implements AutoCloseable {
     return out;
   }
 
-  private void run(Layer layer, Tensor x, Tensor keys, Tensor values) {
+  private void run(
+      Layer layer, Tensor x, Tensor keys, Tensor values, @Nullable LastAttention attention) {
     int hidden = x.columns();
     float eps = config.normEpsilon();
     try (Tensor normed = kernels.allocate(x.rows(), hidden);
@@ -198,6 +229,10 @@ public final class VisionTower implements AutoCloseable {
       kernels.layerNorm(x, layer.norm1, layer.norm1Bias, eps, normed);
       kernels.linear(normed, layer.qkv, layer.qkvBias, Activation.NONE, qkv);
       kernels.storeKeyValues(qkv, hidden, null, null, rows, keys, values);
+      if (attention != null) {
+        kernels.scoreTokens(qkv.rows(0, 1), heads, keys, attention.scores());
+        kernels.averageHeads(keys, heads, attention.keys());
+      }
       kernels.attention(qkv, heads, keys, values, new Mask.Full(), normed);
       kernels.linear(normed, layer.out, layer.outBias, Activation.ADD, x);
       kernels.layerNorm(x, layer.norm2, layer.norm2Bias, eps, normed);

@@ -29,9 +29,98 @@ public final class FlopCounter {
     this.schedule = schedule;
   }
 
-  /** Both counts of a prompt, up to its first token's logits. */
+  /**
+   * Both counts of a prompt that nothing is cut from before the decoder, up to its first logits.
+   */
   public Flops count(PromptShape prompt) {
     return new Flops(paper(prompt.images()), vision(prompt.crops()) + prefill(prompt));
+  }
+
+  /**
+   * Both counts of a prompt under a plan.
+   *
+   * @param entering the prompt as it enters the decoder
+   * @param images its images before any cut
+   */
+  public Flops count(PromptShape entering, List<ImageShape> images, PruningPlan plan) {
+    return new Flops(paper(entering.images()), vision(images, plan) + prefill(entering));
+  }
+
+  /**
+   * FLOPs of the vision tower, the cuts before the decoder, and the projector over what a cut in
+   * the tower leaves. Scores, cosines and what a greedy choice sums are products of two operations
+   * each; the sums of merging are one a number.
+   */
+  public double vision(List<ImageShape> images, PruningPlan plan) {
+    List<Cut> cuts = plan.cutsBeforeDecoder();
+    int crops = images.stream().mapToInt(image -> image.patches().size()).sum();
+    if (cuts.isEmpty()) {
+      return vision(crops);
+    }
+    if (!(cuts.getFirst().place() instanceof Place.Tower)) {
+      return vision(crops) + projectorCuts(images, plan, 0);
+    }
+    Cut tower = cuts.getFirst();
+    double sum = 0;
+    for (ImageShape image : images) {
+      for (int patches : image.patches()) {
+        sum += tower() + towerCut(tower, patches) + 2 * tower.count(patches) * projected();
+      }
+    }
+    return sum + projectorCuts(images, plan, 0);
+  }
+
+  /**
+   * FLOPs of the cuts behind the projector that are made anew for another question about images
+   * which are encoded.
+   */
+  public double remade(List<ImageShape> images, PruningPlan plan) {
+    return projectorCuts(images, plan, plan.cutsHeldBetweenQuestions().size());
+  }
+
+  /** FLOPs of choosing and merging in one crop, whose attention is there. */
+  private double towerCut(Cut cut, int patches) {
+    int chosen = cut.chosen(patches);
+    if (cut.score() == Score.NONE || chosen == patches) {
+      return 0;
+    }
+    double d = shape.vision().hidden();
+    double tokens = shape.vision().patches() + 1;
+    double scores = 2 * tokens * d;
+    if (!(cut.fate() instanceof Fate.Merged merged)) {
+      return scores;
+    }
+    double targets = merged.count(patches - chosen);
+    double others = patches - chosen - targets;
+    double cosines = 2 * others * targets * (d / shape.vision().heads());
+    return scores + tokens * d + cosines + others * d * shape.vision().featureLayers();
+  }
+
+  private double projectorCuts(List<ImageShape> images, PruningPlan plan, int first) {
+    List<Cut> cuts = plan.cutsBeforeDecoder();
+    double sum = 0;
+    for (ImageShape image : images) {
+      List<Integer> counts = plan.countsBeforeDecoder(image);
+      for (int i = first; i < cuts.size(); i++) {
+        if (cuts.get(i).place() instanceof Place.Projector) {
+          double before = i == 0 ? image.tokens() : counts.get(i - 1);
+          sum +=
+              before == counts.get(i) ? 0 : choosing(cuts.get(i).choice(), before, counts.get(i));
+        }
+      }
+    }
+    return sum;
+  }
+
+  /** FLOPs of a choice among projected tokens: cosines of all pairs, and what the choice sums. */
+  private double choosing(Choice choice, double tokens, double kept) {
+    double pairs = tokens * (tokens - 1) / 2 * shape.hidden();
+    return switch (choice) {
+      case Choice.Random _, Choice.TopK _ -> 0;
+      case Choice.MaxMin _ -> 2 * pairs;
+      case Choice.Determinantal _ ->
+          2 * (pairs + tokens * shape.hidden() + tokens * kept * (kept - 1) / 2);
+    };
   }
 
   /**
@@ -60,6 +149,11 @@ public final class FlopCounter {
    * @param crops images that go through the tower
    */
   public double vision(int crops) {
+    return crops * (tower() + 2 * shape.vision().tokens() * projected());
+  }
+
+  /** FLOPs of the vision tower over one crop. */
+  private double tower() {
     ModelShape.Vision vision = shape.vision();
     double d = vision.hidden();
     double patches = vision.patches();
@@ -67,9 +161,13 @@ public final class FlopCounter {
     double pixels = (double) vision.channels() * vision.patchSize() * vision.patchSize();
     double embedding = patches * pixels * d;
     double layer = tokens * (4 * d * d + 2 * d * vision.intermediate()) + 2 * tokens * tokens * d;
-    double projector =
-        (double) vision.tokens() * shape.hidden() * (d * vision.featureLayers() + shape.hidden());
-    return 2 * crops * (embedding + vision.layersRun() * layer + projector);
+    return 2 * (embedding + vision.layersRun() * layer);
+  }
+
+  /** Multiply-adds of the projector over one token. */
+  private double projected() {
+    double d = shape.vision().hidden();
+    return shape.hidden() * (d * shape.vision().featureLayers() + shape.hidden());
   }
 
   /**
@@ -77,9 +175,9 @@ public final class FlopCounter {
    *
    * <p>Attention is causal. In the last layer only the last token has a query, an attention output
    * and a feed-forward; all tokens have keys and values. A drop that drops nothing costs nothing.
-   * One that does projects the last token's query and scores it against all keys: with {@link
-   * Ranking#STAGE_END} those of the layer before it, whose queries and what follows them are then
-   * run for kept tokens only, taken to be spread evenly over their image; with {@link
+   * One that does and ranks projects the last token's query and scores it against all keys: with
+   * {@link Ranking#STAGE_END} those of the layer before it, whose queries and what follows them are
+   * then run for kept tokens only, taken to be spread evenly over their image; with {@link
    * Ranking#NEXT_STAGE} keys that the layer after it projects for this alone.
    */
   public double prefill(PromptShape prompt) {
@@ -113,12 +211,16 @@ public final class FlopCounter {
         tokens -= reused;
       }
       if (stageEnd && endsBeforeDrop(layer, stage) && counts[stage + 1] < counts[stage]) {
+        boolean ranks = schedule.drops().get(stage).ranks();
         outputs = prompt.textTokens() + counts[stage + 1];
-        queries = outputs + 1;
+        queries = ranks ? outputs + 1 : outputs;
         attended = attendedByKept(prompt, stage);
-        scored = tokens;
+        scored = ranks ? tokens : 0;
       }
-      if (!stageEnd && startsAfterDrop(layer, stage) && counts[stage] < counts[stage - 1]) {
+      if (!stageEnd
+          && startsAfterDrop(layer, stage)
+          && counts[stage] < counts[stage - 1]
+          && schedule.drops().get(stage - 1).ranks()) {
         scored = prompt.textTokens() + counts[stage - 1];
         queries = tokens + 1;
         keys = tokens + scored;
@@ -161,9 +263,14 @@ public final class FlopCounter {
       if (stageEnd && endsBeforeDrop(layer, stage) && counts[stage + 1] < counts[stage]) {
         outputs = prompt.textTokens() + counts[stage + 1];
         attended = attendedByKept(prompt, stage);
-        sum += asking * querySize() * (shape.hidden() + tokens);
+        if (schedule.drops().get(stage).ranks()) {
+          sum += asking * querySize() * (shape.hidden() + tokens);
+        }
       }
-      if (!stageEnd && startsAfterDrop(layer, stage) && counts[stage] < counts[stage - 1]) {
+      if (!stageEnd
+          && startsAfterDrop(layer, stage)
+          && counts[stage] < counts[stage - 1]
+          && schedule.drops().get(stage - 1).ranks()) {
         double scored = prompt.textTokens() + counts[stage - 1];
         sum += asking * querySize() * (shape.hidden() + scored);
         sum += scored * shape.hidden() * keySize();

@@ -6,18 +6,16 @@ import java.math.RoundingMode;
 /**
  * How many image tokens of one image stay at a drop.
  *
- * <p>A share is taken as the decimal number it is written as, so that 0.6 of 5 is 3; only {@link
- * OfOriginalInDouble} computes in binary floating point, to repeat what the authors' code does.
+ * <p>A count is the papers'; there is never more kept than there is. A share is taken as the
+ * decimal number it is written as, so that 0.6 of 5 is 3; only {@link OfOriginalInDouble} computes
+ * in binary floating point, to repeat what the authors' code does.
  */
 public sealed interface Keep {
-
-  /** The share that stays, from 0 to 1. */
-  double share();
 
   /**
    * Returns how many tokens stay.
    *
-   * @param original image tokens before any drop
+   * @param original image tokens that enter the decoder
    * @param current image tokens in the stage that ends
    */
   int count(int original, int current);
@@ -71,6 +69,25 @@ public sealed interface Keep {
     @Override
     public int count(int original, int current) {
       return exact(share, original, RoundingMode.HALF_EVEN);
+    }
+  }
+
+  /**
+   * A number of tokens, or all where there are fewer.
+   *
+   * @param tokens at least 0
+   */
+  record Count(int tokens) implements Keep {
+    /** Refuses a negative number. */
+    public Count {
+      if (tokens < 0) {
+        throw new IllegalArgumentException("can't keep " + tokens + " tokens");
+      }
+    }
+
+    @Override
+    public int count(int original, int current) {
+      return Math.min(tokens, current);
     }
   }
 

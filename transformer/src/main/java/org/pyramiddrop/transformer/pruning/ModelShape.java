@@ -29,7 +29,14 @@ public record ModelShape(
   /** LLaVA-1.5 7B: Vicuna 7B behind CLIP ViT-L/14 at 336 pixels. */
   public static final ModelShape LLAVA_7B =
       new ModelShape(
-          4096, 11008, 32, 32, 32, 128, 32064, new Vision(1024, 4096, 23, 336, 14, 3, 1, false));
+          4096,
+          11008,
+          32,
+          32,
+          32,
+          128,
+          32064,
+          new Vision(1024, 4096, 23, 336, 14, 3, 1, false, 16));
 
   /** The shape that a checkpoint's configuration gives. */
   public static ModelShape of(LlavaConfig config) {
@@ -56,7 +63,8 @@ public record ModelShape(
             vision.patchSize(),
             vision.channels(),
             config.visionFeatureLayers().size(),
-            config.keepsClassToken()));
+            config.keepsClassToken(),
+            vision.heads()));
   }
 
   /** Refuses a size below 1. */
@@ -76,6 +84,7 @@ public record ModelShape(
    * @param channels colour channels
    * @param featureLayers how many of its layers' outputs the projector reads, side by side
    * @param classToken whether the class token goes to the projector too
+   * @param heads attention heads
    */
   public record Vision(
       int hidden,
@@ -85,12 +94,20 @@ public record ModelShape(
       int patchSize,
       int channels,
       int featureLayers,
-      boolean classToken) {
+      boolean classToken,
+      int heads) {
 
     /** Refuses a size below 1; no layer at all may run. */
     public Vision {
       requirePositive(
-          hidden, intermediate, layersRun + 1, imageSize, patchSize, channels, featureLayers);
+          hidden,
+          intermediate,
+          layersRun + 1,
+          imageSize,
+          patchSize,
+          channels,
+          featureLayers,
+          heads);
     }
 
     /** Patches of one crop. */

@@ -67,7 +67,7 @@ public record Schedule(int layers, List<Drop> drops, Ranking ranking, Positions 
   /**
    * Returns how many tokens of one image each stage holds.
    *
-   * @param imageTokens the image's tokens before any drop
+   * @param imageTokens the image's tokens that enter the decoder
    * @throws IllegalArgumentException if a drop would keep more tokens than its stage has
    */
   public int[] counts(int imageTokens) {

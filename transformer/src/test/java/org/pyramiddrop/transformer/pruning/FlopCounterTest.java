@@ -22,7 +22,7 @@ class FlopCounterTest {
 
   /** Two query heads share a key head; sizes are primes, so that no two terms can be swapped. */
   private static final ModelShape SMALL =
-      new ModelShape(7, 11, 6, 4, 2, 3, 13, new ModelShape.Vision(5, 17, 2, 6, 2, 3, 2, true));
+      new ModelShape(7, 11, 6, 4, 2, 3, 13, new ModelShape.Vision(5, 17, 2, 6, 2, 3, 2, true, 5));
 
   @ParameterizedTest
   @CsvSource({
@@ -78,7 +78,7 @@ class FlopCounterTest {
             new ModelShape(4096, 11008, 32, 32, 8, 128, 32064, ModelShape.LLAVA_7B.vision()));
     assertThat(ModelShape.of(plain).vision().tokens()).isEqualTo(576);
     assertThat(ModelShape.of(several).vision())
-        .isEqualTo(new ModelShape.Vision(1024, 4096, 23, 336, 14, 3, 3, true));
+        .isEqualTo(new ModelShape.Vision(1024, 4096, 23, 336, 14, 3, 3, true, 16));
     assertThat(ModelShape.of(several).vision().tokens()).isEqualTo(577);
   }
 
@@ -169,7 +169,7 @@ class FlopCounterTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new PromptShape(List.of(1, -1), List.of(4), 1));
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new ModelShape.Vision(0, 17, 2, 6, 2, 3, 2, true));
+        .isThrownBy(() -> new ModelShape.Vision(0, 17, 2, 6, 2, 3, 2, true, 5));
   }
 
   private static BigDecimal paperTera(PruningPlan plan, int tokens) {

@@ -130,8 +130,7 @@ class PruningPlanTest {
     PruningPlan plan = PruningPlan.pyramid(4, 0.5);
     PruningPlan changed = plan.withRanking(Ranking.NEXT_STAGE).withPositions(Positions.KEEP);
 
-    assertThat(changed)
-        .isEqualTo(new PruningPlan(plan.drops(), Ranking.NEXT_STAGE, Positions.KEEP));
+    assertThat(changed).isEqualTo(new PruningPlan(plan.cuts(), Ranking.NEXT_STAGE, Positions.KEEP));
   }
 
   @Test
@@ -232,7 +231,7 @@ class PruningPlanTest {
   @Test
   void refusesADropThatWouldKeepMoreThanThereIs() {
     PruningPlan plan =
-        new PruningPlan(
+        PruningPlan.ofDrops(
             List.of(
                 new DropPoint(new Depth.AtLayer(1), new Keep.OfStage(0.25)),
                 new DropPoint(new Depth.AtLayer(2), new Keep.OfOriginal(0.5))),

@@ -1,0 +1,54 @@
+package org.pyramiddrop.transformer;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.pyramiddrop.transformer.engine.ImageCuts;
+import org.pyramiddrop.transformer.pruning.Place;
+
+/**
+ * What a cut before the decoder made of a prompt's images.
+ *
+ * @param place where it was made
+ * @param kept for each image the tokens that went on, in that order, as indices into that image's
+ *     own tokens before any cut
+ * @param targets for each image those of its tokens that others may have been merged into, in that
+ *     order
+ * @param merged for each image, for each of its targets, those others
+ */
+public record CutTokens(
+    Place place,
+    List<List<Integer>> kept,
+    List<List<Integer>> targets,
+    List<List<List<Integer>>> merged) {
+
+  /** Keeps its own copies of the indices. */
+  public CutTokens {
+    kept = kept.stream().map(List::copyOf).toList();
+    targets = targets.stream().map(List::copyOf).toList();
+    merged = merged.stream().map(of -> of.stream().map(List::copyOf).toList()).toList();
+  }
+
+  /** Tokens that went on, all images together. */
+  public int tokens() {
+    return kept.stream().mapToInt(List::size).sum();
+  }
+
+  /**
+   * The cuts of a prompt's images.
+   *
+   * @param images for each image, what each cut made of it
+   */
+  static List<CutTokens> of(List<List<ImageCuts.Made>> images) {
+    List<CutTokens> cuts = new ArrayList<>();
+    for (int i = 0; !images.isEmpty() && i < images.getFirst().size(); i++) {
+      int cut = i;
+      cuts.add(
+          new CutTokens(
+              images.getFirst().get(i).place(),
+              images.stream().map(image -> image.get(cut).kept()).toList(),
+              images.stream().map(image -> image.get(cut).targets()).toList(),
+              images.stream().map(image -> image.get(cut).merged()).toList()));
+    }
+    return cuts;
+  }
+}
