@@ -93,6 +93,8 @@ benchmarks: tools
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
 	$(PYTHON) src/test/fixtures/make_fixtures.py src/test/resources/fixtures
 	$(PYTHON) src/test/fixtures/training.py src/test/resources/fixtures
+	$(PYTHON) src/test/fixtures/cuts.py src/test/resources/fixtures
+	$(PYTHON) src/test/fixtures/operations.py kernels/src/test/resources/cuts
 	$(PYTHON) loader/src/test/python/make_pictures.py
 	$(PYTHON) loader/src/test/python/make_layouts.py
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
