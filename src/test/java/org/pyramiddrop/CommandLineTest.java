@@ -94,10 +94,80 @@ class CommandLineTest {
   static Stream<Arguments> everyStrategyHasItsOwnStages() {
     return Stream.of(
         Arguments.of(List.of("--pruning", "none"), List.of(64)),
+        Arguments.of(List.of("--plan", "divprune:20,fastv:2:.5"), List.of(20, 10)),
+        Arguments.of(List.of("--plan", "cdpruner:20"), List.of(20)),
+        Arguments.of(List.of("--plan", "visionzip:999+5"), List.of(64)),
+        Arguments.of(List.of("--plan", "random:9@3:tower,random:5@4:1"), List.of(9, 5)),
+        Arguments.of(List.of("--plan", "layers:1=.5/7=.25"), List.of(64, 32, 16)),
         Arguments.of(List.of("--pruning", "fastv", "--fastv-ratio", ".75"), List.of(64, 16)),
         Arguments.of(List.of("--profile", "released", "--lambda", ".4"), List.of(64, 25, 10, 4)),
         Arguments.of(List.of("--lambda", ".4"), List.of(64, 25, 10, 4)),
         Arguments.of(List.of("--drop-layers", "1,7", "--keep-ratios", ".1,0"), List.of(64, 6, 0)));
+  }
+
+  @Test
+  void aPlanCutsBeforeTheDecoderAndInsideIt() {
+    JsonNode root =
+        json(
+            "--image",
+            IMAGE.toString(),
+            "--image",
+            OTHER_IMAGE.toString(),
+            "--plan",
+            "visionzip:20+4,divprune:16,pyramid:4:0.5");
+
+    assertThat(root.get("imageTokens").intValue()).as("before any cut").isEqualTo(128);
+    JsonNode tower = root.get("cuts").get(0);
+    JsonNode projector = root.get("cuts").get(1);
+    assertThat(root.get("cuts").size()).isEqualTo(2);
+    assertThat(tower.propertyNames()).containsExactly("place", "kept", "merged");
+    assertThat(tower.get("place").stringValue()).isEqualTo("tower");
+    assertThat(projector.get("place").stringValue()).isEqualTo("projector");
+    assertThat(numbers(root.get("stages"), "imageTokens")).containsExactly(32, 16, 8, 4);
+    for (int image = 0; image < 2; image++) {
+      List<Integer> kept = integers(tower.get("kept").get(image));
+      assertThat(kept).hasSize(24).doesNotHaveDuplicates();
+      assertThat(kept.subList(0, 20)).isSorted();
+      assertThat(kept.subList(20, 24)).isSorted();
+      List<Integer> all = new ArrayList<>(kept);
+      tower.get("merged").get(image).forEach(target -> all.addAll(integers(target)));
+      assertThat(tower.get("merged").get(image).size()).isEqualTo(4);
+      assertThat(all).hasSize(64).doesNotHaveDuplicates();
+      List<Integer> far = integers(projector.get("kept").get(image));
+      assertThat(far).hasSize(16);
+      assertThat(kept).containsSubsequence(far);
+      assertThat(projector.get("merged").get(image).size()).isZero();
+      assertThat(integers(root.get("stages").get(0).get("kept").get(image))).isEqualTo(far);
+      assertThat(far)
+          .containsSubsequence(integers(root.get("stages").get(3).get("kept").get(image)));
+    }
+  }
+
+  @Test
+  void aPlanSaysInTextWhatItCutAndDrawsWhatItMerged(@TempDir Path folder) throws IOException {
+    Path overlay = folder.resolve("merged.png");
+    CommandRun run =
+        generate(
+            "--image",
+            IMAGE.toString(),
+            "--plan",
+            "visionzip:20+4,fastv:2:.5",
+            "--overlay",
+            overlay.toString());
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out()).contains("  cut   tower            24  37.5%");
+    BufferedImage drawn = ImageIO.read(overlay.toFile());
+    int amber = 0;
+    for (int x = 0; x < drawn.getWidth(); x++) {
+      for (int y = 0; y < drawn.getHeight(); y++) {
+        int colour = drawn.getRGB(x, y) & 0xFFFFFF;
+        int blue = colour & 0xFF;
+        // Dim grey with so much more red and green.
+        amber += colour == (blue * 0x010101) + 0x603000 ? 1 : 0;
+      }
+    }
+    assertThat(amber).isPositive();
   }
 
   @Test
@@ -196,6 +266,11 @@ class CommandLineTest {
   static Stream<Arguments> badUseIsOneLineAndTwo() {
     return Stream.of(
         Arguments.of(List.of("--backend", "cuda"), "--backend cuda can't be used: "),
+        Arguments.of(
+            List.of("--plan", "divprune:8,visionzip:5+2"),
+            "piece 'visionzip:5+2' of plan 'divprune:8,visionzip:5+2': a cut in the vision tower"
+                + " can't follow one after the projector"),
+        Arguments.of(List.of("--plan", "zip:5"), "piece 'zip:5' of plan 'zip:5': there is no such"),
         Arguments.of(
             List.of("--drop-layers", "8", "--keep-ratios", ".5"),
             "drop layer 8 is outside the model's 8 decoder layers: choose 1 to 7"),

@@ -254,6 +254,9 @@ class TrainCommandTest {
         Arguments.of(
             List.of("--lora-rank", "2", "--train", "decoder,tower"), "an adapter can't hold"),
         Arguments.of(List.of("--stages", "99"), "99 stages don't fit"),
+        Arguments.of(
+            List.of("--plan", "visionzip:5+2,pyramid:2:.5"),
+            "training drops image tokens between decoder layers only"),
         Arguments.of(List.of("--resume"), "no run was saved in"),
         Arguments.of(List.of("--data", "nowhere.json"), "nowhere.json"),
         Arguments.of(List.of("--model", "nowhere"), "nowhere"));

@@ -79,7 +79,15 @@ final class BatchTest {
   void answersAreThoseOfQuestionsAskedAlone() {
     try (Fixture fixture = new Fixture("gqa-bfloat16-sharded");
         Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
-      List<Request> rows = rows(fixture, 8);
+      List<Request> rows = new ArrayList<>(rows(fixture, 8));
+      Options options = Options.defaults().withMaxTokens(8);
+      for (String plan :
+          List.of("visionzip:7+3,pyramid:3:.5", "divprune:9", "cdpruner:7,fastv:2:.5")) {
+        PruningPlan cutting = PruningPlan.parse(plan);
+        if (TestDevice.offersCuts()) {
+          rows.add(3, new Request(fixture.question("twoImages"), options.withPruning(cutting)));
+        }
+      }
       List<Answer> together = model.askAll(rows);
       IntStream.range(0, rows.size())
           .forEach(i -> {
@@ -89,6 +97,7 @@ final class BatchTest {
             assertThat(row.text()).isEqualTo(alone.text());
             assertThat(row.finish()).isEqualTo(alone.finish());
             assertThat(row.stages()).isEqualTo(alone.stages());
+            assertThat(row.cuts()).isEqualTo(alone.cuts());
             assertThat(row.kvBytes()).isEqualTo(alone.kvBytes());
           });
       assertThat(together.getLast().tokenIds()).hasSize(2);

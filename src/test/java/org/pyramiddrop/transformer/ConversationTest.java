@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,9 @@ import org.pyramiddrop.loader.ChatTemplate;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
+import org.pyramiddrop.transformer.pruning.Cut;
+import org.pyramiddrop.transformer.pruning.Depth;
+import org.pyramiddrop.transformer.pruning.Place;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
@@ -27,13 +31,28 @@ final class ConversationTest {
 
   private static List<PruningPlan> plans() {
     PruningPlan pyramid = PruningPlan.pyramid(3, 0.5);
-    return List.of(
-        pyramid,
-        pyramid.withPositions(Positions.KEEP),
-        pyramid.withRanking(Ranking.NEXT_STAGE),
-        PruningPlan.fastV(1, 0.5),
-        PruningPlan.released(2, 0.4),
-        PruningPlan.none());
+    List<PruningPlan> plans =
+        List.of(
+            pyramid,
+            pyramid.withPositions(Positions.KEEP),
+            pyramid.withRanking(Ranking.NEXT_STAGE),
+            PruningPlan.fastV(1, 0.5),
+            PruningPlan.released(2, 0.4),
+            PruningPlan.none(),
+            PruningPlan.visionZip(7, 3).then(pyramid),
+            PruningPlan.divPrune(11),
+            PruningPlan.cdPruner(9).then(pyramid),
+            PruningPlan.visionZip(9, 4)
+                .then(PruningPlan.divPrune(11))
+                .then(PruningPlan.cdPruner(6)),
+            PruningPlan.random(8, 5).then(PruningPlan.random(4, 6, afterTwo())));
+    return plans.stream()
+        .filter(plan -> TestDevice.offersCuts() || plan.cutsBeforeDecoder().isEmpty())
+        .toList();
+  }
+
+  private static Place afterTwo() {
+    return new Place.Decoder(new Depth.AtLayer(2));
   }
 
   static Stream<Arguments> cases() {
@@ -76,6 +95,8 @@ final class ConversationTest {
         Answer actual = reply.answer();
         assertThat(actual.tokenIds()).isEqualTo(expected.tokenIds());
         assertThat(actual.stages()).isEqualTo(expected.stages());
+        assertThat(actual.cuts()).isEqualTo(expected.cuts());
+        assertThat(actual.flops()).isEqualTo(expected.flops());
         for (int i = 0; i < 20; i++) {
           assertThat(actual.logits().get(i).id()).isEqualTo(expected.logits().get(i).id());
           assertThat(actual.logits().get(i).value())
@@ -89,7 +110,8 @@ final class ConversationTest {
           assertThat(reply.reusedTokens()).isBetween(before - 4, before);
           assertThat(reply.saved()).isBetween(0.0, 1.0).isNotZero();
         }
-        before = actual.promptTokens();
+        before =
+            actual.promptTokens() - actual.imageTokens() + actual.stages().getFirst().imageTokens();
         turns.add(new ChatTurn(Role.ASSISTANT, 0, actual.text()));
       }
     }
@@ -105,6 +127,7 @@ final class ConversationTest {
       List<ChatTurn> turns = new ArrayList<>();
       List<Image> images = new ArrayList<>();
       int kept = -1;
+      List<Cut> cuts = List.of();
       String system = "";
       // Each plan twice in a row, and once with standing instructions that change in between.
       for (int turn = 0; turn < 2 * plans().size() + 1; turn++) {
@@ -124,18 +147,46 @@ final class ConversationTest {
         Answer expected = model.ask(fresh(fixture, all, images), options);
         assertThat(reply.answer().tokenIds()).as("turn %d", turn).isEqualTo(expected.tokenIds());
         assertThat(reply.answer().stages()).isEqualTo(expected.stages());
+        assertThat(reply.answer().cuts()).isEqualTo(expected.cuts());
         for (int i = 0; i < 20; i++) {
           assertThat(reply.answer().logits().get(i).value())
               .isCloseTo(expected.logits().get(i).value(), within(1e-4f));
         }
         int shared = sharedLayers(plan, layers);
-        boolean same = shared == kept && shared > 0 && nextSystem.equals(system);
+        boolean same =
+            shared == kept
+                && shared > 0
+                && nextSystem.equals(system)
+                && plan.cutsBeforeDecoder().equals(cuts)
+                && plan.cutsHeldBetweenQuestions().equals(cuts);
         assertThat(reply.reusedTokens() > 0).as("turn %d reuses", turn).isEqualTo(same);
         assertThat(reply.reusedLayers()).isEqualTo(same ? shared : 0);
         kept = shared;
+        cuts = plan.cutsBeforeDecoder();
         system = nextSystem;
         turns.add(new ChatTurn(Role.ASSISTANT, 0, reply.answer().text()));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mha-float32", "next-vicuna-float32"})
+  void aCutThatReadsTheQuestionIsMadeAnewWithoutTheVisionTower(String name) {
+    assumeTrue(TestDevice.offersCuts(), "this device has no such operations yet");
+    PruningPlan plan = PruningPlan.visionZip(9, 2).then(PruningPlan.cdPruner(6));
+    try (Fixture fixture = new Fixture(name);
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Conversation conversation = model.converse(SIX.withPruning(plan))) {
+      Image wide = Image.read(fixture.image("wide"));
+      Heard first = new Heard((phase, done, total) -> true);
+      Heard second = new Heard((phase, done, total) -> true);
+      Reply one = conversation.ask(words(fixture, "oneImage", List.of(wide)), first);
+      Reply two = conversation.ask(words(fixture, "textOnly", List.of()), second);
+      assertThat(first.last(TokenListener.Phase.VISION)).isPositive();
+      assertThat(second.done(TokenListener.Phase.VISION)).isEmpty();
+      assertThat(two.answer().cuts().getFirst()).isEqualTo(one.answer().cuts().getFirst());
+      assertThat(two.reusedTokens()).isZero();
+      assertThat(two.saved()).isPositive();
     }
   }
 

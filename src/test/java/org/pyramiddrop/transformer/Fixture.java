@@ -108,6 +108,11 @@ final class Fixture implements AutoCloseable {
     return json.get("cases").get(name);
   }
 
+  /** What the reference says of cuts before the decoder. */
+  CutFixture cuts() {
+    return new CutFixture(folder);
+  }
+
   /** A prompt of the reference as a raw question, so that the template is not what is tested. */
   Question question(String prompt) {
     JsonNode p = json.get("prompts").get(prompt);

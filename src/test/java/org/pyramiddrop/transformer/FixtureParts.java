@@ -27,6 +27,7 @@ import org.pyramiddrop.transformer.engine.NextToken;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Sequence;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.engine.VisionTower;
 import org.pyramiddrop.transformer.engine.WeightStore;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -101,6 +102,69 @@ final class FixtureParts implements AutoCloseable {
   /** Writes what stands for an image; see {@link ImageEncoder#encode}. */
   void encode(String image, Progress progress, Tensor out) {
     encoder.encode(pixels(image), layout(image), progress, out);
+  }
+
+  /**
+   * A prompt of the reference, its images as long as a plan's cuts before the decoder leave them.
+   */
+  Prompt prompt(String name, PruningPlan plan) {
+    Prompt whole = prompt(name);
+    int[] ids = whole.ids();
+    IntStream.Builder words = IntStream.builder();
+    for (int row = 0; row < ids.length; row++) {
+      int at = row;
+      boolean begins = whole.images().stream().anyMatch(image -> image.start() == at);
+      boolean inside =
+          whole.images().stream()
+              .anyMatch(image -> at > image.start() && at < image.start() + image.count());
+      if (!inside) {
+        words.add(begins ? config.imageTokenId() : ids[row]);
+      }
+    }
+    List<ImageLayout> layouts = pictures(name).stream().map(this::layout).toList();
+    return Prompt.of(words.build().toArray(), config.imageTokenId(), layouts, plan);
+  }
+
+  /** The names of a prompt's pictures. */
+  List<String> pictures(String prompt) {
+    return fixture
+        .json()
+        .get("prompts")
+        .get(prompt)
+        .get("pictures")
+        .valueStream()
+        .map(JsonNode::asString)
+        .toList();
+  }
+
+  /** A runner for a prompt, its images in it as cuts in the vision tower leave them. */
+  SequenceRunner runner(String prompt, PruningPlan plan, int further) {
+    SequenceRunner runner =
+        new SequenceRunner(
+            kernels, decoder, SequenceRunner.Shape.of(prompt(prompt, plan), plan, further));
+    List<String> pictures = pictures(prompt);
+    Progress silent = Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE);
+    for (int i = 0; i < pictures.size(); i++) {
+      String image = pictures.get(i);
+      Tensor out = runner.imageEmbeddings().get(i);
+      if (runner.imageCuts().isEmpty()) {
+        encode(image, silent, out);
+      } else {
+        encoder.encode(pixels(image), layout(image), runner.imageCuts().get(i), silent, out);
+      }
+    }
+    return runner;
+  }
+
+  /** What the projector makes of features. */
+  float[] projected(float[] features) {
+    int rows = features.length / tower.columns();
+    try (Tensor in = kernels.allocate(rows, tower.columns());
+        Tensor out = kernels.allocate(rows, decoder.hiddenSize())) {
+      kernels.upload(features, in);
+      encoder.projector().project(in, out);
+      return kernels.download(out);
+    }
   }
 
   Prompt prompt(String name) {

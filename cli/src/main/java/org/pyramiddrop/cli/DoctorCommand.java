@@ -8,7 +8,7 @@ import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
 import picocli.CommandLine.Command;
 
-/** Prints what this machine can run models on, and why not on the rest. */
+/** Prints what this machine can run models on, why not on the rest, and which plans there are. */
 @Command(
     name = "doctor",
     description = "What this machine can run models on, and why not on the rest.",
@@ -60,6 +60,8 @@ final class DoctorCommand implements Callable<Integer> {
                   device.available() ? "available" : "not available",
                   device.detail()));
     }
+    out.println("plans   of image tokens that stay, for --plan, joined by commas:");
+    PlanText.ALL.forEach(piece -> out.println("        " + piece));
     return 0;
   }
 

@@ -13,6 +13,7 @@ import org.pyramiddrop.transformer.pruning.Flops;
  * What {@code generate --format json} prints.
  *
  * @param finish {@code stop}, {@code length} or {@code cancelled}
+ * @param cuts before the decoder, where the plan has any
  * @param logProbabilities of each token, where they were asked for
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -22,7 +23,7 @@ record GenerateJson(
     List<Integer> tokenIds,
     int promptTokens,
     int imageTokens,
-    List<Cut> cuts,
+    @Nullable List<Cut> cuts,
     List<Stage> stages,
     List<TokenLogit> logits,
     @Nullable List<TokenProbability> logProbabilities,
@@ -70,7 +71,7 @@ record GenerateJson(
         answer.tokenIds(),
         answer.promptTokens(),
         answer.imageTokens(),
-        cuts,
+        cuts.isEmpty() ? null : cuts,
         stages,
         answer.logits(),
         answer.probabilities().isEmpty() ? null : answer.probabilities(),

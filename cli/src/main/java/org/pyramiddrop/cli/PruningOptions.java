@@ -75,25 +75,20 @@ final class PruningOptions {
       paramLabel = "PIECES",
       description =
           "A whole plan instead of the flags above: pieces in order of place, joined by commas, such"
-              + " as visionzip:54+10,pyramid:4:0.5. %n"
-              + "visionzip:D+C  VisionZip (Yang et al. 2024): of each crop, the D patches that the"
-              + " class token attends to most stay. The rest is merged into C of them by the"
-              + " likeness of keys. %n"
-              + "divprune:N  DivPrune (Alvar et al. 2025): of each picture's projected tokens, N"
-              + " that are far from each other stay. It reads nothing else, so it holds for every"
-              + " question. %n"
-              + "cdpruner:N  CDPruner (Zhang et al. 2025): N tokens stay that are relevant to the"
-              + " prompt and unlike each other. Relevance is the cosine with the prompt's mean"
-              + " embedding, as a LLaVA folder has no CLIP text tower. %n"
-              + "random:N@SEED[:tower|projector|LAYER]  N tokens stay by chance, after the projector"
-              + " if no place is named; in the tower, of each crop. It is the control of every other"
-              + " plan. %n"
-              + "pyramid:S:X  PyramidDrop (Xing et al. 2024): S stages, each with the share X of the"
-              + " one before. The prompt's last token ranks. %n"
-              + "fastv:K:R  FastV (Chen et al. 2024): after K layers the share R goes, once. Those"
-              + " that stay keep their positions. %n"
-              + "layers:8=.5/16=.25  PyramidDrop with its drops after these layers. Shares are of"
-              + " what enters the decoder.")
+              + " as visionzip:54+10,pyramid:4:0.5.%n"
+              + PlanText.VISION_ZIP
+              + "%n"
+              + PlanText.DIV_PRUNE
+              + "%n"
+              + PlanText.CD_PRUNER
+              + "%n"
+              + PlanText.RANDOM
+              + "%n"
+              + PlanText.PYRAMID
+              + "%n"
+              + PlanText.FAST_V
+              + "%n"
+              + PlanText.LAYERS)
   private @Nullable String pieces;
 
   @Option(

@@ -23,7 +23,7 @@ class GenerateJsonTest {
     assertThat(Json.write(GenerateJson.of(answer, 1.5, "cpu", "bfloat16")))
         .isEqualTo(
             "{\"answer\":\"2 7\",\"finish\":\"stop\",\"tokenIds\":[5,6],\"promptTokens\":10,\"imageTokens\":3,"
-                + "\"cuts\":[],\"stages\":[{\"firstLayer\":0,\"imageTokens\":3,\"kept\":[[0,1,2]]},"
+                + "\"stages\":[{\"firstLayer\":0,\"imageTokens\":3,\"kept\":[[0,1,2]]},"
                 + "{\"firstLayer\":4,\"imageTokens\":1,\"kept\":[[2]]}],"
                 + "\"logits\":[{\"id\":5,\"value\":1.25}],"
                 + "\"flops\":{\"paper\":10.0,\"total\":30.0},"

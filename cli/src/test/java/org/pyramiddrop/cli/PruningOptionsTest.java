@@ -49,12 +49,26 @@ class PruningOptionsTest {
         Arguments.of(
             "--pruning fastv --fastv-layer 3 --fastv-ratio .75", PruningPlan.fastV(3, 0.75)),
         Arguments.of(
+            "--plan visionzip:54+10,pyramid:4:0.5",
+            PruningPlan.visionZip(54, 10).then(PruningPlan.pyramid(4, 0.5))),
+        Arguments.of(
+            "--plan divprune:64,pyramid:4:0.5 --ranking next-stage --positions keep",
+            PruningPlan.divPrune(64)
+                .then(PruningPlan.pyramid(4, 0.5))
+                .withRanking(Ranking.NEXT_STAGE)
+                .withPositions(Positions.KEEP)),
+        Arguments.of(
             "--pruning fastv --positions renumber",
             PruningPlan.fastV(2, 0.5).withPositions(Positions.RENUMBER)));
   }
 
   @ParameterizedTest
   @CsvSource({
+    "--plan divprune:8 --pruning none, --pruning doesn't go with --plan",
+    "--plan divprune:8 --lambda .5, --lambda doesn't go with --plan",
+    "--plan divprune:8 --fastv-layer 2, --fastv-layer doesn't go with --plan",
+    "--plan divprune:8 --profile released, --profile doesn't go with --plan",
+    "--plan divprune:8 --ranking stage-end, --ranking doesn't go with a --plan that cuts nothing in the decoder",
     "--fastv-layer 3, --fastv-layer doesn't go with --pruning pyramid",
     "--fastv-ratio .3 --pruning pyramid, --fastv-ratio doesn't go with --pruning pyramid",
     "--pruning fastv --stages 3, --stages doesn't go with --pruning fastv",

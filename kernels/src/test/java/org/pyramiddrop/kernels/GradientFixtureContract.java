@@ -6,36 +6,36 @@ import org.pyramiddrop.kernels.Parameter.Content;
 
 /** Gradients are those of PyTorch's autograd. */
 interface GradientFixtureContract extends ContractPart {
-  private Tensor input(GradientFixture fixture, String name) {
+  private Tensor input(OperationFixture fixture, String name) {
     return device().input(fixture.floats(name), fixture.columns(name));
   }
 
-  private Weight weight(GradientFixture fixture, String name) {
+  private Weight weight(OperationFixture fixture, String name) {
     return device().weight(DType.BFLOAT16, fixture.floats(name), fixture.columns(name));
   }
 
-  private Output written(GradientFixture fixture, String name) {
+  private Output written(OperationFixture fixture, String name) {
     return device().output(fixture.rows(name), fixture.columns(name));
   }
 
   /** An output of zeros that is added to. */
-  private Output added(GradientFixture fixture, String name) {
+  private Output added(OperationFixture fixture, String name) {
     int count = fixture.rows(name) * fixture.columns(name);
     return device().output(new float[count], fixture.columns(name));
   }
 
-  private Output gradient(GradientFixture fixture, String name) {
+  private Output gradient(OperationFixture fixture, String name) {
     int count = fixture.rows(name) * fixture.columns(name);
     return device().output(DType.FLOAT32, new float[count], fixture.columns(name));
   }
 
-  private void check(GradientFixture fixture, String name, Output out) {
+  private void check(OperationFixture fixture, String name, Output out) {
     device().check(name, out, fixture.expected(name));
   }
 
   @Test
   default void agreesWithPyTorchOnLinearLayers() {
-    GradientFixture fixture = new GradientFixture("linear");
+    OperationFixture fixture = OperationFixture.ofGradient("linear");
     Tensor dy = input(fixture, "dy");
     Output dx = written(fixture, "dx");
     gradients().linearInput(dy, weight(fixture, "w"), false, dx.view());
@@ -50,7 +50,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnEmbeddings() {
-    GradientFixture fixture = new GradientFixture("embed");
+    OperationFixture fixture = OperationFixture.ofGradient("embed");
     Output table = gradient(fixture, "dTable");
     Indices ids = device().indices(fixture.ints("ids"));
     gradients().addToTable(input(fixture, "dy"), ids, table.view());
@@ -59,7 +59,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnActivations() {
-    GradientFixture gated = new GradientFixture("siluTimes");
+    OperationFixture gated = OperationFixture.ofGradient("siluTimes");
     Tensor gate = input(gated, "gate");
     Tensor up = input(gated, "up");
     Output product = written(gated, "y");
@@ -71,7 +71,7 @@ interface GradientFixtureContract extends ContractPart {
     check(gated, "dGate", dGate);
     check(gated, "dUp", dUp);
     for (Activation activation : List.of(Activation.GELU, Activation.QUICK_GELU)) {
-      GradientFixture fixture = new GradientFixture(activation.name());
+      OperationFixture fixture = OperationFixture.ofGradient(activation.name());
       Output y = written(fixture, "y");
       Output dx = written(fixture, "dx");
       Tensor x = input(fixture, "x");
@@ -84,7 +84,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnNorms() {
-    GradientFixture rms = new GradientFixture("rmsNorm");
+    OperationFixture rms = OperationFixture.ofGradient("rmsNorm");
     Output dx = added(rms, "dx");
     Output dw = gradient(rms, "dw");
     gradients()
@@ -92,7 +92,7 @@ interface GradientFixtureContract extends ContractPart {
             input(rms, "x"), weight(rms, "w"), 0.0625f, input(rms, "dy"), dx.view(), dw.view());
     check(rms, "dx", dx);
     check(rms, "dw", dw);
-    GradientFixture layer = new GradientFixture("layerNorm");
+    OperationFixture layer = OperationFixture.ofGradient("layerNorm");
     Output layerDx = added(layer, "dx");
     Output layerDw = gradient(layer, "dw");
     Output dBias = gradient(layer, "dBias");
@@ -112,7 +112,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnRotations() {
-    GradientFixture fixture = new GradientFixture("rotate");
+    OperationFixture fixture = OperationFixture.ofGradient("rotate");
     Output x = device().output(fixture.floats("dy"), fixture.columns("dy"));
     Rotary rotary = device().owned(kernels().rotary(6, 10_000, 128));
     Indices positions = device().indices(fixture.ints("positions"));
@@ -122,7 +122,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnAttention() {
-    GradientFixture fixture = new GradientFixture("attention");
+    OperationFixture fixture = OperationFixture.ofGradient("attention");
     Output dq = written(fixture, "dq");
     Output dKeys = written(fixture, "dKeys");
     Output dValues = written(fixture, "dValues");
@@ -144,7 +144,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnCrossEntropy() {
-    GradientFixture fixture = new GradientFixture("crossEntropy");
+    OperationFixture fixture = OperationFixture.ofGradient("crossEntropy");
     Output losses = device().output(DType.FLOAT32, fixture.rows("losses"), 1);
     Output dLogits = written(fixture, "dLogits");
     gradients()
@@ -160,7 +160,7 @@ interface GradientFixtureContract extends ContractPart {
 
   @Test
   default void agreesWithPyTorchOnAdamW() {
-    GradientFixture fixture = new GradientFixture("adamW");
+    OperationFixture fixture = OperationFixture.ofGradient("adamW");
     float[] initial = fixture.floats("initial");
     Parameter parameter =
         device().owned(gradients().parameter(Stored.matrix(DType.FLOAT32, initial, 5)));

@@ -16,6 +16,7 @@ public abstract class KernelsContract extends DeviceContract
         AttentionContract,
         RankingContract,
         CutContract,
+        CutFixtureContract,
         SamplingContract,
         RecordingContract,
         RefusalContract,

@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -95,15 +96,42 @@ public record ImageLayout(int side, boolean classToken, @Nullable Tiles tiles) {
   }
 
   /**
-   * The tokens that a crop's patches became, in their order: all of the whole image's, and of a
-   * tile those that padding doesn't cover.
+   * How many tokens a crop's patches became: all of the whole image's, of a tile what isn't
+   * padding.
    */
+  public int patches(int crop) {
+    Part part = part(crop);
+    return part.rows() * part.columns();
+  }
+
+  /** Those tokens, in the order of the patches. */
   public int[] patchTokens(int crop) {
-    int[] sources = sources();
-    int first = crop * cropTokens() + (classToken && crop == 0 ? 1 : 0);
-    int end = (crop + 1) * cropTokens();
-    return IntStream.range(0, sources.length)
-        .filter(token -> sources[token] >= first && sources[token] < end)
+    Part part = part(crop);
+    return IntStream.range(0, part.rows() * part.columns())
+        .map(i -> {
+          int row = part.top() + i / part.columns();
+          int column = part.left() + i % part.columns();
+          return crop == 0 ? whole(row, column) : grid(row, column);
+        })
         .toArray();
+  }
+
+  /** The rows and columns of the whole image, or of the finer grid, that are a crop's. */
+  private record Part(int top, int left, int rows, int columns) {}
+
+  private Part part(int crop) {
+    Objects.checkIndex(crop, crops());
+    if (crop == 0 || tiles == null) {
+      return new Part(0, 0, side, side);
+    }
+    int top = (crop - 1) / tiles.tileColumns * side - tiles.top;
+    int left = (crop - 1) % tiles.tileColumns * side - tiles.left;
+    int firstRow = Math.clamp(top, 0, tiles.rows);
+    int firstColumn = Math.clamp(left, 0, tiles.columns);
+    return new Part(
+        firstRow,
+        firstColumn,
+        Math.clamp(top + side, 0, tiles.rows) - firstRow,
+        Math.clamp(left + side, 0, tiles.columns) - firstColumn);
   }
 }

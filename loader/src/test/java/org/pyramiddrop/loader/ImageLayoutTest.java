@@ -108,4 +108,27 @@ class ImageLayoutTest {
     assertThat(layout.tokens()).isEqualTo(577);
     assertThat(layout.sources()).isEqualTo(IntStream.range(0, 577).toArray());
   }
+
+  @ParameterizedTest
+  @CsvSource({"640, 480", "480, 640", "1000, 400", "30, 900", "672, 672", "1500, 500"})
+  void everyCropsPatchesAreTheTokensThatComeFromIt(int width, int height) {
+    AnyResolution grids = new AnyResolution(NEXT, 336, 14, true);
+    ImageLayout layout = layout(grids, new Resolution(height, width));
+    int[] sources = layout.sources();
+    for (int crop = 0; crop < layout.crops(); crop++) {
+      int at = crop;
+      int[] expected =
+          IntStream.range(0, sources.length)
+              .filter(token -> sources[token] / layout.cropTokens() == at)
+              .toArray();
+      assertThat(layout.patchTokens(crop)).as("crop %d", crop).isEqualTo(expected);
+      assertThat(layout.patches(crop)).isEqualTo(expected.length);
+    }
+  }
+
+  @Test
+  void aClassTokenIsNoPatch() {
+    ImageLayout layout = new ImageLayout(3, true, null);
+    assertThat(layout.patchTokens(0)).containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9);
+  }
 }

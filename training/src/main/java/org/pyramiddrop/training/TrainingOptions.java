@@ -11,6 +11,8 @@ import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.training.data.BadSamples;
 import org.pyramiddrop.training.model.TrainedModel;
 import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.pruning.Cut;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What a run trains, on what, and how.
@@ -221,8 +223,16 @@ public record TrainingOptions(
       settings.put("--dtype", device.dtype.map(DType::label).orElse("auto"));
     }
     settings.put("--seed", String.valueOf(model.seed()));
-    settings.put("the pruning plan", model.plan().toString());
+    settings.put("the pruning plan", text(model.plan()));
     return settings;
+  }
+
+  /** Ranked drops alone as runs had them that were saved when there was nothing else. */
+  private static String text(PruningPlan plan) {
+    return plan.cuts().stream().allMatch(Cut::readsQuestion)
+        ? "PruningPlan[drops=%s, ranking=%s, positions=%s]"
+            .formatted(plan.drops(), plan.ranking(), plan.positions())
+        : plan.toString();
   }
 
   private static String text(OptionalInt value) {

@@ -87,7 +87,7 @@ final class ActiveRequest implements AutoCloseable {
               int first = runner.prefill(prompt, sampler, progress);
               List<List<ImageCuts.Made>> made =
                   runner.imageCuts().stream().map(ImageCuts::made).toList();
-              cuts = CutTokens.of(made);
+              cuts = CutTokens.of(options.pruning(), made);
               stages = Stage.of(schedule, ImageCuts.original(made, runner.imageTokens()));
               top = highest(runner.logits(), options.topLogits());
               return sampled(first);

@@ -281,7 +281,7 @@ public final class Conversation implements AutoCloseable {
           generation.answer(
               prompt,
               runner,
-              CutTokens.of(made),
+              CutTokens.of(plan, made),
               stages,
               top,
               counter.count(prompt.shape(), prompt.imageShapes(), plan),

@@ -1,9 +1,11 @@
 package org.pyramiddrop.transformer;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.pyramiddrop.transformer.engine.ImageCuts;
+import org.pyramiddrop.transformer.pruning.Cut;
 import org.pyramiddrop.transformer.pruning.Place;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What a cut before the decoder made of a prompt's images.
@@ -34,21 +36,21 @@ public record CutTokens(
   }
 
   /**
-   * The cuts of a prompt's images.
+   * A plan's cuts of a prompt's images.
    *
    * @param images for each image, what each cut made of it
    */
-  static List<CutTokens> of(List<List<ImageCuts.Made>> images) {
-    List<CutTokens> cuts = new ArrayList<>();
-    for (int i = 0; !images.isEmpty() && i < images.getFirst().size(); i++) {
-      int cut = i;
-      cuts.add(
-          new CutTokens(
-              images.getFirst().get(i).place(),
-              images.stream().map(image -> image.get(cut).kept()).toList(),
-              images.stream().map(image -> image.get(cut).targets()).toList(),
-              images.stream().map(image -> image.get(cut).merged()).toList()));
-    }
-    return cuts;
+  static List<CutTokens> of(PruningPlan plan, List<List<ImageCuts.Made>> images) {
+    List<Cut> cuts = plan.cutsBeforeDecoder();
+    return IntStream.range(0, cuts.size())
+        .mapToObj(i -> {
+          List<ImageCuts.Made> made = images.stream().map(image -> image.get(i)).toList();
+          return new CutTokens(
+              cuts.get(i).place(),
+              made.stream().map(ImageCuts.Made::kept).toList(),
+              made.stream().map(ImageCuts.Made::targets).toList(),
+              made.stream().map(ImageCuts.Made::merged).toList());
+        })
+        .toList();
   }
 }

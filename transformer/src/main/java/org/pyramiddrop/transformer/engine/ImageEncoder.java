@@ -81,10 +81,7 @@ public final class ImageEncoder implements AutoCloseable {
    * @param out the layout's tokens × the decoder's hidden size
    */
   public void encode(List<Pixels> crops, ImageLayout layout, Progress progress, Tensor out) {
-    if (crops.size() != layout.crops()) {
-      throw new IllegalArgumentException(
-          "%d crops for a layout of %d".formatted(crops.size(), layout.crops()));
-    }
+    refuseOtherCrops(crops, layout);
     if (newline == null) {
       encode(crops.getFirst(), progress, out);
       return;
@@ -115,6 +112,7 @@ public final class ImageEncoder implements AutoCloseable {
       encode(crops, layout, progress, out);
       return;
     }
+    refuseOtherCrops(crops, layout);
     try (Tensor all = kernels.allocate(out.rows(), out.columns())) {
       for (int i = 0; i < crops.size(); i++) {
         TowerCut.Crop crop = tokens.crops().get(i);
@@ -128,6 +126,13 @@ public final class ImageEncoder implements AutoCloseable {
         progress.reach(end);
       }
       tokens.order(all, out);
+    }
+  }
+
+  private static void refuseOtherCrops(List<Pixels> crops, ImageLayout layout) {
+    if (crops.size() != layout.crops()) {
+      throw new IllegalArgumentException(
+          "%d crops for a layout of %d".formatted(crops.size(), layout.crops()));
     }
   }
 

@@ -24,7 +24,7 @@ public record ImageShape(List<Integer> patches, int others) {
     List<Integer> patches = new ArrayList<>();
     int all = 0;
     for (int crop = 0; crop < layout.crops(); crop++) {
-      int count = layout.patchTokens(crop).length;
+      int count = layout.patches(crop);
       patches.add(count);
       all += count;
     }

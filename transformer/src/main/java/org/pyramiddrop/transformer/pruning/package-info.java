@@ -1,4 +1,6 @@
-/** How image tokens are dropped on the way through the decoder, as data and arithmetic only. */
+/**
+ * How image tokens are cut on their way to and through the decoder, as data and arithmetic only.
+ */
 @NullMarked
 package org.pyramiddrop.transformer.pruning;
 

@@ -161,6 +161,52 @@ class FlopCounterTest {
   }
 
   @Test
+  void cutsBeforeTheDecoderCostTheirScoresCosinesAndSumsAndSpareTheProjector() {
+    // Two crops of 9 patches and a class token, of one of which padding leaves 4.
+    List<ImageShape> images = List.of(new ImageShape(List.of(9, 4), 3));
+    FlopCounter counter = new FlopCounter(SMALL, PruningPlan.none().schedule(6));
+    double projector = 2 * 7 * (5 * 2 + 7);
+    double whole = counter.vision(2);
+    double tower = whole - 2 * 10 * projector;
+
+    assertThat(counter.vision(images, PruningPlan.none())).isEqualTo(whole);
+    // The first crop keeps 3 and merges 4 into 2; the second keeps 3 and one target.
+    double first = 2 * 10 * 5 + 10 * 5 + 2 * 4 * 2 * 1 + 4 * 5 * 2;
+    double second = 2 * 10 * 5 + 10 * 5;
+    assertThat(counter.vision(images, PruningPlan.visionZip(3, 2)))
+        .isCloseTo(tower + first + second + 9 * projector, within(1e-6));
+    assertThat(counter.vision(images, PruningPlan.visionZip(3, 0)))
+        .isCloseTo(tower + 2 * (2 * 10 * 5) + 6 * projector, within(1e-6));
+    assertThat(counter.vision(images, PruningPlan.random(3, 1, new Place.Tower())))
+        .isCloseTo(tower + 6 * projector, within(1e-6));
+    double pairs = 2 * 16 * 15 / 2.0 * 7;
+    assertThat(counter.vision(images, PruningPlan.divPrune(5)))
+        .isCloseTo(whole + pairs, within(1e-6));
+    double conditional = pairs + 2 * 16 * 7 + 2 * 16 * 5 * 4 / 2.0;
+    assertThat(counter.vision(images, PruningPlan.cdPruner(5)))
+        .isCloseTo(whole + conditional, within(1e-6));
+    assertThat(counter.vision(images, PruningPlan.cdPruner(16))).isEqualTo(whole);
+    PruningPlan both = PruningPlan.divPrune(5).then(PruningPlan.cdPruner(2));
+    double small = 2 * 5 * 4 / 2.0 * 7 + 2 * 5 * 7 + 2 * 5 * 2 * 1 / 2.0;
+    assertThat(counter.vision(images, both)).isCloseTo(whole + pairs + small, within(1e-6));
+    assertThat(counter.remade(images, both)).isCloseTo(small, within(1e-6));
+    assertThat(counter.remade(images, PruningPlan.divPrune(5))).isZero();
+  }
+
+  @ParameterizedTest
+  @EnumSource(Ranking.class)
+  void chanceRanksNothing(Ranking ranking) {
+    PruningPlan ranked = PruningPlan.explicit(List.of(3), List.of(0.4)).withRanking(ranking);
+    PruningPlan chance =
+        PruningPlan.random(2, 1, new Place.Decoder(new Depth.AtLayer(3))).withRanking(ranking);
+    PromptShape prompt = PromptShape.of(2, 5, 1, 3);
+
+    double scores = 2 * (7 * 12 + 10 * 12 + (ranking == Ranking.NEXT_STAGE ? 10 * 7 * 6 : 0));
+    assertThat(new FlopCounter(SMALL, chance.schedule(6)).prefill(prompt))
+        .isEqualTo(new FlopCounter(SMALL, ranked.schedule(6)).prefill(prompt) - scores);
+  }
+
+  @Test
   void refusesAScheduleForAnotherDepthAndLengthsThatDontFit() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new FlopCounter(SMALL, PruningPlan.none().schedule(7)));

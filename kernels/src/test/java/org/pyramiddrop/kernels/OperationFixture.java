@@ -9,16 +9,18 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 
-/** What PyTorch's autograd made of one operation in float64; {@code make_gradients.py} wrote it. */
-final class GradientFixture {
+/**
+ * What PyTorch made of one operation in float64: {@code make_gradients.py} wrote what its autograd
+ * gives, {@code operations.py} the operations of cuts.
+ */
+final class OperationFixture {
   private final String operation;
   private final Map<String, double[]> matrices = new HashMap<>();
   private final Map<String, Integer> columns = new HashMap<>();
 
-  /** Reads all matrices of an operation. */
-  GradientFixture(String operation) {
+  private OperationFixture(String file, String operation) {
     this.operation = operation;
-    for (String line : text().lines().toList()) {
+    for (String line : text(file).lines().toList()) {
       String[] words = line.split(" ", -1);
       if (words[0].equals(operation)) {
         String[] numbers = Arrays.copyOfRange(words, 3, words.length);
@@ -28,8 +30,18 @@ final class GradientFixture {
     }
   }
 
-  private static String text() {
-    try (InputStream in = GradientFixture.class.getResourceAsStream("/gradients/gradients.txt")) {
+  /** Reads all matrices of a gradient. */
+  static OperationFixture ofGradient(String operation) {
+    return new OperationFixture("/gradients/gradients.txt", operation);
+  }
+
+  /** Reads all matrices of an operation of cuts. */
+  static OperationFixture ofCut(String operation) {
+    return new OperationFixture("/cuts/cuts.txt", operation);
+  }
+
+  private static String text(String file) {
+    try (InputStream in = OperationFixture.class.getResourceAsStream(file)) {
       return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
