@@ -78,7 +78,11 @@ public final class DeviceScratch implements AutoCloseable {
 
   /** Row numbers, all 0. */
   public Indices indices(int count) {
-    return owned.add(kernels.indices(new int[count]));
+    return indices(new int[count]);
+  }
+
+  public Indices indices(int[] rows) {
+    return owned.add(kernels.indices(rows));
   }
 
   @Override

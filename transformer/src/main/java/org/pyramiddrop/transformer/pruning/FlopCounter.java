@@ -70,6 +70,18 @@ public final class FlopCounter {
     return sum + projectorCuts(images, plan, 0);
   }
 
+  /** FLOPs of the cuts before the decoder alone. */
+  public double cuts(List<ImageShape> images, PruningPlan plan) {
+    double sum = projectorCuts(images, plan, 0);
+    List<Cut> cuts = plan.cutsBeforeDecoder();
+    if (!cuts.isEmpty() && cuts.getFirst().place() instanceof Place.Tower) {
+      for (ImageShape image : images) {
+        sum += image.patches().stream().mapToDouble(each -> towerCut(cuts.getFirst(), each)).sum();
+      }
+    }
+    return sum;
+  }
+
   /**
    * FLOPs of the cuts behind the projector that are made anew for another question about images
    * which are encoded.

@@ -38,7 +38,7 @@ public final class ExperimentCommand extends BenchCommand {
   @Parameters(
       paramLabel = "NAME",
       description =
-          "figure-1 (which has figure 3's axes), attention, figure-4, figure-5, table-4-untrained,"
+          "figure-1 (which has figure 3's axes), attention, figure-4, budget, figure-5, table-4-untrained,"
               + " table-5 or all of these; table-1 to table-4, which train models first")
   private String name = "";
 

@@ -10,12 +10,23 @@ import picocli.CommandLine.Option;
 /** The options that say what experiments compare. */
 final class ExperimentOptions {
   private static final List<String> NAMES =
-      List.of("table-5", "table-4-untrained", "figure-1", "attention", "figure-4", "figure-5");
+      List.of(
+          "table-5",
+          "table-4-untrained",
+          "figure-1",
+          "attention",
+          "figure-4",
+          "budget",
+          "figure-5");
 
   /** Where the paper's figure 1 drops, of 32 layers. */
   private static final List<Integer> FIGURE_1_LAYERS = List.of(2, 8, 16, 24);
 
   private static final int FASTV_LAYER = 2;
+
+  /** Budgets of image tokens; three of them are those of published tables: 192, 128, 64 of 576. */
+  private static final List<Double> TOKEN_SHARES =
+      List.of(1 / 2.0, 1 / 3.0, 2 / 9.0, 1 / 9.0, 1 / 18.0);
 
   @Option(names = "--shares", split = ",", paramLabel = "X")
   private List<Double> shares = List.of(1.0, 0.7, 0.5, 0.3, 0.1, 0.0);
@@ -28,6 +39,9 @@ final class ExperimentOptions {
 
   @Option(names = "--fastv-layers", split = ",", paramLabel = "K")
   private @Nullable List<Integer> fastVLayers;
+
+  @Option(names = "--tokens", split = ",", paramLabel = "N")
+  private @Nullable List<Integer> tokens;
 
   @Option(names = "--question", paramLabel = "I")
   private int question;
@@ -49,7 +63,8 @@ final class ExperimentOptions {
       case "table-4-untrained" -> PlanTable.four(plans);
       case "figure-1" -> Figure1.of(plans, dropLayers(plans), distinct(shares));
       case "attention" -> AttentionFigure.of(model, sample(dataset), dropLayers(plans));
-      case "figure-4" -> Figure4.of(plans, distinct(lambdas), fastVLayers(plans));
+      case "figure-4" -> EqualBudgets.figure4(plans, distinct(lambdas), fastVLayers(plans));
+      case "budget" -> EqualBudgets.tokens(plans, tokens(plans), fastVLayers(plans));
       case "figure-5" -> Figure5.of(plans, model);
       default ->
           throw new IllegalArgumentException(
@@ -79,6 +94,15 @@ final class ExperimentOptions {
     return fastVLayers == null
         ? Stream.of(plans.scaled(FASTV_LAYER), FASTV_LAYER).distinct().toList()
         : distinct(fastVLayers);
+  }
+
+  private List<Integer> tokens(ModelPlans plans) {
+    return tokens == null
+        ? TOKEN_SHARES.stream()
+            .map(share -> Math.max(1, (int) Math.round(share * plans.imageTokens())))
+            .distinct()
+            .toList()
+        : distinct(tokens);
   }
 
   private static <T> List<T> distinct(List<T> values) {

@@ -12,15 +12,21 @@ final class PlanTable {
   private PlanTable() {}
 
   /**
-   * Table 5: no drops, FastV that drops half, PyramidDrop that halves.
+   * Table 5: no drops, FastV that drops half, PyramidDrop that halves; behind them, at
+   * PyramidDrop's FLOPs, what cuts before the decoder, and chance.
    *
    * @param fastVLayers how many layers run before FastV's drop
    */
   static Experiment five(ModelPlans plans, List<Integer> fastVLayers) {
     List<Variant> variants = new ArrayList<>(List.of(plans.vanilla()));
     fastVLayers.forEach(layer -> variants.add(plans.halvingFastV(layer)));
-    variants.add(plans.pyramid(0.5));
-    return of("table-5", "Table 5: vanilla, FastV and PyramidDrop", variants);
+    Variant pyramid = plans.pyramid(0.5);
+    variants.add(pyramid);
+    plans.beforeDecoder().stream()
+        .flatMap(
+            family -> plans.nearest(family, pyramid.multiplyAdds(), Variant::multiplyAdds).stream())
+        .forEach(variants::add);
+    return of("table-5", "Table 5: vanilla, FastV and PyramidDrop, others at its FLOPs", variants);
   }
 
   /** Table 4: PyramidDrop by λ, of a model that was trained without it. */
@@ -31,7 +37,8 @@ final class PlanTable {
         List.of(plans.vanilla(), plans.pyramid(0.4), plans.pyramid(0.5), plans.pyramid(0.6)));
   }
 
-  private static Experiment of(String name, String title, List<Variant> variants) {
+  /** A table of some plans, the first of which the others are compared with. */
+  static Experiment of(String name, String title, List<Variant> variants) {
     return new Experiment(
         name,
         variants,

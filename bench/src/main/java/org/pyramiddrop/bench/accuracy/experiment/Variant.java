@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.pyramiddrop.transformer.pruning.Cut;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
@@ -11,6 +12,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  *
  * @param name what an experiment calls it
  * @param firstLayers the first layer of each stage
+ * @param meanTokens image tokens of a decoder layer, the mean over all
  * @param multiplyAdds the paper's count for one image
  */
 record Variant(
@@ -18,12 +20,18 @@ record Variant(
     PruningPlan plan,
     List<Integer> firstLayers,
     List<Integer> kept,
+    double meanTokens,
     double multiplyAdds) {
   /**
    * What the plan does to this model, in words: variants of the same key answer alike, whatever
    * they are called.
    */
   String key() {
+    List<Cut> cuts = plan.cutsBeforeDecoder();
+    return cuts.isEmpty() ? drops() : cuts + "; " + drops();
+  }
+
+  private String drops() {
     if (kept.size() == 1) {
       return kept.getFirst() + " throughout";
     }

@@ -3,6 +3,7 @@ package org.pyramiddrop.bench.speed.jmh;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -19,10 +20,12 @@ import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.VisionConfig;
 
 /**
  * What a drop itself costs: ranking all keys for the last token's query, choosing half of the
- * image's tokens, gathering their rows.
+ * image's tokens, gathering their rows; and what a cut before the decoder costs, beside the vision
+ * tower that it follows: a ninth of the image's tokens stays.
  *
  * <p>Keys and hidden states take turns, so that they come from memory as behind a layer's products.
  * Each takes at most milliseconds: an iteration is half a second of them. Two seconds of warm-up
@@ -37,7 +40,24 @@ public class DropBenchmark extends DeviceBenchmark {
   public enum Part {
     RANKING,
     SELECTION,
-    GATHER
+    GATHER,
+    /** VisionZip's scores, choice and merging, of all crops. */
+    VISION_ZIP,
+    /** DivPrune's greedy choice. */
+    MAX_MIN,
+    /** CDPruner's relevance and greedy choice. */
+    DETERMINANTAL
+  }
+
+  /** Patches of a crop. */
+  static final int PATCHES = 576;
+
+  /** Of how many image tokens a cut before the decoder keeps one: 64 of a crop's. */
+  static final int SHARE = 9;
+
+  /** How many of a crop's patches VisionZip merges others into: 10 of 576. */
+  static int targets(int patches) {
+    return Math.max(1, Math.round(patches * 10f / PATCHES));
   }
 
   @Param Part part = Part.RANKING;
@@ -61,7 +81,7 @@ public class DropBenchmark extends DeviceBenchmark {
 
   Indices chosen;
 
-  /** What the last run gathered. */
+  /** What the last run gathered, or merged into. */
   Tensor gathered;
 
   /** The input that the last run read. */
@@ -77,11 +97,11 @@ public class DropBenchmark extends DeviceBenchmark {
 
   private Runnable work(DeviceScratch scratch) {
     int tokens = imageTokens + ModelWork.TEXT_TOKENS;
-    int kept = imageTokens / 2;
+    int half = imageTokens / 2;
     int hidden = modelSize().shape().hidden();
     query = scratch.random(1, hidden);
     scores = scratch.random(DType.FLOAT32, 1, tokens);
-    chosen = scratch.indices(kept);
+    chosen = scratch.indices(half);
     select();
     return switch (part) {
       case RANKING -> {
@@ -92,12 +112,61 @@ public class DropBenchmark extends DeviceBenchmark {
       case GATHER -> {
         inputs = inTurn(scratch, tokens, hidden);
         // Outputs take turns too: what is written has to reach memory as well.
-        List<Tensor> outputs = inputs.stream().map(_ -> scratch.empty(kept, hidden)).toList();
+        List<Tensor> outputs = inputs.stream().map(_ -> scratch.empty(half, hidden)).toList();
         yield () -> {
           Tensor input = next();
           gathered = outputs.get(turn);
           kernels.gatherRows(input, chosen, gathered);
         };
+      }
+      case VISION_ZIP -> visionZip(scratch);
+      case MAX_MIN -> {
+        inputs = inTurn(scratch, imageTokens, hidden);
+        chosen = scratch.indices(imageTokens / SHARE);
+        yield () -> kernels.selectDiverse(next(), chosen);
+      }
+      case DETERMINANTAL -> {
+        inputs = inTurn(scratch, imageTokens, hidden);
+        chosen = scratch.indices(imageTokens / SHARE);
+        Tensor text = scratch.random(ModelWork.TEXT_TOKENS, hidden);
+        scores = scratch.random(DType.FLOAT32, 1, imageTokens);
+        yield () -> {
+          Tensor input = next();
+          kernels.relevance(input, text, scores);
+          kernels.selectDeterminantal(input, scores, chosen);
+        };
+      }
+    };
+  }
+
+  private Runnable visionZip(DeviceScratch scratch) {
+    VisionConfig vision = modelSize().shape().vision();
+    int width = vision.hiddenSize();
+    int patches = Math.min(PATCHES, imageTokens);
+    Heads own = new Heads(vision.heads(), vision.heads(), width / vision.heads());
+    Tensor classQuery = scratch.random(1, width);
+    Tensor features = scratch.random(patches + 1, width);
+    Tensor received = scratch.random(DType.FLOAT32, 1, patches + 1);
+    Tensor averaged = scratch.random(DType.FLOAT32, patches + 1, own.size());
+    int count = targets(patches);
+    int most = patches / SHARE - count;
+    Tensor dominant = scratch.empty(most, width);
+    gathered = scratch.empty(count, width);
+    Indices places = scratch.indices(IntStream.rangeClosed(1, patches).toArray());
+    Indices split = scratch.indices(patches);
+    Indices targets = split.part(most, count);
+    Indices others = split.part(most + count, patches - most - count);
+    Indices into = scratch.indices(others.size());
+    inputs = inTurn(scratch, patches + 1, width);
+    return () -> {
+      for (int crop = 0; crop < imageTokens / patches; crop++) {
+        Tensor keys = next();
+        kernels.scoreTokens(classQuery, own, keys, received);
+        kernels.averageHeads(keys, own, averaged);
+        kernels.splitTopK(received, places, most, split);
+        kernels.gatherRows(features, split.part(0, most), dominant);
+        kernels.nearest(averaged, targets, others, into);
+        kernels.mergeRows(features, targets, others, into, gathered);
       }
     };
   }

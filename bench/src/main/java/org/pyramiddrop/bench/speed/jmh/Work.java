@@ -1,5 +1,7 @@
 package org.pyramiddrop.bench.speed.jmh;
 
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
@@ -7,8 +9,11 @@ import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.FlopCounter;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What one operation of a benchmark does, and so what its speed is counted in.
@@ -171,7 +176,30 @@ record Work(String operation, String shape, String dtype, double flops, double b
               dtype,
               0,
               2.0 * kept * model.hidden() * dtype.bytes());
+      case VISION_ZIP ->
+          cut("VisionZip's cut", image, model, visionZip(Math.min(image, DropBenchmark.PATCHES)));
+      case MAX_MIN ->
+          cut("DivPrune's cut", image, model, PruningPlan.divPrune(image / DropBenchmark.SHARE));
+      case DETERMINANTAL ->
+          cut("CDPruner's cut", image, model, PruningPlan.cdPruner(image / DropBenchmark.SHARE));
     };
+  }
+
+  private static PruningPlan visionZip(int patches) {
+    int targets = DropBenchmark.targets(patches);
+    return PruningPlan.visionZip(patches / DropBenchmark.SHARE - targets, targets);
+  }
+
+  /** Float32 throughout on the CPU, and sums in float32 on a GPU. */
+  private static Work cut(String operation, int image, ModelShape model, PruningPlan plan) {
+    int crops = Math.max(1, image / DropBenchmark.PATCHES);
+    List<Integer> patches = Collections.nCopies(crops, image / crops);
+    return arithmetic(
+        operation,
+        "%d of %d".formatted(image / DropBenchmark.SHARE, image),
+        DType.FLOAT32,
+        new FlopCounter(model, plan.schedule(model.layers()))
+            .cuts(List.of(new ImageShape(patches, 0)), plan));
   }
 
   private static ModelShape model(JmhResult result) {

@@ -40,7 +40,8 @@ class EvaluationTest {
   }
 
   private static Experiment table5() {
-    return PlanTable.five(PLANS, List.of(2));
+    return PlanTable.of(
+        "table-5", "Table 5", List.of(PLANS.vanilla(), PLANS.halvingFastV(2), PLANS.pyramid(0.5)));
   }
 
   private Journal journal(String folder) {

@@ -73,6 +73,7 @@ class ExperimentCommandTest {
     assertThat(first)
         .containsOnlyKeys(
             "attention.csv",
+            "budget.csv",
             "figure-1.csv",
             "figure-4.csv",
             "figure-5.csv",
@@ -83,6 +84,7 @@ class ExperimentCommandTest {
     for (String image :
         List.of(
             "attention.png",
+            "budget.png",
             "figure-1.png",
             "figure-4.png",
             "table-4-untrained.png",
@@ -100,7 +102,19 @@ class ExperimentCommandTest {
     assertThat(dropped.get(12)).startsWith("6,0,0 6,64 0,");
     assertThat(column("table-5", 0))
         .containsExactly(
-            "plan", "vanilla", "FastV K=1 R=0.5", "FastV K=2 R=0.5", "PyramidDrop λ=0.5");
+            "plan",
+            "vanilla",
+            "FastV K=1 R=0.5",
+            "FastV K=2 R=0.5",
+            "PyramidDrop λ=0.5",
+            "VisionZip",
+            "VisionZip + PyramidDrop λ=0.5",
+            "DivPrune",
+            "CDPruner",
+            "random 1",
+            "random 2",
+            "random 3");
+    assertThat(csv("budget")).contains("missing");
     assertThat(csv("attention")).hasSize(1 + 4 * 64);
 
     Path overlay = temp.resolve("figure-5").resolve(drawing(csv("figure-5").get(1)));
@@ -141,10 +155,9 @@ class ExperimentCommandTest {
     assertThat(csvs()).containsOnlyKeys("figure-1.csv");
     assertThat(column("figure-1", 3)).containsExactly("image_tokens", "64 32", "64 0");
     assertThat(run("figure-4", "--lambdas", "0.4", "--fastv-layers", "2,5")).isZero();
-    assertThat(csv("figure-4")).hasSize(1 + 3);
+    assertThat(csv("figure-4")).hasSize(1 + 3 + 7);
     assertThat(out.toString())
-        .contains(
-            "FastV K=5 can't reach the budget of λ=0.4: what comes before its drop costs more.");
+        .contains("FastV K=5 can't reach the budget of λ=0.4: the least it can do costs more.");
   }
 
   @Test

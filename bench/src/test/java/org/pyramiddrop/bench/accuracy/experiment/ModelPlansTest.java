@@ -1,13 +1,18 @@
 package org.pyramiddrop.bench.accuracy.experiment;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.transformer.pruning.ModelShape;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 class ModelPlansTest {
   private static final ModelPlans LLAVA_7B = ModelPlans.of(ModelShape.LLAVA_7B);
@@ -30,6 +35,27 @@ class ModelPlansTest {
         .containsExactly(two, eight, sixteen, twentyFour);
   }
 
+  private static Optional<Integer> nearestFastV(ModelPlans plans, int layer, double budget) {
+    return plans
+        .nearest(plans.fastV(layer), budget, Variant::multiplyAdds)
+        .map(fastV -> fastV.kept().getLast());
+  }
+
+  @Test
+  void findsPlansBeforeTheDecoderAtOneNumberOfTokens() {
+    Map<String, List<Integer>> kept = new LinkedHashMap<>();
+    for (ModelPlans.Family family : LLAVA_7B.beforeDecoder()) {
+      Variant nearest = LLAVA_7B.nearest(family, 64, Variant::meanTokens).orElseThrow();
+      assertThat(nearest.meanTokens()).isCloseTo(64, within(0.5));
+      kept.put(family.name(), nearest.kept());
+    }
+    assertThat(kept.get("VisionZip")).containsExactly(64);
+    assertThat(kept.get("VisionZip + PyramidDrop λ=0.5")).containsExactly(137, 68, 34, 17);
+    assertThat(kept).containsKeys("DivPrune", "CDPruner", "random 3");
+    assertThat(LLAVA_7B.nearest(LLAVA_7B.pyramids(List.of(0.01)), 64, Variant::meanTokens))
+        .isEmpty();
+  }
+
   // Computed in Python from the paper's equation 4 by trying every count. The first row's budget
   // is the table's 1.78, and 251 of 576 tokens come to 1.777940 against its 1.777399.
   @ParameterizedTest
@@ -45,7 +71,7 @@ class ModelPlansTest {
       int imageTokens, double lambda, int layer, int keep, double multiplyAdds) {
     ModelPlans plans = new ModelPlans(ModelShape.LLAVA_7B, imageTokens);
     double budget = plans.pyramid(lambda).multiplyAdds();
-    assertThat(plans.keepNearest(layer, budget)).hasValue(keep);
+    assertThat(nearestFastV(plans, layer, budget)).hasValue(keep);
     Variant fastV = plans.fastV(layer, keep);
     assertThat(fastV.kept()).containsExactly(imageTokens, keep);
     assertThat(fastV.multiplyAdds()).isEqualTo(multiplyAdds);
@@ -53,10 +79,10 @@ class ModelPlansTest {
 
   @Test
   void findsNoCountWhereTheLayersBeforeTheDropCostTooMuch() {
-    assertThat(LLAVA_7B.keepNearest(16, LLAVA_7B.pyramid(0.5).multiplyAdds())).isEmpty();
+    assertThat(nearestFastV(LLAVA_7B, 16, LLAVA_7B.pyramid(0.5).multiplyAdds())).isEmpty();
     double nothingKept = LLAVA_7B.fastV(16, 0).multiplyAdds();
-    assertThat(LLAVA_7B.keepNearest(16, nothingKept)).hasValue(0);
-    assertThat(LLAVA_7B.keepNearest(2, LLAVA_7B.vanilla().multiplyAdds())).hasValue(576);
+    assertThat(nearestFastV(LLAVA_7B, 16, nothingKept)).hasValue(0);
+    assertThat(nearestFastV(LLAVA_7B, 2, LLAVA_7B.vanilla().multiplyAdds())).hasValue(576);
   }
 
   @Test
@@ -86,6 +112,9 @@ class ModelPlansTest {
                             .plan()
                             .withPositions(LLAVA_7B.pyramid(0.5).plan().positions()))
                     .key(),
+                LLAVA_7B.variant("", PruningPlan.divPrune(64)).key(),
+                LLAVA_7B.variant("", PruningPlan.random(64, 1)).key(),
+                LLAVA_7B.variant("", PruningPlan.random(64, 2)).key(),
                 LLAVA_7B.pyramid(0.4).key()))
         .doesNotHaveDuplicates();
   }

@@ -211,6 +211,21 @@ class WorkTest {
   }
 
   @Test
+  void countsWhatACutBeforeTheDecoderComputes() {
+    String[] parameters = {
+      "part", "MAX_MIN", "imageTokens", "576", "size", "7b", "dtype", "BFLOAT16", "backend", "cpu"
+    };
+    assertThat(work("DropBenchmark.drop", parameters).flops()).isEqualTo(576.0 * 575 * 4096);
+    parameters[1] = "VISION_ZIP";
+    Work zip = work("DropBenchmark.drop", parameters);
+    // Scores, the heads' mean, cosines of 512 with 10 targets, sums of merging.
+    assertThat(zip.flops())
+        .isEqualTo(2.0 * 577 * 1024 + 577.0 * 1024 + 2.0 * 512 * 10 * 64 + 512.0 * 1024);
+    parameters[3] = "2880";
+    assertThat(work("DropBenchmark.drop", parameters).flops()).isEqualTo(5 * zip.flops());
+  }
+
+  @Test
   void anOutputHeadReadsItsRows() {
     Work head =
         work(
