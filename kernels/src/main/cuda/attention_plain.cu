@@ -1,24 +1,11 @@
 // Attention in float32 arithmetic for any head size up to 256: the reference for the other kernels, and what prefill
 // takes where they don't fit. Blocks of queries meet tiles of keys with a running softmax (Dao et al. 2022).
-#include "attention.cuh"
+#include "attention_plain.cuh"
 
 namespace attention::plain {
 
-constexpr int THREADS = 128;
-constexpr int WARP_ROWS = 4;
-constexpr int ROWS = THREADS / WARP * WARP_ROWS;
-constexpr int KEYS = WARP;
 constexpr int MOST_CHANNELS = 256;
 constexpr int LANE_CHANNELS = MOST_CHANNELS / WARP;
-
-// Rows of one head into shared memory, each one float longer than it is: lanes that read a row each meet no conflict.
-template <typename T>
-__device__ void load_tile(const T* from, int row_columns, int first, int count, int size, float* tile) {
-  for (int i = threadIdx.x; i < count * size; i += THREADS) {
-    int row = i / size, channel = i % size;
-    tile[row * (size + 1) + channel] = widen(from[static_cast<int64_t>(first + row) * row_columns + channel]);
-  }
-}
 
 }  // namespace attention::plain
 
@@ -52,20 +39,11 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
     load_tile(a.keys + kv_column, kv_columns, key, here, size, tile);
     __syncthreads();
 
-    // A lane has a key. Sizes are even; two sums are half as long as one, and round less.
-    float even[WARP_ROWS] = {}, odd[WARP_ROWS] = {};
-    for (int c = 0; c < size; c += 2) {
-      float k0 = tile[lane * stride + c], k1 = tile[lane * stride + c + 1];
-#pragma unroll
-      for (int r = 0; r < WARP_ROWS; r++) {
-        even[r] = fmaf(queries[r * stride + c], k0, even[r]);
-        odd[r] = fmaf(queries[r * stride + c + 1], k1, odd[r]);
-      }
-    }
-    float weights[WARP_ROWS];
+    float products[WARP_ROWS], weights[WARP_ROWS];
+    multiply(queries, tile, size, products);
 #pragma unroll
     for (int r = 0; r < WARP_ROWS; r++) {
-      float product = key + lane < sees[r] ? even[r] + odd[r] : -INFINITY;
+      float product = key + lane < sees[r] ? products[r] : -INFINITY;
       float higher = fmaxf(highest[r], level(warp_max(product), a.scale));
       float rescale = correction(highest[r], higher);
       weights[r] = weight(product, a.scale, higher);

@@ -53,7 +53,7 @@ template <typename T> constexpr int VECTOR = 16 / sizeof(T);
 constexpr __host__ __device__ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // Sums over a warp; every lane gets the sum. The order is fixed, so results repeat.
-__device__ __forceinline__ float warp_sum(float x) {
+template <typename Number> __device__ __forceinline__ Number warp_sum(Number x) {
   for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
   return x;
 }

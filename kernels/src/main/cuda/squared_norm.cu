@@ -9,11 +9,6 @@ struct SquaredNorm {
 
 namespace norms {
 
-__device__ __forceinline__ double warp_sum_double(double x) {
-  for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
-  return x;
-}
-
 __device__ void squared_norm(const SquaredNorm& a) {
   double* scratch = reinterpret_cast<double*>(shared_memory());
   int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
@@ -23,11 +18,11 @@ __device__ void squared_norm(const SquaredNorm& a) {
     sum += x * x;
   }
   int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  sum = warp_sum_double(sum);
+  sum = warp_sum(sum);
   if (lane == 0) scratch[warp] = sum;
   __syncthreads();
   int warps = blockDim.x / WARP;
-  sum = warp_sum_double(lane < warps ? scratch[lane] : 0.0);
+  sum = warp_sum(lane < warps ? scratch[lane] : 0.0);
   if (threadIdx.x == 0) a.sums[blockIdx.x] = sum;
 }
 
