@@ -68,6 +68,28 @@ inline unsigned __ballot_sync(unsigned mask, int predicate) {
   emulation::together(mask, &predicate, &result, emulation::vote, nullptr);
   return result;
 }
+namespace emulation {
+
+// Every lane takes what all lanes' numbers come to together.
+template <unsigned (*combine)(unsigned, unsigned)> unsigned reduce(unsigned mask, unsigned x) {
+  unsigned result;
+  together(mask, &x, &result, [](const void* const* in, void* const* out, unsigned mask, const void*) {
+    unsigned all = *static_cast<const unsigned*>(in[__builtin_ctz(mask)]);
+    for (unsigned left = mask; left != 0; left &= left - 1) {
+      all = combine(all, *static_cast<const unsigned*>(in[__builtin_ctz(left)]));
+    }
+    for (unsigned left = mask; left != 0; left &= left - 1) *static_cast<unsigned*>(out[__builtin_ctz(left)]) = all;
+  }, nullptr);
+  return result;
+}
+
+inline unsigned higher(unsigned a, unsigned b) { return max(a, b); }
+inline unsigned lower(unsigned a, unsigned b) { return min(a, b); }
+
+}  // namespace emulation
+
+inline unsigned __reduce_max_sync(unsigned mask, unsigned x) { return emulation::reduce<emulation::higher>(mask, x); }
+inline unsigned __reduce_min_sync(unsigned mask, unsigned x) { return emulation::reduce<emulation::lower>(mask, x); }
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == mask; }
 

@@ -29,9 +29,7 @@ public final class AllOperations {
       run.products(rows, 70 * size, 190 * size);
       run.rows(rows, 300 * size);
       run.attention(rows, 140 * size);
-      if (run.device.offersCuts()) {
-        run.cuts(rows, 90 * size);
-      }
+      run.cuts(rows, 90 * size);
     }
     run.device.endCase();
     return run.results;

@@ -1,7 +1,6 @@
 package org.pyramiddrop.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
 import java.util.List;
@@ -20,13 +19,8 @@ interface CutContract extends ContractPart {
   /** Draws of data until one has no choice that float32 could take either way. */
   int DRAWS = 50;
 
-  private void skipUnlessOffered() {
-    assumeTrue(device().offersCuts(), "this device has no such operations yet");
-  }
-
   @Test
   default void scoresTokensByTheAttentionOfManyQueries() {
-    skipUnlessOffered();
     for (int size : AttentionContract.SIZES) {
       Heads heads = random().oneOf(AttentionContract.GROUPS).of(size);
       int count = random().oneOf(AttentionContract.LENGTHS);
@@ -56,7 +50,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void splitsPlacesByTheirScores() {
-    skipUnlessOffered();
     for (int round = 0; round < 60; round++) {
       int tokens = random().between(1, random().flip() ? 10 : 900);
       float[] scores = random().normal(tokens, 1);
@@ -93,7 +86,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void sortsPlacesAndGathersInto() {
-    skipUnlessOffered();
     for (int count : new int[] {1, 2, 31, 700, 2880}) {
       int[] x = random().below(random().flip() ? 5 : 1 << 30, count);
       Indices out = device().indices(random().below(9, count + 3));
@@ -116,7 +108,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void averagesHeads() {
-    skipUnlessOffered();
     for (int size : AttentionContract.SIZES) {
       for (AttentionContract.Group group : AttentionContract.GROUPS) {
         Heads heads = group.of(size);
@@ -132,7 +123,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void findsTheTargetMostLikeEachToken() {
-    skipUnlessOffered();
     for (int columns : COLUMNS) {
       for (int rows : List.of(2, 7, 48, 577)) {
         String what = "nearest of %d × %d".formatted(rows, columns);
@@ -164,7 +154,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void aTokenWithoutDirectionIsNobodysNearest() {
-    skipUnlessOffered();
     float[] x = {0, 0, 1, 0, 0, 1, 3, 4, -2, -2, 0, 0, Float.NaN, 1};
     Indices out = device().indices(7, 7, 7, 7);
     Tensor rows = device().input(DType.FLOAT32, x, 2);
@@ -178,7 +167,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void mergesEachTokenIntoItsTarget() {
-    skipUnlessOffered();
     for (int columns : COLUMNS) {
       for (int rows : List.of(1, 2, 7, 48, 130)) {
         float[] x = random().normal(rows * columns, random().oneOf(0.1, 1, 30));
@@ -208,7 +196,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void choosesRowsThatAreFarFromEachOther() {
-    skipUnlessOffered();
     for (int columns : COLUMNS) {
       for (int rows : TOKENS) {
         String what = "diverse of %d × %d".formatted(rows, columns);
@@ -229,7 +216,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void equalRowsAreEquallyFarWhereverTheyLie() {
-    skipUnlessOffered();
     // Few different rows in many places, of more columns than any block: all else is ties.
     int columns = 700;
     float[] kinds = random().normal(5 * columns, 1);
@@ -259,7 +245,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void choosesAmongThousandsOfRows() {
-    skipUnlessOffered();
     int rows = RandomData.large() ? 2880 : 600;
     int columns = 12;
     // One row is told from all others by each of some columns; those are chosen first.
@@ -293,7 +278,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void rowsWithoutDirectionAreChosenLast() {
-    skipUnlessOffered();
     float[] x = {0, 0, 1, 0, Float.NaN, 1, 0, 2, 3, 3};
     float[] relevance = {1, 0.5f, 1, 0.5f, Float.NaN};
     int[][] diverse = {{1}, {1, 3}, {1, 3, 4}, {0, 1, 3, 4}, {0, 1, 2, 3, 4}};
@@ -311,7 +295,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void scalesRelevanceToAllOfItsRange() {
-    skipUnlessOffered();
     for (int columns : COLUMNS) {
       for (int rows : List.of(2, 7, 48, 577)) {
         int words = random().between(1, 40);
@@ -329,7 +312,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void allRowsAreRelevantWhereNoneIsMoreThanAnother() {
-    skipUnlessOffered();
     float[] x = new float[5 * 3];
     Arrays.fill(x, 2);
     Output out = device().output(DType.FLOAT32, 1, 5);
@@ -342,7 +324,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void choosesRelevantRowsThatAreUnlikeEachOther() {
-    skipUnlessOffered();
     for (int columns : COLUMNS) {
       for (int rows : List.of(1, 2, 3, 7, 31, 40)) {
         String what = "determinantal of %d × %d".formatted(rows, columns);
@@ -409,7 +390,6 @@ interface CutContract extends ContractPart {
 
   @Test
   default void cutsAreRepeatedByARecording() {
-    skipUnlessOffered();
     int rows = 40;
     int columns = 64;
     Heads heads = new Heads(4, 4, 16);

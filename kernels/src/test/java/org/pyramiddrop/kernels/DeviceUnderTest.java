@@ -31,11 +31,6 @@ public final class DeviceUnderTest implements AutoCloseable {
     return kernels;
   }
 
-  /** Whether the device has the operations of cuts before the decoder; the GPU has yet to. */
-  public boolean offersCuts() {
-    return !kernels.description().startsWith("cuda");
-  }
-
   RandomData random() {
     return random;
   }

@@ -111,7 +111,7 @@ final class CudaAttention {
     }
   }
 
-  private static void requireSize(Heads heads) {
+  static void requireSize(Heads heads) {
     if (heads.size() > MOST_CHANNELS) {
       throw new IllegalArgumentException(
           "heads of %d channels are too large for the CUDA backend, which takes %d: use the CPU"
@@ -246,12 +246,12 @@ final class CudaAttention {
   }
 
   /** Scores are scaled for powers of two rather than of e. */
-  private static float scale(Heads heads) {
+  static float scale(Heads heads) {
     return (float) (1 / (Math.log(2) * Math.sqrt(heads.size())));
   }
 
   /**
-   * {@code out[j] = mean over heads of softmax(q · k_j / √size)}, in float32.
+   * {@code out[j] = mean over heads of softmax(q · k_j / √size)}, in float32, of one query.
    *
    * @throws IllegalArgumentException if heads have more than 256 channels, or too many of them
    *     share keys

@@ -384,12 +384,14 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
-    if (queries.rows() > 1) {
-      throw missing("scoreTokens of several queries");
-    }
     CudaTensor q = (CudaTensor) queries;
     CudaTensor k = (CudaTensor) keys;
-    launch(() -> gpu.attention().scoreTokens(q, heads, k, (CudaTensor) out));
+    CudaTensor to = (CudaTensor) out;
+    if (queries.rows() == 1) {
+      launch(() -> gpu.attention().scoreTokens(q, heads, k, to));
+    } else {
+      launch(() -> gpu.attentionReceived().score(q, heads, k, to));
+    }
   }
 
   @Override
@@ -400,48 +402,52 @@ final class CudaKernels implements Kernels {
 
   @Override
   public void splitTopK(Tensor scores, Indices places, int keep, Indices out) {
-    throw missing("splitTopK");
+    CudaTensor s = (CudaTensor) scores;
+    launch(() -> gpu.selection().splitTopK(s, (CudaIndices) places, keep, (CudaIndices) out));
   }
 
   @Override
   public void sortPlaces(Indices x, Indices out) {
-    throw missing("sortPlaces");
+    launch(() -> gpu.selection().sortPlaces((CudaIndices) x, (CudaIndices) out));
   }
 
   @Override
   public void averageHeads(Tensor x, Heads heads, Tensor out) {
-    throw missing("averageHeads");
+    CudaTensor to = (CudaTensor) out;
+    launch(() -> gpu.merging().averageHeads((CudaTensor) x, heads, to));
   }
 
   @Override
   public void nearest(Tensor x, Indices targets, Indices others, Indices out) {
-    throw missing("nearest");
+    CudaIndices from = (CudaIndices) others;
+    CudaIndices to = (CudaIndices) out;
+    launch(() -> gpu.merging().nearest((CudaTensor) x, (CudaIndices) targets, from, to));
   }
 
   @Override
   public void mergeRows(Tensor x, Indices targets, Indices others, Indices into, Tensor out) {
-    throw missing("mergeRows");
+    CudaTensor from = (CudaTensor) x;
+    CudaTensor to = (CudaTensor) out;
+    launch(() ->
+        gpu.merging()
+            .mergeRows(from, (CudaIndices) targets, (CudaIndices) others, (CudaIndices) into, to));
   }
 
   @Override
   public void selectDiverse(Tensor x, Indices out) {
-    throw missing("selectDiverse");
+    launch(() -> gpu.greedy().diverse((CudaTensor) x, (CudaIndices) out));
   }
 
   @Override
   public void relevance(Tensor x, Tensor text, Tensor out) {
-    throw missing("relevance");
+    CudaTensor to = (CudaTensor) out;
+    launch(() -> gpu.relevance().relevance((CudaTensor) x, (CudaTensor) text, to));
   }
 
   @Override
   public void selectDeterminantal(Tensor x, Tensor relevance, Indices out) {
-    throw missing("selectDeterminantal");
-  }
-
-  private static DeviceException missing(String operation) {
-    return new DeviceException(
-        "the CUDA backend has no %s; choose a plan without it or --backend cpu"
-            .formatted(operation));
+    CudaTensor r = (CudaTensor) relevance;
+    launch(() -> gpu.greedy().determinantal((CudaTensor) x, r, (CudaIndices) out));
   }
 
   @Override

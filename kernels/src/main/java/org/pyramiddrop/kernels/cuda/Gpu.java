@@ -30,7 +30,11 @@ final class Gpu implements AutoCloseable {
   private final CudaNorms norms;
   private final CudaRotaryKernels rotary;
   private final CudaAttention attention;
+  private final CudaAttentionReceived attentionReceived;
   private final CudaSelection selection;
+  private final CudaMerging merging;
+  private final CudaRelevance relevance;
+  private final CudaGreedySelection greedy;
   private final CudaConversion conversion;
   private final GradientLaunchers gradients;
 
@@ -61,7 +65,12 @@ final class Gpu implements AutoCloseable {
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
       attention = new CudaAttention(launcher, memory, hopper);
+      attentionReceived = new CudaAttentionReceived(launcher, memory);
       selection = new CudaSelection(launcher);
+      RowScaling scaling = new RowScaling(launcher, memory);
+      merging = new CudaMerging(launcher, scaling);
+      relevance = new CudaRelevance(launcher, memory);
+      greedy = new CudaGreedySelection(launcher, scaling);
       conversion = new CudaConversion(launcher);
       gradients = GradientLaunchers.of(launcher, memory);
     } catch (RuntimeException | Error e) {
@@ -143,8 +152,24 @@ final class Gpu implements AutoCloseable {
     return attention;
   }
 
+  CudaAttentionReceived attentionReceived() {
+    return attentionReceived;
+  }
+
   CudaSelection selection() {
     return selection;
+  }
+
+  CudaMerging merging() {
+    return merging;
+  }
+
+  CudaRelevance relevance() {
+    return relevance;
+  }
+
+  CudaGreedySelection greedy() {
+    return greedy;
   }
 
   GradientLaunchers gradients() {

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.kernels.AllOperations;
 import org.pyramiddrop.kernels.DType;
@@ -107,6 +108,72 @@ abstract class CudaContract extends KernelsContract {
         kernels.attention(whole, heads, whole, whole, new Mask.UpTo(last), out);
         assertMiddleIsNaN(kernels.download(out));
       }
+    }
+  }
+
+  @Test
+  void cutsTakeNumbersThatPointOutsideForNoRow() {
+    Kernels kernels = device().kernels();
+    Heads one = new Heads(1, 1, 4);
+    float[] values = {1, 0, 0, 0, 7, 7, 7, 7, 0, 0, 1, 0};
+    try (Tensor x = kernels.allocate(3, 4);
+        Tensor wide = kernels.allocate(DType.FLOAT32, 3, 4);
+        Tensor scores = kernels.allocate(DType.FLOAT32, 1, 3);
+        Tensor out = kernels.allocate(3, 4);
+        Indices all = kernels.indices(0, 1, 2)) {
+      kernels.upload(values, x);
+      kernels.averageHeads(x, one, wide);
+      kernels.upload(new float[] {-1, -2, -3}, scores);
+      for (int wrong : new int[] {-1, 3, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+        try (Indices rows = kernels.indices(0, wrong, 2);
+            Indices none = kernels.indices();
+            Indices to = kernels.indices(9, 9, 9)) {
+          kernels.mergeRows(x, rows, none, none, out);
+          assertMiddleIsNaN(kernels.download(out));
+          // Row 1 is merged with no row; what goes into no target is left out.
+          kernels.mergeRows(x, all, rows, owned(0, 1, wrong), out);
+          assertMiddleIsNaN(kernels.download(out));
+          assertThat(kernels.download(out.rows(0, 1))).containsExactly(2, 0, 0, 0);
+          assertThat(kernels.download(out.rows(2, 1))).containsExactly(0, 0, 1, 0);
+          kernels.nearest(wide, rows, all, to);
+          assertThat(kernels.download(to)).containsExactly(0, 0, 2);
+          kernels.nearest(wide, all, rows, to);
+          assertThat(kernels.download(to)).containsExactly(0, 0, 2);
+          kernels.splitTopK(scores, rows, 2, to);
+          assertThat(kernels.download(to)).containsExactly(0, 2, wrong);
+        }
+      }
+    }
+  }
+
+  private Indices owned(int... numbers) {
+    return device().owned(device().kernels().indices(numbers));
+  }
+
+  /** More choices than a panel has, and lengths whose squares float32 has no room for. */
+  @Test
+  void choosesRowsOfAnyLengthInManyPanels() {
+    Kernels kernels = device().kernels();
+    int rows = 90;
+    float[] x = new float[rows * rows];
+    float[] relevance = new float[rows];
+    for (int r = 0; r < rows; r++) {
+      double length = dtype == DType.FLOAT16 ? 1e-4 + r * 600 : Math.pow(10, 0.8 * (r - 45));
+      x[r * rows + r] = Stored.round(dtype, (float) length);
+      // All rows are at right angles, so the most relevant are chosen, however long they are.
+      relevance[r] = r % 3 == 0 ? 0.9f - r * 1e-3f : 1e-3f * r;
+    }
+    int[] expected = IntStream.range(0, rows).filter(r -> r % 3 == 0 || r > 29).toArray();
+    try (Tensor from = kernels.allocate(rows, rows);
+        Tensor ranks = kernels.allocate(DType.FLOAT32, 1, rows);
+        Indices out = kernels.indices(new int[expected.length]);
+        Indices diverse = kernels.indices(new int[60])) {
+      kernels.upload(x, from);
+      kernels.upload(relevance, ranks);
+      kernels.selectDeterminantal(from, ranks, out);
+      assertThat(kernels.download(out)).isEqualTo(expected);
+      kernels.selectDiverse(from, diverse);
+      assertThat(kernels.download(diverse)).isEqualTo(IntStream.range(0, 60).toArray());
     }
   }
 

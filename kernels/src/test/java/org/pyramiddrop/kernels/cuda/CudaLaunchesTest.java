@@ -100,4 +100,41 @@ class CudaLaunchesTest {
           .isEqualTo(2);
     }
   }
+
+  @Test
+  void attentionReceivedIsThreeWhateverTheSize() {
+    for (int size : new int[] {16, 64}) {
+      try (Tensor q = kernels.allocate(70, 2 * size);
+          Tensor keys = kernels.allocate(90, 2 * size);
+          Tensor scores = kernels.allocate(DType.FLOAT32, 1, 90)) {
+        Heads heads = new Heads(2, 2, size);
+        assertThat(launches(() -> kernels.scoreTokens(q, heads, keys, scores))).isEqualTo(3);
+      }
+    }
+  }
+
+  @Test
+  void cutsAreAFew() {
+    try (Tensor x = kernels.allocate(90, 16);
+        Tensor wide = kernels.allocate(DType.FLOAT32, 90, 16);
+        Tensor scores = kernels.allocate(DType.FLOAT32, 1, 90);
+        Tensor text = kernels.allocate(5, 16);
+        Tensor merged = kernels.allocate(3, 16);
+        Indices three = kernels.indices(1, 2, 3);
+        Indices others = kernels.indices(4, 5, 6);
+        Indices out = kernels.indices(0, 0, 0);
+        Indices many = kernels.indices(new int[90])) {
+      kernels.upload(new float[90 * 16], wide);
+      assertThat(launches(() -> kernels.averageHeads(x, new Heads(1, 1, 16), wide))).isOne();
+      assertThat(launches(() -> kernels.nearest(wide, three, others, out))).isEqualTo(2);
+      assertThat(launches(() -> kernels.mergeRows(x, three, others, out, merged))).isOne();
+      assertThat(launches(() -> kernels.splitTopK(scores, three, 2, out))).isOne();
+      assertThat(launches(() -> kernels.sortPlaces(three, out))).isOne();
+      assertThat(launches(() -> kernels.relevance(x, text, scores))).isEqualTo(3);
+      assertThat(launches(() -> kernels.selectDiverse(x, many))).isEqualTo(4);
+      // Two a panel of 32 choices, but for the last.
+      assertThat(launches(() -> kernels.selectDeterminantal(x, scores, out))).isEqualTo(3);
+      assertThat(launches(() -> kernels.selectDeterminantal(x, scores, many))).isEqualTo(7);
+    }
+  }
 }
