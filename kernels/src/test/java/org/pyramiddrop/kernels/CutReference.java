@@ -76,13 +76,16 @@ final class CutReference {
                     chosen.isEmpty()
                         ? IntStream.range(0, rows).filter(j -> j != i)
                         : chosen.stream().mapToInt(Integer::intValue);
-                return directed(i)
-                    ? others
+                double distance =
+                    others
                         .filter(this::directed)
                         .mapToDouble(j -> 1 - cosine(i, j))
                         .min()
-                        .orElse(Double.MAX_VALUE)
-                    : Double.NaN;
+                        .orElse(Double.MAX_VALUE);
+                // Copies of two different rows are both 0 from theirs, but for what rounding makes
+                // of it.
+                distance += distance == 0 ? first(i) * Double.MIN_VALUE : 0;
+                return directed(i) ? distance : Double.NaN;
               });
       if (best.isEmpty()) {
         return null;
@@ -92,20 +95,31 @@ final class CutReference {
     return chosen.stream().mapToInt(Integer::intValue).sorted().toArray();
   }
 
+  /** The first row that is equal to one. */
+  private int first(int row) {
+    float[] own = Arrays.copyOfRange(x, row * columns, (row + 1) * columns);
+    return IntStream.range(0, row)
+        .filter(i -> Arrays.equals(own, Arrays.copyOfRange(x, i * columns, (i + 1) * columns)))
+        .findFirst()
+        .orElse(row);
+  }
+
   /** See {@link Kernels#selectDeterminantal}; null where a choice is closer than the margin. */
   int @Nullable [] determinantal(float[] relevance, int count) {
     List<Integer> chosen = new ArrayList<>();
+    double[][] cosines = cosines();
     while (chosen.size() < count) {
       int[] left = IntStream.range(0, rows).filter(i -> !chosen.contains(i)).toArray();
+      boolean singular = determinant(cosines, chosen, relevance) == 0;
       OptionalInt best =
           highest(
               left,
               i -> {
-                if (!directed(i) || Float.isNaN(relevance[i])) {
+                if (Double.isNaN(cosines[i][i]) || Float.isNaN(relevance[i])) {
                   return Double.NaN;
                 }
-                double before = determinant(chosen, relevance);
-                return before == 0 ? 0 : (double) relevance[i] * relevance[i] * left(chosen, i);
+                double squared = (double) relevance[i] * relevance[i];
+                return singular ? 0 : squared * left(cosines, chosen, i);
               });
       if (best.isEmpty()) {
         return null;
@@ -118,26 +132,37 @@ final class CutReference {
   /**
    * The determinant of a kernel, as the product of what each row adds; 0 where one adds nothing.
    */
-  private double determinant(List<Integer> chosen, float[] relevance) {
+  private static double determinant(double[][] cosines, List<Integer> chosen, float[] relevance) {
     double product = 1;
     for (int i = 0; i < chosen.size(); i++) {
       int row = chosen.get(i);
-      if (!directed(row) || !(relevance[row] > 0)) {
+      if (Double.isNaN(cosines[row][row]) || !(relevance[row] > 0)) {
         return 0;
       }
-      product *= left(chosen.subList(0, i), row);
+      product *= left(cosines, chosen.subList(0, i), row);
     }
     return product;
   }
 
+  /** Those of all pairs of rows; a row's with itself is 1 and not nearly so, or ties were none. */
+  private double[][] cosines() {
+    double[][] cosines = new double[rows][rows];
+    for (int a = 0; a < rows; a++) {
+      for (int b = 0; b < rows; b++) {
+        cosines[a][b] = a == b && directed(a) ? 1 : cosine(a, b);
+      }
+    }
+    return cosines;
+  }
+
   /** The part of a row's 1 that the chosen rows don't account for: det(with it) / det(without). */
-  private double left(List<Integer> chosen, int row) {
+  private static double left(double[][] cosines, List<Integer> chosen, int row) {
     List<Integer> with = new ArrayList<>(chosen);
     with.add(row);
     double[][] a = new double[with.size()][with.size()];
     for (int i = 0; i < a.length; i++) {
       for (int j = 0; j < a.length; j++) {
-        a[i][j] = cosine(with.get(i), with.get(j));
+        a[i][j] = cosines[with.get(i)][with.get(j)];
       }
     }
     // Gaussian elimination: the last pivot is the quotient of the two determinants.
