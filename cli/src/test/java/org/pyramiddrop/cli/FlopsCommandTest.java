@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.Flops;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -55,6 +56,37 @@ class FlopsCommandTest {
     assertThat(cost.get("strategy").stringValue()).isEqualTo("λ=0.5");
     assertThat(cost.get("paper").doubleValue()).isEqualTo(expected.paper());
     assertThat(cost.get("total").doubleValue()).isEqualTo(expected.total());
+  }
+
+  @Test
+  void plansOfOnesOwnStandBesideThePapers() {
+    String plan = "visionzip:54+10,pyramid:4:0.5";
+    Run run =
+        Run.of(
+            "flops",
+            "--format",
+            "json",
+            "--image-tokens",
+            "600",
+            "--text-tokens",
+            "7",
+            "--plan",
+            plan);
+
+    JsonNode costs = JsonMapper.shared().readTree(run.out()).get("rows").get(0).get("costs");
+    JsonNode cost = costs.get(costs.size() - 1);
+    PruningPlan cuts = PruningPlan.parse(plan);
+    // 576 patches of one crop, of which 64 stay, and 24 of another, which all stay.
+    Flops expected =
+        new FlopCounter(ModelShape.LLAVA_7B, cuts.schedule(32))
+            .count(PromptShape.of(5, 88, 2, 2), List.of(new ImageShape(List.of(576, 24), 0)), cuts);
+    assertThat(cost.get("strategy").stringValue()).isEqualTo(plan);
+    assertThat(cost.get("paper").doubleValue()).isEqualTo(expected.paper());
+    assertThat(cost.get("total").doubleValue()).isEqualTo(expected.total());
+    assertThat(Run.of("flops", "--plan", plan).out()).contains(plan);
+    Run wrong = Run.of("flops", "--plan", "zip:3");
+    assertThat(wrong.code()).isEqualTo(2);
+    assertThat(wrong.err().lines()).singleElement().asString().contains("piece 'zip:3'");
   }
 
   @Test

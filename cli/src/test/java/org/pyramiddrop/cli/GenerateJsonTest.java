@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.transformer.Answer;
+import org.pyramiddrop.transformer.CutTokens;
 import org.pyramiddrop.transformer.Finish;
 import org.pyramiddrop.transformer.Stage;
 import org.pyramiddrop.transformer.Timings;
 import org.pyramiddrop.transformer.TokenLogit;
 import org.pyramiddrop.transformer.pruning.Flops;
+import org.pyramiddrop.transformer.pruning.Place;
 
 class GenerateJsonTest {
 
@@ -37,6 +39,42 @@ class GenerateJsonTest {
 
     assertThat(Json.write(GenerateJson.of(answer, 1.5, "cpu", "bfloat16")))
         .contains("\"kept\":[[0,1],[0]]");
+  }
+
+  @Test
+  void cutsBeforeTheDecoderSayWhatTheyKeptAndMerged() {
+    Answer plain = answer(List.of(new Stage(0, 2, List.of(List.of(4, 0)))));
+    List<CutTokens> cuts =
+        List.of(
+            new CutTokens(
+                new Place.Tower(),
+                List.of(List.of(4, 0, 2)),
+                List.of(List.of(0, 2)),
+                List.of(List.of(List.of(1, 3), List.of()))),
+            new CutTokens(
+                new Place.Projector(),
+                List.of(List.of(4, 0)),
+                List.of(List.of()),
+                List.of(List.of())));
+    Answer answer =
+        new Answer(
+            plain.text(),
+            plain.tokenIds(),
+            plain.finish(),
+            10,
+            5,
+            plain.stages(),
+            plain.logits(),
+            plain.flops(),
+            plain.timings(),
+            plain.kvBytes(),
+            List.of(),
+            cuts);
+
+    assertThat(Json.write(GenerateJson.of(answer, 1.5, "cpu", "bfloat16")))
+        .contains(
+            "\"cuts\":[{\"place\":\"tower\",\"kept\":[[4,0,2]],\"merged\":[[[1,3],[]]]},"
+                + "{\"place\":\"projector\",\"kept\":[[4,0]],\"merged\":[[]]}],\"stages\"");
   }
 
   @Test

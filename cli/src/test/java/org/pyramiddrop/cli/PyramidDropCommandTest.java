@@ -306,6 +306,18 @@ class PyramidDropCommandTest {
         .matches("cuda    (not )?available: .+");
   }
 
+  @Test
+  void doctorAndHelpExplainEveryPieceOfAPlanInTwoSentencesWithItsPaper() {
+    String doctor = Run.of("doctor").out();
+    String help = Run.of("generate", "--help").out().replaceAll("\\s+", "");
+    for (String piece : PlanText.ALL) {
+      assertThat(doctor).contains(piece);
+      assertThat(help).contains(piece.replaceAll("\\s+", ""));
+      assertThat(piece.replace("et al.", "et al").split("\\. |\\.$", -1)).hasSize(3);
+      assertThat(piece.startsWith("random") || piece.matches(".*\\(.+ 20\\d\\d\\).*")).isTrue();
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"25, true", "25.0.2+10, true", "25.0.3+9-LTS, false", "25.1, false", "26, false"})
   void doctorWarnsOfAJavaThatDamagesArrays(String version, boolean warns) {

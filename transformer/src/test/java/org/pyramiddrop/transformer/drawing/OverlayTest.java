@@ -9,7 +9,9 @@ import org.junit.jupiter.api.Test;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageView;
+import org.pyramiddrop.transformer.CutTokens;
 import org.pyramiddrop.transformer.Stage;
+import org.pyramiddrop.transformer.pruning.Place;
 
 class OverlayTest {
   /** 30 pixels hold two patches of 14 and two pixels that belong to none. */
@@ -55,6 +57,43 @@ class OverlayTest {
         }
       }
     }
+  }
+
+  @Test
+  void patchesMergedIntoOneThatIsStillThereAreAmber() {
+    // Of the first image 1 and 3 went into 0, and 2 into nothing; of the second all are there.
+    CutTokens cut =
+        new CutTokens(
+            new Place.Tower(),
+            List.of(List.of(0), List.of(0, 1, 2, 3)),
+            List.of(List.of(0), List.of()),
+            List.of(List.of(List.of(1, 3)), List.of()));
+    List<Stage> merging =
+        List.of(
+            new Stage(0, 5, List.of(List.of(0), List.of(0, 1, 2, 3))),
+            new Stage(4, 4, List.of(List.of(), List.of(0, 1, 2, 3))));
+    BufferedImage drawn = Overlay.draw(views, List.of(cut), merging, 8, PATCH);
+
+    int colour = views.get(0).whole().rgb(1, 1);
+    assertThat(inside(drawn, 0, 0, 0)).isEqualTo(colour);
+    assertThat(inside(drawn, 0, 0, 1)).isEqualTo(Overlay.amber(at(0, 1)));
+    assertThat(inside(drawn, 0, 0, 2)).isEqualTo(Overlay.dimmed(at(0, 2)));
+    assertThat(inside(drawn, 0, 0, 3)).isEqualTo(Overlay.amber(at(0, 3)));
+    // Once its target is dropped, what was merged into it is gone too.
+    assertThat(inside(drawn, 1, 0, 1)).isEqualTo(Overlay.dimmed(at(0, 1)));
+    assertThat(inside(drawn, 0, 1, 1)).isEqualTo(at(1, 1));
+  }
+
+  /** The colour that a patch's second pixel has in a view. */
+  private int at(int image, int patch) {
+    return views.get(image).whole().rgb(patch % 2 * PATCH + 1, patch / 2 * PATCH + 1);
+  }
+
+  /** The colour that it has in a panel. */
+  private static int inside(BufferedImage drawn, int stage, int image, int patch) {
+    int left = Canvas.GAP + stage * (PANEL + Canvas.GAP) + (patch % 2 * PATCH + 1) * SCALE;
+    int top = Canvas.GAP + image * (PANEL + Canvas.CAPTION) + (patch / 2 * PATCH + 1) * SCALE;
+    return drawn.getRGB(left, top) & 0xFFFFFF;
   }
 
   @Test
