@@ -84,9 +84,7 @@ final class BatchTest {
       for (String plan :
           List.of("visionzip:7+3,pyramid:3:.5", "divprune:9", "cdpruner:7,fastv:2:.5")) {
         PruningPlan cutting = PruningPlan.parse(plan);
-        if (TestDevice.offersCuts()) {
-          rows.add(3, new Request(fixture.question("twoImages"), options.withPruning(cutting)));
-        }
+        rows.add(3, new Request(fixture.question("twoImages"), options.withPruning(cutting)));
       }
       List<Answer> together = model.askAll(rows);
       IntStream.range(0, rows.size())

@@ -3,7 +3,6 @@ package org.pyramiddrop.transformer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -46,9 +45,7 @@ final class ConversationTest {
                 .then(PruningPlan.divPrune(11))
                 .then(PruningPlan.cdPruner(6)),
             PruningPlan.random(8, 5).then(PruningPlan.random(4, 6, afterTwo())));
-    return plans.stream()
-        .filter(plan -> TestDevice.offersCuts() || plan.cutsBeforeDecoder().isEmpty())
-        .toList();
+    return plans;
   }
 
   private static Place afterTwo() {
@@ -172,7 +169,6 @@ final class ConversationTest {
   @ParameterizedTest
   @ValueSource(strings = {"mha-float32", "next-vicuna-float32"})
   void aCutThatReadsTheQuestionIsMadeAnewWithoutTheVisionTower(String name) {
-    assumeTrue(TestDevice.offersCuts(), "this device has no such operations yet");
     PruningPlan plan = PruningPlan.visionZip(9, 2).then(PruningPlan.cdPruner(6));
     try (Fixture fixture = new Fixture(name);
         Llava model = Llava.load(fixture.folder(), TestDevice.options());

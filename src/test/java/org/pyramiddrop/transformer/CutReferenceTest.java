@@ -1,14 +1,12 @@
 package org.pyramiddrop.transformer;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.pyramiddrop.transformer.Fixture.assertClose;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -28,11 +26,6 @@ import tools.jackson.databind.JsonNode;
  */
 final class CutReferenceTest {
   private static final double TOLERANCE = 1e-4;
-
-  @BeforeEach
-  void skipUnlessOffered() {
-    assumeTrue(TestDevice.offersCuts(), "this device has no such operations yet");
-  }
 
   static Stream<Arguments> cases() {
     return cases(Fixture.names());

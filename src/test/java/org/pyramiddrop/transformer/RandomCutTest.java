@@ -1,13 +1,11 @@
 package org.pyramiddrop.transformer;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.pyramiddrop.transformer.Fixture.assertClose;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.Tensor;
@@ -27,11 +25,6 @@ import org.pyramiddrop.transformer.pruning.Ranking;
 final class RandomCutTest {
   private static final String PROMPT = "twoImages";
   private static final Choice.Random DRAW = new Choice.Random(11);
-
-  @BeforeEach
-  void skipUnlessOffered() {
-    assumeTrue(TestDevice.offersCuts(), "this device has no such operations yet");
-  }
 
   static List<String> checkpoints() {
     return Fixture.names();

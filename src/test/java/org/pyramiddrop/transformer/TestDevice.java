@@ -14,11 +14,6 @@ final class TestDevice {
 
   private TestDevice() {}
 
-  /** Whether the device has the operations of cuts before the decoder; the GPU has yet to. */
-  static boolean offersCuts() {
-    return !NAME.equals("cuda");
-  }
-
   static Kernels open(DType dtype) {
     prepare();
     return Devices.open(NAME, 2, dtype);

@@ -10,7 +10,9 @@ import org.junit.jupiter.api.Test;
 /** Operations of cuts before the decoder give what PyTorch gives. */
 interface CutFixtureContract extends ContractPart {
   private OperationFixture fixture(String operation) {
-    assumeTrue(device().offersCuts(), "this device has no such operations yet");
+    assumeTrue(
+        device().kernels().dtype() == DType.FLOAT32,
+        "in a narrower type the fixture's numbers are others");
     return OperationFixture.ofCut(operation);
   }
 
