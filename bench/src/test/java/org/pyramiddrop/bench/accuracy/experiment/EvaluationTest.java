@@ -188,7 +188,8 @@ class EvaluationTest {
             Metric.POPE_ACCURACY,
             "");
     List<String> answers = List.of("Yes.", "yes", "no", "Yes, it is.", "No, not at all");
-    Experiment table = PlanTable.five(PLANS, List.of());
+    Experiment table =
+        PlanTable.of("table-5", "Table 5", List.of(PLANS.vanilla(), PLANS.pyramid(0.5)));
     try (Journal journal = journal("pope")) {
       for (Variant variant : table.variants()) {
         for (int i = 0; i < answers.size(); i++) {

@@ -114,7 +114,10 @@ class ExperimentCommandTest {
             "random 1",
             "random 2",
             "random 3");
-    assertThat(csv("budget")).contains("missing");
+    assertThat(column("budget", 0))
+        .contains("PyramidDrop", "VisionZip", "DivPrune", "CDPruner", "random 3")
+        .endsWith("vanilla");
+    assertThat(out.toString()).contains("PyramidDrop can't reach the budget of 4 tokens");
     assertThat(csv("attention")).hasSize(1 + 4 * 64);
 
     Path overlay = temp.resolve("figure-5").resolve(drawing(csv("figure-5").get(1)));
