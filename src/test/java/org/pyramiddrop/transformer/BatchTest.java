@@ -64,7 +64,8 @@ final class BatchTest {
           for (int row = 0; row < active.size(); row++) {
             assertThat(tokens.get(row)).isEqualTo(alone.get(row).decodeStep(step, sampler));
             float[] reference = alone.get(row).logits();
-            double tolerance = 1e-5 * Math.max(1, Fixture.deviation(reference));
+            // One row's products are summed apart and added to the residual, a batch's onto it.
+            double tolerance = 2e-5 * Math.max(1, Fixture.deviation(reference));
             Fixture.assertClose("row " + row, active.get(row).logits(), reference, tolerance);
           }
         }
