@@ -144,7 +144,8 @@ public final class LineChart {
     int number = data.getSeriesCount();
     data.addSeries(series);
     // Every other line is dashed and its marks are hollow: lines that coincide both show.
-    boolean second = number % 2 == 1;
+    // Once all colours are used, those that had whole lines get dashed ones.
+    boolean second = (number + number / COLOURS.size()) % 2 == 1;
     renderer.setSeriesLinesVisible(number, line);
     renderer.setSeriesShapesVisible(number, marks);
     renderer.setSeriesShape(number, MARKS.get(second ? 1 : 0));
