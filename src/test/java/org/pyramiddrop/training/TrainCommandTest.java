@@ -122,7 +122,7 @@ class TrainCommandTest {
     byte[] whole = Files.readAllBytes(training.out().resolve("model.safetensors"));
     List<String> lines = log();
 
-    // The data changes under the run: it ends behind the fifth step, saved behind the fourth.
+    // The data changes under the run behind the fourth step: it ends, saved behind its last one.
     TrainingFolder again = new TrainingFolder(folder.resolve("again"));
     Files.createDirectory(again.folder());
     again.samples(8);
@@ -157,6 +157,8 @@ class TrainCommandTest {
     assertThat(broken.err.lines()).hasSize(1);
     assertThat(broken.err).contains("is saved in").doesNotContain("unexpected");
     assertThat(broken.err).contains("wide.png");
+    int done = Files.readAllLines(again.out().resolve("train.csv")).size() - 1;
+    assertThat(broken.err).contains("step " + done + " is saved in");
     for (String name : List.of("wide.png", "upright.png")) {
       Files.move(pictures.resolve("x" + name), pictures.resolve(name));
     }

@@ -50,8 +50,8 @@ public final class TrainingRun implements AutoCloseable {
   private final Resources owned = new Resources();
   private int done;
 
-  /** The last step that has begun to change parameters. */
-  private int changed;
+  /** Whether the parameters are those of the last step that is done, and worth saving. */
+  private boolean intact = true;
 
   private volatile boolean stopped;
 
@@ -117,7 +117,6 @@ public final class TrainingRun implements AutoCloseable {
               options.optimizer().clip());
       folder = new RunFolder(options, files, model, options.settings(name, data.checksum()));
       done = folder.begin();
-      changed = done;
       this.log = owned.add(StepLog.open(log, done));
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
@@ -212,6 +211,7 @@ public final class TrainingRun implements AutoCloseable {
       next = step < steps ? reader.submit(() -> samples.of(step + 1, listener::skipped)) : null;
       StepResult result = step(step, now);
       done = step;
+      intact = true;
       log.add(result);
       listener.step(result, steps);
       int every = options.saving().every();
@@ -223,7 +223,7 @@ public final class TrainingRun implements AutoCloseable {
 
   /** Keeps the steps that are done before a failure ends the run, if the parameters are theirs. */
   private RuntimeException savedAfter(Throwable failure) {
-    if (changed == done) {
+    if (intact) {
       try {
         save();
       } catch (RuntimeException | OutOfMemoryError again) {
@@ -270,7 +270,9 @@ public final class TrainingRun implements AutoCloseable {
     }
     double loss = sum / answerTokens;
     double norm = optimizer.gradientNorm();
-    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+    // What has diverged doesn't take the place of what was saved before.
+    intact = Double.isFinite(loss) && Double.isFinite(norm);
+    if (!intact) {
       throw new TrainingException(
           "step %d: the loss is %s and its gradient's norm %s; lower --learning-rate, or clip"
               .formatted(step, loss, norm));
@@ -281,6 +283,7 @@ public final class TrainingRun implements AutoCloseable {
         Optional.ofNullable(options.optimizer().visionLearningRate())
             .map(own -> factor * own)
             .orElse(rate);
+    intact = false;
     optimizer.step(step, norm, part -> (float) (part == ModelPart.TOWER ? visionRate : rate));
     return new StepResult(
         step,
