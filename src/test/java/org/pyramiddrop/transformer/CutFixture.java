@@ -1,10 +1,8 @@
 package org.pyramiddrop.transformer;
 
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 import org.pyramiddrop.loader.SafetensorsFile;
-import org.pyramiddrop.loader.StoredTensor;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
@@ -13,8 +11,6 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** What PyTorch made of a checkpoint's prompts cut before the decoder; see src/test/fixtures. */
 final class CutFixture implements AutoCloseable {
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
   private final JsonNode cases;
   private final SafetensorsFile tensors;
 
@@ -46,12 +42,7 @@ final class CutFixture implements AutoCloseable {
   }
 
   float[] floats(String tensor) {
-    StoredTensor t = tensors.tensor(tensor);
-    float[] out = new float[Math.toIntExact(t.elements())];
-    for (int i = 0; i < out.length; i++) {
-      out[i] = t.data().get(FLOAT, 4L * i);
-    }
-    return out;
+    return Fixture.floats(tensors, tensor);
   }
 
   /** Lists of numbers, one a picture. */

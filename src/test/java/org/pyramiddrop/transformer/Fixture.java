@@ -24,7 +24,6 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** One small checkpoint and what PyTorch made of it; src/test/fixtures says how. */
 final class Fixture implements AutoCloseable {
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
   private final Path root;
@@ -65,10 +64,14 @@ final class Fixture implements AutoCloseable {
   }
 
   float[] floats(String tensor) {
-    StoredTensor t = tensors.tensor(tensor);
+    return floats(tensors, tensor);
+  }
+
+  static float[] floats(SafetensorsFile file, String tensor) {
+    StoredTensor t = file.tensor(tensor);
     float[] out = new float[Math.toIntExact(t.elements())];
     for (int i = 0; i < out.length; i++) {
-      out[i] = t.data().get(FLOAT, 4L * i);
+      out[i] = t.number(i);
     }
     return out;
   }

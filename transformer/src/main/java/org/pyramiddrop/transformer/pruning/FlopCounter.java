@@ -54,20 +54,15 @@ public final class FlopCounter {
   public double vision(List<ImageShape> images, PruningPlan plan) {
     List<Cut> cuts = plan.cutsBeforeDecoder();
     int crops = images.stream().mapToInt(image -> image.patches().size()).sum();
-    if (cuts.isEmpty()) {
-      return vision(crops);
+    if (cuts.isEmpty() || !(cuts.getFirst().place() instanceof Place.Tower)) {
+      return vision(crops) + cuts(images, plan);
     }
-    if (!(cuts.getFirst().place() instanceof Place.Tower)) {
-      return vision(crops) + projectorCuts(images, plan, 0);
-    }
-    Cut tower = cuts.getFirst();
-    double sum = 0;
-    for (ImageShape image : images) {
-      for (int patches : image.patches()) {
-        sum += tower() + towerCut(tower, patches) + 2 * tower.count(patches) * projected();
-      }
-    }
-    return sum + projectorCuts(images, plan, 0);
+    int left =
+        images.stream()
+            .flatMap(image -> image.patches().stream())
+            .mapToInt(cuts.getFirst()::count)
+            .sum();
+    return crops * tower() + 2 * left * projected() + cuts(images, plan);
   }
 
   /** FLOPs of the cuts before the decoder alone. */

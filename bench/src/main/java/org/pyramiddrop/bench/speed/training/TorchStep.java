@@ -69,12 +69,7 @@ record TorchStep(
     List<Pixels> pixels =
         samples.samples().stream().flatMap(sample -> sample.crops().getFirst().stream()).toList();
     Pixels one = pixels.getFirst();
-    int size = one.values().length;
-    float[] all = new float[size * pixels.size()];
-    for (int i = 0; i < pixels.size(); i++) {
-      System.arraycopy(pixels.get(i).values(), 0, all, i * size, size);
-    }
-    RawNumbers.write(data, all);
+    RawNumbers.write(data, pixels.stream().map(Pixels::values).toArray(float[][]::new));
     JsonMapper json = JsonMapper.shared();
     ObjectNode request = json.createObjectNode().put("op", "train");
     request.put("model", model.toAbsolutePath().toString());
