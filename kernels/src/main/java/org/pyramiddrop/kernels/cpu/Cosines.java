@@ -6,21 +6,18 @@ import java.util.Arrays;
  * The cosines of all pairs of rows.
  *
  * <p>Each is summed input by input, whatever the two rows' places, so that equal rows have equal
- * cosines to the bit; hence the matrix is padded to whole tiles, whose edges are summed otherwise.
- * It is symmetric, and only what is below its diagonal is computed.
+ * cosines to the bit. The matrix is symmetric, and only what is below its diagonal is computed.
  */
 final class Cosines {
   private final int rows;
-  private final int stride;
 
   /** Row i and column j for j ≤ i; what is above the diagonal is undefined. */
   private final float[] matrix;
 
   private final boolean[] directed;
 
-  private Cosines(int rows, int stride, float[] matrix, boolean[] directed) {
+  private Cosines(int rows, float[] matrix, boolean[] directed) {
     this.rows = rows;
-    this.stride = stride;
     this.matrix = matrix;
     this.directed = directed;
   }
@@ -41,31 +38,29 @@ final class Cosines {
           }
         });
     int panels = MatrixProduct.ceilDiv(rows, MicroTile.COLUMNS);
-    int stride = panels * MicroTile.COLUMNS;
-    int high = MatrixProduct.ceilDiv(rows, MicroTile.ROWS) * MicroTile.ROWS;
-    float[] matrix = new float[Math.multiplyExact(high, stride)];
+    float[] matrix = new float[Math.multiplyExact(rows, rows)];
     float[] left = product.packRows(units);
     int each = product.panelsPerTask(panels);
     workers.run(
         MatrixProduct.ceilDiv(panels, each),
         (task, worker) -> {
           int from = task * each * MicroTile.COLUMNS;
-          int columns = Math.min(each * MicroTile.COLUMNS, stride - from);
+          int columns = Math.min(each * MicroTile.COLUMNS, rows - from);
           int tile = from / MicroTile.ROWS;
           int first = tile * MicroTile.ROWS;
           product.sums(
               left,
               tile,
-              high - first,
+              rows - first,
               new Rows(units, from),
               columns,
               worker,
               matrix,
-              first * stride + from,
-              stride,
+              first * rows + from,
+              rows,
               false);
         });
-    return new Cosines(rows, stride, matrix, directed);
+    return new Cosines(rows, matrix, directed);
   }
 
   /** The rows from one on as the right side of a product. */
@@ -100,7 +95,7 @@ final class Cosines {
 
   /** The cosine of two rows, NaN where one has no direction. */
   float of(int a, int b) {
-    return a > b ? matrix[a * stride + b] : matrix[b * stride + a];
+    return a > b ? matrix[a * rows + b] : matrix[b * rows + a];
   }
 
   /** A row's length; NaN where it has no direction. */
