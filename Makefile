@@ -138,7 +138,7 @@ command-folder:
 	'$(JAVA_HOME)/bin/jlink' --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
 	  --compress zip-0 --generate-cds-archive --output '$(DIST)/runtime'
 	cp bin/pyramiddrop '$(DIST)/bin/'
-	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md) models '$(DIST)/'
+	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md docs) models '$(DIST)/'
 	$(call keep-classes,'$(DIST)/bin/pyramiddrop','$(DIST)/pyramiddrop.jsa')
 
 javadoc: $(JAR) ## Write the Javadoc of what users import to target/javadoc
