@@ -77,7 +77,7 @@ training: benchmarks ## Time training steps with and without drops, ARGS=--pytho
 compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers); ARGS=--quick
 	$(BENCH) compare --python $(PYTHON) $(ARGS)
 
-pruning: benchmarks ## Time prefill, decode and answers under five ways of pruning, beside their FLOPs
+pruning: benchmarks ## Time vision, prefill, decode and answers under ten plans beside their FLOPs; ARGS="--plan divprune:64" yours
 	$(BENCH) pruning $(ARGS)
 
 experiment: benchmarks ## Redo the paper's tables and figures; NAME=figure-4 only one, MODEL= and DATA= on another model or dataset

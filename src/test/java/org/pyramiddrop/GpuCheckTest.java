@@ -74,7 +74,7 @@ final class GpuCheckTest {
           *ConsoleLauncher*) %s ;;
           *"gpu --skip"*) echo "$*" >>'HERE/asked'; %s ;;
           *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
-          *"Bench load"* | *"Bench profile"* | *"Bench training"*) echo "$*" >>'HERE/asked'
+          *"Bench load"* | *"Bench profile"* | *"Bench pruning"* | *"Bench training"*) echo "$*" >>'HERE/asked'
             while [ "$1" != --markdown ]; do shift; done; echo "of ${2##*/}" >"$2" ;;
           *"gpu-table"*) [ ! -e 'HERE/differ' ] || { echo "they differ" >&2; exit 2; }
             echo "GPU: A GPU"; echo "the numbers of ${*#*gpu.md }" ;;
@@ -196,6 +196,32 @@ final class GpuCheckTest {
         .hasContent("of gpu-profile-load.md\nof gpu-profile-none.md\nof gpu-profile-pyramid.md");
     assertThat(outcome.lines())
         .anyMatch(line -> line.matches("profile +passed .*tables in gpu-profile.md"));
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void timesEveryPlanOfBothModels() throws Exception {
+    Path model = dist.resolve("model");
+    Outcome outcome =
+        run(
+            A_GPU,
+            GOOD,
+            "--only",
+            "pruning",
+            "--only",
+            "pruning-next",
+            "--model",
+            model.toString());
+    assertThat(asked()).hasSize(3);
+    assertThat(asked().get(0))
+        .isEqualTo(
+            "pruning --backend cuda --model %s --markdown %s"
+                .formatted(model, dist.resolve("out/gpu-pruning.md")));
+    assertThat(asked().get(1)).matches("checkpoint --next .*/gpu-pruning-next");
+    assertThat(asked().get(2)).matches("pruning --backend cuda --model .*/gpu-pruning-next .*");
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("pruning +passed .*tables in gpu-pruning.md"))
+        .anyMatch(line -> line.matches("pruning-next +passed .*tables in gpu-pruning-next.md"));
     assertThat(outcome.code()).isZero();
   }
 

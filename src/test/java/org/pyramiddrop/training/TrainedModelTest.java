@@ -1,8 +1,10 @@
 package org.pyramiddrop.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -23,6 +25,14 @@ import org.pyramiddrop.training.model.NamedParameter;
 import org.pyramiddrop.training.model.Optimizer;
 import org.pyramiddrop.training.model.TrainedModel;
 import org.pyramiddrop.training.model.TrainedSample;
+import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.Progress;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.Sampler;
+import org.pyramiddrop.transformer.engine.SequenceRunner;
+import org.pyramiddrop.transformer.generation.Sampling;
+import org.pyramiddrop.transformer.pruning.Depth;
+import org.pyramiddrop.transformer.pruning.Place;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Ranking;
@@ -87,10 +97,7 @@ class TrainedModelTest {
                   List<List<List<Integer>>> all = stages.get();
                   assertThat(all.subList(1, all.size())).isEqualTo(kept(expected.get(sample)));
                 });
-        assertThat(loss * scale)
-            .isCloseTo(
-                fixture.json().get("loss").doubleValue(),
-                org.assertj.core.api.Assertions.within(1e-5));
+        assertThat(loss * scale).isCloseTo(fixture.json().get("loss").doubleValue(), within(1e-5));
         List<String> seen = new ArrayList<>();
         double whole = 0;
         for (String tensor : fixture.gradientNames()) {
@@ -108,6 +115,82 @@ class TrainedModelTest {
         assertThat(seen).containsExactlyInAnyOrderElementsOf(fixture.gradientNames());
       }
     }
+  }
+
+  /** A sample up to the first token of its first answer. */
+  private static TrainedSample toFirstAnswer(TrainedSample sample, int imageToken) {
+    int end = 0;
+    while (!sample.answer()[end]) {
+      end++;
+    }
+    int[] ids = Arrays.copyOf(sample.ids(), end + 1);
+    int images = Math.toIntExact(Arrays.stream(ids).filter(id -> id == imageToken).count());
+    return new TrainedSample(
+        ids,
+        Arrays.copyOf(sample.answer(), end + 1),
+        sample.layouts().subList(0, images),
+        sample.crops().subList(0, images));
+  }
+
+  /** Where inference is once it has read a sample but for its last token. */
+  private static SequenceRunner prefilled(
+      Engine engine, TrainedSample sample, int imageToken, PruningPlan plan) {
+    int[] ids = Arrays.copyOf(sample.ids(), sample.ids().length - 1);
+    Prompt prompt = Prompt.of(ids, imageToken, sample.layouts());
+    SequenceRunner runner =
+        new SequenceRunner(
+            engine.kernels(), engine.decoder(), SequenceRunner.Shape.of(prompt, plan, 0));
+    for (int i = 0; i < sample.layouts().size(); i++) {
+      engine
+          .imageEncoder()
+          .encode(
+              sample.crops().get(i),
+              sample.layouts().get(i),
+              Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE),
+              runner.imageEmbeddings().get(i));
+    }
+    runner.prefill(prompt, new Sampler(Sampling.greedy()));
+    return runner;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mha-float32", "gqa-float32-sharded-oldnames", "next-vicuna-float32"})
+  void aCutByChanceKeepsWhatInferenceKeepsAndTheLossIsOfItsLogits(String name) {
+    Place afterTwo = new Place.Decoder(new Depth.AtLayer(2));
+    PruningPlan drawn =
+        PruningPlan.random(5, 11, afterTwo).then(PruningPlan.pyramid(List.of(3), 0.5));
+    for (Ranking ranking : Ranking.values()) {
+      PruningPlan plan = drawn.withRanking(ranking);
+      try (TrainingFixture fixture = new TrainingFixture(name);
+          Kernels kernels = cpu();
+          TrainedModel model = fixture.load(kernels, settings(ALL, plan, false));
+          Engine engine = fixture.engine()) {
+        int token = fixture.imageToken();
+        List<TrainedSample> samples =
+            fixture.samples().stream().map(sample -> toFirstAnswer(sample, token)).toList();
+        List<List<List<List<Integer>>>> kept = new ArrayList<>();
+        double loss =
+            model.lossAndGradient(samples, token, 1, (_, stages) -> kept.add(stages.get()));
+        double expected = 0;
+        for (int i = 0; i < samples.size(); i++) {
+          TrainedSample sample = samples.get(i);
+          try (SequenceRunner runner = prefilled(engine, sample, token, plan)) {
+            assertThat(kept.get(i)).as("%s, sample %d", ranking, i).isEqualTo(runner.imageTokens());
+            expected += surprise(runner.logits(), sample.ids()[sample.ids().length - 1]);
+          }
+        }
+        assertThat(loss).as("%s", ranking).isCloseTo(expected, within(1e-4));
+      }
+    }
+  }
+
+  /** The negative logarithm of a token's probability. */
+  private static double surprise(float[] logits, int token) {
+    double sum = 0;
+    for (float logit : logits) {
+      sum += Math.exp(logit - logits[token]);
+    }
+    return Math.log(sum);
   }
 
   private static float[] difference(float[] actual, float[] expected) {
@@ -165,9 +248,7 @@ class TrainedModelTest {
                 });
         assertThat(loss * scale)
             .as("loss of step %d", step)
-            .isCloseTo(
-                expected.get("loss").doubleValue(),
-                org.assertj.core.api.Assertions.within(STEP_LOSS));
+            .isCloseTo(expected.get("loss").doubleValue(), within(STEP_LOSS));
         optimizer.step(step, optimizer.gradientNorm(), _ -> rate);
       }
       assertThat(step).isEqualTo(20);

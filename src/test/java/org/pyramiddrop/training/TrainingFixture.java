@@ -7,6 +7,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.Image;
@@ -19,6 +22,7 @@ import org.pyramiddrop.loader.SafetensorsFile;
 import org.pyramiddrop.loader.StoredTensor;
 import org.pyramiddrop.training.model.TrainedModel;
 import org.pyramiddrop.training.model.TrainedSample;
+import org.pyramiddrop.transformer.engine.Engine;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -74,6 +78,16 @@ final class TrainingFixture implements AutoCloseable {
   TrainedModel load(Kernels kernels, TrainedModel.Settings settings) {
     ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
     return TrainedModel.load(description, checkpoint, checkpoint, kernels, settings);
+  }
+
+  /** The same model as inference has it. */
+  Engine engine() {
+    return Engine.load(
+        ModelDescription.of(config, checkpoint, checkpoint),
+        checkpoint,
+        checkpoint,
+        Optional.of(DType.FLOAT32),
+        dtype -> Devices.open("cpu", 2, dtype));
   }
 
   /** The samples, with the pixels that PyTorch had. */

@@ -146,8 +146,10 @@ final class CutReferenceTest {
 
   private static void checkStages(List<Stage> stages, JsonNode expected) {
     JsonNode cuts = expected.get("cuts");
-    List<List<Integer>> entered = CutFixture.rows(cuts.get(cuts.size() - 1).get("kept"));
-    assertThat(stages.getFirst().kept()).isEqualTo(entered);
+    if (!cuts.isEmpty()) {
+      List<List<Integer>> entered = CutFixture.rows(cuts.get(cuts.size() - 1).get("kept"));
+      assertThat(stages.getFirst().kept()).isEqualTo(entered);
+    }
     JsonNode drops = expected.get("drops");
     assertThat(stages).hasSize(drops.size() + 1);
     IntStream.range(0, drops.size())

@@ -55,6 +55,17 @@ public record CheckpointShape(
         layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other);
   }
 
+  /** The same with as many layers in the vision tower as LLaVA-1.5's has. */
+  public CheckpointShape withWholeVision() {
+    return withVision(
+        clip(
+            vision.hiddenSize(),
+            vision.intermediateSize(),
+            LLAVA_7B.vision.layers(),
+            vision.heads(),
+            vision.imageSize()));
+  }
+
   /** The same with a vision tower of one small layer: as many image tokens, next to no weights. */
   public CheckpointShape withTinyVision() {
     return withVision(clip(64, 128, 2, 2, vision.imageSize()));

@@ -96,13 +96,19 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
     Progress silent = Progress.ofVision(Progress.SILENT, Integer.MAX_VALUE);
     return new RepeatedAnswer(
         engine,
-        Prompt.of(words, config.imageTokenId(), List.of(image.layout())),
+        Prompt.of(words, config.imageTokenId(), List.of(image.layout()), plan),
         plan,
         furtherTokens,
-        embeddings ->
+        (cuts, embeddings) -> {
+          Tensor out = embeddings.getFirst();
+          if (cuts.isEmpty()) {
+            engine.imageEncoder().encode(image.crops(), image.layout(), silent, out);
+          } else {
             engine
                 .imageEncoder()
-                .encode(image.crops(), image.layout(), silent, embeddings.getFirst()));
+                .encode(image.crops(), image.layout(), cuts.getFirst(), silent, out);
+          }
+        });
   }
 
   @Override

@@ -8,7 +8,6 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.transformer.engine.Engine;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.pruning.PromptShape;
-import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /** A prompt of random token ids and random image embeddings, for a decoder alone. */
 public record RandomPrompt(Engine engine, Prompt prompt, long seed) {
@@ -23,17 +22,6 @@ public record RandomPrompt(Engine engine, Prompt prompt, long seed) {
     int tokens = shape.textTokens() + shape.imageTokens();
     int[] ids = new Random(seed).ints(tokens, 0, engine.decoder().vocabulary()).toArray();
     return new RandomPrompt(engine, new Prompt(ids, spans), seed);
-  }
-
-  /**
-   * Gives the prompt what an answer has: caches with room for it, prefill and step as recordings.
-   *
-   * @param furtherTokens that there is room for behind the first one
-   */
-  public RepeatedAnswer answer(PruningPlan plan, int furtherTokens) {
-    RepeatedAnswer answer = new RepeatedAnswer(engine, prompt, plan, furtherTokens, this::draw);
-    answer.encode();
-    return answer;
   }
 
   /** Draws the images' embeddings. */

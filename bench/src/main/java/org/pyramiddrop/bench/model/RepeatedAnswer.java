@@ -1,16 +1,18 @@
 package org.pyramiddrop.bench.model;
 
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Profile;
 import org.pyramiddrop.kernels.Recording;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.transformer.engine.Engine;
+import org.pyramiddrop.transformer.engine.ImageCuts;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -23,43 +25,48 @@ public final class RepeatedAnswer implements AutoCloseable {
   private final Prompt prompt;
   private final Sampler sampler = new Sampler(Sampling.greedy());
   private final SequenceRunner runner;
-  private final Consumer<List<Tensor>> encoder;
+  private final BiConsumer<List<ImageCuts>, List<Tensor>> encoder;
   private int steps;
 
   /**
    * Takes the memory.
    *
-   * @param encoder of the images
+   * @param prompt as it enters the decoder under the plan
    * @param furtherTokens that there is room for behind the first one
+   * @param encoder of the images: their cuts, if there are any, and where embeddings go
    */
   RepeatedAnswer(
       Engine engine,
       Prompt prompt,
       PruningPlan plan,
       int furtherTokens,
-      Consumer<List<Tensor>> encoder) {
+      BiConsumer<List<ImageCuts>, List<Tensor>> encoder) {
     kernels = engine.kernels();
     this.prompt = prompt;
     this.encoder = encoder;
     runner =
         new SequenceRunner(
-            kernels,
-            engine.decoder(),
-            new SequenceRunner.Shape(prompt.length(), prompt.images(), plan, furtherTokens));
+            kernels, engine.decoder(), SequenceRunner.Shape.of(prompt, plan, furtherTokens));
   }
 
-  /** All token ids, the image token as often as the image has tokens. */
+  /** All token ids, the image token as often as tokens of the image enter the decoder. */
   public int[] ids() {
     return prompt.ids();
   }
 
+  /** The prompt as it enters the decoder. */
   public PromptShape shape() {
     return prompt.shape();
   }
 
-  /** Encodes the images and waits for their embeddings. */
+  /** Its images before any cut. */
+  public List<ImageShape> imageShapes() {
+    return prompt.imageShapes();
+  }
+
+  /** Encodes the images, cut in the vision tower where the plan does, and waits for them. */
   public void encode() {
-    encoder.accept(runner.imageEmbeddings());
+    encoder.accept(runner.imageCuts(), runner.imageEmbeddings());
     runner.imageEmbeddings().forEach(image -> kernels.download(image.rows(image.rows() - 1, 1)));
   }
 
@@ -78,7 +85,7 @@ public final class RepeatedAnswer implements AutoCloseable {
 
   /** From pixels to the first token, which alone is waited for. */
   public int first() {
-    encoder.accept(runner.imageEmbeddings());
+    encoder.accept(runner.imageCuts(), runner.imageEmbeddings());
     return prefill();
   }
 

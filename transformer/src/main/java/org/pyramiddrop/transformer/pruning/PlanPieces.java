@@ -76,13 +76,19 @@ final class PlanPieces {
     try {
       seed = Long.parseLong(numbers[1]);
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("'%s' is no whole number".formatted(numbers[1]), e);
+      throw new IllegalArgumentException(
+          "'%s' is no whole number, or too large".formatted(numbers[1]), e);
     }
     Place place =
         switch (parts.length == 2 ? "projector" : parts[2]) {
           case "tower" -> new Place.Tower();
           case "projector" -> new Place.Projector();
-          default -> new Place.Decoder(new Depth.AtLayer(integer(parts[2])));
+          default -> {
+            if (!parts[2].matches("\\d+")) {
+              throw new IllegalArgumentException("write it " + form);
+            }
+            yield new Place.Decoder(new Depth.AtLayer(integer(parts[2])));
+          }
         };
     return PruningPlan.random(integer(numbers[0]), seed, place);
   }
@@ -113,7 +119,8 @@ final class PlanPieces {
     try {
       return Integer.parseInt(text);
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("'%s' is no whole number".formatted(text), e);
+      throw new IllegalArgumentException(
+          "'%s' is no whole number, or too large".formatted(text), e);
     }
   }
 

@@ -100,8 +100,8 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
   }
 
   /**
-   * PyramidDrop as the paper has it: {@code stages} equal stages, each starting with ⌊lambda · n⌋
-   * of the n image tokens of the stage before.
+   * PyramidDrop (Xing et al. 2024): {@code stages} equal stages, each starting with ⌊lambda · n⌋ of
+   * the n image tokens of the stage before. The prompt's last token ranks them.
    *
    * @param lambda the share that stays, in (0, 1]
    */
@@ -115,8 +115,8 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
   }
 
   /**
-   * PyramidDrop with its drops after the given layers, each keeping ⌊lambda · n⌋ of the n image
-   * tokens before it.
+   * PyramidDrop (Xing et al. 2024) with its drops after the given layers, each keeping ⌊lambda · n⌋
+   * of the n image tokens before it. The prompt's last token ranks them.
    */
   public static PruningPlan pyramid(List<Integer> layers, double lambda) {
     checkLambda(lambda);
@@ -127,8 +127,9 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
   }
 
   /**
-   * Drops after the given layers, each keeping ⌊ratio · N⌋ of the N image tokens there were at
-   * first.
+   * PyramidDrop (Xing et al. 2024) by the share that each stage has of the start: after the given
+   * layers ⌊ratio · N⌋ of the N image tokens that entered the decoder stay. The prompt's last token
+   * ranks them.
    *
    * @param layers how many layers run before each drop, ascending
    * @param keepRatios one share of the original count for each layer, in [0, 1], never rising
@@ -138,8 +139,9 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
   }
 
   /**
-   * PyramidDrop as the paper's authors released it: {@code stages} equal stages, stage s holding
-   * {@code (int) (N * pow(lambda, s))} of N image tokens, ranked by the next stage's first layer.
+   * PyramidDrop as its authors (Xing et al. 2024) released it: {@code stages} equal stages, stage s
+   * holding {@code (int) (N * pow(lambda, s))} of N image tokens. The first layer of the next stage
+   * ranks them.
    *
    * @param lambda the share that stays, in (0, 1]
    */
@@ -163,8 +165,8 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
   }
 
   /**
-   * FastV: after {@code layer} layers, {@code round(N · (1 - ratio))} of N image tokens stay
-   * (halves to even), each with the position it began with.
+   * FastV (Chen et al. 2024): after {@code layer} layers, {@code round(N · (1 - ratio))} of N image
+   * tokens stay (halves to even), once. Each keeps the position it began with.
    *
    * @param ratio the share that is dropped, in [0, 1]
    */
@@ -234,13 +236,17 @@ public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) 
             kept(tokens)));
   }
 
-  /** Tokens chosen by chance behind the projector, the control of every other plan. */
+  /**
+   * Of a picture's projected tokens some stay by chance. It is the control that every other plan is
+   * to be held against.
+   */
   public static PruningPlan random(int tokens, long seed) {
     return random(tokens, seed, new Place.Projector());
   }
 
   /**
-   * Tokens chosen by chance at any place.
+   * Of a picture's tokens some stay by chance, at any place. It is the control that every other
+   * plan is to be held against.
    *
    * @param tokens how many stay of a picture; in the vision tower, of each crop
    */

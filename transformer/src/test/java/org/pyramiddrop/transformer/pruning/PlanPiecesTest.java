@@ -62,7 +62,7 @@ class PlanPiecesTest {
         "cdpruner:1.5|piece 'cdpruner:1.5'|'1.5' is no whole number",
         "random:64|piece 'random:64'|write it random:N@SEED",
         "random:64@x|piece 'random:64@x'|'x' is no whole number",
-        "random:64@1:eye|piece 'random:64@1:eye'|'eye' is no whole number",
+        "random:64@1:eye|piece 'random:64@1:eye'|write it random:N@SEED, with :tower, :projector or :LAYER behind it",
         "pyramid:4|piece 'pyramid:4'|write it pyramid:S:λ",
         "pyramid:4:2|piece 'pyramid:4:2'|outside (0, 1]",
         "fastv:2:x|piece 'fastv:2:x'|'x' is no number",

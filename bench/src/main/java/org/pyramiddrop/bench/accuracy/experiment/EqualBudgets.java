@@ -60,7 +60,7 @@ final class EqualBudgets {
           points.add(new Point(family.name(), budget, nearest.get()));
         } else {
           notes.add(
-              "%s can't reach the budget of %s: the least it can do costs more."
+              "%s can't meet the budget of %s: all that it can do costs more, or all of it less."
                   .formatted(family.name(), budget.name));
         }
       }

@@ -134,14 +134,14 @@ record ModelPlans(ModelShape shape, int imageTokens) {
    * The plan of a family that comes nearest to a budget; of two, the cheaper.
    *
    * @param cost what the budget is of
-   * @return empty if even the cheapest costs more
+   * @return empty if even the cheapest costs more, or even the dearest less
    */
   Optional<Variant> nearest(Family family, double budget, ToDoubleFunction<Variant> cost) {
     List<Variant> all =
         IntStream.rangeClosed(family.first, family.last)
             .mapToObj(number -> variant(family.name, family.numbered.apply(number)))
             .toList();
-    return cost.applyAsDouble(all.getFirst()) > budget
+    return cost.applyAsDouble(all.getFirst()) > budget || cost.applyAsDouble(all.getLast()) < budget
         ? Optional.empty()
         : all.stream()
             .min(

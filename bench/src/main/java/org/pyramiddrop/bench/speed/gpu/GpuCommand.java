@@ -61,6 +61,9 @@ public final class GpuCommand extends BenchCommand {
   @Option(names = "--image")
   private @Nullable String image;
 
+  @Option(names = "--plan", paramLabel = "PIECES")
+  private List<String> pieces = List.of();
+
   @Option(names = "--text-tokens")
   private int textTokens = ModelWork.TEXT_TOKENS;
 
@@ -157,6 +160,8 @@ public final class GpuCommand extends BenchCommand {
   private void model(Path folder, Map<String, String> facts) {
     LlavaConfig config = LlavaConfig.read(folder);
     Resolution size = imageSize(config);
+    List<NamedPlan> plans = NamedPlan.given(pieces, NamedPlan::choices);
+    plans.forEach(named -> named.plan().schedule(config.text().layers()));
     Ceilings seen;
     try (Kernels kernels = Devices.open("cuda", 1, DType.BFLOAT16)) {
       seen = ceilings(new OperationTimer(kernels, null, repeats, runs));
@@ -173,8 +178,7 @@ public final class GpuCommand extends BenchCommand {
           "%d layers, %d wide, on %s"
               .formatted(config.text().layers(), config.text().hiddenSize(), open.device()));
       try (PlanTimer ours =
-          PlanTimer.of(
-              open, NamedPlan.choices(), plan -> open.answer(input, plan, steps), () -> {})) {
+          PlanTimer.of(open, plans, plan -> open.answer(input, plan, steps), () -> {})) {
         RepeatedAnswer plain = ours.answers().getFirst();
         ModelResult result =
             new ModelResult(
@@ -185,8 +189,7 @@ public final class GpuCommand extends BenchCommand {
                 open.loadMillis(),
                 seen,
                 seen.or(tflops, bandwidth),
-                ours.answers(
-                    plain.shape(), steps, runs, answer -> PlanTimer.timeFromPixels(answer, steps)),
+                ours.answers(steps, runs, answer -> PlanTimer.timeFromPixels(answer, steps)),
                 new ArrayList<>());
         // A peer may take longer than there is time for: what was measured is kept before.
         Document document = save(result);

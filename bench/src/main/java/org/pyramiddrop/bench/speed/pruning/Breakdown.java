@@ -23,6 +23,8 @@ record Breakdown(long totalNanos, Map<Part, Long> nanos) {
     /** Rotary positions, and keys and values on their way into the cache. */
     ROTARY("rotary, cache"),
     ALLOCATION("allocation"),
+    /** Choices among projected tokens. */
+    CUTS("cuts"),
     /** At a drop, the last token's query and its scores of all keys. */
     RANKING("ranking"),
     SELECTION("selection"),
@@ -93,6 +95,7 @@ record Breakdown(long totalNanos, Map<Part, Long> nanos) {
       case "rmsNorm", "layerNorm" -> Part.NORMS;
       case "rotate", "storeKeyValues" -> Part.ROTARY;
       case "allocate" -> Part.ALLOCATION;
+      case "selectDiverse", "relevance", "selectDeterminantal" -> Part.CUTS;
       case "scoreTokens" -> Part.RANKING;
       case "selectTopK" -> Part.SELECTION;
       case "gatherRows", "gather" -> dropping ? Part.GATHER : Part.REST;

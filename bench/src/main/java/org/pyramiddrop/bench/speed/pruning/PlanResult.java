@@ -43,6 +43,8 @@ public record PlanResult(
         Phases.ratios(plainMillis, millis),
         new Phases<>(
             Map.of(
+                Phase.VISION,
+                plainWork.visionFlops() / work.visionFlops(),
                 Phase.PREFILL,
                 plainWork.prefillFlops() / work.prefillFlops(),
                 Phase.ANSWER,

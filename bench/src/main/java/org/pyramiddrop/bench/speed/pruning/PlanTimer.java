@@ -13,7 +13,6 @@ import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.bench.timing.Rounds;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
@@ -51,18 +50,23 @@ public record PlanTimer(
   /**
    * Times answers.
    *
-   * @param prompt without crops, if its embeddings are given
    * @param steps of each answer behind the prefill, at least 1
    * @param time runs an answer once and returns how long its phases took
    */
   public List<PlanResult> answers(
-      PromptShape prompt, int steps, int rounds, Function<RepeatedAnswer, Phases<Double>> time) {
+      int steps, int rounds, Function<RepeatedAnswer, Phases<Double>> time) {
     List<List<Phases<Double>>> millis = inTurn(rounds, time);
+    ModelShape shape = ModelShape.of(model.config());
     List<AnswerWork> work =
-        plans.stream()
-            .map(named ->
+        IntStream.range(0, plans.size())
+            .mapToObj(i ->
                 AnswerWork.of(
-                    ModelShape.of(model.config()), named.plan(), prompt, steps, model.dtype()))
+                    shape,
+                    plans.get(i).plan(),
+                    answers.get(i).shape(),
+                    answers.get(i).imageShapes(),
+                    steps,
+                    model.dtype()))
             .toList();
     return IntStream.range(0, plans.size())
         .mapToObj(i ->
@@ -76,9 +80,11 @@ public record PlanTimer(
         .toList();
   }
 
-  /** Runs a prefill and decodes; all three times are of this run. */
+  /** Encodes the images, runs a prefill and decodes; all times are of this run. */
   static Phases<Double> time(RepeatedAnswer answer, int steps) {
     Stopwatch stopwatch = new Stopwatch();
+    answer.encode();
+    double vision = stopwatch.lap();
     answer.prefill();
     double prefill = stopwatch.lap();
     for (int i = 0; i < steps; i++) {
@@ -86,19 +92,29 @@ public record PlanTimer(
     }
     double decode = stopwatch.lap();
     return new Phases<>(
-        Map.of(Phase.PREFILL, prefill, Phase.STEP, decode / steps, Phase.ANSWER, prefill + decode));
+        Map.of(
+            Phase.VISION,
+            vision,
+            Phase.PREFILL,
+            prefill,
+            Phase.STEP,
+            decode / steps,
+            Phase.ANSWER,
+            vision + prefill + decode));
   }
 
-  /** Encodes the images, runs a prefill and decodes; then the whole answer in a run of its own. */
+  /**
+   * The same, but the whole answer in a run of its own, in which nothing but tokens is waited for.
+   */
   public static Phases<Double> timeFromPixels(RepeatedAnswer answer, int steps) {
-    Map<Phase, Double> millis = new EnumMap<>(Phase.class);
-    millis.put(Phase.VISION, Stopwatch.time(answer::encode));
-    millis.putAll(time(answer, steps).values());
+    Map<Phase, Double> millis = new EnumMap<>(time(answer, steps).values());
     millis.put(Phase.ANSWER, Stopwatch.time(() -> answer.answer(steps + 1)));
     return new Phases<>(millis);
   }
 
+  /** Sorts prefills' calls; images are encoded once, before. */
   List<Breakdown.Shares> breakdowns(CallTimer timer, int rounds) {
+    answers.forEach(RepeatedAnswer::encode);
     List<List<Breakdown>> runs =
         inTurn(
             rounds,

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.model.ModelInput;
 import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.bench.report.Document;
 import org.pyramiddrop.bench.report.OptionValues;
@@ -16,15 +17,16 @@ import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.LlavaConfig;
-import org.pyramiddrop.transformer.pruning.ModelShape;
-import org.pyramiddrop.transformer.pruning.PromptShape;
+import org.pyramiddrop.loader.Resolution;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Whether pruning saves the time that it saves in work: answers of one decoder without drops, with
- * FastV and with PyramidDrop, in turn, beside {@link
+ * Whether pruning saves the time that it saves in work: answers of one model without drops, with
+ * FastV, with PyramidDrop, with cuts before the decoder and with chance, in turn, beside {@link
  * org.pyramiddrop.transformer.pruning.FlopCounter}'s counts for the same shapes.
  *
  * <p>A few layers of the real width stand for the rest, which changes what there is to save: the
@@ -36,7 +38,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "pruning",
     description =
-        "Times prefill, decode and whole answers with and without pruning against their FLOPs.")
+        "Times vision, prefill, decode and whole answers with and without pruning against their FLOPs.")
 public final class PruningCommand extends ReportingCommand {
   private static final String CPU = "cpu";
   private static final long SEED = 6;
@@ -52,8 +54,8 @@ public final class PruningCommand extends ReportingCommand {
   @Option(names = "--model")
   private @Nullable Path model;
 
-  @Option(names = "--image-tokens")
-  private @Nullable Integer imageTokens;
+  @Option(names = "--plan", paramLabel = "PIECES")
+  private List<String> pieces = List.of();
 
   @Option(names = "--text-tokens")
   private int textTokens = ModelWork.TEXT_TOKENS;
@@ -101,11 +103,19 @@ public final class PruningCommand extends ReportingCommand {
     ModelSize size = small ? ModelSize.SMALL : ModelSize.LLAVA_7B;
     int depth = layers == null ? LAYERS : layers;
     LlavaConfig config =
-        model == null ? size.shape().withLayers(depth).config() : LlavaConfig.read(model);
-    PromptShape prompt = prompt(config);
-    List<NamedPlan> plans = NamedPlan.compared();
+        model == null
+            ? size.shape().withLayers(depth).withWholeVision().config()
+            : LlavaConfig.read(model);
+    ModelInput input = input(config);
+    ImageLayout image = input.image().layout();
+    OptionValues.fits(image.tokens(), textTokens, newTokens, config.text().maxPositions());
+    List<NamedPlan> plans = NamedPlan.given(pieces, () -> NamedPlan.before(ImageShape.of(image)));
     plans.forEach(named -> named.plan().schedule(config.text().layers()));
-    Path folder = model == null ? size.checkpoint(depth) : model;
+    Path folder =
+        model != null
+            ? model
+            : ModelSize.checkpoint(
+                "%s-%d-layers-and-whole-vision".formatted(size.label(), depth), config);
     List<PlanResult> results;
     List<Breakdown.Shares> shares = List.of();
     String device;
@@ -117,10 +127,7 @@ public final class PruningCommand extends ReportingCommand {
         try (ModelOnDevice decoder = open(folder, calls::wrap);
             PlanTimer timer =
                 PlanTimer.of(
-                    decoder,
-                    plans,
-                    plan -> decoder.prompt(prompt, SEED).answer(plan, 0),
-                    progress::step)) {
+                    decoder, plans, plan -> decoder.answer(input, plan, 0), progress::step)) {
           shares = timer.breakdowns(calls, breakdowns);
         }
       }
@@ -128,12 +135,9 @@ public final class PruningCommand extends ReportingCommand {
       try (ModelOnDevice decoder = open(folder, UnaryOperator.identity());
           PlanTimer timer =
               PlanTimer.of(
-                  decoder,
-                  plans,
-                  plan -> decoder.prompt(prompt, SEED).answer(plan, steps),
-                  progress::step)) {
+                  decoder, plans, plan -> decoder.answer(input, plan, steps), progress::step)) {
         device = decoder.device();
-        results = timer.answers(prompt, steps, rounds, answer -> PlanTimer.time(answer, steps));
+        results = timer.answers(steps, rounds, answer -> PlanTimer.time(answer, steps));
       }
     }
     PruningResult result =
@@ -142,8 +146,8 @@ public final class PruningCommand extends ReportingCommand {
             device,
             config.text().layers(),
             config.text().hiddenSize(),
-            prompt.imageTokens(),
-            prompt.textTokens(),
+            image.tokens(),
+            textTokens,
             newTokens,
             results,
             shares);
@@ -168,10 +172,9 @@ public final class PruningCommand extends ReportingCommand {
         folder, Optional.empty(), dtype -> wrapper.apply(Devices.open(backend, threads, dtype)));
   }
 
-  private PromptShape prompt(LlavaConfig config) {
-    int image = imageTokens == null ? ModelShape.of(config).vision().tokens() : imageTokens;
-    OptionValues.atLeast(1, "--image-tokens", image);
-    OptionValues.fits(image, textTokens, newTokens, config.text().maxPositions());
-    return new PromptShape(List.of(textTokens / 2, textTokens - textTokens / 2), List.of(image), 0);
+  /** Random words, and random pixels: two tiles each way, where a model makes tiles. */
+  private ModelInput input(LlavaConfig config) {
+    int side = config.vision().imageSize() * (config.anyResolution() ? 2 : 1);
+    return ModelInput.random(config, new Resolution(side, side), textTokens, SEED);
   }
 }

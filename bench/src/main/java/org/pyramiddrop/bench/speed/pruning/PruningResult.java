@@ -27,7 +27,7 @@ record PruningResult(
   private static final double MEBI = 1 << 20;
 
   List<Table<?>> tables() {
-    List<Table<?>> tables = new ArrayList<>(List.of(prefill(), decode(), answer()));
+    List<Table<?>> tables = new ArrayList<>(List.of(vision(), prefill(), decode(), answer()));
     if (!prefillShares.isEmpty()) {
       tables.add(parts());
     }
@@ -47,6 +47,13 @@ record PruningResult(
         .ratio("paid", result -> result.paid().get(phase));
   }
 
+  private Table<PlanResult> vision() {
+    return saving(table("vision", Phase.VISION), Phase.VISION)
+        .note(
+            "from pixels to the projector's output; a cut in the vision tower is part of it, one behind"
+                + " the projector of the prefill");
+  }
+
   private Table<PlanResult> prefill() {
     double plain = plans.getFirst().work().deepFlops();
     Table<PlanResult> table =
@@ -62,8 +69,8 @@ record PruningResult(
     return saving(table, Phase.PREFILL)
         .ratio("FLOPs ratio of 32 layers", result -> plain / result.work().deepFlops())
         .note(
-            "from token ids and image embeddings to the first token; the paper counts multiply-adds of"
-                + " image tokens, GFLOP is the honest count; paid: times as fast by FLOPs ratio, 1 is"
+            "from token ids and image embeddings to the first token, cuts behind the projector included;"
+                + " the paper counts multiply-adds of image tokens, GFLOP is the honest count; paid: times as fast by FLOPs ratio, 1 is"
                 + " all of the saved work; the last column is a count alone, for a decoder as deep as a 7B"
                 + " model's, of whose layers a smaller part ends a stage");
   }
@@ -83,7 +90,7 @@ record PruningResult(
             .number("GFLOP", result -> result.work().answerFlops() / 1e9);
     return saving(table, Phase.ANSWER)
         .note(
-            "one clock over the prefill and %d decode step%s"
+            "one clock over vision, prefill and %d decode step%s"
                 .formatted(newTokens - 1, newTokens == 2 ? "" : "s"));
   }
 

@@ -117,7 +117,7 @@ class ExperimentCommandTest {
     assertThat(column("budget", 0))
         .contains("PyramidDrop", "VisionZip", "DivPrune", "CDPruner", "random 3")
         .endsWith("vanilla");
-    assertThat(out.toString()).contains("PyramidDrop can't reach the budget of 4 tokens");
+    assertThat(out.toString()).contains("PyramidDrop can't meet the budget of 4 tokens");
     assertThat(csv("attention")).hasSize(1 + 4 * 64);
 
     Path overlay = temp.resolve("figure-5").resolve(drawing(csv("figure-5").get(1)));
@@ -160,7 +160,8 @@ class ExperimentCommandTest {
     assertThat(run("figure-4", "--lambdas", "0.4", "--fastv-layers", "2,5")).isZero();
     assertThat(csv("figure-4")).hasSize(1 + 3 + 7);
     assertThat(out.toString())
-        .contains("FastV K=5 can't reach the budget of λ=0.4: the least it can do costs more.");
+        .contains(
+            "FastV K=5 can't meet the budget of λ=0.4: all that it can do costs more, or all of it less.");
   }
 
   @Test

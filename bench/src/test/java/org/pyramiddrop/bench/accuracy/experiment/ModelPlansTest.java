@@ -54,6 +54,11 @@ class ModelPlansTest {
     assertThat(kept).containsKeys("DivPrune", "CDPruner", "random 3");
     assertThat(LLAVA_7B.nearest(LLAVA_7B.pyramids(List.of(0.01)), 64, Variant::meanTokens))
         .isEmpty();
+    // 576, 288, 144 and 72 tokens are the most that it can have.
+    ModelPlans.Family both = LLAVA_7B.beforeDecoder().get(1);
+    assertThat(LLAVA_7B.nearest(both, 270, Variant::meanTokens).orElseThrow().kept())
+        .containsExactly(576, 288, 144, 72);
+    assertThat(LLAVA_7B.nearest(both, 271, Variant::meanTokens)).isEmpty();
   }
 
   // Computed in Python from the paper's equation 4 by trying every count. The first row's budget

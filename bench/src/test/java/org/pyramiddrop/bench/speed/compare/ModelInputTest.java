@@ -24,7 +24,11 @@ class ModelInputTest {
 
   @Test
   void asksWhatTheLibraryAsksAndIsAnsweredTheSameEachTime() {
-    for (PruningPlan plan : List.of(PruningPlan.none(), PruningPlan.pyramid(4, 0.5))) {
+    for (PruningPlan plan :
+        List.of(
+            PruningPlan.none(),
+            PruningPlan.pyramid(4, 0.5),
+            PruningPlan.parse("visionzip:15+3,cdpruner:12,pyramid:2:0.5"))) {
       Answer answer;
       try (Llava llava = Llava.load(MODEL)) {
         answer = llava.ask(Question.of(QUESTION, IMAGE), Options.defaults().withPruning(plan));
@@ -35,7 +39,9 @@ class ModelInputTest {
       try (ModelOnDevice answers =
               ModelOnDevice.open(MODEL, Optional.empty(), ModelOnDevice.device("cpu", 2));
           RepeatedAnswer answering = answers.answer(input, plan, tokens - 1)) {
-        assertThat(answering.ids()).hasSize(answer.promptTokens());
+        int entering = answer.stages().getFirst().kept().getFirst().size();
+        assertThat(answering.ids())
+            .hasSize(answer.promptTokens() - answer.imageTokens() + entering);
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());
         assertThat(answer(answering, tokens)).isEqualTo(answer.tokenIds());
       }

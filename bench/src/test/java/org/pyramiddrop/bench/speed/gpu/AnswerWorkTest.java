@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Collections;
+import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,6 +15,7 @@ import org.pyramiddrop.bench.speed.pruning.AnswerWork;
 import org.pyramiddrop.bench.speed.pruning.Phases;
 import org.pyramiddrop.bench.speed.pruning.Phases.Phase;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
@@ -42,7 +45,9 @@ class AnswerWorkTest {
   })
   void aLlavaOf7BTakesNoLessThanItsWork(int imageTokens, int crops, double pruned, double vision) {
     PromptShape prompt = PromptShape.of(30, imageTokens, crops, 30);
-    Phases<Double> plain = floor(PruningPlan.none(), prompt);
+    ImageShape image =
+        new ImageShape(Collections.nCopies(crops, imageTokens / crops), /* others= */ 0);
+    Phases<Double> plain = floor(PruningPlan.none(), prompt, image);
     double n = imageTokens + 60;
     double square = 4096.0 * 4096;
     double feedForward = 3 * 4096.0 * 11008;
@@ -52,7 +57,7 @@ class AnswerWorkTest {
     double multiplyAdds = 31 * layer + last + 4096.0 * 32064;
     assertThat(plain.get(Phase.PREFILL)).isCloseTo(2 * multiplyAdds / 790e9, within(1e-9));
     assertThat(plain.get(Phase.VISION)).isCloseTo(vision, Offset.offset(0.02 * vision));
-    assertThat(floor(PYRAMID, prompt).get(Phase.PREFILL))
+    assertThat(floor(PYRAMID, prompt, image).get(Phase.PREFILL))
         .isCloseTo(pruned, Offset.offset(0.005 * pruned));
     double weights = 2 * (32 * (4 * square + feedForward) + 4096.0 * 32064);
     double keyValues = (n + 1 + 63) * 2 * 32 * 4096 * 2;
@@ -63,15 +68,16 @@ class AnswerWorkTest {
             within(1e-9));
   }
 
-  private static Phases<Double> floor(PruningPlan plan, PromptShape prompt) {
-    return H200.floor(AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, 127, DType.BFLOAT16));
+  private static Phases<Double> floor(PruningPlan plan, PromptShape prompt, ImageShape image) {
+    return H200.floor(
+        AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, List.of(image), 127, DType.BFLOAT16));
   }
 
   @Test
   void aShortPrefillTakesNoLessThanReadingTheWeights() {
     PromptShape word = PromptShape.of(1, 0, 0, 0);
     AnswerWork work =
-        AnswerWork.of(ModelShape.LLAVA_7B, PruningPlan.none(), word, 1, DType.BFLOAT16);
+        AnswerWork.of(ModelShape.LLAVA_7B, PruningPlan.none(), word, List.of(), 1, DType.BFLOAT16);
     assertThat(H200.floor(work).get(Phase.PREFILL)).isEqualTo(H200.bytesMillis(work.weightBytes()));
   }
 
@@ -82,7 +88,8 @@ class AnswerWorkTest {
     assertThat(ModelWork.keyValueBytes(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 10, DType.BFLOAT16))
         .isEqualTo(2 * rows * 4096 * 2);
     // The mean over 21 steps is the middle one's.
-    AnswerWork work = AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 21, DType.BFLOAT16);
+    AnswerWork work =
+        AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, List.of(), 21, DType.BFLOAT16);
     assertThat(work.stepBytes() - work.weightBytes()).isCloseTo(2 * rows * 4096 * 2, within(1.0));
   }
 }

@@ -98,6 +98,8 @@ class GpuCommandTest {
             "--text-tokens=4",
             "--torch=none",
             "--tflops=500",
+            "--plan=visionzip:3+2,pyramid:2:0.5",
+            "--plan=divprune:9",
             "--model=" + model(TINY.nextConfig()),
             "--out=" + file);
     assertThat(err.toString()).isEmpty();
@@ -107,6 +109,9 @@ class GpuCommandTest {
         .contains("LLaVA-NeXT: an image of 112×112 pixels, 5 crops, 88 image tokens, 4 of text");
     ModelResult result = ModelResult.read(temp.resolve("gpu.json"));
     assertThat(result.peers()).isEmpty();
+    assertThat(result.plans())
+        .extracting(PlanResult::name)
+        .containsExactly("no drops", "visionzip:3+2,pyramid:2:0.5", "divprune:9");
     assertThat(result.ceilings().tflops()).isEqualTo(500);
     assertThat(result.ceilings().bandwidth()).isEqualTo(result.seen().bandwidth());
   }
@@ -130,6 +135,7 @@ class GpuCommandTest {
     refuses("--runs must be at least 1, not 0", "--runs=0");
     refuses("--torch takes eager, reduce-overhead, max-autotune or none, not fast", "--torch=fast");
     refuses("ceilings must be above 0", "--tflops=-1");
+    refuses("piece 'divprune:0'", "--model=" + model, "--plan=divprune:0");
     refuses("written width x height", "--model=" + model, "--image=672");
     refuses(
         "don't fit into the model's 4096 positions",

@@ -61,11 +61,15 @@ class BreakdownTest {
                 "scoreTokens",
                 "selectTopK",
                 "linear",
-                "rotate"),
-            1000);
+                "rotate",
+                "relevance",
+                "selectDeterminantal",
+                "selectDiverse"),
+            10_000);
     assertThat(breakdown.nanos())
         .containsEntry(Breakdown.Part.RANKING, 4L + 8 + 16)
         .containsEntry(Breakdown.Part.SELECTION, 32L)
+        .containsEntry(Breakdown.Part.CUTS, 256L + 512 + 1024)
         .containsEntry(Breakdown.Part.PRODUCTS, 1L + 64)
         .containsEntry(Breakdown.Part.ROTARY, 2L + 128);
   }

@@ -35,11 +35,20 @@ class PlanResultTest {
   }
 
   private static AnswerWork work(double prefill, double answer) {
-    return new AnswerWork(0, 0, prefill, 0, answer, 0, 0, 1);
+    return new AnswerWork(0, prefill / 5, prefill, 0, answer, 0, 0, 1);
   }
 
   private static Phases<Double> run(double prefill, double step, double answer) {
-    return new Phases<>(Map.of(Phase.PREFILL, prefill, Phase.STEP, step, Phase.ANSWER, answer));
+    return new Phases<>(
+        Map.of(
+            Phase.VISION,
+            10 * step,
+            Phase.PREFILL,
+            prefill,
+            Phase.STEP,
+            step,
+            Phase.ANSWER,
+            answer));
   }
 
   private static PlanResult result(Runs runs) {
@@ -70,6 +79,8 @@ class PlanResultTest {
   @Test
   void paysByTheWorkOfTheSamePart() {
     PlanResult result = result(PRUNED);
+    assertThat(result.flopsRatio().get(Phase.VISION)).isEqualTo(2.5);
+    assertThat(result.paid().get(Phase.VISION)).isCloseTo(0.5, within(1e-12));
     assertThat(result.flopsRatio().get(Phase.PREFILL)).isEqualTo(2.5);
     assertThat(result.paid().get(Phase.PREFILL)).isCloseTo(1.2, within(1e-12));
     assertThat(result.flopsRatio().get(Phase.ANSWER)).isEqualTo(2);

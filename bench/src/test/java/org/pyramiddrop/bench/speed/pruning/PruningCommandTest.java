@@ -97,7 +97,7 @@ class PruningCommandTest {
     assertThat(out.toString())
         .contains(
             "4 layers, 64 wide; 16 tokens of an image and 7 of text; timed rounds: 2, and 1 for")
-        .contains("prefill", "decode, a token", "end to end, 3 new tokens", "ranking");
+        .contains("vision", "prefill", "decode, a token", "end to end, 3 new tokens", "ranking");
     assertThat(Files.readString(markdown))
         .contains("- command: bench pruning --model=", "| PyramidDrop λ=0.5 |", "## decode");
     assertThat(ImageIO.read(chart.toFile())).isNotNull();
@@ -111,7 +111,12 @@ class PruningCommandTest {
             "FastV K=2 R=0.5",
             "PyramidDrop λ=0.4",
             "PyramidDrop λ=0.5",
-            "PyramidDrop λ=0.6");
+            "PyramidDrop λ=0.6",
+            "VisionZip 2+0",
+            "VisionZip 2+0, PyramidDrop λ=0.5",
+            "DivPrune 1",
+            "CDPruner 1",
+            "random 1");
     assertThat(plans)
         .allSatisfy(plan -> {
           assertThat(plan.path("paid").path("prefill").doubleValue())
@@ -123,8 +128,29 @@ class PruningCommandTest {
     assertThat(plans.get(1).path("work").path("prefillFlops").doubleValue())
         .isLessThan(plans.getFirst().path("work").path("prefillFlops").doubleValue());
     assertThat(file.path("prefillShares").valueStream())
-        .hasSize(5)
-        .allSatisfy(plan -> assertThat(plan.path("shares").size()).isEqualTo(9));
+        .hasSize(10)
+        .allSatisfy(plan -> assertThat(plan.path("shares").size()).isEqualTo(10));
+  }
+
+  @Test
+  void timesGivenPlansBesideNoDrops() {
+    int code =
+        run(
+            "pruning",
+            "--model=" + tiny(DType.BFLOAT16),
+            "--text-tokens=4",
+            "--new-tokens=2",
+            "--rounds=1",
+            "--breakdown-rounds=0",
+            "--plan=visionzip:5+2,pyramid:2:0.5",
+            "--plan=random:3@-4:tower");
+    assertThat(err.toString()).isEmpty();
+    assertThat(code).isZero();
+    JsonNode file =
+        JsonMapper.shared().readTree(temp.resolve("results").resolve("pruning.json").toFile());
+    assertThat(file.path("plans").valueStream().map(plan -> plan.path("name").stringValue()))
+        .containsExactly("no drops", "visionzip:5+2,pyramid:2:0.5", "random:3@-4:tower");
+    assertThat(out.toString()).contains("visionzip:5+2,pyramid:2:0.5").doesNotContain("FastV");
   }
 
   @Test
@@ -141,7 +167,7 @@ class PruningCommandTest {
     assertThat(err.toString()).isEmpty();
     assertThat(code).isZero();
     assertThat(out.toString())
-        .contains("device: cuda, Emulated GPU 0", "end to end, 2 new tokens")
+        .contains("device: cuda, Emulated GPU 0", "end to end, 2 new tokens", "CDPruner 1")
         .doesNotContain("ranking");
   }
 
@@ -175,8 +201,9 @@ class PruningCommandTest {
     refuses("--text-tokens must be at least 2, not 1", "--text-tokens=1");
     refuses("--breakdown-rounds must be at least 0, not -1", "--breakdown-rounds=-1");
     refuses("4 stages don't fit into the model's 3 decoder layers", "--layers=3");
-    refuses("--image-tokens must be at least 1, not 0", "--image-tokens=0");
-    refuses("don't fit into the model's 4096 positions", "--image-tokens=5000");
+    refuses("don't fit into the model's 4096 positions", "--text-tokens=4000");
+    refuses("piece 'zip:1' of plan 'zip:1': there is no such piece", "--plan=zip:1");
+    refuses("drop layer 8 is outside the model's 8 decoder layers", "--plan=fastv:8:0.5");
     refuses("can't be written: no such folder as", "--chart=" + temp.resolve("no/chart.png"));
     refuses("leave them out beside --model", "--model=" + temp);
     assertThat(temp.resolve("results")).doesNotExist();
