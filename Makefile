@@ -20,7 +20,7 @@ CLASSES := cli/target/pyramiddrop.jsa
 MODULES := native-bindings kernels loader transformer training cli
 CUDA := kernels/src/main/cuda
 FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
-SOURCES := pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
+SOURCES := pom.xml bom/pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
 
 # What the command and the libraries beside it use of Java.
 RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported
@@ -122,7 +122,7 @@ dist: cuda tools ## Put the command, its own Java, the demo model and what check
 	@$(MAKE) --no-print-directory command-folder
 	cp bin/gpu-check '$(DIST)/bin/'
 	mkdir -p '$(DIST)/check/lib' '$(DIST)/check/python'
-	cp bench/target/bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar '$(DIST)/check/lib/'
+	cp bench/target/pyramiddrop-bench-*.jar bench/target/lib/*.jar src/test/target/lib/*.jar '$(DIST)/check/lib/'
 	cd '$(DIST)/lib' && for jar in *; do rm -f "../check/lib/$$jar"; done
 	cp bench/src/main/python/*.py '$(DIST)/check/python/'
 	cp -R kernels/target/test-classes '$(DIST)/check/kernels-tests'
