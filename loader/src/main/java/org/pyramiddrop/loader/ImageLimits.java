@@ -1,5 +1,6 @@
 package org.pyramiddrop.loader;
 
+import java.io.Serializable;
 import java.time.Duration;
 
 /**
@@ -15,7 +16,8 @@ import java.time.Duration;
  *     the whole image
  * @param maxTime how long decoding may take, looked at when a decoder asks for more of the file
  */
-public record ImageLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime) {
+public record ImageLimits(long maxBytes, long maxPixels, int maxScans, Duration maxTime)
+    implements Serializable {
   /** The size at which the reference's image library takes a file for an attack. */
   static final long REFERENCE_PIXELS = 2L * 89_478_485;
 

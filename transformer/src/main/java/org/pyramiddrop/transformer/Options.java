@@ -1,11 +1,13 @@
 package org.pyramiddrop.transformer;
 
+import java.io.Serializable;
 import java.util.List;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
- * How a question is answered.
+ * How a question is answered. Options, and all they are made of, can be serialised for tasks that
+ * run elsewhere.
  *
  * @param pruning where image tokens are dropped
  * @param sampling how each token is chosen
@@ -25,7 +27,8 @@ public record Options(
     int topLogits,
     String systemPrompt,
     List<String> stop,
-    int logProbabilities) {
+    int logProbabilities)
+    implements Serializable {
 
   /** What a system prompt and a stop text may have at most, in characters. */
   private static final int MOST_CHARACTERS = 1 << 20;

@@ -3,8 +3,14 @@ package org.pyramiddrop.transformer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -46,6 +52,31 @@ class OptionsTest {
         .extracting(LoadOptions::backend, LoadOptions::dtype)
         .containsExactly(Backend.CPU, WeightType.FLOAT32);
     assertThat(LoadOptions.defaults().withThreads(3).threads()).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "visionzip:54+10,pyramid:4:0.5",
+        "divprune:64,fastv:2:0.5",
+        "cdpruner:64,layers:8=.5/16=.25",
+        "random:64@7:tower"
+      })
+  void reachOtherProcessesAsTheyAre(String plan) throws Exception {
+    Options options =
+        Options.defaults()
+            .withPruning(PruningPlan.parse(plan))
+            .withSampling(Sampling.of(0.5, 0.9, 3))
+            .withSystemPrompt("Be brief.")
+            .withStop("USER:");
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+      out.writeObject(options);
+    }
+    try (ObjectInputStream in =
+        new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
+      assertThat(in.readObject()).isEqualTo(options);
+    }
   }
 
   @Test

@@ -1,5 +1,7 @@
 package org.pyramiddrop.transformer.generation;
 
+import java.io.Serializable;
+
 /**
  * How the next token is chosen from its logits.
  *
@@ -14,7 +16,8 @@ package org.pyramiddrop.transformer.generation;
  * @param seed where the random numbers start; equal seeds give equal answers
  */
 public record Sampling(
-    double temperature, double topP, int topK, double repetitionPenalty, long seed) {
+    double temperature, double topP, int topK, double repetitionPenalty, long seed)
+    implements Serializable {
 
   /**
    * Refuses a temperature that is negative or not finite, a topP outside (0, 1], a negative topK,

@@ -1,7 +1,9 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
+
 /** Which tokens stay. Among equals the lower index is preferred; NaN ranks lowest. */
-public sealed interface Choice {
+public sealed interface Choice extends Serializable {
 
   /** Those that score highest. */
   record TopK() implements Choice {}

@@ -1,10 +1,13 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
+
 /**
  * One cut of a plan, for a model of any depth and an image of any size: where it is, what tokens
  * are ranked by, which stay, what becomes of the rest, and how many stay.
  */
-public record Cut(Place place, Score score, Choice choice, Fate fate, Keep keep) {
+public record Cut(Place place, Score score, Choice choice, Fate fate, Keep keep)
+    implements Serializable {
 
   /** Refuses a choice that its place or its score has nothing for. */
   public Cut {

@@ -1,7 +1,9 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
+
 /** Where in a decoder a drop happens: how many layers have run before it. */
-public sealed interface Depth {
+public sealed interface Depth extends Serializable {
 
   /**
    * Returns how many of a decoder's layers run before the drop; not yet checked to lie inside it.

@@ -1,7 +1,9 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
+
 /** What becomes of the tokens that a cut doesn't choose. */
-public sealed interface Fate {
+public sealed interface Fate extends Serializable {
 
   /** They are gone. */
   record Dropped() implements Fate {}

@@ -1,5 +1,6 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 
@@ -10,7 +11,7 @@ import java.math.RoundingMode;
  * decimal number it is written as, so that 0.6 of 5 is 3; only {@link OfOriginalInDouble} computes
  * in binary floating point, to repeat what the authors' code does.
  */
-public sealed interface Keep {
+public sealed interface Keep extends Serializable {
 
   /**
    * Returns how many tokens stay.

@@ -1,7 +1,9 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
+
 /** Where on an image's way a cut happens. */
-public sealed interface Place {
+public sealed interface Place extends Serializable {
 
   /** Its rank among the places, in the order in which an image goes through them. */
   int order();

@@ -1,5 +1,6 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.io.Serializable;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +21,8 @@ import java.util.stream.IntStream;
  * @param ranking what the decoder's cuts are ranked by
  * @param positions of what the decoder's cuts leave
  */
-public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions) {
+public record PruningPlan(List<Cut> cuts, Ranking ranking, Positions positions)
+    implements Serializable {
 
   /** Keeps its own copy of the cuts, and refuses them in another order. */
   public PruningPlan {
