@@ -7,12 +7,13 @@
 // key/value head h / (heads / kv_heads).
 template <typename T> struct Attention {
   const T* q;           // (rows, q_columns), of which the first heads·size columns are read
-  const T* keys;        // (key_count, kv_heads·size)
-  const T* values;      // (key_count, kv_heads·size)
+  const T* keys;        // (key_count, kv_columns), of which the first kv_heads·size columns are read
+  const T* values;      // the same
   const int* last_key;  // (rows): the last key each row sees; null where `causal` says it
   T* out;               // (rows, heads·size)
   int rows;
   int q_columns;
+  int kv_columns;
   int key_count;
   int heads;
   int kv_heads;
@@ -58,13 +59,24 @@ template <typename T> __device__ __forceinline__ int most_visible(const Attentio
 // It is rounded once, never inside a fused multiply-add, so that it cancels exactly between numerator and denominator.
 __device__ __forceinline__ float level(float highest_product, float scale) { return __fmul_rn(highest_product, scale); }
 
+// 2^x in one instruction; exp2f takes three more for results below 2^-126, which come to zero here.
+__device__ __forceinline__ float power_of_two(float x) {
+#ifdef __CUDACC__
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+#else
+  return x < -126.0f ? 0.0f : exp2f(x);
+#endif
+}
+
 __device__ __forceinline__ float weight(float product, float scale, float level) {
-  return exp2f(fmaf(product, scale, level == -INFINITY ? 0.0f : -level));
+  return power_of_two(fmaf(product, scale, level == -INFINITY ? 0.0f : -level));
 }
 
 // What sums under an old level are multiplied with when the level rises.
 __device__ __forceinline__ float correction(float old_level, float new_level) {
-  return old_level == new_level ? 1.0f : exp2f(old_level - new_level);
+  return old_level == new_level ? 1.0f : power_of_two(old_level - new_level);
 }
 
 }  // namespace attention

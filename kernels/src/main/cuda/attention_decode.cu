@@ -91,7 +91,7 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
   using namespace attention::decode;
   const Attention<T>& a = d.attention;
   int split = blockIdx.x, kv_head = blockIdx.y, row = blockIdx.z;
-  int size = a.size, heads = a.heads / a.kv_heads, kv_columns = a.kv_heads * size;
+  int size = a.size, heads = a.heads / a.kv_heads, kv_columns = a.kv_columns;
 
   int tile_bytes = key_tile::KEYS * key_tile::row_bytes<T>(size);
   unsigned char* keys = shared_memory();

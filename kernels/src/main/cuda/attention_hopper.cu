@@ -1,87 +1,130 @@
-// Attention of many rows with heads of 128 channels on compute capability 9.0 (FlashAttention-3, Shah et al. 2024). Three
-// warpgroups: one thread of the first has the copy engine fetch 128 keys and their values at a time, two stages ahead;
-// the other two have 64 queries each. While a warpgroup's weights are multiplied with the values, it fetches the
-// products with the next keys and makes weights of them. Scores and weights never leave registers.
+// Attention of many rows with heads of 64 or 128 channels on compute capability 9.0 (FlashAttention-3, Shah et al.
+// 2024). Three warpgroups: one thread of the first has the copy engine fetch 128 keys and their values at a time, two
+// stages ahead; the other two have 64 queries each. While a warpgroup's weights are multiplied with the values, it
+// fetches the products with the next keys and makes weights of them. Scores and weights never leave registers.
 //
-// Rows see all keys, or those up to their own place: every key and value is seen by the last row, so all are finite.
+// Weights are rounded to T before they meet the values, as in every other kernel of this kind: bfloat16 is off by up to
+// 2⁻⁸ of each. The sum that they are divided by is taken before.
+//
+// Several sequences of one length may lie one behind the other; queries, keys and values may be columns of wider rows.
+// Values that some rows of a block see have to be finite; those that none sees may be anything.
 #include "attention_rows.cuh"
 #include "hopper.cuh"
 
 template <typename T> struct AttentionHopper {
-  TensorMap q;       // (rows, ≥ heads·128), in boxes of 128 rows
-  TensorMap keys;    // (key_count, kv_heads·128), in boxes of 128 rows
-  TensorMap values;  // the same
-  T* out;            // (rows, heads·128)
+  TensorMap q;          // of each sequence (rows, ≥ heads·size), in boxes of 128 rows
+  TensorMap keys;       // of each sequence (key_count, kv_heads·size), in boxes of 128 rows
+  TensorMap values;     // the same
+  const int* last_key;  // (sequences, rows): the last key each row sees; null where `causal` says it
+  T* out;               // (sequences, rows, heads·size)
   int rows, key_count;
   int heads, kv_heads;
+  int section;  // how many heads' blocks run side by side, for L2 to hold what they read
   int causal;   // as in Attention
-  float scale;  // log2(e) / √128
+  float scale;  // log2(e) / √size
 };
 
 namespace attention::boxes {
 
 using namespace ::hopper;
 
-constexpr int SIZE = 128;
 constexpr int KEYS = BOX_ROWS;
 constexpr int STAGES = 2;
-constexpr int TILE = SIZE / BOX_COLUMNS * BOX;
+template <int SIZE> constexpr int TILE = SIZE / BOX_COLUMNS * BOX;
 
 struct Barriers {
   uint64_t queries;
   uint64_t keys[STAGES], values[STAGES];                // there
   uint64_t keys_free[STAGES], values_free[STAGES];      // no longer read
+  uint64_t cleared[CONSUMERS];                          // values that no row sees
 };
 
 // A block's shared memory: a tile of queries, STAGES of keys, STAGES of values, barriers.
-struct Shared {
+template <int SIZE> struct Shared {
   unsigned char* tiles;
   Barriers* barriers;
 
   __device__ __forceinline__ Shared()
-      : tiles(first_box()), barriers(reinterpret_cast<Barriers*>(tiles + (1 + 2 * STAGES) * TILE)) {}
+      : tiles(first_box()), barriers(reinterpret_cast<Barriers*>(tiles + (1 + 2 * STAGES) * TILE<SIZE>)) {}
 
   __device__ __forceinline__ unsigned char* queries() const { return tiles; }
-  __device__ __forceinline__ unsigned char* keys(int stage) const { return tiles + (1 + stage) * TILE; }
-  __device__ __forceinline__ unsigned char* values(int stage) const { return tiles + (1 + STAGES + stage) * TILE; }
+  __device__ __forceinline__ unsigned char* keys(int stage) const { return tiles + (1 + stage) * TILE<SIZE>; }
+  __device__ __forceinline__ unsigned char* values(int stage) const {
+    return tiles + (1 + STAGES + stage) * TILE<SIZE>;
+  }
 };
-constexpr int SHARED_BYTES = BOX_ALIGNMENT + (1 + 2 * STAGES) * TILE + static_cast<int>(sizeof(Barriers));
-static_assert(SHARED_BYTES == 164936, "CudaAttention asks for as much");
+template <int SIZE>
+constexpr int SHARED_BYTES = BOX_ALIGNMENT + (1 + 2 * STAGES) * TILE<SIZE> + static_cast<int>(sizeof(Barriers));
+static_assert(SHARED_BYTES<64> == 83032 && SHARED_BYTES<128> == 164952, "CudaAttention asks for as much");
+
+// Which rows of which head a block does, and of how many keys.
+struct Part {
+  int sequence, head, first_row;
+  int most;  // keys that one of its rows sees
+
+  __device__ __forceinline__ int tiles() const { return ceil_div(most, KEYS); }
+};
 
 // Which stage holds a tile, and the parity of its use.
 __device__ __forceinline__ int stage_of(int tile) { return tile % STAGES; }
 __device__ __forceinline__ unsigned parity_of(int tile) { return tile / STAGES % 2; }
 
-template <typename T> __device__ __forceinline__ int visible(const AttentionHopper<T>& a, int row) {
+template <typename T> __device__ __forceinline__ int visible(const AttentionHopper<T>& a, int sequence, int row) {
+  if (a.last_key != nullptr) {
+    int last = a.last_key[static_cast<int64_t>(sequence) * a.rows + row];
+    return last >= 0 && last < a.key_count ? last + 1 : 0;
+  }
   return a.causal != 0 ? max(0, a.key_count - a.rows + row + 1) : a.key_count;
 }
 
-__device__ __forceinline__ void copy_tile(unsigned char* to, const TensorMap* map, int column, int row,
+// Blocks start in about their order: section by section, and in each those of the last rows first, which see the most
+// keys. Every warp calls this with all its lanes.
+template <typename T> __device__ __forceinline__ Part part_of_block(const AttentionHopper<T>& a) {
+  int row_tiles = gridDim.y, block = blockIdx.y * a.heads + blockIdx.x;
+  int first = block / (a.section * row_tiles) * a.section, inside = block % (a.section * row_tiles);
+  int here = min(a.section, a.heads - first);
+  Part part{static_cast<int>(blockIdx.z), first + inside % here, (row_tiles - 1 - inside / here) * ROWS, 0};
+  int end = min(part.first_row + ROWS, a.rows);
+  if (a.last_key == nullptr) {
+    part.most = visible(a, part.sequence, end - 1);
+  } else {
+    for (int row = part.first_row + static_cast<int>(threadIdx.x) % WARP; row < end; row += WARP) {
+      part.most = max(part.most, visible(a, part.sequence, row));
+    }
+    part.most = warp_most(part.most);
+  }
+  return part;
+}
+
+template <int SIZE>
+__device__ __forceinline__ void copy_tile(unsigned char* to, const TensorMap* map, int column, int row, int sequence,
                                           uint64_t* there) {
-  barrier_expect(there, TILE);
+  barrier_expect(there, TILE<SIZE>);
 #pragma unroll
-  for (int i = 0; i < SIZE / BOX_COLUMNS; i++) copy_box(to + i * BOX, map, column + i * BOX_COLUMNS, row, there);
+  for (int i = 0; i < SIZE / BOX_COLUMNS; i++) {
+    copy_box(to + i * BOX, map, column + i * BOX_COLUMNS, row, sequence, there);
+  }
 }
 
 // What one thread does: all copies of a block.
-template <typename T>
-__device__ __forceinline__ void produce(const AttentionHopper<T>& a, const Shared& shared, int head, int first_row,
-                                        int tiles) {
-  int kv_column = head / (a.heads / a.kv_heads) * SIZE;
+template <typename T, int SIZE>
+__device__ __forceinline__ void produce(const AttentionHopper<T>& a, const Shared<SIZE>& shared, const Part& part) {
+  int kv_column = part.head / (a.heads / a.kv_heads) * SIZE;
   Barriers& barriers = *shared.barriers;
-  copy_tile(shared.queries(), &a.q, head * SIZE, first_row, &barriers.queries);
-  for (int tile = 0; tile < tiles; tile++) {
+  copy_tile<SIZE>(shared.queries(), &a.q, part.head * SIZE, part.first_row, part.sequence, &barriers.queries);
+#pragma unroll 1
+  for (int tile = 0; tile < part.tiles(); tile++) {
     int stage = stage_of(tile);
     // A barrier's first phase is that of its first use, so the phase before counts as over.
     barrier_wait(&barriers.keys_free[stage], parity_of(tile) ^ 1);
-    copy_tile(shared.keys(stage), &a.keys, kv_column, tile * KEYS, &barriers.keys[stage]);
+    copy_tile<SIZE>(shared.keys(stage), &a.keys, kv_column, tile * KEYS, part.sequence, &barriers.keys[stage]);
     barrier_wait(&barriers.values_free[stage], parity_of(tile) ^ 1);
-    copy_tile(shared.values(stage), &a.values, kv_column, tile * KEYS, &barriers.values[stage]);
+    copy_tile<SIZE>(shared.values(stage), &a.values, kv_column, tile * KEYS, part.sequence, &barriers.values[stage]);
   }
 }
 
 // scores = queries · keysᵀ, begun.
-template <typename T>
+template <typename T, int SIZE>
 __device__ __forceinline__ void multiply_keys(const unsigned char* queries, const unsigned char* keys,
                                               float (&scores)[KEYS / 8][4]) {
   products_begin(scores);
@@ -94,32 +137,42 @@ __device__ __forceinline__ void multiply_keys(const unsigned char* queries, cons
 }
 
 // sums += weights · values, begun.
-template <typename T>
-__device__ __forceinline__ void multiply_values(const Weights<T> (&weights)[KEYS / 16], const unsigned char* values,
+template <typename T, int SIZE>
+__device__ __forceinline__ void multiply_values(const unsigned (&weights)[KEYS / 16][4], const unsigned char* values,
                                                 float (&sums)[SIZE / 8][4]) {
   products_begin(sums);
 #pragma unroll
-  for (int k = 0; k < KEYS / 16; k++) {
-    const unsigned char* rows = values + 16 * k * ROW_BYTES;
-    multiply_columns<T>(sums, weights[k].rounded, rows, BOX);
-    if constexpr (TWO_PARTS<T>) multiply_columns<T>(sums, weights[k].rest, rows, BOX);
-  }
+  for (int k = 0; k < KEYS / 16; k++) multiply_columns<T>(sums, weights[k], values + 16 * k * ROW_BYTES, BOX);
   products_sent();
 }
 
-template <typename T>
-__device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Shared& shared, int head, int first_row,
-                                        int tiles) {
+// Rows of the last tile of values that no row of the block sees become zeros, as those behind the last key are. Each
+// warpgroup does it for itself; writing the same zeros while the other reads them changes nothing.
+template <int SIZE>
+__device__ __forceinline__ void clear_values(unsigned char* values, int from, uint64_t* cleared) {
+  constexpr int CHUNK = 16, CHUNKS = ROW_BYTES / CHUNK;
+  Pack<float, 4> zeros{};
+  for (int i = static_cast<int>(threadIdx.x) % GROUP; i < (KEYS - from) * CHUNKS * (SIZE / BOX_COLUMNS); i += GROUP) {
+    int row = from + i / CHUNKS % (KEYS - from), box = i / CHUNKS / (KEYS - from);
+    *reinterpret_cast<Pack<float, 4>*>(values + box * BOX + row * ROW_BYTES + i % CHUNKS * CHUNK) = zeros;
+  }
+  show_to_products();
+  barrier_arrive(cleared);
+  barrier_wait(cleared, 0);
+}
+
+template <typename T, int SIZE>
+__device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Shared<SIZE>& shared, const Part& part) {
   Barriers& barriers = *shared.barriers;
   const unsigned char* queries = shared.queries() + consumer() * GROUP_ROWS * ROW_BYTES;
-  int row = first_row + consumer() * GROUP_ROWS + row_of_lane();
+  int row = part.first_row + consumer() * GROUP_ROWS + row_of_lane();
   // Rows behind the last one do as it does.
-  int sees[2] = {visible(a, min(row, a.rows - 1)), visible(a, min(row + 8, a.rows - 1))};
-  int all_see = warp_least(min(sees[0], sees[1]));
+  int sees[2] = {visible(a, part.sequence, min(row, a.rows - 1)), visible(a, part.sequence, min(row + 8, a.rows - 1))};
+  int all_see = warp_least(min(sees[0], sees[1])), tiles = part.tiles();
 
   float scores[KEYS / 8][4], sums[SIZE / 8][4] = {};
   float highest[2] = {-INFINITY, -INFINITY}, total[2] = {}, rescale[2];
-  Weights<T> weights[KEYS / 16];
+  unsigned weights[KEYS / 16][4];
   auto soften_tile = [&](int tile) {
     if ((tile + 1) * KEYS > all_see) hide(scores, tile * KEYS, sees);
 #pragma unroll
@@ -127,13 +180,17 @@ __device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Share
   };
   auto take_weights = [&] {
 #pragma unroll
-    for (int k = 0; k < KEYS / 16; k++) weights[k] = weights_of<T>(scores + 2 * k);
+    for (int k = 0; k < KEYS / 16; k++) round_weights<T>(scores + 2 * k, weights[k]);
+  };
+  auto scale_sums = [&] {
+#pragma unroll
+    for (int r = 0; r < 2; r++) scale_row(sums, r, rescale[r]);
   };
 
   barrier_wait(&barriers.queries, 0);
   if (tiles > 0) {
     barrier_wait(&barriers.keys[0], 0);
-    multiply_keys<T>(queries, shared.keys(0), scores);
+    multiply_keys<T, SIZE>(queries, shared.keys(0), scores);
     products_arrived<0>(scores);
     release(&barriers.keys_free[0]);
     soften_tile(0);
@@ -143,30 +200,34 @@ __device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Share
   for (int tile = 1; tile < tiles; tile++) {
     int stage = stage_of(tile), before = stage_of(tile - 1);
     barrier_wait(&barriers.keys[stage], parity_of(tile));
-    multiply_keys<T>(queries, shared.keys(stage), scores);
+    multiply_keys<T, SIZE>(queries, shared.keys(stage), scores);
+    scale_sums();  // While these products run.
     barrier_wait(&barriers.values[before], parity_of(tile - 1));
-    multiply_values<T>(weights, shared.values(before), sums);
+    multiply_values<T, SIZE>(weights, shared.values(before), sums);
     products_arrived<1>(scores);
     release(&barriers.keys_free[stage]);
     soften_tile(tile);
     products_arrived<0>(sums);
     release(&barriers.values_free[before]);
-#pragma unroll
-    for (int r = 0; r < 2; r++) scale_row(sums, r, rescale[r]);
     take_weights();
   }
   if (tiles > 0) {
     int last = stage_of(tiles - 1);
+    scale_sums();
     barrier_wait(&barriers.values[last], parity_of(tiles - 1));
-    multiply_values<T>(weights, shared.values(last), sums);
+    if (a.last_key != nullptr && part.most < a.key_count && part.most % KEYS != 0) {
+      clear_values<SIZE>(shared.values(last), part.most % KEYS, &barriers.cleared[consumer()]);
+    }
+    multiply_values<T, SIZE>(weights, shared.values(last), sums);
     products_arrived<0>(sums);
   }
-  store_rows(a.out, a.rows, a.heads * SIZE, row, head, total, sums);
+  T* out = a.out + static_cast<int64_t>(part.sequence) * a.rows * a.heads * SIZE;
+  store_rows(out, a.rows, a.heads * SIZE, row, part.head, total, sums);
 }
 
-template <typename T> __device__ __forceinline__ void run(const AttentionHopper<T>& a) {
+template <typename T, int SIZE> __device__ __forceinline__ void run(const AttentionHopper<T>& a) {
 #if HOPPER
-  Shared shared;
+  Shared<SIZE> shared;
   Barriers& barriers = *shared.barriers;
   if (threadIdx.x == 0) {
     barrier_init(&barriers.queries, 1);
@@ -176,14 +237,12 @@ template <typename T> __device__ __forceinline__ void run(const AttentionHopper<
       barrier_init(&barriers.keys_free[s], RELEASES);
       barrier_init(&barriers.values_free[s], RELEASES);
     }
+    for (int c = 0; c < CONSUMERS; c++) barrier_init(&barriers.cleared[c], GROUP);
     barriers_made();
   }
   __syncthreads();
-  // The last rows see the most keys: they start first.
-  int head = blockIdx.x, first_row = static_cast<int>(gridDim.y - 1 - blockIdx.y) * ROWS;
-  int tiles = ceil_div(visible(a, min(first_row + ROWS, a.rows) - 1), KEYS);
-  share_out([&] { produce(a, shared, head, first_row, tiles); },
-            [&] { consume(a, shared, head, first_row, tiles); });
+  Part part = part_of_block(a);
+  share_out([&] { produce(a, shared, part); }, [&] { consume(a, shared, part); });
 #else
   __trap();
 #endif
@@ -191,12 +250,18 @@ template <typename T> __device__ __forceinline__ void run(const AttentionHopper<
 
 }  // namespace attention::boxes
 
-template <typename T> __device__ void attention_hopper_128(const AttentionHopper<T>& a) { attention::boxes::run(a); }
+template <typename T> __device__ void attention_hopper_64(const AttentionHopper<T>& a) {
+  attention::boxes::run<T, 64>(a);
+}
 
-EXPORT_ALONE(attention_hopper_128_float16, attention_hopper_128<float16>, AttentionHopper<float16>,
-             hopper::THREADS)
-EXPORT_ALONE(attention_hopper_128_bfloat16, attention_hopper_128<bfloat16>, AttentionHopper<bfloat16>,
-             hopper::THREADS)
+template <typename T> __device__ void attention_hopper_128(const AttentionHopper<T>& a) {
+  attention::boxes::run<T, 128>(a);
+}
 
-// Launch: grid (heads, ⌈rows / 128⌉), 384 threads, SHARED_BYTES (164936) of shared memory. `out` is a multiple of 4 bytes;
-// what the tensor maps need is CUDA's to say: addresses and rows that are multiples of 16 bytes.
+EXPORT_ALONE(attention_hopper_64_float16, attention_hopper_64<float16>, AttentionHopper<float16>, hopper::THREADS)
+EXPORT_ALONE(attention_hopper_64_bfloat16, attention_hopper_64<bfloat16>, AttentionHopper<bfloat16>, hopper::THREADS)
+EXPORT_ALONE(attention_hopper_128_float16, attention_hopper_128<float16>, AttentionHopper<float16>, hopper::THREADS)
+EXPORT_ALONE(attention_hopper_128_bfloat16, attention_hopper_128<bfloat16>, AttentionHopper<bfloat16>, hopper::THREADS)
+
+// Launch: grid (heads, ⌈rows / 128⌉, sequences), 384 threads, SHARED_BYTES (83032, 164952) of shared memory. `out` is a
+// multiple of 4 bytes; what the tensor maps need is CUDA's to say: addresses and rows that are multiples of 16 bytes.

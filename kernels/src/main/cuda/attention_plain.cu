@@ -18,7 +18,7 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
   float* tile = queries + ROWS * stride;                       // (KEYS, size + 1): keys, then values
 
   int head = blockIdx.x, first_row = blockIdx.y * ROWS;
-  int kv_columns = a.kv_heads * size, kv_column = head / (a.heads / a.kv_heads) * size;
+  int kv_columns = a.kv_columns, kv_column = head / (a.heads / a.kv_heads) * size;
   load_tile(a.q + head * size, a.q_columns, first_row, min(ROWS, a.rows - first_row), size, queries);
   queries += warp * WARP_ROWS * stride;
   first_row += warp * WARP_ROWS;

@@ -20,7 +20,7 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
 
   // The last rows see the most keys: they start first.
   int head = blockIdx.x, first_row = static_cast<int>(gridDim.y - 1 - blockIdx.y) * ROWS;
-  int kv_columns = a.kv_heads * SIZE, kv_column = head / (a.heads / a.kv_heads) * SIZE;
+  int kv_columns = a.kv_columns, kv_column = head / (a.heads / a.kv_heads) * SIZE;
   const T* keys = a.keys + kv_column;
   const T* values = a.values + kv_column;
   const T* q = a.q + static_cast<int64_t>(first_row) * a.q_columns + head * SIZE;
@@ -100,4 +100,4 @@ EXPORT_SHORT_TYPES(attention_prefill_64, Attention, attention::prefill::THREADS)
 EXPORT_SHORT_TYPES(attention_prefill_128, Attention, attention::prefill::THREADS)
 
 // Launch: grid (heads, ⌈rows / 64⌉), 128 threads, 4 · 64 · size · 2 bytes of shared memory. All pointers are multiples
-// of 16 bytes, and q_columns a multiple of 8.
+// of 16 bytes, and q_columns and kv_columns multiples of 8.

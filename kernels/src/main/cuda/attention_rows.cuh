@@ -9,34 +9,36 @@
 namespace attention {
 
 // Rounded to bfloat16, weights would be off by up to 2⁻⁸, more than all else together; so what rounding leaves is
-// multiplied with the values as well. float16 is exact enough, if weights are lifted to 2¹⁵ and less, so that those
+// multiplied with the values as well, but for the kernel of compute capability 9.0, which rounds as its peers do. float16 is exact enough, if weights are lifted to 2¹⁵ and less, so that those
 // down to 2⁻²⁹ are normal numbers.
 template <typename T> constexpr bool TWO_PARTS = true;
 template <> constexpr bool TWO_PARTS<float16> = false;
 template <typename T> constexpr float LIFT = 0.0f;
 template <> constexpr float LIFT<float16> = 15.0f;
 
-// Two weights as T, and what rounding them left.
+// Weights of 16 keys as the left side of a product, rounded to T; from scores of two times eight keys.
 template <typename T>
-__device__ __forceinline__ void split(float low, float high, unsigned& rounded, unsigned& rest) {
-  rounded = pack_two<T>(low, high);
-  if constexpr (TWO_PARTS<T>) {
-    rest = pack_two<T>(low - __uint_as_float(rounded << 16), high - __uint_as_float(rounded & 0xffff0000u));
-  }
+__device__ __forceinline__ void round_weights(const float (*scores)[4], unsigned (&rounded)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; i++) rounded[i] = pack_two<T>(scores[i / 2][i % 2 * 2], scores[i / 2][i % 2 * 2 + 1]);
 }
 
-// Weights of 16 keys as the left side of a product.
+// The same with what rounding them left.
 template <typename T> struct Weights {
   unsigned rounded[4], rest[4];
 };
 
-// From scores of two times eight keys.
 template <typename T> __device__ __forceinline__ Weights<T> weights_of(const float (*scores)[4]) {
   Weights<T> w;
-  split<T>(scores[0][0], scores[0][1], w.rounded[0], w.rest[0]);
-  split<T>(scores[0][2], scores[0][3], w.rounded[1], w.rest[1]);
-  split<T>(scores[1][0], scores[1][1], w.rounded[2], w.rest[2]);
-  split<T>(scores[1][2], scores[1][3], w.rounded[3], w.rest[3]);
+  round_weights<T>(scores, w.rounded);
+  if constexpr (TWO_PARTS<T>) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const float* two = scores[i / 2] + i % 2 * 2;
+      w.rest[i] = pack_two<T>(two[0] - __uint_as_float(w.rounded[i] << 16),
+                              two[1] - __uint_as_float(w.rounded[i] & 0xffff0000u));
+    }
+  }
   return w;
 }
 

@@ -60,12 +60,25 @@ __device__ __forceinline__ void barrier_wait(uint64_t* barrier, unsigned parity)
       : "memory");
 }
 
+// What a thread has written to shared memory is there for the copy engine and for products, once others know of it.
+__device__ __forceinline__ void show_to_products() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
 // One box of a matrix, which begins at this column and row, on its way to shared memory; its bytes count for the
 // barrier. Rows and columns outside of the matrix come as zeros.
 __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int column, int row, uint64_t* barrier) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];"
       ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(column), "r"(row)
+      : "memory");
+}
+
+// The same of one of several matrices that one map describes.
+__device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int column, int row, int matrix,
+                                         uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+      "[%2];"
+      ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(column), "r"(row), "r"(matrix)
       : "memory");
 }
 
@@ -116,10 +129,14 @@ __device__ __forceinline__ uint64_t box_descriptor(const void* at, unsigned colu
   " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31," \
   " %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47," \
   " %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}"
+#define EACH_OF_32_SUMS                                                                                              \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15," \
+  " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
 #define SUMS_OF(n) "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3])
+#define ALL_OF_32_SUMS                                                                                               \
+  SUMS_OF(0), SUMS_OF(1), SUMS_OF(2), SUMS_OF(3), SUMS_OF(4), SUMS_OF(5), SUMS_OF(6), SUMS_OF(7)
 #define ALL_SUMS                                                                                                     \
-  SUMS_OF(0), SUMS_OF(1), SUMS_OF(2), SUMS_OF(3), SUMS_OF(4), SUMS_OF(5), SUMS_OF(6), SUMS_OF(7), SUMS_OF(8),        \
-      SUMS_OF(9), SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
+  ALL_OF_32_SUMS, SUMS_OF(8), SUMS_OF(9), SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
 
 // d (64×128) = a (64×16) · bᵀ, b (128×16), or d += that. Each row of a and b is 32 bytes of a row of its box; `a` and
 // `b` point there in the first row. Warp w of the warpgroup has rows 16w to 16w + 15 of d, as in tensor_core.cuh:
@@ -166,8 +183,32 @@ __device__ __forceinline__ void multiply_columns(float (&d)[16][4], const unsign
 #undef MULTIPLY_COLUMNS
 }
 
+// The same with one box of columns: d (64×64) += a (64×16) · b (16×64).
+template <typename T>
+__device__ __forceinline__ void multiply_columns(float (&d)[8][4], const unsigned (&a)[4], const void* b,
+                                                 unsigned columns_apart) {
+#define MULTIPLY_COLUMNS(type)                                                                                       \
+  asm volatile(                                                                                                      \
+      "{\n"                                                                                                          \
+      ".reg .pred add;\n"                                                                                            \
+      "setp.ne.b32 add, %37, 0;\n"                                                                                   \
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " " EACH_OF_32_SUMS                                \
+      ", {%32, %33, %34, %35}, %36, add, 1, 1, 1;\n"                                                                 \
+      "}"                                                                                                            \
+      : ALL_OF_32_SUMS                                                                                               \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(box_descriptor(b, columns_apart)), "r"(1))
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    MULTIPLY_COLUMNS("bf16");
+  } else {
+    MULTIPLY_COLUMNS("f16");
+  }
+#undef MULTIPLY_COLUMNS
+}
+
 #undef EACH_SUM
+#undef EACH_OF_32_SUMS
 #undef SUMS_OF
+#undef ALL_OF_32_SUMS
 #undef ALL_SUMS
 
 #else

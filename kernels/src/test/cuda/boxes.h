@@ -31,7 +31,7 @@ static_assert(sizeof(CountBarrier) == 8, "an mbarrier");
 struct BoxCopy {
   unsigned char* to;
   TensorMap map;
-  int column, row;
+  int column, row, matrix;
   CountBarrier* barrier;
 
   size_t bytes() const { return size_t{map.box_rows} * map.box_columns * map.element_bytes; }
@@ -44,9 +44,11 @@ struct BoxCopy {
         uintptr_t at = reinterpret_cast<uintptr_t>(to) + r * row_bytes + c * map.element_bytes;
         at ^= (at >> 7 & 7) << 4;
         int64_t x = int64_t{column} + c, y = int64_t{row} + r;
-        bool inside = x >= 0 && y >= 0 && static_cast<uint64_t>(x) < map.columns && static_cast<uint64_t>(y) < map.rows;
+        bool inside = x >= 0 && y >= 0 && static_cast<uint64_t>(x) < map.columns && static_cast<uint64_t>(y) < map.rows &&
+                      matrix >= 0 && static_cast<uint64_t>(matrix) < map.matrices;
         if (inside) {
-          uint64_t from = map.address + static_cast<uint64_t>(y) * map.row_bytes + static_cast<uint64_t>(x) * map.element_bytes;
+          uint64_t from = map.address + static_cast<uint64_t>(matrix) * map.matrix_bytes +
+                          static_cast<uint64_t>(y) * map.row_bytes + static_cast<uint64_t>(x) * map.element_bytes;
           memcpy(reinterpret_cast<void*>(at), reinterpret_cast<const void*>(from), map.element_bytes);
         } else {
           memset(reinterpret_cast<void*>(at), 0, map.element_bytes);

@@ -478,9 +478,10 @@ void count_barrier_wait(uint64_t* at, unsigned parity) {
   perhaps_yield();
 }
 
-void send_box(void* to, const TensorMap* map, int column, int row, uint64_t* at) {
-  BoxCopy box{static_cast<unsigned char*>(to), *map, column, row, made(at)};
+void send_box(void* to, const TensorMap* map, unsigned rank, int column, int row, int matrix, uint64_t* at) {
+  BoxCopy box{static_cast<unsigned char*>(to), *map, column, row, matrix, made(at)};
   if (map->made != TensorMap::MADE) fail("a tensor map that was never encoded");
+  if (map->rank != rank) fail("a box of a tensor map that has another number of dimensions");
   require_aligned(to, 1024);
   require_shared(to, static_cast<unsigned>(box.bytes()));
   state.boxes.push_back(box);

@@ -84,7 +84,7 @@ void count_barrier_arrive(uint64_t* barrier, unsigned bytes);
 void count_barrier_wait(uint64_t* barrier, unsigned parity);
 
 // A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier.
-void send_box(void* to, const TensorMap* map, int column, int row, uint64_t* barrier);
+void send_box(void* to, const TensorMap* map, unsigned rank, int column, int row, int matrix, uint64_t* barrier);
 
 // Kernels by name, with the function that calls one with its struct of arguments.
 typedef void (*Entry)(const void* arguments);

@@ -17,8 +17,12 @@ inline void barrier_expect(uint64_t* barrier, unsigned bytes) { emulation::count
 inline void barrier_wait(uint64_t* barrier, unsigned parity) { emulation::count_barrier_wait(barrier, parity); }
 
 inline void copy_box(void* to, const TensorMap* map, int column, int row, uint64_t* barrier) {
-  emulation::send_box(to, map, column, row, barrier);
+  emulation::send_box(to, map, 2, column, row, 0, barrier);
 }
+inline void copy_box(void* to, const TensorMap* map, int column, int row, int matrix, uint64_t* barrier) {
+  emulation::send_box(to, map, 3, column, row, matrix, barrier);
+}
+inline void show_to_products() {}
 
 template <int count> void give_registers() {}
 template <int count> void take_registers() {}
@@ -29,7 +33,7 @@ namespace emulation {
 
 // A warp's part of one product; it may run any time until it is waited for, and reads and writes what it names then.
 struct GroupProduct {
-  float* d[LANES];           // [16][4]
+  float* d[LANES];           // [columns / 8][4]
   const unsigned* a[LANES];  // four registers, or null where rows say where the left side is
   const unsigned char* rows;
   const unsigned char* b;
@@ -45,8 +49,8 @@ template <typename T> T in_box(const unsigned char* first, unsigned row, unsigne
   return *reinterpret_cast<const T*>(at);
 }
 
-template <typename T> void run_product(const GroupProduct& p, unsigned warp_of_group) {
-  float a[16][16], b[16][128];
+template <typename T, int COLUMNS> void run_product(const GroupProduct& p, unsigned warp_of_group) {
+  float a[16][16], b[16][COLUMNS];
   for (int i = 0; i < 16; i++) {
     for (int k = 0; k < 16; k++) {
       if (p.rows != nullptr) {
@@ -58,17 +62,17 @@ template <typename T> void run_product(const GroupProduct& p, unsigned warp_of_g
     }
   }
   for (int k = 0; k < 16; k++) {
-    for (int n = 0; n < 128; n++) {
+    for (int n = 0; n < COLUMNS; n++) {
       b[k][n] = widen(p.rows != nullptr ? in_box<T>(p.b, n, k) : in_box<T>(p.b + n / 64 * p.columns_apart, k, n % 64));
     }
   }
   for (int i = 0; i < 16; i++) {
-    float sums[128];
-    for (int n = 0; n < 128; n++) sums[n] = p.add ? p.d[i % 8 * 4 + n % 8 / 2][n / 8 * 4 + i / 8 * 2 + n % 2] : 0.0f;
+    float sums[COLUMNS];
+    for (int n = 0; n < COLUMNS; n++) sums[n] = p.add ? p.d[i % 8 * 4 + n % 8 / 2][n / 8 * 4 + i / 8 * 2 + n % 2] : 0.0f;
     for (int k = 0; k < 16; k++) {
-      for (int n = 0; n < 128; n++) sums[n] += a[i][k] * b[k][n];
+      for (int n = 0; n < COLUMNS; n++) sums[n] += a[i][k] * b[k][n];
     }
-    for (int n = 0; n < 128; n++) p.d[i % 8 * 4 + n % 8 / 2][n / 8 * 4 + i / 8 * 2 + n % 2] = sums[n];
+    for (int n = 0; n < COLUMNS; n++) p.d[i % 8 * 4 + n % 8 / 2][n / 8 * 4 + i / 8 * 2 + n % 2] = sums[n];
   }
 }
 
@@ -81,7 +85,7 @@ struct ProductOperands {
   bool add;
 };
 
-template <typename T> void begin_product(const void* const* in, void* const*, unsigned, const void*) {
+template <typename T, int COLUMNS> void begin_product(const void* const* in, void* const*, unsigned, const void*) {
   const ProductOperands& first = *static_cast<const ProductOperands*>(in[0]);
   GroupProduct p{};
   for (int lane = 0; lane < LANES; lane++) {
@@ -93,7 +97,7 @@ template <typename T> void begin_product(const void* const* in, void* const*, un
   p.b = static_cast<const unsigned char*>(first.b);
   p.columns_apart = first.columns_apart;
   p.add = first.add;
-  later([p, warp = scene.thread->warp % 4] { run_product<T>(p, warp); });
+  later([p, warp = scene.thread->warp % 4] { run_product<T, COLUMNS>(p, warp); });
 }
 
 // Something all lanes of a warp do at once.
@@ -113,11 +117,11 @@ template <int pending, typename... Sums> void products_arrived(Sums&...) {
 
 template <typename T> void multiply_rows(float (&d)[16][4], const void* a, const void* b, bool add) {
   emulation::ProductOperands own{d[0], nullptr, a, b, 0, add};
-  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T>, nullptr);
+  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T, 128>, nullptr);
 }
 
-template <typename T>
-void multiply_columns(float (&d)[16][4], const unsigned (&a)[4], const void* b, unsigned columns_apart) {
+template <typename T, int N>
+void multiply_columns(float (&d)[N][4], const unsigned (&a)[4], const void* b, unsigned columns_apart) {
   emulation::ProductOperands own{d[0], a, nullptr, b, columns_apart, true};
-  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T>, nullptr);
+  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T, 8 * N>, nullptr);
 }

@@ -1,4 +1,5 @@
-// What the emulated driver puts into a CUtensorMap: the matrix that the copy engine fetches boxes from.
+// What the emulated driver puts into a CUtensorMap: the matrices that the copy engine fetches boxes
+// from.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,9 @@ struct alignas(64) TensorMap {
   uint32_t box_columns, box_rows;
   uint32_t element_bytes;
   uint32_t made;  // MADE, or it was not encoded
-  uint64_t unused[10];
+  uint64_t matrices, matrix_bytes;
+  uint32_t rank;  // 2, or 3 where there may be several matrices
+  uint32_t unused[15];
 
   static constexpr uint32_t MADE = 0x7ab0e5;
 };

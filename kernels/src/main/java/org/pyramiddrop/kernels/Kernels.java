@@ -222,6 +222,9 @@ public interface Kernels extends AutoCloseable {
    * Softmax attention, {@code out = softmax(q · kᵀ / √size) · v} head by head, with a running
    * softmax so that no tokens × tokens matrix is held (Dao et al. 2022).
    *
+   * <p>A device that computes in bfloat16 may round each weight to it before it meets the values,
+   * which is off by up to 2⁻⁸ of the weight; the sum of weights is taken before.
+   *
    * @param q tokens × at least {@code heads.queryColumns()}; further columns are not read
    * @param keys sequence × keys; rows that no query sees may hold anything
    * @param values sequence × values; of rows that some query sees, keys and values are finite

@@ -23,6 +23,14 @@ abstract class DeviceContract implements ContractPart {
     return 1e-5;
   }
 
+  /**
+   * How far an attention weight may be off before it meets the values, relative to itself: 0 where
+   * it stays in float32, half a step of the type that it is rounded to elsewhere.
+   */
+  protected double weightTolerance() {
+    return 0;
+  }
+
   /** The part of the cases that are worth their time here. */
   protected double share() {
     return 1;
@@ -32,7 +40,7 @@ abstract class DeviceContract implements ContractPart {
   void openDevice(TestInfo test) {
     Kernels kernels = open();
     RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
-    device = new DeviceUnderTest(kernels, random, tolerance());
+    device = new DeviceUnderTest(kernels, random, tolerance(), weightTolerance());
   }
 
   @AfterEach

@@ -16,14 +16,25 @@ public final class DeviceUnderTest implements AutoCloseable {
   private final Kernels kernels;
   private final RandomData random;
   private final double tolerance;
+  private final double weightTolerance;
   private final Deque<AutoCloseable> taken = new ArrayDeque<>();
   private final List<Runnable> unchanged = new ArrayList<>();
 
   /** Takes the kernels over and closes them. */
   public DeviceUnderTest(Kernels kernels, RandomData random, double tolerance) {
+    this(kernels, random, tolerance, 0);
+  }
+
+  /**
+   * Takes the kernels over and closes them.
+   *
+   * @param weightTolerance how far attention's weights may be off
+   */
+  DeviceUnderTest(Kernels kernels, RandomData random, double tolerance, double weightTolerance) {
     this.kernels = kernels;
     this.random = random;
     this.tolerance = tolerance;
+    this.weightTolerance = weightTolerance;
   }
 
   /** What is tested. */
@@ -37,6 +48,11 @@ public final class DeviceUnderTest implements AutoCloseable {
 
   double tolerance() {
     return tolerance;
+  }
+
+  /** How far attention's weights may be off, relative to themselves. */
+  double weightTolerance() {
+    return weightTolerance;
   }
 
   /** Notes what has to be closed after the case. */

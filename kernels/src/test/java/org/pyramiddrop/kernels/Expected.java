@@ -15,12 +15,18 @@ final class Expected {
   private final int columns;
   private final double[] values;
   private final double[] scales;
+
+  /** Sums of magnitudes that factors rounded beforehand were part of. */
+  private final double[] weighed;
+
   private double condition = 1;
+  private double rounding;
 
   Expected(int rows, int columns) {
     this.columns = columns;
     values = new double[rows * columns];
     scales = new double[rows * columns];
+    weighed = new double[rows * columns];
   }
 
   static Expected exactly(float[] values, int columns) {
@@ -41,6 +47,17 @@ final class Expected {
     condition = Math.max(condition, times);
   }
 
+  /** Says how large the products together are whose one factor may have been rounded. */
+  void weighed(int i, double magnitude) {
+    weighed[i] = magnitude;
+  }
+
+  /** Allows these factors to be off by so much of themselves. */
+  Expected rounded(double relative) {
+    rounding = relative;
+    return this;
+  }
+
   double value(int i) {
     return values[i];
   }
@@ -50,9 +67,12 @@ final class Expected {
     Expected moved = new Expected(rows, columns);
     Arrays.fill(moved.values, Double.NaN);
     for (int i = 0; i < values.length; i++) {
-      moved.set(places[i / columns] * columns + i % columns, values[i], scales[i]);
+      int at = places[i / columns] * columns + i % columns;
+      moved.set(at, values[i], scales[i]);
+      moved.weighed(at, weighed[i]);
     }
     moved.condition = condition;
+    moved.rounding = rounding;
     return moved;
   }
 
@@ -70,11 +90,11 @@ final class Expected {
       double error =
           Math.max(0, Math.abs(actual[i] - values[i]) - Stored.halfStep(stored, values[i]));
       boolean same = Double.compare(actual[i], nearest) == 0;
-      if (!same && !(error <= tolerance * scales[i] + 1e-37)) {
+      double allowed = tolerance * scales[i] + rounding * weighed[i];
+      if (!same && !(error <= allowed + 1e-37)) {
         throw new AssertionError(
             "%s: element (%d, %d) is %s, not %s ± %.2g"
-                .formatted(
-                    what, i / columns, i % columns, actual[i], values[i], tolerance * scales[i]));
+                .formatted(what, i / columns, i % columns, actual[i], values[i], allowed));
       }
       if (Double.isFinite(nearest)) {
         errors += error * error;
@@ -84,7 +104,7 @@ final class Expected {
     if (values.length >= MANY) {
       assertThat(Math.sqrt(errors))
           .as("%s: norm of the errors", what)
-          .isLessThanOrEqualTo(tolerance * condition * Math.sqrt(norm) + 1e-36);
+          .isLessThanOrEqualTo((tolerance * condition + rounding) * Math.sqrt(norm) + 1e-36);
     }
   }
 

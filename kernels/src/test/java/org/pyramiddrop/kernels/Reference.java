@@ -162,7 +162,9 @@ public final class Reference {
             sum += term;
             scale += Math.abs(term);
           }
-          expected.set((row * heads.query() + head) * size + c, sum, scale * p.amplification);
+          int at = (row * heads.query() + head) * size + c;
+          expected.set(at, sum, scale * p.amplification);
+          expected.weighed(at, scale);
         }
       }
     }

@@ -27,6 +27,16 @@ public final class TensorMap {
   }
 
   /**
+   * Matrices of one size, one behind the other, whose rows may be parts of wider ones.
+   *
+   * @param count of matrices, at least one
+   * @param rows of each
+   * @param columns of a row
+   * @param pitch numbers from one row to the next, which take a multiple of 16 bytes
+   */
+  public record Matrices(int count, int rows, int columns, int pitch) {}
+
+  /**
    * Describes a matrix.
    *
    * @param type of two bytes
@@ -38,6 +48,23 @@ public final class TensorMap {
    * @throws CudaException if the driver refuses
    */
   public static TensorMap of(ElementType type, long address, int rows, int columns, int boxRows) {
+    return of(type, address, new Matrices(1, rows, columns, columns), 2, boxRows);
+  }
+
+  /**
+   * Describes matrices, in three dimensions: what a box has below its matrix comes as zeros, not
+   * from the next.
+   *
+   * @param address of the first row, a multiple of 16 bytes
+   * @throws IllegalArgumentException if numbers of this type don't take two bytes
+   * @throws CudaException if the driver refuses
+   */
+  public static TensorMap of(ElementType type, long address, Matrices matrices, int boxRows) {
+    return of(type, address, matrices, 3, boxRows);
+  }
+
+  private static TensorMap of(
+      ElementType type, long address, Matrices matrices, int rank, int boxRows) {
     int number =
         switch (type) {
           case FLOAT16 -> cuda_h.CU_TENSOR_MAP_DATA_TYPE_FLOAT16();
@@ -45,18 +72,21 @@ public final class TensorMap {
           case FLOAT32 ->
               throw new IllegalArgumentException("boxes are of two-byte numbers, not " + type);
         };
+    int rows = matrices.rows;
+    int columns = matrices.columns;
+    long rowBytes = (long) matrices.pitch * type.bytes();
     MemorySegment map = Arena.ofAuto().allocate(BYTES, ALIGNMENT);
     try (Arena arena = Arena.ofConfined()) {
       int result =
           cuda_h.cuTensorMapEncodeTiled(
               map,
               number,
-              2,
+              rank,
               MemorySegment.ofAddress(address),
-              arena.allocateFrom(ValueLayout.JAVA_LONG, columns, rows),
-              arena.allocateFrom(ValueLayout.JAVA_LONG, (long) columns * type.bytes()),
-              arena.allocateFrom(ValueLayout.JAVA_INT, BOX_COLUMNS, boxRows),
-              arena.allocateFrom(ValueLayout.JAVA_INT, 1, 1),
+              arena.allocateFrom(ValueLayout.JAVA_LONG, columns, rows, matrices.count),
+              arena.allocateFrom(ValueLayout.JAVA_LONG, rowBytes, rows * rowBytes),
+              arena.allocateFrom(ValueLayout.JAVA_INT, BOX_COLUMNS, boxRows, 1),
+              arena.allocateFrom(ValueLayout.JAVA_INT, 1, 1, 1),
               cuda_h.CU_TENSOR_MAP_INTERLEAVE_NONE(),
               cuda_h.CU_TENSOR_MAP_SWIZZLE_128B(),
               cuda_h.CU_TENSOR_MAP_L2_PROMOTION_L2_256B(),

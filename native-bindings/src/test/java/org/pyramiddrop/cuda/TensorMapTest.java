@@ -19,7 +19,11 @@ final class TensorMapTest {
   }
 
   private static long[] numbers(MemorySegment map, long offset) {
-    return IntStream.range(0, 7)
+    return numbers(map, offset, 7);
+  }
+
+  private static long[] numbers(MemorySegment map, long offset, int count) {
+    return IntStream.range(0, count)
         .mapToLong(i -> map.get(ValueLayout.JAVA_LONG, offset + (long) i * Long.BYTES))
         .toArray();
   }
@@ -32,6 +36,15 @@ final class TensorMapTest {
         .containsExactly(9, 0x7f00_0000_1230L, 264, 101, 2 * 264, 64, 128);
     assertThat(TensorMap.of(ElementType.FLOAT16, 16, 1, 8, 1).struct().get(ValueLayout.JAVA_INT, 0))
         .isEqualTo(6);
+  }
+
+  @Test
+  void describesMatricesWhoseRowsArePartsOfWiderOnes() {
+    TensorMap.Matrices matrices = new TensorMap.Matrices(5, 577, 1024, 3072);
+    TensorMap map = TensorMap.of(ElementType.FLOAT16, 0x800, matrices, 128);
+
+    assertThat(numbers(map.struct(), 0, 10))
+        .containsExactly(6, 0x800, 1024, 577, 2 * 3072, 64, 128, 5, 577 * 2 * 3072, 1);
   }
 
   @Test

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cuda;
 
 import org.pyramiddrop.cuda.DeviceBuffer;
+import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Mask;
@@ -23,8 +24,13 @@ final class CudaAttention {
   private static final int THREADS = 128;
   private static final int PREFILL_ROWS = 64;
   private static final int PREFILL_TILES = 4;
-  private static final int HOPPER_SIZE = 128;
-  private static final int HOPPER_SHARED_BYTES = 164_936;
+
+  /**
+   * Keys and values, a multiprocessor, that blocks which run side by side may read together: 32 MiB
+   * of the 50 MiB that an H100's L2 has.
+   */
+  private static final long SECTION_BYTES = 248 << 10;
+
   private static final int PLAIN_ROWS = 16;
   private static final int PLAIN_KEYS = 32;
   private static final int TILE_KEYS = 32;
@@ -63,24 +69,75 @@ final class CudaAttention {
     launcher.stream().fill(arrived.address(), (byte) 0, arrived.bytes());
   }
 
-  /** One attention's operands. */
-  private record Operands(
-      CudaTensor q, Heads heads, CudaTensor keys, CudaTensor values, Mask mask, CudaTensor out) {
-
-    /** Whether the tensor cores' kernel takes them. */
-    boolean suitTensorCores() {
-      int bytes = q.dtype().bytes();
-      return q.dtype() != DType.FLOAT32
-          && (heads.size() == 64 || heads.size() == 128)
-          && (long) q.columns() * bytes % ALIGNMENT == 0
-          && aligned(q)
-          && aligned(keys)
-          && aligned(values)
-          && aligned(out);
+  /**
+   * Rows of queries, keys or values, which may be columns of wider rows.
+   *
+   * @param pitch numbers from one row to the next
+   */
+  record Rows(DType dtype, long address, int count, int pitch) {
+    static Rows of(CudaTensor x) {
+      return new Rows(x.dtype(), x.address(), x.rows(), x.columns());
     }
 
-    private static boolean aligned(CudaTensor x) {
-      return x.address() % ALIGNMENT == 0;
+    /** From a column on. */
+    Rows from(int column) {
+      return new Rows(dtype, address + (long) column * dtype.bytes(), count, pitch);
+    }
+
+    /** One of several sequences that lie one behind the other, {@code each} rows long. */
+    Rows sequence(int which, int each) {
+      long at = address + (long) which * each * pitch * dtype.bytes();
+      return new Rows(dtype, at, each, pitch);
+    }
+
+    private boolean aligned() {
+      return address % ALIGNMENT == 0 && (long) pitch * dtype.bytes() % ALIGNMENT == 0;
+    }
+
+    private TensorMap tensorMap(int sequences, int columns) {
+      return Hopper.tensorMap(
+          dtype, address, new TensorMap.Matrices(sequences, count / sequences, columns, pitch));
+    }
+  }
+
+  /**
+   * One attention's operands.
+   *
+   * @param sequences that lie one behind the other, all of one length, and see nothing of another
+   */
+  private record Operands(
+      Rows q, Heads heads, Rows keys, Rows values, Mask mask, Rows out, int sequences) {
+
+    /** Whether tensor cores take them. */
+    boolean suitTensorCores() {
+      return q.dtype() != DType.FLOAT32
+          && (heads.size() == 64 || heads.size() == 128)
+          && q.aligned()
+          && keys.aligned()
+          && values.aligned()
+          && out.aligned();
+    }
+
+    /** Rows of queries of each sequence. */
+    int rows() {
+      return q.count / sequences;
+    }
+
+    /** Keys of each sequence. */
+    int keyCount() {
+      return keys.count / sequences;
+    }
+
+    /** One of the sequences. */
+    Operands sequence(int which) {
+      return new Operands(
+          q.sequence(which, rows()),
+          heads,
+          keys.sequence(which, keyCount()),
+          values.sequence(which, keyCount()),
+          mask,
+          out.sequence(which, rows()),
+          1);
     }
   }
 
@@ -92,22 +149,31 @@ final class CudaAttention {
    */
   void attention(
       CudaTensor q, Heads heads, CudaTensor keys, CudaTensor values, Mask mask, CudaTensor out) {
-    requireSize(heads);
-    if (q.rows() == 0) {
+    Rows rows = Rows.of(keys);
+    attend(new Operands(Rows.of(q), heads, rows, Rows.of(values), mask, Rows.of(out), 1));
+  }
+
+  private void attend(Operands operands) {
+    requireSize(operands.heads);
+    int rows = operands.rows();
+    if (rows == 0) {
       return;
     }
-    Operands operands = new Operands(q, heads, keys, values, mask, out);
-    if (q.rows() <= FEW_ROWS && decodeSharedBytes(heads) <= MOST_SHARED_BYTES) {
-      decode(operands);
-    } else if (operands.suitTensorCores()) {
-      // Keys behind the last one that a row sees may hold anything, and boxes are fetched whole.
-      if (hopper && heads.size() == HOPPER_SIZE && !(mask instanceof Mask.UpTo)) {
-        hopper(operands);
+    boolean few = rows <= FEW_ROWS && decodeSharedBytes(operands.heads) <= MOST_SHARED_BYTES;
+    boolean tensorCores = !few && operands.suitTensorCores();
+    if (tensorCores && hopper && operands.keyCount() > 0) {
+      hopper(operands);
+      return;
+    }
+    for (int i = 0; i < operands.sequences; i++) {
+      Operands one = operands.sequence(i);
+      if (few) {
+        decode(one);
+      } else if (tensorCores) {
+        prefill(one);
       } else {
-        prefill(operands);
+        plain(one);
       }
-    } else {
-      plain(operands);
     }
   }
 
@@ -125,7 +191,7 @@ final class CudaAttention {
     start("attention_prefill_" + heads.size(), operands)
         .launch(
             heads.query(),
-            Math.ceilDiv(operands.q.rows(), PREFILL_ROWS),
+            Math.ceilDiv(operands.rows(), PREFILL_ROWS),
             1,
             THREADS,
             PREFILL_TILES * tileBytes);
@@ -133,24 +199,39 @@ final class CudaAttention {
 
   private void hopper(Operands operands) {
     Heads heads = operands.heads;
+    int sequences = operands.sequences;
     launcher
-        .kernel("attention_hopper_" + HOPPER_SIZE)
-        .tensorMap(Hopper.tensorMap(operands.q))
-        .tensorMap(Hopper.tensorMap(operands.keys))
-        .tensorMap(Hopper.tensorMap(operands.values))
+        .kernel("attention_hopper_" + heads.size())
+        .tensorMap(operands.q.tensorMap(sequences, heads.queryColumns()))
+        .tensorMap(operands.keys.tensorMap(sequences, heads.keyValueColumns()))
+        .tensorMap(operands.values.tensorMap(sequences, heads.keyValueColumns()))
+        .pointer(lastKey(operands.mask))
         .pointer(operands.out.address())
-        .int32(operands.q.rows())
-        .int32(operands.keys.rows())
+        .int32(operands.rows())
+        .int32(operands.keyCount())
         .int32(heads.query())
         .int32(heads.keyValue())
+        .int32(section(heads, operands.keyCount()))
         .int32(operands.mask instanceof Mask.Causal ? 1 : 0)
         .float32(scale(heads))
         .launch(
             heads.query(),
-            Math.ceilDiv(operands.q.rows(), Hopper.ROWS),
-            1,
+            Math.ceilDiv(operands.rows(), Hopper.ROWS),
+            sequences,
             Hopper.THREADS,
-            HOPPER_SHARED_BYTES);
+            hopperSharedBytes(heads.size()));
+  }
+
+  /** How many query heads read as many keys and values as L2 holds; at least those of one. */
+  private int section(Heads heads, int keys) {
+    long each = 2L * keys * heads.size() * DType.BFLOAT16.bytes();
+    long fit = Math.max(1, launcher.multiprocessors() * SECTION_BYTES / each);
+    return (int) Math.min(fit * (heads.query() / heads.keyValue()), heads.query());
+  }
+
+  /** Queries, two stages of keys and of values, and barriers; see {@code SHARED_BYTES}. */
+  private static int hopperSharedBytes(int size) {
+    return 1024 + 5 * Hopper.ROWS * size * DType.BFLOAT16.bytes() + 88;
   }
 
   private void plain(Operands operands) {
@@ -158,7 +239,7 @@ final class CudaAttention {
     start("attention_plain", operands)
         .launch(
             heads.query(),
-            Math.ceilDiv(operands.q.rows(), PLAIN_ROWS),
+            Math.ceilDiv(operands.rows(), PLAIN_ROWS),
             1,
             THREADS,
             (PLAIN_ROWS + PLAIN_KEYS) * (heads.size() + 1) * Float.BYTES);
@@ -166,8 +247,8 @@ final class CudaAttention {
 
   private void decode(Operands operands) {
     Heads heads = operands.heads;
-    int rows = operands.q.rows();
-    int splits = splits(rows * heads.keyValue(), operands.keys.rows());
+    int rows = operands.rows();
+    int splits = splits(rows * heads.keyValue(), operands.keyCount());
     if (splits == 1) {
       decode(operands, 0, 0, 1);
       return;
@@ -186,7 +267,7 @@ final class CudaAttention {
         .pointer(totals)
         .pointer(arrived.address())
         .int32(splits)
-        .launch(splits, heads.keyValue(), operands.q.rows(), THREADS, decodeSharedBytes(heads));
+        .launch(splits, heads.keyValue(), operands.rows(), THREADS, decodeSharedBytes(heads));
   }
 
   /** How many blocks of decode fill the GPU once. */
@@ -218,22 +299,17 @@ final class CudaAttention {
    * @param out where its output goes, 0 if that is not asked for
    */
   static Launcher append(
-      Launcher launcher,
-      CudaTensor q,
-      Heads heads,
-      CudaTensor keys,
-      CudaTensor values,
-      Mask mask,
-      long out) {
+      Launcher launcher, Rows q, Heads heads, Rows keys, Rows values, Mask mask, long out) {
     return launcher
         .pointer(q.address())
         .pointer(keys.address())
         .pointer(values.address())
-        .pointer(mask instanceof Mask.UpTo upTo ? lastKey(upTo) : 0)
+        .pointer(lastKey(mask))
         .pointer(out)
-        .int32(q.rows())
-        .int32(q.columns())
-        .int32(keys.rows())
+        .int32(q.count)
+        .int32(q.pitch)
+        .int32(keys.pitch)
+        .int32(keys.count)
         .int32(heads.query())
         .int32(heads.keyValue())
         .int32(heads.size())
@@ -241,8 +317,8 @@ final class CudaAttention {
         .float32(scale(heads));
   }
 
-  private static long lastKey(Mask.UpTo mask) {
-    return ((CudaIndices) mask.lastKey()).address();
+  private static long lastKey(Mask mask) {
+    return mask instanceof Mask.UpTo upTo ? ((CudaIndices) upTo.lastKey()).address() : 0;
   }
 
   /** Scores are scaled for powers of two rather than of e. */

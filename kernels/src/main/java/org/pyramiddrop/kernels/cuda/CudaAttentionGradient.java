@@ -129,7 +129,13 @@ final class CudaAttentionGradient {
       String part, Inputs inputs, Gradients gradients, DeviceMemory.Block statistics) {
     launcher.kernel("attention_gradient_" + part);
     return CudaAttention.append(
-            launcher, inputs.q, inputs.heads, inputs.keys, inputs.values, inputs.mask, 0)
+            launcher,
+            CudaAttention.Rows.of(inputs.q),
+            inputs.heads,
+            CudaAttention.Rows.of(inputs.keys),
+            CudaAttention.Rows.of(inputs.values),
+            inputs.mask,
+            0)
         .pointer(inputs.dy.address())
         .pointer(statistics.address())
         .pointer(gradients.dq.address())

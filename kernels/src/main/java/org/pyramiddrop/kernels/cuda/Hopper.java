@@ -24,8 +24,16 @@ final class Hopper {
     return tensorMap(w.dtype(), w.address(), w.rows(), w.columns());
   }
 
+  /** Describes several matrices, whose numbers take two bytes. */
+  static TensorMap tensorMap(DType dtype, long address, TensorMap.Matrices matrices) {
+    return TensorMap.of(type(dtype), address, matrices, ROWS);
+  }
+
   private static TensorMap tensorMap(DType dtype, long address, int rows, int columns) {
-    ElementType type = dtype == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
-    return TensorMap.of(type, address, rows, columns, ROWS);
+    return TensorMap.of(type(dtype), address, rows, columns, ROWS);
+  }
+
+  private static ElementType type(DType dtype) {
+    return dtype == DType.FLOAT16 ? ElementType.FLOAT16 : ElementType.BFLOAT16;
   }
 }
