@@ -155,6 +155,9 @@ public final class GpuCommand extends BenchCommand {
       }
     }
     new Ceilings(1, 1).or(tflops, bandwidth);
+    if (model == null && !pieces.isEmpty()) {
+      throw new IllegalArgumentException("--plan is of a whole model; name one with --model");
+    }
   }
 
   private void model(Path folder, Map<String, String> facts) {
