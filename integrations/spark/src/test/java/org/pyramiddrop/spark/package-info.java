@@ -1,0 +1,4 @@
+@NullMarked
+package org.pyramiddrop.spark;
+
+import org.jspecify.annotations.NullMarked;
