@@ -2,7 +2,6 @@ package org.pyramiddrop.kernels.cpu;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.Heads;
@@ -229,7 +228,7 @@ final class Attention {
       int see = row < q.rows() ? Math.clamp((long) visible.count(row) - key, 0, here) : 0;
       float before = own[tile.maxima + r];
       float maximum = Math.max(before, maximum(own, at, see));
-      float total = see > 0 ? exponentials(own, at, see, maximum) : 0;
+      float total = see > 0 ? Exponential.of(own, at, 1, -maximum, own, at, see) : 0;
       for (int j = see; j < here; j++) {
         own[at + j] = 0;
       }
@@ -272,18 +271,6 @@ final class Attention {
       highest = Math.max(highest, x[at + i]);
     }
     return highest;
-  }
-
-  /** Replaces {@code x[at .. at+count)} by e^(x - maximum) and returns their sum. */
-  static float exponentials(float[] x, int at, int count, float maximum) {
-    FloatVector sum = FloatVector.zero(F);
-    for (int i = 0; i < count; i += Lanes.COUNT) {
-      VectorMask<Float> in = F.indexInRange(i, count);
-      FloatVector e = Lanes.exp(FloatVector.fromArray(F, x, at + i, in).sub(maximum));
-      e.intoArray(x, at + i, in);
-      sum = sum.add(e, in);
-    }
-    return Lanes.sum(sum);
   }
 
   /**

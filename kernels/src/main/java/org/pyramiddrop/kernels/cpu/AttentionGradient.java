@@ -272,7 +272,7 @@ final class AttentionGradient {
       int p = at.scores + r * at.stride;
       int d = at.dScores + r * at.stride;
       float maximum = Attention.maximum(own, p, see);
-      float share = 1 / Attention.exponentials(own, p, see, maximum);
+      float share = 1 / Exponential.of(own, p, 1, -maximum, own, p, see);
       FloatVector sum = FloatVector.zero(F);
       for (int j = 0; j < see; j += Lanes.COUNT) {
         VectorMask<Float> in = F.indexInRange(j, see);

@@ -40,6 +40,7 @@ public final class CpuProvider implements DeviceProvider {
 
   @Override
   public Kernels open(int threads, DType dtype) {
+    WarmUp.start(dtype);
     return new CpuKernels(threads);
   }
 }

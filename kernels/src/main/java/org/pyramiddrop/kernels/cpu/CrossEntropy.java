@@ -26,7 +26,7 @@ final class CrossEntropy {
     System.arraycopy(logits.data(), at, out, to, columns);
     double total = 0;
     for (int c = 0; c < columns; c += BLOCK) {
-      total += Attention.exponentials(out, to + c, Math.min(BLOCK, columns - c), maximum);
+      total += Exponential.of(out, to + c, 1, -maximum, out, to + c, Math.min(BLOCK, columns - c));
     }
     losses.data()[losses.row(r)] = (float) (Math.log(total) - own);
     float share = (float) (scale / total);

@@ -66,33 +66,38 @@ final class MicroTile {
       int ci,
       int stride,
       boolean accumulate) {
-    FloatVector s00 = FloatVector.zero(S);
-    FloatVector s01 = s00;
-    FloatVector s10 = s00;
-    FloatVector s11 = s00;
-    FloatVector s20 = s00;
-    FloatVector s21 = s00;
-    FloatVector s30 = s00;
-    FloatVector s31 = s00;
-    FloatVector s40 = s00;
-    FloatVector s41 = s00;
-    FloatVector s50 = s00;
-    FloatVector s51 = s00;
-    if (accumulate) {
-      s00 = FloatVector.fromArray(S, c, ci);
-      s01 = FloatVector.fromArray(S, c, ci + HALF);
-      s10 = FloatVector.fromArray(S, c, ci + stride);
-      s11 = FloatVector.fromArray(S, c, ci + stride + HALF);
-      s20 = FloatVector.fromArray(S, c, ci + 2 * stride);
-      s21 = FloatVector.fromArray(S, c, ci + 2 * stride + HALF);
-      s30 = FloatVector.fromArray(S, c, ci + 3 * stride);
-      s31 = FloatVector.fromArray(S, c, ci + 3 * stride + HALF);
-      s40 = FloatVector.fromArray(S, c, ci + 4 * stride);
-      s41 = FloatVector.fromArray(S, c, ci + 4 * stride + HALF);
-      if (SIX) {
-        s50 = FloatVector.fromArray(S, c, ci + 5 * stride);
-        s51 = FloatVector.fromArray(S, c, ci + 5 * stride + HALF);
+    if (!accumulate) {
+      FloatVector zero = FloatVector.zero(S);
+      for (int r = 0; r < ROWS; r++) {
+        zero.intoArray(c, ci + r * stride);
+        zero.intoArray(c, ci + r * stride + HALF);
       }
+    }
+    add(a, ai, b, bi, inputs, c, ci, stride);
+  }
+
+  /**
+   * The same, always added to c's numbers: the compiler's work must not depend on which way a
+   * branch had gone before, nor on how much it had to take in. With loads under a mask in the
+   * branch's place, the first compiler ran out of registers and the second one never got to work.
+   */
+  private static void add(
+      float[] a, int ai, float[] b, int bi, int inputs, float[] c, int ci, int stride) {
+    FloatVector s00 = FloatVector.fromArray(S, c, ci);
+    FloatVector s01 = FloatVector.fromArray(S, c, ci + HALF);
+    FloatVector s10 = FloatVector.fromArray(S, c, ci + stride);
+    FloatVector s11 = FloatVector.fromArray(S, c, ci + stride + HALF);
+    FloatVector s20 = FloatVector.fromArray(S, c, ci + 2 * stride);
+    FloatVector s21 = FloatVector.fromArray(S, c, ci + 2 * stride + HALF);
+    FloatVector s30 = FloatVector.fromArray(S, c, ci + 3 * stride);
+    FloatVector s31 = FloatVector.fromArray(S, c, ci + 3 * stride + HALF);
+    FloatVector s40 = FloatVector.fromArray(S, c, ci + 4 * stride);
+    FloatVector s41 = FloatVector.fromArray(S, c, ci + 4 * stride + HALF);
+    FloatVector s50 = s40;
+    FloatVector s51 = s41;
+    if (SIX) {
+      s50 = FloatVector.fromArray(S, c, ci + 5 * stride);
+      s51 = FloatVector.fromArray(S, c, ci + 5 * stride + HALF);
     }
     for (int i = 0; i < inputs; i++) {
       int left = ai + i * ROWS;

@@ -22,6 +22,9 @@ final class PanelColumns {
 
   private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
 
+  /** A binary16 infinity's bits once shifted right by three. */
+  private static final int FLOAT16_INFINITY = 0x1f << 23;
+
   private PanelColumns() {}
 
   /**
@@ -107,12 +110,16 @@ final class PanelColumns {
     for (int i = 0; i < rows; i++) {
       long from = start + i * rowBytes;
       int to = at + i * MicroTile.COLUMNS;
-      IntVector first = StreamingProduct.float16Bits(upper(w, from));
-      IntVector second = StreamingProduct.float16Bits(upper(w, from + 2L * Lanes.COUNT));
+      IntVector first =
+          upper(w, from).lanewise(VectorOperators.ASHR, 3).and(StreamingProduct.FLOAT16_BITS);
+      IntVector second =
+          upper(w, from + 2L * Lanes.COUNT)
+              .lanewise(VectorOperators.ASHR, 3)
+              .and(StreamingProduct.FLOAT16_BITS);
       first.reinterpretAsFloats().mul(0x1p112f).intoArray(out, to);
       second.reinterpretAsFloats().mul(0x1p112f).intoArray(out, to + Lanes.COUNT);
       largest = largest.max(first.and(Integer.MAX_VALUE)).max(second.and(Integer.MAX_VALUE));
     }
-    return largest.reduceLanes(VectorOperators.MAX) < StreamingProduct.FLOAT16_INFINITY;
+    return largest.reduceLanes(VectorOperators.MAX) < FLOAT16_INFINITY;
   }
 }

@@ -1,6 +1,7 @@
 package org.pyramiddrop.kernels.cpu;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.Heads;
 
@@ -91,7 +92,7 @@ final class QueryAttention {
     for (int j = 0; j < see; j++) {
       out[at + j] = dot(q.data(), qi, keys.data(), keys.row(j) + column, size) * scale;
     }
-    float total = Attention.exponentials(out, at, see, Attention.maximum(out, at, see));
+    float total = Exponential.of(out, at, 1, -Attention.maximum(out, at, see), out, at, see);
     for (int j = 0; j < see; j++) {
       out[at + j] /= total;
     }
@@ -110,25 +111,41 @@ final class QueryAttention {
     return total;
   }
 
+  /**
+   * {@code out = Σ_j weights[j] · values[j]}; a row is read in runs, as long as registers allow.
+   */
   private static void weightedSum(
       float[] weights, int count, CpuTensor values, int column, float[] out, int at, int size) {
     float[] v = values.data();
     int stride = values.columns();
     int first = values.offset() + column;
-    int bound = F.loopBound(size);
-    for (int c = 0; c < bound; c += Lanes.COUNT) {
+    int bound = size - size % (4 * Lanes.COUNT);
+    for (int c = 0; c < bound; c += 4 * Lanes.COUNT) {
+      FloatVector s0 = FloatVector.zero(F);
+      FloatVector s1 = s0;
+      FloatVector s2 = s0;
+      FloatVector s3 = s0;
+      for (int j = 0; j < count; j++) {
+        int from = first + j * stride + c;
+        FloatVector weight = FloatVector.broadcast(F, weights[j]);
+        s0 = FloatVector.fromArray(F, v, from).fma(weight, s0);
+        s1 = FloatVector.fromArray(F, v, from + Lanes.COUNT).fma(weight, s1);
+        s2 = FloatVector.fromArray(F, v, from + 2 * Lanes.COUNT).fma(weight, s2);
+        s3 = FloatVector.fromArray(F, v, from + 3 * Lanes.COUNT).fma(weight, s3);
+      }
+      s0.intoArray(out, at + c);
+      s1.intoArray(out, at + c + Lanes.COUNT);
+      s2.intoArray(out, at + c + 2 * Lanes.COUNT);
+      s3.intoArray(out, at + c + 3 * Lanes.COUNT);
+    }
+    for (int c = bound; c < size; c += Lanes.COUNT) {
+      VectorMask<Float> in = F.indexInRange(c, size);
       FloatVector sum = FloatVector.zero(F);
       for (int j = 0; j < count; j++) {
-        sum = FloatVector.fromArray(F, v, first + j * stride + c).fma(Lanes.splat(weights[j]), sum);
+        FloatVector weight = FloatVector.broadcast(F, weights[j]);
+        sum = FloatVector.fromArray(F, v, first + j * stride + c, in).fma(weight, sum);
       }
-      sum.intoArray(out, at + c);
-    }
-    for (int c = bound; c < size; c++) {
-      float sum = 0;
-      for (int j = 0; j < count; j++) {
-        sum += weights[j] * v[first + j * stride + c];
-      }
-      out[at + c] = sum;
+      sum.intoArray(out, at + c, in);
     }
   }
 }

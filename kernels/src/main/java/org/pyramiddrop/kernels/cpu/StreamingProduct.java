@@ -36,8 +36,20 @@ final class StreamingProduct {
 
   private static final float FLOAT16_SUM_SCALE = 0x1p12f;
 
-  /** A binary16 infinity's bits as {@link #float16Bits} leaves them. */
-  static final int FLOAT16_INFINITY = 0x1f << 23;
+  /** Sign, exponent and mantissa of a binary16 number that was shifted right by three. */
+  static final int FLOAT16_BITS = 0x8fffe000;
+
+  /** Both exponents of a pair. */
+  private static final int EXPONENTS = 0x7c007c00;
+
+  /** One in the last place of both exponents. */
+  private static final int ONES = 0x04000400;
+
+  /** The places of both signs. */
+  private static final int CARRIES = 0x80008000;
+
+  /** The odd input of a pair. */
+  private static final int UPPER = 0xffff0000;
 
   /**
    * Weight rows read side by side: as many streams for the memory to work on, and sums to keep
@@ -149,15 +161,16 @@ final class StreamingProduct {
   }
 
   // Each of the following is one large method on purpose: the compiler then treats it alone, and
-  // its sums stay
-  // in registers. Called for four rows at a time instead, they were inlined together and ran at
-  // half the speed.
+  // its sums stay in registers. Called for four rows at a time instead, they were inlined together
+  // and ran at half the speed. It must not grow either, nor call anything but the Vector API in its
+  // loop: PanelRows says why.
   // The last group of rows repeats its last row rather than have a tail of its own.
 
   private static void bfloat16(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
     int bound = x.length - x.length % STEP;
+    float[] lanes = new float[ROWS * Lanes.COUNT];
     for (int j = 0; j < rows; j += ROWS) {
       long a = start + 2L * x.length * j;
       long b = start + 2L * x.length * Math.min(j + 1, rows - 1);
@@ -171,99 +184,84 @@ final class StreamingProduct {
       FloatVector c1 = a0;
       FloatVector d0 = a0;
       FloatVector d1 = a0;
-      for (int i = 0; i < bound; i += STEP) {
-        FloatVector even = FloatVector.fromArray(F, x, i / 2);
-        FloatVector next = FloatVector.fromArray(F, x, odd + i / 2);
-        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 2L * i, LITTLE);
-        a0 = even.fma(low(pairs), a0);
-        a1 = next.fma(high(pairs), a1);
-        pairs = IntVector.fromMemorySegment(I, w, b + 2L * i, LITTLE);
-        b0 = even.fma(low(pairs), b0);
-        b1 = next.fma(high(pairs), b1);
-        pairs = IntVector.fromMemorySegment(I, w, c + 2L * i, LITTLE);
-        c0 = even.fma(low(pairs), c0);
-        c1 = next.fma(high(pairs), c1);
-        pairs = IntVector.fromMemorySegment(I, w, d + 2L * i, LITTLE);
-        d0 = even.fma(low(pairs), d0);
-        d1 = next.fma(high(pairs), d1);
+      for (int i = 0; i < bound / 2; i += Lanes.COUNT) {
+        FloatVector even = FloatVector.fromArray(F, x, i);
+        FloatVector next = FloatVector.fromArray(F, x, odd + i);
+        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 4L * i, LITTLE);
+        a0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a0);
+        a1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), a1);
+        pairs = IntVector.fromMemorySegment(I, w, b + 4L * i, LITTLE);
+        b0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b0);
+        b1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), b1);
+        pairs = IntVector.fromMemorySegment(I, w, c + 4L * i, LITTLE);
+        c0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c0);
+        c1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), c1);
+        pairs = IntVector.fromMemorySegment(I, w, d + 4L * i, LITTLE);
+        d0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), d0);
+        d1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), d1);
       }
-      float as = Lanes.sum(a0.add(a1));
-      float bs = Lanes.sum(b0.add(b1));
-      float cs = Lanes.sum(c0.add(c1));
-      float ds = Lanes.sum(d0.add(d1));
-      for (int i = bound; i < x.length; i++) {
-        float xi = x[(i & 1) * odd + i / 2];
-        as += xi * Numbers.bfloat16(w.get(Numbers.SHORT, a + 2L * i));
-        bs += xi * Numbers.bfloat16(w.get(Numbers.SHORT, b + 2L * i));
-        cs += xi * Numbers.bfloat16(w.get(Numbers.SHORT, c + 2L * i));
-        ds += xi * Numbers.bfloat16(w.get(Numbers.SHORT, d + 2L * i));
-      }
-      put(sums, to + j, Math.min(ROWS, rows - j), as, bs, cs, ds);
+      a0.add(a1).intoArray(lanes, 0);
+      b0.add(b1).intoArray(lanes, Lanes.COUNT);
+      c0.add(c1).intoArray(lanes, 2 * Lanes.COUNT);
+      d0.add(d1).intoArray(lanes, 3 * Lanes.COUNT);
+      sum(DType.BFLOAT16, lanes, w, start, j, Math.min(ROWS, rows - j), bound, x, sums, to + j);
     }
-  }
-
-  private static void put(float[] sums, int at, int count, float a, float b, float c, float d) {
-    sums[at] = a;
-    if (count > 1) {
-      sums[at + 1] = b;
-    }
-    if (count > 2) {
-      sums[at + 2] = c;
-    }
-    if (count > 3) {
-      sums[at + 3] = d;
-    }
-  }
-
-  private static FloatVector low(IntVector pairs) {
-    return pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-  }
-
-  private static FloatVector high(IntVector pairs) {
-    return pairs.and(0xffff0000).reinterpretAsFloats();
   }
 
   /**
    * Shifted right by three, with its sign kept, a binary16 number in an upper half reads as a float
    * that is 2^112 too small. x makes up for most of that beforehand and the sum for the rest.
-   * Infinities and NaN would read as finite numbers; a row that holds one is summed again, number
-   * by number.
+   * Infinities and NaN would read as finite numbers; rows among which one is are summed again,
+   * number by number.
    */
   private static void float16(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
     int bound = x.length - x.length % STEP;
-    for (int j = 0; j < rows; j++) {
-      long at = start + 2L * x.length * j;
-      FloatVector evens = FloatVector.zero(F);
-      FloatVector odds = evens;
-      IntVector largest = IntVector.zero(I);
-      for (int i = 0; i < bound; i += STEP) {
-        IntVector pairs = IntVector.fromMemorySegment(I, w, at + 2L * i, LITTLE);
-        IntVector first = float16Bits(pairs.lanewise(VectorOperators.LSHL, 16));
-        IntVector second = float16Bits(pairs);
-        evens = FloatVector.fromArray(F, x, i / 2).fma(first.reinterpretAsFloats(), evens);
-        odds = FloatVector.fromArray(F, x, odd + i / 2).fma(second.reinterpretAsFloats(), odds);
-        largest = largest.max(first.and(Integer.MAX_VALUE)).max(second.and(Integer.MAX_VALUE));
+    float[] lanes = new float[2 * Lanes.COUNT];
+    for (int j = 0; j < rows; j += 2) {
+      long a = start + 2L * x.length * j;
+      long b = start + 2L * x.length * Math.min(j + 1, rows - 1);
+      FloatVector a0 = FloatVector.zero(F);
+      FloatVector a1 = a0;
+      FloatVector b0 = a0;
+      FloatVector b1 = a0;
+      // An exponent of ones, and no other, carries into the place of its number's sign.
+      IntVector carries = IntVector.zero(I);
+      for (int i = 0; i < bound / 2; i += Lanes.COUNT) {
+        FloatVector even = FloatVector.fromArray(F, x, i);
+        FloatVector next = FloatVector.fromArray(F, x, odd + i);
+        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 4L * i, LITTLE);
+        carries = carries.or(pairs.and(EXPONENTS).add(ONES));
+        IntVector first = pairs.lanewise(VectorOperators.LSHL, 16);
+        first = first.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        IntVector second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        a0 = even.fma(first.reinterpretAsFloats(), a0);
+        a1 = next.fma(second.reinterpretAsFloats(), a1);
+        pairs = IntVector.fromMemorySegment(I, w, b + 4L * i, LITTLE);
+        carries = carries.or(pairs.and(EXPONENTS).add(ONES));
+        first = pairs.lanewise(VectorOperators.LSHL, 16);
+        first = first.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        b0 = even.fma(first.reinterpretAsFloats(), b0);
+        b1 = next.fma(second.reinterpretAsFloats(), b1);
       }
-      boolean finite = largest.reduceLanes(VectorOperators.MAX) < FLOAT16_INFINITY;
-      float sum = finite ? Lanes.sum(evens.add(odds)) * FLOAT16_SUM_SCALE : 0;
-      for (int i = finite ? bound : 0; i < x.length; i++) {
-        float weight = Float.float16ToFloat(w.get(Numbers.SHORT, at + 2L * i));
-        sum += x[(i & 1) * odd + i / 2] / FLOAT16_INPUT_SCALE * weight;
+      boolean finite = carries.and(CARRIES).reduceLanes(VectorOperators.OR) == 0;
+      a0.add(a1).mul(FLOAT16_SUM_SCALE).intoArray(lanes, 0);
+      b0.add(b1).mul(FLOAT16_SUM_SCALE).intoArray(lanes, Lanes.COUNT);
+      int summed = bound;
+      if (!finite) {
+        Arrays.fill(lanes, 0);
+        summed = 0;
       }
-      sums[to + j] = sum;
+      sum(DType.FLOAT16, lanes, w, start, j, Math.min(2, rows - j), summed, x, sums, to + j);
     }
-  }
-
-  /** Binary16 numbers in the upper halves, as bits of floats 2^112 too small. */
-  static IntVector float16Bits(IntVector upper) {
-    return upper.lanewise(VectorOperators.ASHR, 3).and(0x8fffe000);
   }
 
   private static void float32(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int bound = x.length - x.length % Lanes.COUNT;
+    float[] lanes = new float[ROWS * Lanes.COUNT];
     for (int j = 0; j < rows; j += ROWS) {
       long a = start + 4L * x.length * j;
       long b = start + 4L * x.length * Math.min(j + 1, rows - 1);
@@ -280,17 +278,52 @@ final class StreamingProduct {
         cv = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cv);
         dv = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), dv);
       }
-      float as = Lanes.sum(av);
-      float bs = Lanes.sum(bv);
-      float cs = Lanes.sum(cv);
-      float ds = Lanes.sum(dv);
-      for (int i = bound; i < x.length; i++) {
-        as += x[i] * w.get(Numbers.FLOAT, a + 4L * i);
-        bs += x[i] * w.get(Numbers.FLOAT, b + 4L * i);
-        cs += x[i] * w.get(Numbers.FLOAT, c + 4L * i);
-        ds += x[i] * w.get(Numbers.FLOAT, d + 4L * i);
-      }
-      put(sums, to + j, Math.min(ROWS, rows - j), as, bs, cs, ds);
+      av.intoArray(lanes, 0);
+      bv.intoArray(lanes, Lanes.COUNT);
+      cv.intoArray(lanes, 2 * Lanes.COUNT);
+      dv.intoArray(lanes, 3 * Lanes.COUNT);
+      sum(DType.FLOAT32, lanes, w, start, j, Math.min(ROWS, rows - j), bound, x, sums, to + j);
     }
+  }
+
+  /**
+   * Sums of some rows: of their lanes, and of the products that are not in a lane yet.
+   *
+   * @param row the first of them
+   * @param summed how many inputs are in the lanes
+   */
+  private static void sum(
+      DType dtype,
+      float[] lanes,
+      MemorySegment w,
+      long start,
+      int row,
+      int count,
+      int summed,
+      float[] x,
+      float[] sums,
+      int to) {
+    for (int r = 0; r < count; r++) {
+      float sum = Lanes.sum(lanes, r * Lanes.COUNT);
+      if (summed < x.length) {
+        sum += rest(dtype, w, start + (long) dtype.bytes() * x.length * (row + r), summed, x);
+      }
+      sums[to + r] = sum;
+    }
+  }
+
+  /** The product of a row's inputs from {@code first} on, number by number. */
+  private static float rest(DType dtype, MemorySegment w, long row, int first, float[] x) {
+    float[] numbers = new float[x.length - first];
+    Numbers.widen(dtype, w, row + (long) dtype.bytes() * first, numbers, 0, numbers.length);
+    float scale = dtype == DType.FLOAT16 ? 1 / FLOAT16_INPUT_SCALE : 1;
+    int odd = (x.length + 1) / 2;
+    float sum = 0;
+    for (int i = 0; i < numbers.length; i++) {
+      int input = first + i;
+      int at = dtype == DType.FLOAT32 ? input : (input & 1) * odd + input / 2;
+      sum += x[at] * scale * numbers[i];
+    }
+    return sum;
   }
 }

@@ -1,0 +1,113 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Random;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Mask;
+
+/**
+ * Runs a decoder layer's kernels on a few numbers until Java has compiled them, beside the loading
+ * of a model: vector code that isn't compiled yet is a hundred times slower, and a first decode
+ * step took thirty times as long as those behind it.
+ *
+ * <p>Always the same calls in the same order, so that what the compiler goes by is the same in
+ * every start. Weights lie in both kinds of memory, a file's and Java's own: code that knows one
+ * alone would be thrown away when the other comes.
+ */
+final class WarmUp {
+  /** Calls of prefill's operations after which Java's second compiler has had their loops. */
+  private static final int PREFILLS = 200;
+
+  /** Likewise of decode's, whose loops are each run once a call. */
+  private static final int STEPS = 1000;
+
+  /** Not whole tiles, so that the edges' way is taken too. */
+  private static final int ROWS = 2 * MicroTile.ROWS + 1;
+
+  private static final int INPUTS = 4 * Lanes.COUNT;
+  private static final int OUTPUTS = MicroTile.COLUMNS;
+
+  /** More than one block of attention's, so that sums are scaled. */
+  private static final int KEYS = 140;
+
+  private static final Heads HEADS = new Heads(1, 1, INPUTS);
+
+  private final CpuKernels kernels = new CpuKernels(1);
+  private final Random random = new Random(1);
+  private final CpuTensor x = random(ROWS);
+  private final CpuTensor keys = random(KEYS);
+  private final CpuTensor out = CpuTensor.allocate(ROWS, INPUTS);
+  private final CpuTensor products = CpuTensor.allocate(ROWS, OUTPUTS);
+  private final CpuTensor gated = CpuTensor.allocate(ROWS, OUTPUTS / 2);
+
+  private WarmUp() {}
+
+  /** Runs in the background. */
+  static void start(DType weights) {
+    Thread.ofPlatform()
+        .daemon()
+        .name("pyramiddrop-warm-up")
+        .start(() -> {
+          try (Arena arena = Arena.ofShared()) {
+            new WarmUp().run(weights, arena);
+          }
+        });
+  }
+
+  private CpuTensor random(int rows) {
+    CpuTensor tensor = CpuTensor.allocate(rows, INPUTS);
+    for (int i = 0; i < tensor.size(); i++) {
+      tensor.data()[i] = random.nextFloat();
+    }
+    return tensor;
+  }
+
+  private void run(DType dtype, Arena arena) {
+    long bytes = (long) OUTPUTS * INPUTS * dtype.bytes();
+    List<CpuWeight> weights =
+        List.of(mapped(bytes, arena), arena.allocate(bytes, 64)).stream()
+            .map(data -> CpuWeight.of(List.of(new HostMatrix(dtype, data, OUTPUTS, INPUTS))))
+            .toList();
+    for (int i = 0; i < PREFILLS; i++) {
+      run(weights.get(i % weights.size()), ROWS);
+    }
+    for (int i = 0; i < STEPS; i++) {
+      run(weights.get(i % weights.size()), 1);
+    }
+  }
+
+  private void run(CpuWeight weight, int rows) {
+    CpuTensor q = x.rows(0, rows);
+    kernels.linear(q, weight, null, Activation.NONE, products.rows(0, rows));
+    kernels.swiGlu(q, weight, gated.rows(0, rows));
+    kernels.attention(q, HEADS, keys, keys, new Mask.Causal(), out.rows(0, rows));
+  }
+
+  /** Zeros in a file that is gone at once; in Java's own memory where none can be written. */
+  private static MemorySegment mapped(long bytes, Arena arena) {
+    try {
+      Path file = Files.createTempFile("pyramiddrop", ".warm-up");
+      try (FileChannel channel =
+          FileChannel.open(
+              file,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.DELETE_ON_CLOSE)) {
+        return channel.map(MapMode.READ_WRITE, 0, bytes, arena);
+      }
+    } catch (IOException e) {
+      return arena.allocate(bytes, 64);
+    }
+  }
+}
