@@ -17,13 +17,13 @@ NVCC_FLAGS := -std=c++17 -lineinfo --threads 2 -gencode arch=compute_80,code=sm_
 JAR := cli/target/pyramiddrop.jar
 # What Java keeps of the classes that a first answer loads.
 CLASSES := cli/target/pyramiddrop.jsa
-MODULES := native-bindings kernels loader transformer training cli
+MODULES := native-bindings kernels loader transformer training serve cli
 CUDA := kernels/src/main/cuda
 FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
 SOURCES := pom.xml bom/pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
 
 # What the command and the libraries beside it use of Java.
-RUNTIME := java.desktop,java.logging,java.management,java.xml,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported
+RUNTIME := java.desktop,java.logging,java.management,java.naming,java.xml,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported
 
 BENCH = '$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
   --sun-misc-unsafe-memory-access=allow \
@@ -37,7 +37,7 @@ SCENES := models/scenes
 IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz soak bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
+.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,12 @@ soak: tools ## Ask one model REQUESTS (2000) of all kinds and watch what its pro
 	  -Xms256m -Xmx256m -XX:+AlwaysPreTouch -XX:+UseSerialGC -XX:NativeMemoryTracking=summary \
 	  $(if $(filter emulated,$(BACKEND)),$(EMULATED)) -cp "src/test/target/test-classes:bench/target/lib/*" \
 	  org.pyramiddrop.soak.Soak $(or $(REQUESTS),2000) $(or $(BACKEND:emulated=cuda),cpu) $(SCENES)
+
+load: tools ## Serve MODEL (the demo's) to one client and to eight in turn, and print the tokens per second of both
+	@$(MAVEN) $(QUIET) -q -pl src/test -am package -DskipTests -Dspotless.check.skip
+	@cd src/test && '$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC \
+	  -cp "target/test-classes:../../cli/target/lib/*" org.pyramiddrop.serve.ServeSpeed \
+	  '$(abspath $(or $(MODEL),$(SCENES)/model))' "$(or $(QUESTION),how many triangle s are there ?)" $(or $(TOKENS),60)
 
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)
@@ -143,9 +149,9 @@ command-folder:
 
 javadoc: $(JAR) ## Write the Javadoc of what users import to target/javadoc
 	'$(JAVA_HOME)/bin/javadoc' -quiet -Xdoclint:all,-missing -d target/javadoc \
-	  $(foreach module,training transformer loader kernels,--module-source-path org.pyramiddrop.$(module)=$(module)/src/main/java) \
+	  $(foreach module,serve training transformer loader kernels,--module-source-path org.pyramiddrop.$(module)=$(module)/src/main/java) \
 	  --module-source-path org.pyramiddrop.cuda=native-bindings/src/main/java -p cli/target/lib \
-	  --module org.pyramiddrop.training,org.pyramiddrop.transformer,org.pyramiddrop.loader,org.pyramiddrop.kernels
+	  --module org.pyramiddrop.serve,org.pyramiddrop.training,org.pyramiddrop.transformer,org.pyramiddrop.loader,org.pyramiddrop.kernels
 
 format: tools ## Format all Java code
 	$(MAVEN) $(QUIET) -q spotless:apply

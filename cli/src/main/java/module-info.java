@@ -7,6 +7,7 @@ module org.pyramiddrop.cli {
   requires me.tongfei.progressbar;
   requires org.jline.reader;
   requires org.jline.terminal;
+  requires org.pyramiddrop.serve;
   requires org.pyramiddrop.training;
   requires org.pyramiddrop.transformer;
   requires tools.jackson.databind;

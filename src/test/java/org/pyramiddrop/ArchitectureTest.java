@@ -33,12 +33,13 @@ final class ArchitectureTest {
   private static final String TRANSFORMER = "org.pyramiddrop.transformer..";
   private static final String ENGINE = "org.pyramiddrop.transformer.engine..";
   private static final String TRAINING = "org.pyramiddrop.training..";
+  private static final String SERVE = "org.pyramiddrop.serve..";
   private static final String CLI = "org.pyramiddrop.cli..";
   private static final String BENCH = "org.pyramiddrop.bench..";
 
   @Test
   void seesEveryModule() {
-    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, TRAINING, CLI, BENCH)) {
+    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, TRAINING, SERVE, CLI, BENCH)) {
       String name = room.substring(0, room.length() - 2);
       assertThat(CLASSES.stream().anyMatch(c -> c.getPackageName().startsWith(name)))
           .as(room)
@@ -53,14 +54,14 @@ final class ArchitectureTest {
         .resideInAPackage(CUDA)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(KERNELS, LOADER, TRANSFORMER, TRAINING, CLI, BENCH)
+        .resideInAnyPackage(KERNELS, LOADER, TRANSFORMER, TRAINING, SERVE, CLI, BENCH)
         .check(CLASSES);
     noClasses()
         .that()
         .resideInAPackage(LOADER)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(CUDA, KERNELS, TRANSFORMER, TRAINING, CLI, BENCH)
+        .resideInAnyPackage(CUDA, KERNELS, TRANSFORMER, TRAINING, SERVE, CLI, BENCH)
         .check(CLASSES);
   }
 
@@ -71,7 +72,7 @@ final class ArchitectureTest {
         .resideInAPackage(KERNELS)
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(LOADER, TRANSFORMER, TRAINING, CLI, BENCH)
+        .resideInAnyPackage(LOADER, TRANSFORMER, TRAINING, SERVE, CLI, BENCH)
         .check(CLASSES);
   }
 
@@ -87,6 +88,7 @@ final class ArchitectureTest {
             "org.pyramiddrop.kernels.cpu..",
             "org.pyramiddrop.kernels.cuda..",
             TRAINING,
+            SERVE,
             CLI,
             BENCH)
         .check(CLASSES);
@@ -100,7 +102,30 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(
-            CUDA, "org.pyramiddrop.kernels.cpu..", "org.pyramiddrop.kernels.cuda..", CLI, BENCH)
+            CUDA,
+            "org.pyramiddrop.kernels.cpu..",
+            "org.pyramiddrop.kernels.cuda..",
+            SERVE,
+            CLI,
+            BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void theServerIsWrittenOverWhatUsersImport() {
+    noClasses()
+        .that()
+        .resideInAPackage(SERVE)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(CUDA, KERNELS, ENGINE, TRAINING, CLI, BENCH)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(SERVE)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.eclipse.jetty..", "io.prometheus..")
         .check(CLASSES);
   }
 

@@ -16,7 +16,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.JsonNode;
@@ -326,6 +329,31 @@ final class LlavaTest {
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("drop layer " + layer);
       }
+    }
+  }
+
+  @Test
+  void aQuestionBehindEarlierTurnsIsThatOfTheWholeConversation() {
+    try (Fixture fixture = new Fixture("next-llama3-float16");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
+      Image wide = Image.read(fixture.image("wide"));
+      Image upright = Image.read(fixture.image("upright"));
+      List<ChatTurn> earlier =
+          List.of(new ChatTurn(Role.USER, 1, "the dog"), new ChatTurn(Role.ASSISTANT, 0, "a cat"));
+      List<ChatTurn> all = new ArrayList<>(earlier);
+      all.add(new ChatTurn(Role.USER, 1, "a house"));
+      List<Image> images = List.of(wide, upright);
+      String whole = ChatTemplate.read(fixture.folder()).render(all, true);
+      Options options = Options.defaults().withMaxTokens(4).withTopLogits(5);
+      Answer answer = model.ask(Question.of("a house", images).after(earlier), options);
+      Answer expected = model.ask(new Question(whole, images, true), options);
+      assertThat(answer.tokenIds()).isEqualTo(expected.tokenIds());
+      assertThat(answer.logits()).isEqualTo(expected.logits());
+      assertThat(answer.stages()).isEqualTo(expected.stages());
+      assertThatThrownBy(() -> Question.of("a house", List.of()).after(earlier))
+          .hasMessage("the earlier turns have 1 images, and the question 0 in all");
+      assertThatThrownBy(() -> Question.raw("a house").after(earlier))
+          .hasMessageStartingWith("a raw question is the whole prompt");
     }
   }
 }

@@ -66,6 +66,12 @@ final class ModelOptions {
     }
   }
 
+  /** The name of the model's folder. */
+  String name() {
+    Path folder = model.toAbsolutePath().normalize().getFileName();
+    return folder == null ? "model" : folder.toString();
+  }
+
   /** Loads the model. */
   Llava load() {
     LoadOptions options =

@@ -54,7 +54,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     synopsisSubcommandLabel = "COMMAND")
 public final class PyramidDropCommand implements Runnable {
   private static final String CHOOSE =
-      "choose a command: generate, chat, batch, train, inspect, flops or doctor";
+      "choose a command: generate, chat, batch, serve, train, inspect, flops or doctor";
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -99,6 +99,7 @@ public final class PyramidDropCommand implements Runnable {
             .addSubcommand(new GenerateCommand(in, out))
             .addSubcommand(new ChatCommand(lines, out, err))
             .addSubcommand(new BatchCommand(lines, out, err))
+            .addSubcommand(new ServeCommand(out, err))
             .addSubcommand(new TrainCommand(out, err))
             .addSubcommand(new InspectCommand(out))
             .addSubcommand(new FlopsCommand(out))

@@ -2,10 +2,10 @@ package org.pyramiddrop.transformer;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.Role;
 import org.pyramiddrop.transformer.engine.DeviceTurns;
 import org.pyramiddrop.transformer.engine.ImageCuts;
 import org.pyramiddrop.transformer.engine.Progress;
@@ -26,7 +26,7 @@ final class ActiveRequest implements AutoCloseable {
   private final Options options;
   private final Schedule schedule;
   private final Prompt prompt;
-  private final SequenceRunner runner;
+  private final int most;
   private final Sampler sampler;
   private final Generation generation;
   private final TokenListener listener;
@@ -36,9 +36,13 @@ final class ActiveRequest implements AutoCloseable {
   private List<CutTokens> cuts = List.of();
   private List<Stage> stages = List.of();
   private List<TokenLogit> top = List.of();
+
+  /** From {@link #acquire} on. */
+  private @Nullable SequenceRunner runner;
+
   private boolean failed = true;
 
-  /** Checks a question and acquires a runner for it; work begins with {@link #prefill}. */
+  /** Checks a question; {@link #acquire} takes memory for it. */
   ActiveRequest(Model model, Question question, Options options, TokenListener listener) {
     this.model = model;
     this.question = question;
@@ -47,11 +51,24 @@ final class ActiveRequest implements AutoCloseable {
     schedule = options.pruning().schedule(model.config().text().layers());
     prompt = prompt(model, question, options.systemPrompt(), options.pruning());
     prompt.images().forEach(image -> schedule.counts(image.count()));
-    int most = Math.min(model.room(prompt), options.maxTokens());
+    most = Math.min(model.room(prompt), options.maxTokens());
     generation = model.generation(most, options, listener);
     sampler = new Sampler(options.sampling());
+  }
+
+  /** Bytes of keys and values that it needs. */
+  long keyValueBytes() {
+    return model.engine().decoder().cacheBytes(prompt, schedule, most - 1);
+  }
+
+  /** Acquires a runner; work begins with {@link #prefill}. */
+  void acquire() {
     SequenceRunner.Shape shape = SequenceRunner.Shape.of(prompt, options.pruning(), most - 1);
     runner = model.turns().run(() -> model.engine().runners().acquire(shape));
+  }
+
+  private SequenceRunner runner() {
+    return Objects.requireNonNull(runner, "no runner was acquired");
   }
 
   /**
@@ -66,14 +83,15 @@ final class ActiveRequest implements AutoCloseable {
       throw new IllegalArgumentException(
           "a raw question is the whole prompt; write the system prompt into it");
     }
-    ChatTurn user = new ChatTurn(Role.USER, question.images().size(), question.prompt());
-    String text = question.raw() ? question.prompt() : model.rendered(systemPrompt, List.of(user));
+    String text =
+        question.raw() ? question.prompt() : model.rendered(systemPrompt, question.turns());
     return model.prompt(text, question.images(), plan);
   }
 
   /** Encodes the images, reads the prompt and takes the first token; says whether one follows. */
   boolean prefill() {
     DeviceTurns.refuseIfInterrupted();
+    SequenceRunner runner = runner();
     long start = System.nanoTime();
     List<Tensor> embeddings = model.turns().run(runner::imageEmbeddings);
     model.encode(question.images(), listener, runner.imageCuts(), embeddings);
@@ -100,18 +118,19 @@ final class ActiveRequest implements AutoCloseable {
   /** Runs the token that came last and takes the one after it; says whether one follows. */
   boolean decodeStep() {
     int before = generation.tokensRun();
-    return generation.accept(model.turns().run(() -> sampled(runner.decodeStep(before, sampler))));
+    return generation.accept(
+        model.turns().run(() -> sampled(runner().decodeStep(before, sampler))));
   }
 
   /** Gets ready for a step that runs together with others'. */
   SequenceRunner prepareStep() {
-    runner.prepareStep(generation.tokensRun(), sampler);
-    return runner;
+    runner().prepareStep(generation.tokensRun(), sampler);
+    return runner();
   }
 
   /** The token that a step sampled, within the turn it ran in. */
   Generation.SampledToken sampled(int token) {
-    return generation.sampled(token, runner);
+    return generation.sampled(token, runner());
   }
 
   /** Accepts the token of a step that ran together with others'; says whether one follows. */
@@ -124,7 +143,7 @@ final class ActiveRequest implements AutoCloseable {
     Answer answer =
         generation.answer(
             prompt,
-            runner,
+            runner(),
             cuts,
             stages,
             top,
@@ -154,13 +173,18 @@ final class ActiveRequest implements AutoCloseable {
   /** Releases the runner for questions of its shape, or frees it where nobody knows its state. */
   @Override
   public void close() {
+    SequenceRunner acquired = runner;
+    runner = null;
+    if (acquired == null) {
+      return;
+    }
     model
         .turns()
         .release(() -> {
           if (failed) {
-            runner.close();
+            acquired.close();
           } else {
-            model.engine().runners().release(runner);
+            model.engine().runners().release(acquired);
           }
         });
   }

@@ -163,6 +163,10 @@ public final class Conversation implements AutoCloseable {
    *     being answered
    */
   public Reply ask(Question question, TokenListener listener) {
+    if (!question.earlier().isEmpty()) {
+      throw new IllegalArgumentException(
+          "a conversation knows its earlier turns; ask it only what is new");
+    }
     if (question.raw()) {
       throw new IllegalArgumentException(
           "a conversation is written by the chat template; ask a raw question by itself");

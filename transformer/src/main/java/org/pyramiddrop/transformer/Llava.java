@@ -3,8 +3,8 @@ package org.pyramiddrop.transformer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
-import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.CheckpointException;
@@ -12,7 +12,6 @@ import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.engine.AttentionProbe;
-import org.pyramiddrop.transformer.engine.BatchDecoder;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
@@ -110,6 +109,7 @@ public final class Llava implements AutoCloseable {
   public Answer ask(Question question, Options options, TokenListener listener) {
     return model.answering(() -> {
       try (ActiveRequest request = new ActiveRequest(model, question, options, listener)) {
+        request.acquire();
         boolean more = request.prefill();
         long start = System.nanoTime();
         while (more) {
@@ -144,6 +144,7 @@ public final class Llava implements AutoCloseable {
               owned.add(
                   new ActiveRequest(model, row.question(), row.options(), (id, text) -> true)));
         }
+        rows.forEach(ActiveRequest::acquire);
         return decodeTogether(rows);
       }
     });
@@ -160,32 +161,27 @@ public final class Llava implements AutoCloseable {
       }
     }
     long start = System.nanoTime();
-    BatchDecoder batch = new BatchDecoder(model.engine().kernels(), model.engine().decoder());
-    try {
-      while (!active.isEmpty()) {
-        List<Generation.SampledToken> tokens = model.turns().run(() -> step(batch, active));
-        List<ActiveRequest> ended = new ArrayList<>();
-        for (int i = 0; i < tokens.size(); i++) {
-          if (!active.get(i).accept(tokens.get(i))) {
-            ended.add(active.get(i));
+    try (RunningBatch batch = new RunningBatch(model)) {
+      active.forEach(batch::join);
+      while (!batch.rows().isEmpty()) {
+        Map<ActiveRequest, Generation.SampledToken> tokens = batch.step();
+        tokens.forEach((row, token) -> {
+          if (!row.accept(token)) {
+            batch.leave(row);
+            answers[rows.indexOf(row)] = row.answer(ActiveRequest.millisSince(start));
           }
-        }
-        for (ActiveRequest row : ended) {
-          answers[rows.indexOf(row)] = row.answer(ActiveRequest.millisSince(start));
-        }
-        active.removeAll(ended);
+        });
       }
-    } finally {
-      model.turns().release(batch::close);
     }
     return List.of(answers);
   }
 
-  private static List<Generation.SampledToken> step(BatchDecoder batch, List<ActiveRequest> rows) {
-    List<Integer> tokens = batch.step(rows.stream().map(ActiveRequest::prepareStep).toList());
-    return IntStream.range(0, rows.size())
-        .mapToObj(i -> rows.get(i).sampled(tokens.get(i)))
-        .toList();
+  /**
+   * Takes requests as they come and generates their answers together. The scheduler is closed
+   * before the model.
+   */
+  public Scheduler scheduler(SchedulerLimits limits) {
+    return new Scheduler(model, limits);
   }
 
   /**
@@ -240,6 +236,11 @@ public final class Llava implements AutoCloseable {
   /** What the model sees of an image, and which of its tokens stands for what. */
   public ImageView view(Image image) {
     return model.imageProcessor().views(image);
+  }
+
+  /** A token's text; a part of a character is the sign that stands for what can't be read. */
+  public String text(int token) {
+    return model.text(token);
   }
 
   /** What the checkpoint's configuration says. */

@@ -242,6 +242,11 @@ final class Model implements AutoCloseable {
     return new Generation(this, most, text, options, listener);
   }
 
+  /** The text of tokens, special ones included. */
+  String text(int... tokens) {
+    return files.tokenizer().decode(tokens, false);
+  }
+
   /** Tokens that end an answer. */
   Set<Integer> stopTokens() {
     return stopTokens;
@@ -258,14 +263,23 @@ final class Model implements AutoCloseable {
   <T> T answering(Supplier<T> work) {
     turns.enter();
     try {
-      inPlace.forEach(Checkpoint::refuseIfChanged);
+      refuseIfChanged();
       T done = WeightFault.named(folder(), work);
       // What was read from a file that was written to meanwhile is nobody's answer.
-      inPlace.forEach(Checkpoint::refuseIfChanged);
+      refuseIfChanged();
       return done;
     } finally {
       turns.leave();
     }
+  }
+
+  /**
+   * Refuses weights that are read from files that have changed.
+   *
+   * @throws CheckpointException if they have
+   */
+  void refuseIfChanged() {
+    inPlace.forEach(Checkpoint::refuseIfChanged);
   }
 
   /** Where the checkpoint is. */

@@ -1,9 +1,12 @@
 package org.pyramiddrop.transformer;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.Role;
 
 /**
  * What a model is asked.
@@ -13,12 +16,40 @@ import org.pyramiddrop.loader.Image;
  *     goes
  * @param images the images, in the order of the prompt; may be empty
  * @param raw whether the chat template is left out
+ * @param earlier what was said before, turn by turn; the images of these turns come first in {@code
+ *     images}
  */
-public record Question(String prompt, List<Image> images, boolean raw) {
+public record Question(String prompt, List<Image> images, boolean raw, List<ChatTurn> earlier) {
 
-  /** Keeps its own copy of the images. */
+  /**
+   * Keeps its own copies of the lists.
+   *
+   * @throws IllegalArgumentException if a raw question has earlier turns, which are its prompt's to
+   *     write, if earlier turns hold more images than there are, or the system's words, which
+   *     options hold
+   */
   public Question {
     images = List.copyOf(images);
+    earlier = List.copyOf(earlier);
+    if (raw && !earlier.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a raw question is the whole prompt; write the earlier turns into it");
+    }
+    long shown = imagesOf(earlier);
+    if (shown > images.size()) {
+      throw new IllegalArgumentException(
+          "the earlier turns have %d images, and the question %d in all"
+              .formatted(shown, images.size()));
+    }
+    if (earlier.stream().anyMatch(turn -> turn.role() == Role.SYSTEM)) {
+      throw new IllegalArgumentException(
+          "an earlier turn is the system's; options hold the system prompt");
+    }
+  }
+
+  /** A question that nothing was said before. */
+  public Question(String prompt, List<Image> images, boolean raw) {
+    this(prompt, images, raw, List.of());
   }
 
   /** A question in the user's words about the images in these files. */
@@ -34,6 +65,22 @@ public record Question(String prompt, List<Image> images, boolean raw) {
   /** A prompt taken as it is, about the images in these files. */
   public static Question raw(String prompt, Path... images) {
     return new Question(prompt, read(images), true);
+  }
+
+  /** This question at the end of a conversation, the images of earlier turns before its own. */
+  public Question after(List<ChatTurn> turns) {
+    return new Question(prompt, images, raw, turns);
+  }
+
+  /** The conversation that it ends. */
+  List<ChatTurn> turns() {
+    List<ChatTurn> turns = new ArrayList<>(earlier);
+    turns.add(new ChatTurn(Role.USER, Math.toIntExact(images.size() - imagesOf(earlier)), prompt));
+    return turns;
+  }
+
+  private static long imagesOf(List<ChatTurn> turns) {
+    return turns.stream().mapToLong(ChatTurn::images).sum();
   }
 
   private static List<Image> read(Path... images) {

@@ -7,7 +7,8 @@ import org.pyramiddrop.kernels.Recording;
 
 /**
  * Runs the decode steps of several sequences together, so that each weight is read once for all of
- * them. A step is recorded anew when one of them has ended.
+ * them. A step is recorded anew when one of them has left or another has joined; a sequence that is
+ * alone takes its own step, which is recorded already.
  */
 public final class BatchDecoder implements AutoCloseable {
   private final Kernels kernels;
@@ -22,6 +23,9 @@ public final class BatchDecoder implements AutoCloseable {
 
   /** Takes a step with sequences whose steps are prepared, and returns their tokens, -1 for NaN. */
   public List<Integer> step(List<SequenceRunner> sequences) {
+    if (sequences.size() == 1) {
+      return List.of(sequences.getFirst().takeStep());
+    }
     if (step == null || !recorded.equals(sequences)) {
       close();
       recorded = List.copyOf(sequences);
@@ -35,6 +39,7 @@ public final class BatchDecoder implements AutoCloseable {
     return sequences.stream().map(SequenceRunner::sampledToken).toList();
   }
 
+  /** Forgets the recorded step, before what it runs on is freed. */
   @Override
   public void close() {
     if (step != null) {

@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer.engine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
@@ -108,11 +109,22 @@ public final class Decoder implements AutoCloseable {
    */
   public KeyValueCache allocateCache(Prompt prompt, Schedule schedule, int further) {
     rotary.cover(prompt.length() + further);
+    return new KeyValueCache(kernels, heads, capacities(prompt, schedule, further));
+  }
+
+  /** Bytes of keys and values that such a cache takes. */
+  public long cacheBytes(Prompt prompt, Schedule schedule, int further) {
+    long row = 2L * heads.keyValueColumns() * kernels.dtype().bytes();
+    return IntStream.of(capacities(prompt, schedule, further)).mapToLong(rows -> rows * row).sum();
+  }
+
+  /** Tokens that each layer has room for. */
+  private int[] capacities(Prompt prompt, Schedule schedule, int further) {
     int[] capacities = new int[config.layers()];
     for (int layer = 0; layer < capacities.length; layer++) {
       capacities[layer] = prompt.length(schedule, schedule.stageOf(layer)) + further;
     }
-    return new KeyValueCache(kernels, heads, capacities);
+    return capacities;
   }
 
   /**

@@ -236,6 +236,11 @@ public final class SequenceRunner implements AutoCloseable {
    */
   public int decodeStep(int before, Sampler sampler) {
     prepareStep(before, sampler);
+    return takeStep();
+  }
+
+  /** Takes a step that is prepared and returns the token, or -1 if a logit is NaN. */
+  public int takeStep() {
     if (step == null) {
       step = owned.add(recordDecodeStep());
     }

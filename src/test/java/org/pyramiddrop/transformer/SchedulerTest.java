@@ -1,0 +1,301 @@
+package org.pyramiddrop.transformer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.transformer.generation.Sampling;
+import org.pyramiddrop.transformer.pruning.PruningPlan;
+
+/** Requests that join and leave a running decode against the same requests alone. */
+final class SchedulerTest {
+  private static final SchedulerLimits LIMITS = SchedulerLimits.defaults().withRows(3);
+
+  /** Requests of many lengths, numbers of images and plans, in an order of their own. */
+  private static List<Request> mixed(Fixture fixture, Random random) {
+    List<Request> requests = new ArrayList<>();
+    for (String subject : List.of("oneImage", "twoImages", "textOnly")) {
+      for (PruningPlan plan :
+          List.of(
+              PruningPlan.none(),
+              PruningPlan.pyramid(3, 0.5),
+              PruningPlan.parse("visionzip:7+3,fastv:2:.5"))) {
+        Options options =
+            Options.defaults()
+                .withPruning(plan)
+                .withMaxTokens(1 + random.nextInt(12))
+                .withSampling(
+                    random.nextBoolean()
+                        ? Sampling.greedy()
+                        : Sampling.of(1.5, 0.9, random.nextInt()));
+        requests.add(new Request(fixture.question(subject), options));
+      }
+    }
+    Collections.shuffle(requests, random);
+    return requests;
+  }
+
+  private static void assertSame(Answer answer, Answer alone) {
+    assertThat(answer.tokenIds()).isEqualTo(alone.tokenIds());
+    assertThat(answer.text()).isEqualTo(alone.text());
+    assertThat(answer.finish()).isEqualTo(alone.finish());
+    assertThat(answer.stages()).isEqualTo(alone.stages());
+    assertThat(answer.cuts()).isEqualTo(alone.cuts());
+    assertThat(answer.kvBytes()).isEqualTo(alone.kvBytes());
+  }
+
+  @Test
+  void answersAreThoseOfRequestsAskedAlone() {
+    long seed = new Random().nextLong();
+    try (Fixture fixture = new Fixture("gqa-bfloat16-sharded");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Scheduler scheduler = model.scheduler(LIMITS)) {
+      List<Request> requests = mixed(fixture, new Random(seed));
+      List<Submission> submitted = requests.stream().map(scheduler::submit).toList();
+      for (int i = 0; i < requests.size(); i++) {
+        Request request = requests.get(i);
+        assertSame(
+            submitted.get(i).answer().join(), model.ask(request.question(), request.options()));
+      }
+      assertThat(scheduler.load()).isEqualTo(new SchedulerLoad(0, 0, 0));
+    } catch (AssertionError e) {
+      throw new AssertionError("seed " + seed, e);
+    }
+  }
+
+  @Test
+  void aRequestJoinsBetweenTheStepsOfOthers() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Scheduler scheduler = model.scheduler(LIMITS)) {
+      Request longer = request(fixture, 24);
+      Request shorter = request(fixture, 3);
+      List<String> order = Collections.synchronizedList(new ArrayList<>());
+      Submission[] joined = new Submission[1];
+      Submission first =
+          scheduler.submit(
+              longer,
+              (id, text) -> {
+                order.add("long");
+                if (joined[0] == null) {
+                  joined[0] =
+                      scheduler.submit(
+                          shorter,
+                          (otherId, otherText) -> {
+                            order.add("short");
+                            return true;
+                          });
+                }
+                return true;
+              });
+      assertSame(first.answer().join(), model.ask(longer.question(), longer.options()));
+      assertSame(joined[0].answer().join(), model.ask(shorter.question(), shorter.options()));
+      // The prompt that was let in held up one step of the running request, and no more.
+      assertThat(order.subList(0, 7))
+          .containsExactly("long", "long", "short", "long", "short", "long", "short");
+      assertThat(order).hasSize(27);
+    }
+  }
+
+  private static Request request(Fixture fixture, int tokens) {
+    return new Request(
+        fixture.question("oneImage"),
+        Options.defaults().withPruning(PruningPlan.pyramid(3, 0.5)).withMaxTokens(tokens));
+  }
+
+  @Test
+  void neverMoreRunsOrWaitsThanMay() throws InterruptedException {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
+      Request request = request(fixture, 6);
+      long bytes = model.ask(request.question(), request.options()).kvBytes();
+      // Rows allow three, bytes two.
+      SchedulerLimits limits = new SchedulerLimits(3, 4, 2 * bytes + bytes / 2);
+      try (Scheduler scheduler = model.scheduler(limits)) {
+        CountDownLatch full = new CountDownLatch(1);
+        AtomicInteger most = new AtomicInteger();
+        TokenListener watching =
+            (id, text) -> {
+              awaitQuietly(full);
+              SchedulerLoad load = scheduler.load();
+              most.accumulateAndGet(load.running(), Math::max);
+              assertThat(load.keyValueBytes()).isEqualTo(load.running() * bytes);
+              return true;
+            };
+        List<Submission> taken = new ArrayList<>();
+        taken.add(scheduler.submit(request, watching));
+        while (scheduler.load().running() == 0) {
+          Thread.onSpinWait();
+        }
+        for (int i = 0; i < limits.waiting(); i++) {
+          taken.add(scheduler.submit(request, watching));
+        }
+        assertThatThrownBy(() -> scheduler.submit(request))
+            .isInstanceOf(QueueFullException.class)
+            .hasMessage("4 requests are waiting, which is the most; ask again later");
+        full.countDown();
+        Answer alone = model.ask(request.question(), request.options());
+        taken.forEach(submission -> assertSame(submission.answer().join(), alone));
+        assertThat(most).hasValue(2);
+      }
+      try (Scheduler small = model.scheduler(limits.withKeyValueBytes(bytes - 1))) {
+        assertThatThrownBy(() -> small.submit(request))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("bytes for keys and values");
+      }
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void cancelledRequestsLeaveTheOthersAlone() {
+    try (Fixture fixture = new Fixture("gqa-bfloat16-sharded");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Scheduler scheduler = model.scheduler(LIMITS.withRows(2))) {
+      Request request = request(fixture, 12);
+      Submission[] all = new Submission[4];
+      CountDownLatch submitted = new CountDownLatch(1);
+      AtomicInteger told = new AtomicInteger();
+      all[0] = scheduler.submit(request);
+      all[1] =
+          scheduler.submit(
+              request,
+              (id, text) -> {
+                awaitQuietly(submitted);
+                if (told.incrementAndGet() == 3) {
+                  all[1].cancel();
+                  all[3].cancel();
+                }
+                return true;
+              });
+      all[2] = scheduler.submit(request);
+      all[3] = scheduler.submit(request);
+      submitted.countDown();
+      Answer alone = model.ask(request.question(), request.options());
+      assertSame(all[0].answer().join(), alone);
+      assertSame(all[2].answer().join(), alone);
+      Answer cancelled = all[1].answer().join();
+      assertThat(cancelled.finish()).isEqualTo(Finish.CANCELLED);
+      assertThat(cancelled.tokenIds()).isEqualTo(alone.tokenIds().subList(0, 4));
+      assertThatThrownBy(() -> all[3].answer().join())
+          .hasRootCauseInstanceOf(CancellationException.class);
+      // Too late.
+      all[0].cancel();
+      assertSame(all[0].answer().join(), alone);
+    }
+  }
+
+  @Test
+  void aListenerThatThrowsFailsItsOwnRequestAlone() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Scheduler scheduler = model.scheduler(LIMITS)) {
+      Request request = request(fixture, 6);
+      AtomicInteger told = new AtomicInteger();
+      Submission thrown =
+          scheduler.submit(
+              request,
+              (id, text) -> {
+                if (told.incrementAndGet() == 2) {
+                  throw new IllegalStateException("listener");
+                }
+                return true;
+              });
+      Runnable close = scheduler::close;
+      Submission closing =
+          scheduler.submit(
+              request,
+              (id, text) -> {
+                close.run();
+                return true;
+              });
+      Submission good = scheduler.submit(request);
+      assertThatThrownBy(() -> thrown.answer().join())
+          .isInstanceOf(CompletionException.class)
+          .hasRootCauseMessage("listener");
+      assertThatThrownBy(() -> closing.answer().join())
+          .hasRootCauseMessage(
+              "a listener can't close the scheduler; return false and close it after");
+      assertSame(good.answer().join(), model.ask(request.question(), request.options()));
+    }
+  }
+
+  @Test
+  void aRequestThatCannotBeAskedIsRefusedAtOnce() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options());
+        Scheduler scheduler = model.scheduler(LIMITS)) {
+      Request bad = new Request(Question.raw("<image> and no image"), Options.defaults());
+      assertThatThrownBy(() -> scheduler.submit(bad))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("1 <image> place for 0 images");
+      assertThat(scheduler.load()).isEqualTo(new SchedulerLoad(0, 0, 0));
+    }
+  }
+
+  @Test
+  void closingEndsWhatRunsAndWaits() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
+      Scheduler scheduler = model.scheduler(LIMITS.withRows(1));
+      CountDownLatch begun = new CountDownLatch(1);
+      Submission running =
+          scheduler.submit(
+              request(fixture, 100),
+              (id, text) -> {
+                begun.countDown();
+                return true;
+              });
+      Submission waiting = scheduler.submit(request(fixture, 1));
+      awaitQuietly(begun);
+      scheduler.close();
+      assertThat(running.answer()).isDone();
+      assertThatThrownBy(() -> waiting.answer().join())
+          .hasRootCauseInstanceOf(CancellationException.class);
+      assertThatThrownBy(() -> scheduler.submit(request(fixture, 1)))
+          .hasMessage("the scheduler is closed");
+      scheduler.close();
+    }
+  }
+
+  @Test
+  void aModelThatClosesEndsItsSchedulersRequests() {
+    try (Fixture fixture = new Fixture("mha-float32")) {
+      Llava model = Llava.load(fixture.folder(), TestDevice.options());
+      Scheduler scheduler = model.scheduler(LIMITS.withRows(1));
+      CountDownLatch begun = new CountDownLatch(1);
+      Submission running =
+          scheduler.submit(
+              request(fixture, 100),
+              (id, text) -> {
+                begun.countDown();
+                return true;
+              });
+      Submission waiting = scheduler.submit(request(fixture, 1));
+      awaitQuietly(begun);
+      model.close();
+      for (Submission submission : List.of(running, waiting)) {
+        assertThatThrownBy(() -> submission.answer().join())
+            .hasRootCauseMessage("the model is closed");
+      }
+      assertThatThrownBy(() -> scheduler.submit(request(fixture, 1)))
+          .hasMessage("the model is closed");
+      scheduler.close();
+    }
+  }
+}
