@@ -37,7 +37,7 @@ SCENES := models/scenes
 IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder javadoc format clean tools
+.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder reproducible javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -144,8 +144,20 @@ command-folder:
 	'$(JAVA_HOME)/bin/jlink' --add-modules $(RUNTIME) --strip-debug --no-header-files --no-man-pages \
 	  --compress zip-0 --generate-cds-archive --output '$(DIST)/runtime'
 	cp bin/pyramiddrop '$(DIST)/bin/'
-	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md docs) models '$(DIST)/'
+	cp -R $(JAR) cli/target/lib $(wildcard LICENSE README.md THIRD-PARTY.md docs) models '$(DIST)/'
 	$(call keep-classes,'$(DIST)/bin/pyramiddrop','$(DIST)/pyramiddrop.jsa')
+
+# Two folders whose names differ in length, so that a path in a jar can't pass.
+reproducible: tools ## Build what is published twice, in two folders, and compare the bytes
+	@rm -rf target/reproducible
+	@for folder in target/reproducible/a target/reproducible/another; do \
+	  mkdir -p $$folder && git ls-files -z -co --exclude-standard ':!*/test/resources/*' ':!models' ':!bench/results' | xargs -0 cp --parents -t $$folder && \
+	  (cd $$folder && $(MAVEN) $(QUIET) -q -Prelease package -Dmaven.test.skip -Dspotless.check.skip -pl '!bench,!src/test' \
+	    $(if $(NVCC),,-Dpyramiddrop.withoutCuda)) || exit; \
+	done
+	@cd target/reproducible/a && find . -path '*/target/pyramiddrop*.jar' >../jars && test -s ../jars && \
+	  while read -r jar; do cmp "$$jar" "../another/$$jar" || exit; done <../jars
+	@echo "$$(wc -l <target/reproducible/jars) jars are the same, byte by byte"
 
 javadoc: $(JAR) ## Write the Javadoc of what users import to target/javadoc
 	'$(JAVA_HOME)/bin/javadoc' -quiet -Xdoclint:all,-missing -d target/javadoc \

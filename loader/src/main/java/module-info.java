@@ -11,4 +11,6 @@ module org.pyramiddrop.loader {
 
   exports org.pyramiddrop.loader;
   exports org.pyramiddrop.loader.dataset;
+
+  uses javax.imageio.spi.ImageReaderSpi;
 }

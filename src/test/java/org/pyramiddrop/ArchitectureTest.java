@@ -36,10 +36,12 @@ final class ArchitectureTest {
   private static final String SERVE = "org.pyramiddrop.serve..";
   private static final String CLI = "org.pyramiddrop.cli..";
   private static final String BENCH = "org.pyramiddrop.bench..";
+  private static final String LANGCHAIN4J = "org.pyramiddrop.langchain4j..";
 
   @Test
   void seesEveryModule() {
-    for (String room : List.of(CUDA, KERNELS, LOADER, TRANSFORMER, TRAINING, SERVE, CLI, BENCH)) {
+    for (String room :
+        List.of(CUDA, KERNELS, LOADER, TRANSFORMER, TRAINING, SERVE, CLI, BENCH, LANGCHAIN4J)) {
       String name = room.substring(0, room.length() - 2);
       assertThat(CLASSES.stream().anyMatch(c -> c.getPackageName().startsWith(name)))
           .as(room)
@@ -195,6 +197,31 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(CUDA, "org.pyramiddrop.kernels.cpu..", BENCH)
+        .check(CLASSES);
+  }
+
+  @Test
+  void integrationsImportThePublicApiAndNobodyImportsThem() {
+    noClasses()
+        .that()
+        .resideInAPackage(LANGCHAIN4J)
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(CUDA, "org.pyramiddrop.kernels.*..", ENGINE, TRAINING, CLI, BENCH)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(LANGCHAIN4J)
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(LANGCHAIN4J)
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(LANGCHAIN4J)
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.langchain4j..")
         .check(CLASSES);
   }
 

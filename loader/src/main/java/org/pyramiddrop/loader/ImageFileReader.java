@@ -7,8 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.List;
+import java.util.ServiceLoader;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
+import javax.imageio.spi.ImageReaderSpi;
 
 /** Reads encoded images: which format, how large, decode, turn upright. */
 final class ImageFileReader {
@@ -87,12 +90,32 @@ final class ImageFileReader {
         null);
   }
 
-  private static BufferedImage decode(EncodedImage encoded, String name, ImageLimits limits) {
-    Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName(encoded.format());
-    if (!readers.hasNext()) {
-      throw new ImageException(name, "no decoder for " + encoded.format() + " was found", null);
+  /**
+   * The decoder that ImageIO knows, else one among the libraries beside this one. ImageIO looks for
+   * those once, with the class loader of the thread that came first, which in a server or a Spark
+   * task sees less.
+   */
+  private static ImageReader decoder(String format, String name) {
+    Iterator<ImageReader> known = ImageIO.getImageReadersByFormatName(format);
+    if (known.hasNext()) {
+      return known.next();
     }
-    ImageReader reader = readers.next();
+    for (ImageReaderSpi beside :
+        ServiceLoader.load(ImageReaderSpi.class, ImageFileReader.class.getClassLoader())) {
+      if (List.of(beside.getFormatNames()).contains(format)) {
+        try {
+          return beside.createReaderInstance();
+        } catch (IOException e) {
+          throw new ImageException(
+              name, "the decoder for " + format + " can't be used: " + FailureReason.of(e), e);
+        }
+      }
+    }
+    throw new ImageException(name, "no decoder for " + format + " was found", null);
+  }
+
+  private static BufferedImage decode(EncodedImage encoded, String name, ImageLimits limits) {
+    ImageReader reader = decoder(encoded.format(), name);
     try (BytesStream stream = new BytesStream(encoded.file(), limits, mostAllocated(encoded))) {
       reader.setInput(stream, true, true);
       if (reader.getWidth(0) != encoded.width() || reader.getHeight(0) != encoded.height()) {

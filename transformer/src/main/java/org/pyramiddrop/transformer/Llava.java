@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.CancellationException;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
@@ -231,6 +232,18 @@ public final class Llava implements AutoCloseable {
         model.turns().release(images::close);
       }
     });
+  }
+
+  /**
+   * A conversation of any turns as the checkpoint's chat template writes it, the answer to its last
+   * turn to follow: the prompt of a {@linkplain Question raw question} with the images of all its
+   * turns. For callers that hold what was said themselves; {@link #converse} does it for others.
+   *
+   * @throws IllegalArgumentException if a turn of the user or the system contains {@code <image>}
+   * @throws CheckpointException if the template has no place for a turn
+   */
+  public String chatPrompt(List<ChatTurn> turns) {
+    return model.rendered("", turns);
   }
 
   /** What the model sees of an image, and which of its tokens stands for what. */

@@ -112,23 +112,24 @@ final class Model implements AutoCloseable {
    * model itself said {@code <image>}, a space keeps it from being read as an image's place.
    *
    * @param systemPrompt what goes before the first turn; empty for nothing
-   * @throws IllegalArgumentException if the user's words or the system prompt contain {@code
-   *     <image>}
+   * @throws IllegalArgumentException if the user's words, the system prompt or a system turn
+   *     contain {@code <image>}
    * @throws CheckpointException if the template has no place for a turn, the system's included
    */
   String rendered(String systemPrompt, List<ChatTurn> turnsSoFar) {
     List<ChatTurn> turnsToRender = new ArrayList<>();
-    if (systemPrompt.contains(ChatTemplate.IMAGE)) {
-      throw new IllegalArgumentException(
-          "the system prompt contains "
-              + ChatTemplate.IMAGE
-              + "; images belong to the user's words");
-    }
+    List<ChatTurn> turns = new ArrayList<>(turnsSoFar);
     if (!systemPrompt.isEmpty()) {
-      turnsToRender.add(new ChatTurn(Role.SYSTEM, 0, systemPrompt));
+      turns.addFirst(new ChatTurn(Role.SYSTEM, 0, systemPrompt));
     }
-    for (ChatTurn turn : turnsSoFar) {
+    for (ChatTurn turn : turns) {
       boolean marked = turn.text().contains(ChatTemplate.IMAGE);
+      if (marked && turn.role() == Role.SYSTEM) {
+        throw new IllegalArgumentException(
+            "the system prompt contains "
+                + ChatTemplate.IMAGE
+                + "; images belong to the user's words");
+      }
       if (marked && turn.role() == Role.USER) {
         throw new IllegalArgumentException(
             "the prompt contains "
