@@ -23,6 +23,16 @@ abstract class DeviceContract implements ContractPart {
     return 1e-5;
   }
 
+  /**
+   * What a product makes of activations before it multiplies them, besides its errors: the
+   * activations, unless the device rounds them for weights of a type.
+   *
+   * @param inputs numbers of a row
+   */
+  protected float[] multiplied(DType weights, int inputs, float[] x) {
+    return x;
+  }
+
   /** The part of the cases that are worth their time here. */
   protected double share() {
     return 1;
@@ -32,7 +42,7 @@ abstract class DeviceContract implements ContractPart {
   void openDevice(TestInfo test) {
     Kernels kernels = open();
     RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
-    device = new DeviceUnderTest(kernels, random, tolerance());
+    device = new DeviceUnderTest(kernels, random, tolerance(), this::multiplied);
   }
 
   @AfterEach

@@ -42,4 +42,9 @@ public final class CpuProvider implements DeviceProvider {
   public Kernels open(int threads, DType dtype) {
     return new CpuKernels(threads);
   }
+
+  @Override
+  public boolean readsInPlace() {
+    return true;
+  }
 }
