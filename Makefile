@@ -14,11 +14,20 @@ NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
 NVCC_FLAGS := -std=c++17 -lineinfo --threads 2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
   -gencode arch=compute_80,code=compute_80 -Xptxas -v
 
+# CC= builds without them. They are for Linux on x86-64.
+NATIVE_MACHINE := $(if $(CC),$(shell $(CC) -dumpmachine 2>/dev/null))
+NATIVE_CC := $(if $(and $(findstring x86_64,$(NATIVE_MACHINE)),$(findstring linux,$(NATIVE_MACHINE))),$(CC))
+# No library of the system's, so that it loads on any.
+NATIVE_FLAGS := -std=c17 -O3 -ffp-contract=off -fPIC -fvisibility=hidden -ffreestanding -nostdlib -shared -Wl,-z,defs \
+  -Wall -Wextra -Wno-unused-parameter
+
 JAR := cli/target/pyramiddrop.jar
 # What Java keeps of the classes that a first answer loads.
 CLASSES := cli/target/pyramiddrop.jsa
 MODULES := native-bindings kernels loader transformer training serve cli
 CUDA := kernels/src/main/cuda
+C := kernels/src/main/c
+NATIVE := kernels/target/classes/org/pyramiddrop/kernels/cpu/kernels.so
 FATBIN := kernels/target/classes/org/pyramiddrop/kernels/cuda/kernels.fatbin
 SOURCES := pom.xml bom/pom.xml $(MODULES:%=%/pom.xml) $(shell find $(MODULES:%=%/src/main) -type f)
 
@@ -37,12 +46,12 @@ SCENES := models/scenes
 IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda emulation dist command-folder reproducible javadoc format clean tools
+.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda native emulation dist command-folder reproducible javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-build: cuda $(CLASSES) ## Build bin/pyramiddrop, without tests
+build: cuda native $(CLASSES) ## Build bin/pyramiddrop, without tests
 
 run: $(CLASSES) ## Ask the demo model three questions about one image, and draw what it looked at
 	@mkdir -p target
@@ -54,7 +63,7 @@ run: $(CLASSES) ## Ask the demo model three questions about one image, and draw 
 	@bin/pyramiddrop generate --model $(SCENES)/model --image $(IMAGE) \
 	  --prompt "what number is on the gray triangle ?" --overlay target/overlay.png
 
-test: tools cuda emulation ## Build everything and run all checks and tests
+test: tools cuda native emulation ## Build everything and run all checks and tests
 	$(MAVEN) $(QUIET) -T 2 verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
 
 fuzz: tools ## Read damaged files of all kinds for MINUTES (10); what is found lies in loader/target/fuzz
@@ -93,7 +102,7 @@ big-checkpoint: benchmarks ## Write a 14 GB checkpoint with random weights to OU
 	@test -n "$(OUT)" || { echo "say where: make big-checkpoint OUT=folder" >&2; exit 1; }
 	$(BENCH) checkpoint $(ARGS) $(OUT)
 
-benchmarks: tools
+benchmarks: native tools
 	$(MAVEN) $(QUIET) -q -pl bench -am package -Dmaven.test.skip -Dspotless.check.skip
 
 fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transformers, Pillow)
@@ -119,11 +128,15 @@ kernels: $(FATBIN) ## Compile the CUDA kernels with NVCC, and list their registe
 cuda: $(if $(NVCC),$(FATBIN))
 	$(if $(NVCC),,@echo "no nvcc found, so the CUDA backend is left out: install the CUDA toolkit, or say where it is with NVCC=")
 
+# Products in C for the CPU, where they can be compiled.
+native: $(if $(NATIVE_CC),$(NATIVE))
+	$(if $(NATIVE_CC),,@echo "no C compiler for Linux on x86-64 found, so native products are left out: install gcc, or name one with CC=")
+
 emulation: ## Build the emulated CUDA driver, with our kernels in it, for tests on machines without a GPU
 	@command -v $(CXX) >/dev/null || { echo "no $(CXX) found: install g++ 12 or newer, or name another compiler with CXX=" >&2; exit 1; }
 	@$(MAKE) --no-print-directory -j2 -f kernels/src/test/cuda/emulation.mk CXX=$(CXX)
 
-dist: cuda tools ## Put the command, its own Java, the demo model and what checks and measures a GPU into dist/
+dist: cuda native tools ## Put the command, its own Java, the demo model and what checks and measures a GPU into dist/
 	$(MAVEN) $(QUIET) -q -Pdist -pl src/test -am package -DskipTests -Dspotless.check.skip
 	@$(MAKE) --no-print-directory command-folder
 	cp bin/gpu-check '$(DIST)/bin/'
@@ -185,6 +198,10 @@ $(FATBIN): $(wildcard $(CUDA)/*)
 	@awk -f $(CUDA)/report.awk kernels/target/ptxas.txt >kernels/target/kernels.txt
 	@mv kernels/target/kernels.fatbin $@
 
+$(NATIVE): $(wildcard $(C)/*)
+	@mkdir -p $(@D)
+	@$(NATIVE_CC) $(NATIVE_FLAGS) $(C)/*.c -lgcc -o $@
+
 # keep-classes COMMAND FILE: a start reads them from there half a second faster; without the file it works as well.
 define keep-classes
 @rm -f $(2)
@@ -196,5 +213,5 @@ endef
 $(CLASSES): $(JAR) bin/pyramiddrop
 	$(call keep-classes,bin/pyramiddrop,$@)
 
-$(JAR): $(SOURCES) $(if $(NVCC),$(FATBIN)) | tools
+$(JAR): $(SOURCES) $(if $(NVCC),$(FATBIN)) $(if $(NATIVE_CC),$(NATIVE)) | tools
 	$(MAVEN) $(QUIET) -q -pl cli -am package -Dmaven.test.skip -Dspotless.check.skip

@@ -11,5 +11,6 @@ module org.pyramiddrop.kernels {
   // The class path has the same list in META-INF/services, in the same order.
   provides org.pyramiddrop.kernels.DeviceProvider with
       org.pyramiddrop.kernels.cpu.CpuProvider,
+      org.pyramiddrop.kernels.cpu.NativeProvider,
       org.pyramiddrop.kernels.cuda.CudaProvider;
 }

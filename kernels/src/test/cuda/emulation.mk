@@ -17,8 +17,14 @@ SANITIZED := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)
 ASAN_RUNTIME = $(if $(CLANG),libclang_rt.asan-$(shell uname -m).so,libasan.so)
 
+# The native products once more, with the same sanitizers: in C, by the compiler that the C++ one belongs to.
+C := kernels/src/main/c
+C_COMPILER := $(if $(CLANG),$(subst clang++,clang,$(CXX)),$(subst g++,gcc,$(CXX)))
+MACHINE := $(shell $(CXX) -dumpmachine)
+NATIVE := $(if $(findstring x86_64,$(MACHINE)),$(OUT)/sanitized/kernels.so)
+
 .PHONY: all
-all: $(foreach folder,$(OUT) $(OUT)/sanitized,$(folder)/libcuda-emulated.so $(folder)/libcublasLt-emulated.so) \
+all: $(NATIVE) $(foreach folder,$(OUT) $(OUT)/sanitized,$(folder)/libcuda-emulated.so $(folder)/libcublasLt-emulated.so) \
   $(OUT)/sanitized/preload
 
 $(OUT)/%: MODE = $(PLAIN)
@@ -48,6 +54,9 @@ endef
 
 $(eval $(call library,$(OUT)))
 $(eval $(call library,$(OUT)/sanitized))
+
+$(NATIVE): $(wildcard $(C)/*) $(HERE)/emulation.mk | $(OUT)/sanitized/
+	$(C_COMPILER) -std=c17 $(SANITIZED) -ffp-contract=off -fPIC -fvisibility=hidden -shared $(C)/*.c -o $@
 
 # What LD_PRELOAD must name for a program that isn't made for sanitizers, the JVM, to load these libraries.
 $(OUT)/sanitized/preload: $(OUT)/sanitized/libcuda-emulated.so

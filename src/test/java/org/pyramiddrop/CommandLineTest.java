@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.kernels.Devices;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -49,7 +50,7 @@ class CommandLineTest {
     assertThat(root.get("answer").stringValue()).isNotBlank();
     assertThat(root.get("imageTokens").intValue()).isEqualTo(64);
     assertThat(root.get("promptTokens").intValue()).isGreaterThan(64);
-    assertThat(root.get("backend").stringValue()).isEqualTo("cpu");
+    assertThat(root.get("backend").stringValue()).isEqualTo(Devices.fastest());
     assertThat(root.get("dtype").stringValue()).isEqualTo("bfloat16");
     assertThat(root.get("flops").get("total").doubleValue())
         .isGreaterThan(2 * root.get("flops").get("paper").doubleValue());

@@ -24,7 +24,7 @@ final class ModelOptions {
 
   @Option(
       names = "--backend",
-      paramLabel = "auto|cpu|cuda",
+      paramLabel = "auto|cpu|native|cuda",
       converter = EnumOption.OfBackend.class,
       description = "What runs the model; auto takes the fastest there is.")
   private Backend backend = Backend.AUTO;

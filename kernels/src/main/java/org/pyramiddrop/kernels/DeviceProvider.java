@@ -29,6 +29,19 @@ public interface DeviceProvider {
   String description();
 
   /**
+   * Whether it computes in the host's memory: it reads weights where they lie, and starting an
+   * operation costs nothing.
+   */
+  default boolean readsInPlace() {
+    return false;
+  }
+
+  /** Whether it has {@link Kernels#gradients}. */
+  default boolean trains() {
+    return true;
+  }
+
+  /**
    * Opens it; only where none is {@link #missing}. Its operations may take for granted that shapes
    * and types fit, since {@link Devices#open} checks them first.
    *

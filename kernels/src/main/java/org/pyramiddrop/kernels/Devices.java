@@ -38,14 +38,24 @@ public final class Devices {
   }
 
   /**
-   * The name of the device to take where none is asked for: the GPU if it can be had, else the CPU.
+   * The name of the device to take where none is asked for: the GPU if it can be had, else the CPU
+   * with native products if they can, else the CPU.
    *
    * @throws DeviceException if an NVIDIA driver is there that Java may not call; taking the CPU
    *     would pass over a GPU in silence
    */
   public static String fastest() {
+    return fastest(providers());
+  }
+
+  /** The same of those that have {@link Kernels#gradients}. */
+  public static String fastestThatTrains() {
+    return fastest(providers().stream().filter(DeviceProvider::trains).toList());
+  }
+
+  private static String fastest(List<DeviceProvider> providers) {
     String fastest = CPU;
-    for (DeviceProvider provider : providers()) {
+    for (DeviceProvider provider : providers) {
       provider
           .forbidden()
           .ifPresent(reason -> {
@@ -57,9 +67,19 @@ public final class Devices {
   }
 
   /**
+   * Whether a device computes in the host's memory, and reads weights where they lie.
+   *
+   * @param name {@code cpu}, {@code native} or {@code cuda}, whether it can be had or not
+   */
+  public static boolean readsInPlace(String name) {
+    return providers().stream()
+        .anyMatch(provider -> provider.name().equals(name) && provider.readsInPlace());
+  }
+
+  /**
    * Refuses a device that can't be had.
    *
-   * @param name {@code cpu} or {@code cuda}
+   * @param name {@code cpu}, {@code native} or {@code cuda}
    * @throws DeviceException with the reason
    */
   public static void require(String name) {
@@ -85,7 +105,7 @@ public final class Devices {
   /**
    * Opens a device that refuses shapes and types which don't fit an operation.
    *
-   * @param name {@code cpu} or {@code cuda}
+   * @param name {@code cpu}, {@code native} or {@code cuda}
    * @param threads how many threads the CPU uses, 0 for one a core
    * @param dtype what a GPU computes in: activations and weights; the CPU computes in float32
    * @throws DeviceException with the reason, if the device can't be had

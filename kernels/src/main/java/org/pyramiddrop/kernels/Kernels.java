@@ -109,6 +109,9 @@ public interface Kernels extends AutoCloseable {
   /**
    * A linear layer: {@code out = activation(x · wᵀ + bias)}.
    *
+   * <p>Sums are float32. A device may round x to the type of the weights before, as the {@code
+   * native} one does with many rows and bfloat16; the {@code cpu} never does.
+   *
    * @param x tokens × inputs
    * @param w outputs × inputs
    * @param bias outputs × 1, or none

@@ -31,6 +31,16 @@ abstract class DeviceContract implements ContractPart {
     return 0;
   }
 
+  /**
+   * What a product makes of activations before it multiplies them, besides its errors: the
+   * activations, unless the device rounds them for weights of a type.
+   *
+   * @param inputs numbers of a row
+   */
+  protected float[] multiplied(DType weights, int inputs, float[] x) {
+    return x;
+  }
+
   /** The part of the cases that are worth their time here. */
   protected double share() {
     return 1;
@@ -40,7 +50,9 @@ abstract class DeviceContract implements ContractPart {
   void openDevice(TestInfo test) {
     Kernels kernels = open();
     RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
-    device = new DeviceUnderTest(kernels, random, tolerance(), weightTolerance());
+    device =
+        new DeviceUnderTest(
+            kernels, random, tolerance(), weightTolerance(), this::multiplied);
   }
 
   @AfterEach

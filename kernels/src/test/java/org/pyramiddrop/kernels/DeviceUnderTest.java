@@ -13,28 +13,42 @@ import java.util.List;
  * and must not change, outputs begin as NaN, weights are cut into parts and begin at odd addresses.
  */
 public final class DeviceUnderTest implements AutoCloseable {
+  /** What products make of activations; see {@link DeviceContract#multiplied}. */
+  @FunctionalInterface
+  interface Rounding {
+    float[] of(DType weights, int inputs, float[] x);
+  }
+
   private final Kernels kernels;
   private final RandomData random;
   private final double tolerance;
   private final double weightTolerance;
+  private final Rounding rounding;
   private final Deque<AutoCloseable> taken = new ArrayDeque<>();
   private final List<Runnable> unchanged = new ArrayList<>();
 
   /** Takes the kernels over and closes them. */
   public DeviceUnderTest(Kernels kernels, RandomData random, double tolerance) {
-    this(kernels, random, tolerance, 0);
+    this(kernels, random, tolerance, 0, (_, _, x) -> x);
   }
 
   /**
    * Takes the kernels over and closes them.
    *
    * @param weightTolerance how far attention's weights may be off
+   * @param rounding what products make of activations
    */
-  DeviceUnderTest(Kernels kernels, RandomData random, double tolerance, double weightTolerance) {
+  DeviceUnderTest(
+      Kernels kernels,
+      RandomData random,
+      double tolerance,
+      double weightTolerance,
+      Rounding rounding) {
     this.kernels = kernels;
     this.random = random;
     this.tolerance = tolerance;
     this.weightTolerance = weightTolerance;
+    this.rounding = rounding;
   }
 
   /** What is tested. */
@@ -44,6 +58,11 @@ public final class DeviceUnderTest implements AutoCloseable {
 
   RandomData random() {
     return random;
+  }
+
+  /** The activations that a product really multiplies, which its reference is computed from. */
+  float[] multiplied(DType weights, int inputs, float[] x) {
+    return rounding.of(weights, inputs, x);
   }
 
   double tolerance() {

@@ -16,7 +16,9 @@ import org.junit.jupiter.api.Test;
 class DevicesTest {
   @Test
   void listsTheCpuAndThenTheGpu() {
-    assertThat(Devices.all()).extracting(DeviceStatus::name).containsExactly("cpu", "cuda");
+    assertThat(Devices.all())
+        .extracting(DeviceStatus::name)
+        .containsExactly("cpu", "native", "cuda");
   }
 
   @Test
@@ -39,7 +41,7 @@ class DevicesTest {
   void refusesADeviceThatNobodyProvides() {
     assertThatExceptionOfType(DeviceException.class)
         .isThrownBy(() -> Devices.require("npu"))
-        .withMessage("there is no device npu; use cpu or cuda");
+        .withMessage("there is no device npu; use cpu or native or cuda");
   }
 
   @Test

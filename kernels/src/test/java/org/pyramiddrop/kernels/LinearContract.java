@@ -79,7 +79,8 @@ interface LinearContract extends ContractPart {
             activation,
             out.view());
     String what = "linear %s, %s%s".formatted(sizes, activation, biased ? ", bias" : "");
-    device().check(what, out, Reference.linear(x, w, inputs, bias, activation, before));
+    float[] exact = device().multiplied(sizes.dtype, inputs, x);
+    device().check(what, out, Reference.linear(exact, w, inputs, bias, activation, before));
     device().endCase();
   }
 
@@ -153,7 +154,8 @@ interface LinearContract extends ContractPart {
                 null,
                 Activation.NONE,
                 out.view());
-        Expected expected = Reference.linear(x, w, inputs, null, Activation.NONE, clean);
+        float[] exact = device().multiplied(dtype, inputs, x);
+        Expected expected = Reference.linear(exact, w, inputs, null, Activation.NONE, clean);
         device().check("not finite, " + dtype, out, expected);
         device().endCase();
       }

@@ -98,7 +98,7 @@ public final class TrainingRun implements AutoCloseable {
                       options.length().epochs().orElseThrow(), samples.stepsPerEpoch()));
       schedule =
           LearningRateSchedule.of(options.optimizer().shape(), options.optimizer().warmUp(), steps);
-      String name = options.device().backend().device();
+      String name = options.device().backend().trainingDevice();
       Kernels kernels = owned.add(open(name));
       device = kernels.description();
       model =

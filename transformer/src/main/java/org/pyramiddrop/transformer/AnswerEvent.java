@@ -59,7 +59,7 @@ final class AnswerEvent extends Event {
   long decode;
 
   @Label("Backend")
-  @Description("The device: cpu or cuda")
+  @Description("The device: cpu, native or cuda")
   String backend = "";
 
   /** One that begins now. */

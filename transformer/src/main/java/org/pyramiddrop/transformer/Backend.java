@@ -8,6 +8,11 @@ public enum Backend {
   AUTO,
   /** The processor's vector unit. */
   CPU,
+  /**
+   * The same with products by native code. Prefill's by bfloat16 weights round activations to
+   * bfloat16, on processors that multiply it; {@link #CPU} keeps them in float32.
+   */
+  NATIVE,
   /** An NVIDIA GPU. */
   CUDA;
 
@@ -15,8 +20,14 @@ public enum Backend {
   public String device() {
     return switch (this) {
       case CPU -> "cpu";
+      case NATIVE -> "native";
       case CUDA -> "cuda";
       case AUTO -> Devices.fastest();
     };
+  }
+
+  /** The same for training. */
+  public String trainingDevice() {
+    return this == AUTO ? Devices.fastestThatTrains() : device();
   }
 }

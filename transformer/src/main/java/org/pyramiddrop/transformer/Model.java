@@ -66,7 +66,9 @@ final class Model implements AutoCloseable {
                 activations -> Devices.open(backend, options.threads(), activations)));
     // A GPU has copied all it needs.
     inPlace =
-        backend.equals("cpu") ? List.of(files.checkpoint(), files.towerCheckpoint()) : List.of();
+        Devices.readsInPlace(backend)
+            ? List.of(files.checkpoint(), files.towerCheckpoint())
+            : List.of();
   }
 
   private static FileAccess reading(LoadOptions options) {

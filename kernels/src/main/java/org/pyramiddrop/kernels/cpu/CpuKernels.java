@@ -6,6 +6,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.GradientKernels;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -21,22 +22,35 @@ import org.pyramiddrop.kernels.Weight;
 public final class CpuKernels implements Kernels {
   private final Workers workers;
   private final BlockedProduct product;
-  private final MatrixProduct matrixProduct;
-  private final StreamingProduct streamingProduct;
+  private final Products products;
   private final Attention attention;
   private final QueryAttention queryAttention;
-  private final CpuGradientKernels gradients;
+  private final @Nullable CpuGradientKernels gradients;
+  private final String title;
 
   /** Starts {@code threads - 1} threads that help the calling one. */
   public CpuKernels(int threads) {
+    this(threads, null);
+  }
+
+  /**
+   * The same with products by native code, which doesn't train.
+   *
+   * @param library the native code; null for none
+   */
+  CpuKernels(int threads, @Nullable NativeLibrary library) {
     workers = new Workers(threads);
     Scratch scratch = new Scratch(threads);
     product = new BlockedProduct(workers, scratch);
-    matrixProduct = new MatrixProduct(workers, product);
-    streamingProduct = new StreamingProduct(workers);
+    VectorProducts vector = new VectorProducts(workers, product);
+    products = library == null ? vector : new NativeProducts(workers, vector, library);
     attention = new Attention(workers, scratch);
     queryAttention = new QueryAttention(workers, scratch);
-    gradients = new CpuGradientKernels(workers, scratch, product);
+    gradients = library == null ? new CpuGradientKernels(workers, scratch, product) : null;
+    title =
+        library == null
+            ? "cpu, %d-bit vectors".formatted(vectorBits())
+            : "native, " + library.used();
   }
 
   /** Bits of the vectors in use. */
@@ -46,8 +60,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public String description() {
-    return "cpu, %d-bit vectors, %d thread%s"
-        .formatted(vectorBits(), workers.count(), workers.count() == 1 ? "" : "s");
+    return "%s, %d thread%s".formatted(title, workers.count(), workers.count() == 1 ? "" : "s");
   }
 
   @Override
@@ -65,7 +78,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Weight weight(List<HostMatrix> parts) {
-    return CpuWeight.of(parts);
+    return CpuWeight.of(products.readable(parts));
   }
 
   @Override
@@ -182,21 +195,12 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void linear(Tensor x, Weight w, @Nullable Weight bias, Activation activation, Tensor out) {
-    CpuTensor in = (CpuTensor) x;
-    if (x.rows() <= StreamingProduct.MAX_ROWS) {
-      streamingProduct.linear(in, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
-    } else {
-      matrixProduct.linear(in, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
-    }
+    products.linear((CpuTensor) x, (CpuWeight) w, (CpuWeight) bias, activation, (CpuTensor) out);
   }
 
   @Override
   public void swiGlu(Tensor x, Weight gateUp, Tensor out) {
-    if (x.rows() <= StreamingProduct.MAX_ROWS) {
-      streamingProduct.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
-    } else {
-      matrixProduct.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
-    }
+    products.swiGlu((CpuTensor) x, (CpuWeight) gateUp, (CpuTensor) out);
   }
 
   @Override
@@ -435,6 +439,9 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public GradientKernels gradients() {
+    if (gradients == null) {
+      throw new DeviceException("the native backend doesn't train; use cpu or cuda");
+    }
     return gradients;
   }
 

@@ -43,4 +43,9 @@ public final class CpuProvider implements DeviceProvider {
     WarmUp.start(dtype);
     return new CpuKernels(threads);
   }
+
+  @Override
+  public boolean readsInPlace() {
+    return true;
+  }
 }

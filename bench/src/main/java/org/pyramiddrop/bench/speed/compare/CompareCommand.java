@@ -11,6 +11,7 @@ import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
 import org.pyramiddrop.bench.report.ReportingCommand;
 import org.pyramiddrop.bench.timing.Rounds;
+import org.pyramiddrop.kernels.Devices;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -48,6 +49,9 @@ public final class CompareCommand extends ReportingCommand {
   @Option(names = "--threads")
   private int threads = Runtime.getRuntime().availableProcessors();
 
+  @Option(names = "--backend")
+  private String backend = "cpu";
+
   @Option(names = "--only")
   private String only = "";
 
@@ -67,6 +71,7 @@ public final class CompareCommand extends ReportingCommand {
       throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
     checkMarkdown();
+    Devices.require(backend);
     Rounds rounds =
         quick
             ? new Rounds(0, 0, 2, most, until, PAUSE_MILLIS)
@@ -114,7 +119,7 @@ public final class CompareCommand extends ReportingCommand {
           && peers.stream().anyMatch(peer -> peer.has(comparison.operation()))) {
         out().println("running " + comparison.name() + ", " + comparison.dtype().label());
         out().flush();
-        results.add(Result.of(comparison, BenchFolder.root(), peers, threads, rounds));
+        results.add(Result.of(comparison, BenchFolder.root(), backend, peers, threads, rounds));
       }
     }
   }

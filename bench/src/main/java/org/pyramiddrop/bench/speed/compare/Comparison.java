@@ -38,8 +38,9 @@ record Comparison(
      * Draws data, and runs once.
      *
      * @param scratch an empty folder that other sides can read
+     * @param backend what our side runs on
      */
-    OwnSide prepare(Path scratch, int threads);
+    OwnSide prepare(Path scratch, String backend, int threads);
   }
 
   /**

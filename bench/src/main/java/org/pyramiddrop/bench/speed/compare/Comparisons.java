@@ -34,6 +34,9 @@ final class Comparisons {
   /** An image and words, as in a LLaVA-1.5 prompt. */
   private static final int PROMPT = 636;
 
+  /** What the last of four stages that halve has of it. */
+  private static final int LAST_STAGE = 132;
+
   private static final Path SCENES = Path.of("models", "scenes");
   private static final String QUESTION = "what number is on the gray triangle ?";
 
@@ -63,6 +66,7 @@ final class Comparisons {
             dtypes.stream().map(dtype -> linear(new Product(PROMPT, 4096, 11008), 1, dtype)),
             dtypes.stream().map(dtype -> linear(new Product(1, 4096, 11008), 8, dtype)),
             dtypes.stream().map(dtype -> layer(layers, PROMPT, dtype)),
+            dtypes.stream().map(dtype -> layer(layers, LAST_STAGE, dtype)),
             dtypes.stream().map(dtype -> model("demo model", demo, scene, ANSWER, dtype)),
             dtypes.stream().map(dtype -> model(size, middle, random, ANSWER, dtype)))
         .flatMap(comparisons -> comparisons)
@@ -85,14 +89,16 @@ final class Comparisons {
         "linear",
         "the same random activations and weights, mapped from one file; %s; ours and Jlama's outputs float32, PyTorch's %s; each output checked element by element against a float64 product; of Jlama its Vector API kernels, not its native ones"
             .formatted(types, dtype.label()),
-        (scratch, threads) ->
+        (scratch, backend, threads) ->
             linear(
-                new LinearData(scratch.resolve("linear.raw"), product, weights, dtype), threads));
+                new LinearData(scratch.resolve("linear.raw"), product, weights, dtype),
+                backend,
+                threads));
   }
 
-  private static OwnSide linear(LinearData data, int threads) {
+  private static OwnSide linear(LinearData data, String backend, int threads) {
     data.write(7);
-    ProductRun run = data.open(Devices.open("cpu", threads, DType.FLOAT32));
+    ProductRun run = data.open(Devices.open(backend, threads, DType.FLOAT32));
     ExactProduct exact = new ExactProduct(data);
     Verdict ours = exact.check(run.outputs(), DType.FLOAT32);
     if (!ours.agrees()) {
@@ -122,9 +128,9 @@ final class Comparisons {
         "layer",
         "layer 0 of the same checkpoint on the same embedded prompt; from hidden states to hidden states, ours also storing keys and values; outputs within %s of their deviation"
             .formatted(bound),
-        (scratch, threads) -> {
+        (scratch, backend, threads) -> {
           ModelOnDevice decoder =
-              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
+              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device(backend, threads));
           PromptShape shape = new PromptShape(List.of(tokens), List.of(), 0);
           RepeatedPrefill layer =
               new RepeatedPrefill(decoder, shape, PruningPlan.none(), 1, /* seed= */ 8);
@@ -167,12 +173,12 @@ final class Comparisons {
           double further = phases.get(1);
           return List.of(first, further / (tokens - 1), first + further);
         },
-        (scratch, threads) -> {
+        (scratch, backend, threads) -> {
           Path file = scratch.resolve("pixels.raw");
           Pixels pixels = input.image().crops().getFirst();
           RawNumbers.write(file, pixels.values());
           ModelOnDevice answers =
-              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device("cpu", threads));
+              ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device(backend, threads));
           RepeatedAnswer plain = answers.answer(input, PruningChoice.NONE.plan(), tokens - 1);
           RepeatedAnswer pruned = answers.answer(input, PruningChoice.PYRAMID.plan(), tokens - 1);
           int[] answer = plain.answer(tokens);

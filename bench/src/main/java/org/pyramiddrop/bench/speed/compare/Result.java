@@ -70,12 +70,18 @@ record Result(Comparison comparison, Times ours, Optional<Times> pruned, Map<Str
    * Holds a comparison: checks every side's output first, then times those that are right in turn.
    *
    * @param folder where files go that all sides read; emptied behind the comparison
+   * @param backend what our side runs on
    * @param peers of which those take part that have the operation
    */
   static Result of(
-      Comparison comparison, Path folder, List<PeerProcess> peers, int threads, Rounds rounds) {
+      Comparison comparison,
+      Path folder,
+      String backend,
+      List<PeerProcess> peers,
+      int threads,
+      Rounds rounds) {
     Path scratch = OutputFile.temporaryFolder(folder, "compare");
-    try (Comparison.OwnSide own = comparison.preparation().prepare(scratch, threads)) {
+    try (Comparison.OwnSide own = comparison.preparation().prepare(scratch, backend, threads)) {
       List<Supplier<List<Double>>> sides = new ArrayList<>(List.of(own.run()));
       Map<String, Verdict> verdicts = new LinkedHashMap<>();
       for (PeerProcess peer : peers) {

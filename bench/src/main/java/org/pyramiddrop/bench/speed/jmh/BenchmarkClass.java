@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.pyramiddrop.kernels.Devices;
 
 /**
  * A benchmark class and what {@code --quick} takes of it; in the order in which they run.
@@ -65,7 +66,7 @@ record BenchmarkClass(Class<?> type, Role role, Quick quick) {
 
   /** Whether it is measured on a device of this name. */
   boolean runsOn(String backend) {
-    return role == Role.OPERATION || (role == Role.CPU_CEILING) == backend.equals("cpu");
+    return role == Role.OPERATION || (role == Role.CPU_CEILING) == Devices.readsInPlace(backend);
   }
 
   /** Names of its benchmarks, class and method. */

@@ -9,6 +9,7 @@ import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.Spread;
 import org.pyramiddrop.bench.speed.PruningChoice;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Devices;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -78,9 +79,12 @@ record JmhResult(String name, Map<String, String> parameters, Spread millis) {
   }
 
   /**
-   * The type that activations, keys and values have: the CPU's are float32 whatever weights are.
+   * The type that activations, keys and values have: in the host's memory they are float32 whatever
+   * weights are.
    */
   DType activations() {
-    return parameters.getOrDefault("backend", "cpu").equals("cpu") ? DType.FLOAT32 : dtype();
+    return Devices.readsInPlace(parameters.getOrDefault("backend", "cpu"))
+        ? DType.FLOAT32
+        : dtype();
   }
 }

@@ -87,7 +87,7 @@ public final class RunCommand extends ReportingCommand {
             .findFirst()
             .orElseThrow(() ->
                 new IllegalArgumentException(
-                    "there is no backend " + backend + "; use cpu or cuda"));
+                    "there is no backend " + backend + "; use cpu, native or cuda"));
     if (!device.available()) {
       throw new DeviceException(device.detail());
     }

@@ -23,6 +23,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.timing.Stopwatch;
+import org.pyramiddrop.kernels.Devices;
 
 /**
  * Runs benchmarks class by class, the device's ceilings first, and keeps JMH's results after each.
@@ -142,7 +143,7 @@ record Suite(
       values.putAll(less.parameters());
     }
     forks.ifPresent(options::forks);
-    if (!backend.equals("cpu")) {
+    if (!Devices.readsInPlace(backend)) {
       options.operationsPerInvocation(DeviceBenchmark.REPEATS);
     }
     values.put("backend", List.of(backend));

@@ -40,7 +40,6 @@ import picocli.CommandLine.Option;
     description =
         "Times vision, prefill, decode and whole answers with and without pruning against their FLOPs.")
 public final class PruningCommand extends ReportingCommand {
-  private static final String CPU = "cpu";
   private static final long SEED = 6;
   private static final int LAYERS = 8;
   private static final int BREAKDOWN_ROUNDS = 2;
@@ -78,7 +77,7 @@ public final class PruningCommand extends ReportingCommand {
   private int threads = Runtime.getRuntime().availableProcessors();
 
   @Option(names = "--backend")
-  private String backend = CPU;
+  private String backend = "cpu";
 
   @Option(names = "--chart")
   private @Nullable Path chart;
@@ -90,7 +89,9 @@ public final class PruningCommand extends ReportingCommand {
     OptionValues.atLeast(2, "--text-tokens", textTokens);
     OptionValues.atLeast(1, "--threads", threads);
     int breakdowns =
-        breakdownRounds != null ? breakdownRounds : backend.equals(CPU) ? BREAKDOWN_ROUNDS : 0;
+        breakdownRounds != null
+            ? breakdownRounds
+            : Devices.readsInPlace(backend) ? BREAKDOWN_ROUNDS : 0;
     OptionValues.atLeast(0, "--breakdown-rounds", breakdowns);
     if (model != null && (layers != null || small)) {
       throw new IllegalArgumentException(

@@ -33,6 +33,7 @@ class JlamaSideTest {
     return Result.of(
         Comparisons.linear(Sizes.of(sizes), weights, dtype),
         temp,
+        "cpu",
         List.of(jlama),
         2,
         Rounds.of(0, 2));

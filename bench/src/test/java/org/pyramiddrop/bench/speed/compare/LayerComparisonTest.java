@@ -27,7 +27,7 @@ class LayerComparisonTest {
             2, 64, 96, 4, 4, 512, new VisionConfig(32, 48, 2, 2, 56, 14, 3, 1e-5f, "quick_gelu"));
     RandomCheckpoint.write(model, shape.config(), DType.BFLOAT16, 1);
     Comparison comparison = Comparisons.layer(model, 9, dtype);
-    try (Comparison.OwnSide ours = comparison.preparation().prepare(temp, 2)) {
+    try (Comparison.OwnSide ours = comparison.preparation().prepare(temp, "cpu", 2)) {
       assertThat(ours.run().get()).hasSize(1).allMatch(millis -> millis > 0);
       // What goes in is not what comes out.
       float[] input = RawNumbers.read(temp.resolve("hidden.raw"));
@@ -36,7 +36,7 @@ class LayerComparisonTest {
           .matches(v -> !v.agrees());
     }
     try (PeerProcess torch = StandIn.computing(temp, new float[9 * 64], 1, "{}")) {
-      Result result = Result.of(comparison, temp, List.of(torch), 2, Rounds.of(0, 1));
+      Result result = Result.of(comparison, temp, "cpu", List.of(torch), 2, Rounds.of(0, 1));
       assertThat(result.peer("PyTorch").orElseThrow().times()).isEmpty();
       assertThat(result.disagrees()).isTrue();
     }

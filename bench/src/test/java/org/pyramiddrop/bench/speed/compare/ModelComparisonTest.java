@@ -79,7 +79,7 @@ class ModelComparisonTest {
   private Result hold(DType dtype, float[] logits, List<Integer> tokens) throws IOException {
     String said = "{\"output\": \"%s\", \"tokens\": %s}".formatted(dtype.label(), tokens);
     try (PeerProcess torch = StandIn.computing(temp, logits, 2, said)) {
-      return Result.of(comparison(dtype), temp, List.of(torch), 2, THREE);
+      return Result.of(comparison(dtype), temp, "cpu", List.of(torch), 2, THREE);
     }
   }
 
@@ -135,7 +135,8 @@ class ModelComparisonTest {
 
   @Test
   void sendsTheExpandedPromptAndThePixels() {
-    try (Comparison.OwnSide ours = comparison(DType.BFLOAT16).preparation().prepare(temp, 1)) {
+    try (Comparison.OwnSide ours =
+        comparison(DType.BFLOAT16).preparation().prepare(temp, "cpu", 1)) {
       // An image of 4×4 patches; 30 words on either side.
       assertThat(ours.request().path("ids").size()).isEqualTo(16 + 60);
       assertThat(ours.request().path("ids").path(30).intValue()).isEqualTo(448);
@@ -151,7 +152,7 @@ class ModelComparisonTest {
     String script = "echo '{\"threads\": 3}'; read -r line; echo '{\"output\": \"float32\"}'";
     try (PeerProcess torch = StandIn.start(temp, script)) {
       Comparison comparison = comparison(DType.FLOAT32);
-      assertThatThrownBy(() -> Result.of(comparison, temp, List.of(torch), 2, THREE))
+      assertThatThrownBy(() -> Result.of(comparison, temp, "cpu", List.of(torch), 2, THREE))
           .isInstanceOf(PeerProcess.Failure.class)
           .hasMessageStartingWith("PyTorch left no output");
     }

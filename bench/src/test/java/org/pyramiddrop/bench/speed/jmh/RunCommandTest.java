@@ -146,7 +146,7 @@ class RunCommandTest {
         .containsExactly(
             "bench: --only takes a regular expression: Unclosed group in (",
             "bench: there is no size 13b; choose 7b, small, tiny",
-            "bench: there is no backend tpu; use cpu or cuda");
+            "bench: there is no backend tpu; use cpu, native or cuda");
   }
 
   @Test

@@ -1,0 +1,44 @@
+// What the kernels for the host's processor share. A kernel is the work of one thread: it allocates nothing, keeps no
+// address, and trusts its caller with sizes. Numbers of two bytes may lie at any address, hence `const char *`.
+//
+// Each product is a pair of functions of one shape:
+//
+//   pack(x, rows, inputs, out)   brings rows of activations into the form that the product reads; a row takes as many
+//                                bytes wherever it is, so the rows of a tile follow those of the tile before
+//   product(x, rows, height, inputs, w, columns, panels, sums)
+//     x        packed rows, `height` of them at a time, the last tile with what is left
+//     w        where each of `columns` weight rows begins; they are one behind the other or not
+//     panels   scratch memory for weights, aligned to 64 bytes
+//     sums     rows × columns rounded up to whole panels of PANEL, float32
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define INLINE static inline __attribute__((always_inline))
+
+// One object serves all processors: a function names what it needs, and pyramiddrop_processor says what is there.
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+enum {
+  // Numbers in a vector of 512 bits.
+  LANES = 16,
+  // Weight rows of a panel.
+  PANEL = 2 * LANES,
+  // The most rows of a tile: 24 sums in registers beside two vectors of weights and one of activations.
+  TILE_ROWS = 12,
+  // The most rows of a streaming product.
+  STREAMED_ROWS = 4,
+  // Weight rows that a streaming product reads side by side.
+  STREAMS = 4,
+  // How far ahead of its reads a stream asks for memory, in bytes: what the processor does by itself ends with a page.
+  AHEAD = 1024
+};
+
+// Where the sums of a row begin.
+INLINE int64_t stride_of(int32_t columns) {
+  return (int64_t)(columns + PANEL - 1) / PANEL * PANEL;
+}

@@ -1,0 +1,163 @@
+package org.pyramiddrop.kernels.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+
+/**
+ * The compiled kernels of {@code src/main/c}, and which of them this processor can run.
+ *
+ * @param features what the processor has, as {@code processor.c} says
+ */
+record NativeLibrary(SymbolLookup functions, int features) {
+  /** Names a file to use instead of the library in the jar. */
+  static final String PROPERTY = "pyramiddrop.native.library";
+
+  /** What the names of all its functions begin with. */
+  static final String PREFIX = "pyramiddrop_";
+
+  /** How a build without the library begins to say so. */
+  static final String NOT_BUILT = "this build has no native kernels";
+
+  static final int AVX2 = 1;
+  static final int AVX512 = 2;
+  static final int BFLOAT16 = 4;
+
+  /** Inputs that {@code matmul_bfloat16.c} keeps in a panel. */
+  private static final int RUN = 1024;
+
+  private static final int LANES = 16;
+  private static final int TILE_ROWS = 12;
+  private static final String RESOURCE = "kernels.so";
+
+  /**
+   * Loads it, for as long as the process lives.
+   *
+   * @throws DeviceException with the reason, if there is none or it can't be loaded
+   */
+  static NativeLibrary open() {
+    try {
+      String named = System.getProperty(PROPERTY, "");
+      SymbolLookup functions = named.isBlank() ? bundled() : load(Path.of(named).toAbsolutePath());
+      int features =
+          (int)
+              Linker.nativeLinker()
+                  .downcallHandle(
+                      functions.findOrThrow(PREFIX + "processor"), FunctionDescriptor.of(JAVA_INT))
+                  .invokeExact();
+      return new NativeLibrary(functions, features);
+    } catch (IllegalCallerException e) {
+      Module module = NativeLibrary.class.getModule();
+      throw new DeviceException(
+          "Java may not call native code: start it with --enable-native-access=%s"
+              .formatted(module.isNamed() ? module.getName() : "ALL-UNNAMED"),
+          e);
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException("a native function throws nothing", e);
+    }
+  }
+
+  /** A file of its own only while it is loaded: the loader reads no jars. */
+  private static SymbolLookup bundled() {
+    try (InputStream in = NativeLibrary.class.getResourceAsStream(RESOURCE)) {
+      if (in == null) {
+        throw new DeviceException(
+            NOT_BUILT
+                + "; build it where a C compiler for Linux on x86-64 is"
+                + " found (make native)");
+      }
+      Path file = Files.createTempFile("pyramiddrop-", ".so");
+      try {
+        Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+        return load(file);
+      } finally {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw new DeviceException(
+          "the native kernels can't be written to the temporary folder, name another with"
+              + " -Djava.io.tmpdir=FOLDER: "
+              + e,
+          e);
+    }
+  }
+
+  private static SymbolLookup load(Path file) {
+    try {
+      return SymbolLookup.libraryLookup(file, Arena.global());
+    } catch (IllegalArgumentException e) {
+      // This is how a library is reported that is not there, is not one, or may not be run there.
+      throw new DeviceException(
+          file
+              + " can't be loaded: it is not there, made for another machine, or in a folder that no"
+              + " code may be run from",
+          e);
+    }
+  }
+
+  /** The same on a processor that has nothing else. */
+  NativeLibrary limitedTo(int least) {
+    return new NativeLibrary(functions, features & least);
+  }
+
+  private boolean has(int feature) {
+    return (features & feature) != 0;
+  }
+
+  /** The product of up to {@link StreamingProduct#MAX_ROWS} rows by weights of a type, if any. */
+  Optional<NativeKernel> streaming(DType weights) {
+    if (weights != DType.BFLOAT16 || !has(AVX2 | AVX512)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        NativeKernel.of(
+            functions,
+            "streaming_bfloat16_pack",
+            has(AVX512) ? "streaming_bfloat16_512" : "streaming_bfloat16_256",
+            StreamingProduct.MAX_ROWS,
+            inputs -> 2 * Float.BYTES * LANES * Math.ceilDiv(Math.ceilDiv(inputs, 2), LANES),
+            0));
+  }
+
+  /** The product of more rows by weights of a type, if any. */
+  Optional<NativeKernel> matmul(DType weights) {
+    if (weights != DType.BFLOAT16 || !has(BFLOAT16)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        NativeKernel.of(
+            functions,
+            "matmul_bfloat16_pack",
+            "matmul_bfloat16",
+            TILE_ROWS,
+            inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
+            Short.BYTES * RUN));
+  }
+
+  /** What of the processor its kernels use, in words; empty if it has nothing that they could. */
+  String used() {
+    List<String> used = new ArrayList<>();
+    if (has(AVX2 | AVX512)) {
+      used.add(has(AVX512) ? "AVX-512" : "AVX2");
+    }
+    if (has(BFLOAT16)) {
+      used.add("bfloat16 products");
+    }
+    return String.join(" with ", used);
+  }
+}

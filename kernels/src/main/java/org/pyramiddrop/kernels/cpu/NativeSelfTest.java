@@ -1,0 +1,77 @@
+package org.pyramiddrop.kernels.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Random;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.HostMatrix;
+
+/** A short comparison of the native kernels with the Vector API, before any of them is used. */
+final class NativeSelfTest {
+  /** A whole tile and one more row; nothing is a multiple of a vector. */
+  private static final int ROWS = 13;
+
+  private static final int INPUTS = 67;
+  private static final int OUTPUTS = 45;
+
+  /** Of a sum of some dozens of terms up to 1. */
+  private static final double TOLERANCE = 1e-3;
+
+  private NativeSelfTest() {}
+
+  /**
+   * Holds a library to the Vector API's numbers.
+   *
+   * @throws DeviceException if the processor has nothing that it uses, or it computes wrongly
+   */
+  static void hold(NativeLibrary library) {
+    if (library.used().isEmpty()) {
+      throw new DeviceException(
+          "the native kernels need AVX2 or AVX-512, and this processor has neither");
+    }
+    try (Workers workers = new Workers(1);
+        Arena arena = Arena.ofConfined()) {
+      VectorProducts vector =
+          new VectorProducts(workers, new BlockedProduct(workers, new Scratch(1)));
+      NativeProducts products = new NativeProducts(workers, vector, library);
+      Random random = new Random(1);
+      CpuWeight w = weight(random, arena);
+      CpuTensor x = CpuTensor.allocate(ROWS, INPUTS);
+      for (int i = 0; i < x.data().length; i++) {
+        // Sixteenths, which a product that rounds them leaves as they are.
+        x.data()[i] = random.nextInt(-16, 17) / 16f;
+      }
+      for (int rows : new int[] {1, 3, ROWS}) {
+        CpuTensor expected = CpuTensor.allocate(rows, OUTPUTS);
+        CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
+        vector.linear(x.rows(0, rows), w, null, Activation.NONE, expected);
+        products.linear(x.rows(0, rows), w, null, Activation.NONE, actual);
+        compare(expected.data(), actual.data(), rows);
+      }
+    }
+  }
+
+  private static CpuWeight weight(Random random, Arena arena) {
+    MemorySegment data = arena.allocate(2L * OUTPUTS * INPUTS);
+    for (int i = 0; i < OUTPUTS * INPUTS; i++) {
+      int bits = Float.floatToRawIntBits(random.nextFloat(-1, 1)) >>> 16;
+      data.set(ValueLayout.JAVA_SHORT, 2L * i, (short) bits);
+    }
+    return CpuWeight.of(List.of(new HostMatrix(DType.BFLOAT16, data, OUTPUTS, INPUTS)));
+  }
+
+  private static void compare(float[] expected, float[] actual, int rows) {
+    for (int i = 0; i < expected.length; i++) {
+      if (!(Math.abs(expected[i] - actual[i]) <= TOLERANCE)) {
+        throw new DeviceException(
+            "the native kernels compute wrongly on this processor: output %d of a product of %d"
+                    .formatted(i, rows)
+                + " rows is %s, not %s; report it, and use cpu".formatted(actual[i], expected[i]));
+      }
+    }
+  }
+}

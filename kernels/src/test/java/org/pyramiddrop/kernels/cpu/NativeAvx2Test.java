@@ -1,0 +1,14 @@
+package org.pyramiddrop.kernels.cpu;
+
+/** Products by native code on a processor that has AVX2 alone: few rows only. */
+final class NativeAvx2Test extends NativeKernelsTest {
+  @Override
+  NativeLibrary library() {
+    return super.library().limitedTo(NativeLibrary.AVX2);
+  }
+
+  @Override
+  protected double share() {
+    return 0.2;
+  }
+}

@@ -1,0 +1,98 @@
+package org.pyramiddrop.kernels.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.AllOperations;
+import org.pyramiddrop.kernels.Checked;
+import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.KernelsContract;
+import org.pyramiddrop.kernels.RandomData;
+import org.pyramiddrop.kernels.Stored;
+import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.Weight;
+
+/** Products by native code with all that the processor has. */
+class NativeKernelsTest extends KernelsContract {
+  /** What the library may use. */
+  NativeLibrary library() {
+    return TestLibrary.open();
+  }
+
+  @Override
+  protected Kernels open() {
+    return open(2);
+  }
+
+  private Kernels open(int threads) {
+    return Checked.over(new CpuKernels(threads, library()));
+  }
+
+  /** Rounded to bfloat16 where the processor multiplies that; few rows stay as they are. */
+  @Override
+  protected float[] multiplied(DType weights, int inputs, float[] x) {
+    float[] rounded = x.clone();
+    if (x.length / inputs > StreamingProduct.MAX_ROWS && library().matmul(weights).isPresent()) {
+      for (int i = 0; i < x.length; i++) {
+        rounded[i] = Stored.round(DType.BFLOAT16, x[i]);
+      }
+    }
+    return rounded;
+  }
+
+  @Test
+  void saysWhatOfTheProcessorItUses() {
+    assertThat(device().kernels().description())
+        .isEqualTo("native, %s, 2 threads".formatted(library().used()));
+  }
+
+  @Test
+  void givesTheSameBitsOnAnyNumberOfThreads() {
+    try (Kernels alone = open(1);
+        Kernels three = open(3)) {
+      Map<String, float[]> expected = AllOperations.of(alone, "threads", 1);
+      for (Kernels kernels : List.of(device().kernels(), three)) {
+        AllOperations.of(kernels, "threads", 1)
+            .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
+      }
+    }
+  }
+
+  @Test
+  void givesARowTheSameBitsHoweverManyFollow() {
+    Kernels kernels = device().kernels();
+    RandomData random = new RandomData("rows", DType.BFLOAT16);
+    int inputs = 301;
+    int outputs = 45;
+    try (Tensor x = kernels.allocate(29, inputs);
+        Tensor out = kernels.allocate(29, outputs);
+        Weight w =
+            kernels.weight(
+                List.of(
+                    Stored.matrix(DType.BFLOAT16, random.normal(outputs * inputs, 1), inputs)))) {
+      kernels.upload(random.normal(29 * inputs, 1), x);
+      kernels.linear(x, w, null, Activation.NONE, out);
+      float[] all = kernels.download(out);
+      for (int rows = 5; rows < 29; rows++) {
+        kernels.linear(x.rows(0, rows), w, null, Activation.NONE, out.rows(0, rows));
+        assertThat(kernels.download(out.rows(0, rows)))
+            .as("%d rows", rows)
+            .isEqualTo(Arrays.copyOf(all, rows * outputs));
+      }
+    }
+  }
+
+  @Test
+  void refusesToTrain() {
+    assertThatExceptionOfType(DeviceException.class)
+        .isThrownBy(() -> device().kernels().gradients())
+        .withMessage("the native backend doesn't train; use cpu or cuda");
+  }
+}
