@@ -50,9 +50,7 @@ abstract class DeviceContract implements ContractPart {
   void openDevice(TestInfo test) {
     Kernels kernels = open();
     RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
-    device =
-        new DeviceUnderTest(
-            kernels, random, tolerance(), weightTolerance(), this::multiplied);
+    device = new DeviceUnderTest(kernels, random, tolerance(), weightTolerance(), this::multiplied);
   }
 
   @AfterEach
