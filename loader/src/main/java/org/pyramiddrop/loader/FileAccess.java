@@ -10,8 +10,8 @@ public enum FileAccess {
   MAPPED,
 
   /**
-   * Copied into native memory as a file is opened, which needs as much memory as the file is long.
-   * The file may change or go from then on.
+   * Copied into native memory as a file is opened, which needs as much memory as the file is long;
+   * in {@link HugePages} where there are some. The file may change or go from then on.
    */
   COPIED
 }
