@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
@@ -43,6 +45,9 @@ final class WarmUp {
 
   private static final Heads HEADS = new Heads(1, 1, INPUTS);
 
+  /** What is compiled stays so: it is the process's, not a device's. */
+  private static final Set<DType> STARTED = ConcurrentHashMap.newKeySet();
+
   private final CpuKernels kernels = new CpuKernels(1);
   private final Random random = new Random(1);
   private final CpuTensor x = random(ROWS);
@@ -53,8 +58,11 @@ final class WarmUp {
 
   private WarmUp() {}
 
-  /** Runs in the background. */
+  /** Runs in the background, once a process for each type of weights. */
   static void start(DType weights) {
+    if (!STARTED.add(weights)) {
+      return;
+    }
     Thread.ofPlatform()
         .daemon()
         .name("pyramiddrop-warm-up")
