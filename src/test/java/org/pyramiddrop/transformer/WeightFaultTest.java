@@ -149,7 +149,8 @@ final class WeightFaultTest {
       int before, int threads, long left) throws Exception {
     List<String> lines = cutShort("-Xmixed", before, threads, left);
     if (Files.exists(temporary.resolve("hs_err"))) {
-      assertThat(lines.getFirst()).isEqualTo("exit 134");
+      // 134 is an abort's; told to leave no core file, Java 25 may end with 1.
+      assertThat(lines.getFirst()).isIn("exit 1", "exit 134");
       assertThat(String.join("\n", lines)).contains("SIGBUS").doesNotContain("closed");
     } else {
       assertRefusedTwice(lines, left);

@@ -119,7 +119,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
     return (features & feature) != 0;
   }
 
-  /** The product of up to {@link StreamingProduct#MAX_ROWS} rows by weights of a type, if any. */
+  /** The product of few rows, a tile a call, by weights of a type, if any. */
   Optional<NativeKernel> streaming(DType weights) {
     if (weights != DType.BFLOAT16 || !has(AVX2 | AVX512)) {
       return Optional.empty();

@@ -25,6 +25,12 @@ import org.pyramiddrop.kernels.HostMatrix;
  * have the garbage collector wait for it.
  */
 final class NativeProducts implements Products {
+  /**
+   * Up to this many rows weights are streamed, and rows stay float32: a decode step of a batch
+   * gives each row what it gets alone.
+   */
+  static final int STREAMED_ROWS = 16;
+
   /** The most weight rows of a task of many rows: their panels stay in the second-level cache. */
   private static final int MATMUL_COLUMNS = 4 * NativeKernel.PANEL;
 
@@ -72,7 +78,7 @@ final class NativeProducts implements Products {
   }
 
   private @Nullable NativeKernel kernel(CpuTensor x, CpuWeight w) {
-    return (x.rows() <= StreamingProduct.MAX_ROWS ? streaming : matmul).get(w.dtype());
+    return (x.rows() <= STREAMED_ROWS ? streaming : matmul).get(w.dtype());
   }
 
   @Override
@@ -166,7 +172,10 @@ final class NativeProducts implements Products {
     }
     int inputs = x.columns();
     int height = Math.ceilDiv(rows, Math.ceilDiv(rows, kernel.tileRows()));
+    long rowBytes = kernel.packedBytes().applyAsInt(inputs);
     pack(kernel, x, height);
+    // A streaming product takes one tile; the next one finds the weights in the cache.
+    int called = kernel.panelBytes() > 0 ? rows : height;
     int outputs = w.rows() / parts;
     int each = outputsPerTask(kernel, w, parts);
     try {
@@ -184,8 +193,17 @@ final class NativeProducts implements Products {
               long address = address(w, c / count * outputs + first + c % count);
               own.setAtIndex(ValueLayout.JAVA_LONG, c, address);
             }
-            kernel.multiply(
-                packed, rows, height, inputs, own, columns, own.asSlice(panels), own.asSlice(sums));
+            for (int r = 0; r < rows; r += called) {
+              kernel.multiply(
+                  packed.asSlice(r * rowBytes),
+                  Math.min(called, rows - r),
+                  height,
+                  inputs,
+                  own,
+                  columns,
+                  own.asSlice(panels),
+                  own.asSlice(sums + (long) Float.BYTES * stride * r));
+            }
             for (int r = 0; r < rows; r++) {
               finish.row(worker, own, sums + (long) Float.BYTES * stride * r, r, first, count);
             }

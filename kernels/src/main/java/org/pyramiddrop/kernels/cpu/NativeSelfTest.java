@@ -12,8 +12,8 @@ import org.pyramiddrop.kernels.HostMatrix;
 
 /** A short comparison of the native kernels with the Vector API, before any of them is used. */
 final class NativeSelfTest {
-  /** A whole tile and one more row; nothing is a multiple of a vector. */
-  private static final int ROWS = 13;
+  /** Two whole tiles and one more row; nothing is a multiple of a vector. */
+  private static final int ROWS = 25;
 
   private static final int INPUTS = 67;
   private static final int OUTPUTS = 45;
@@ -45,7 +45,7 @@ final class NativeSelfTest {
         // Sixteenths, which a product that rounds them leaves as they are.
         x.data()[i] = random.nextInt(-16, 17) / 16f;
       }
-      for (int rows : new int[] {1, 3, ROWS}) {
+      for (int rows : new int[] {1, 3, 7, ROWS}) {
         CpuTensor expected = CpuTensor.allocate(rows, OUTPUTS);
         CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
         vector.linear(x.rows(0, rows), w, null, Activation.NONE, expected);

@@ -39,7 +39,7 @@ class NativeKernelsTest extends KernelsContract {
   @Override
   protected float[] multiplied(DType weights, int inputs, float[] x) {
     float[] rounded = x.clone();
-    if (x.length / inputs > StreamingProduct.MAX_ROWS && library().matmul(weights).isPresent()) {
+    if (x.length / inputs > NativeProducts.STREAMED_ROWS && library().matmul(weights).isPresent()) {
       for (int i = 0; i < x.length; i++) {
         rounded[i] = Stored.round(DType.BFLOAT16, x[i]);
       }
