@@ -78,13 +78,16 @@ class NativeKernelsTest extends KernelsContract {
                 List.of(
                     Stored.matrix(DType.BFLOAT16, random.normal(outputs * inputs, 1), inputs)))) {
       kernels.upload(random.normal(29 * inputs, 1), x);
-      kernels.linear(x, w, null, Activation.NONE, out);
-      float[] all = kernels.download(out);
-      for (int rows = 5; rows < 29; rows++) {
-        kernels.linear(x.rows(0, rows), w, null, Activation.NONE, out.rows(0, rows));
-        assertThat(kernels.download(out.rows(0, rows)))
-            .as("%d rows", rows)
-            .isEqualTo(Arrays.copyOf(all, rows * outputs));
+      for (int most : new int[] {NativeProducts.STREAMED_ROWS, 29}) {
+        kernels.linear(x.rows(0, most), w, null, Activation.NONE, out.rows(0, most));
+        float[] all = kernels.download(out.rows(0, most));
+        int least = most == 29 ? NativeProducts.STREAMED_ROWS + 1 : 1;
+        for (int rows = least; rows < most; rows++) {
+          kernels.linear(x.rows(0, rows), w, null, Activation.NONE, out.rows(0, rows));
+          assertThat(kernels.download(out.rows(0, rows)))
+              .as("%d of %d rows", rows, most)
+              .isEqualTo(Arrays.copyOf(all, rows * outputs));
+        }
       }
     }
   }
