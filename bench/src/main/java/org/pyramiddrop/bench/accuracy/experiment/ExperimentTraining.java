@@ -107,7 +107,7 @@ final class ExperimentTraining {
     TrainingRounds.Settings settings =
         new TrainingRounds.Settings(steps, batch, learningRate, noise, seed);
     LlavaConfig config = LlavaConfig.read(model);
-    String device = backend.device();
+    String device = backend.trainingDevice();
     Path parent = samples.toAbsolutePath().getParent();
     try (TrainingData data =
             TrainingData.open(
