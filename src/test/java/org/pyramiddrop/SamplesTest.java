@@ -186,7 +186,11 @@ final class SamplesTest {
 
   @Test
   void anApplicationOnTheModulePathAnswersAlsoAboutWebp() throws Exception {
-    List<String> flags = and("--enable-native-access=org.pyramiddrop.cuda", onModulePath());
+    List<String> flags =
+        and(
+            "--enable-native-access="
+                + "org.pyramiddrop.cuda,org.pyramiddrop.kernels,org.pyramiddrop.loader",
+            onModulePath());
     answers(java(flags, image), ANSWER);
     answers(java(flags, webp), answerAboutWebp());
   }
