@@ -15,7 +15,10 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.AnnotatedElementContext;
+import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.io.TempDirFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -27,7 +30,17 @@ import tools.jackson.databind.node.ObjectNode;
 final class BrowserTest {
   private static final String ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
-  @TempDir private Path own;
+  /** Chromium has a socket in its folder, whose path may have 107 characters. */
+  static final class ShortPath implements TempDirFactory {
+    @Override
+    public Path createTempDirectory(AnnotatedElementContext element, ExtensionContext context)
+        throws IOException {
+      return Files.createTempDirectory(Path.of("/tmp"), "pyramiddrop");
+    }
+  }
+
+  @TempDir(factory = ShortPath.class)
+  private Path own;
 
   private static Optional<Path> command(String name) {
     return Stream.of("/usr/bin", "/usr/local/bin")
