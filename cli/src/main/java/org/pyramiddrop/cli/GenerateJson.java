@@ -63,7 +63,7 @@ record GenerateJson(
             .toList();
     List<Cut> cuts =
         answer.cuts().stream()
-            .map(cut -> new Cut(StageText.place(cut), cut.kept(), cut.merged()))
+            .map(cut -> new Cut(cut.placeName(), cut.kept(), cut.merged()))
             .toList();
     return new GenerateJson(
         answer.text(),

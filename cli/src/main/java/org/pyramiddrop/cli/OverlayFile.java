@@ -5,9 +5,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.ImageOutputStream;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.pyramiddrop.loader.AtomicFile;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.drawing.Overlay;
@@ -46,17 +43,7 @@ final class OverlayFile {
    */
   static void write(Path file, BufferedImage drawing) {
     try {
-      AtomicFile.write(
-          file,
-          out -> {
-            // Given any other stream, ImageIO wants a temporary file, and there may be no place for
-            // it.
-            try (ImageOutputStream png = new MemoryCacheImageOutputStream(out)) {
-              if (!ImageIO.write(drawing, "png", png)) {
-                throw new IOException("this Java has no PNG writer");
-              }
-            }
-          });
+      AtomicFile.write(file, out -> Overlay.writePng(drawing, out));
     } catch (IOException e) {
       throw new RunFailedException(cantBeWritten(file, e), e);
     }

@@ -4,16 +4,10 @@ import java.util.List;
 import java.util.Locale;
 import org.pyramiddrop.transformer.CutTokens;
 import org.pyramiddrop.transformer.Stage;
-import org.pyramiddrop.transformer.pruning.Place;
 
 /** Words for the stages of an answer. */
 final class StageText {
   private StageText() {}
-
-  /** The name of the place where a cut before the decoder was made. */
-  static String place(CutTokens cut) {
-    return cut.place() instanceof Place.Tower ? "tower" : "projector";
-  }
 
   /**
    * A table of stage, layers, image tokens and their share of all; cuts before the decoder come
@@ -27,7 +21,7 @@ final class StageText {
     for (CutTokens cut : cuts) {
       table.row(
           "cut",
-          place(cut),
+          cut.placeName(),
           Integer.toString(cut.tokens()),
           String.format(Locale.ROOT, "%.1f%%", 100 * cut.tokens() / all));
     }

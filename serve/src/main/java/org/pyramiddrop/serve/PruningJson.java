@@ -7,9 +7,6 @@ import java.io.UncheckedIOException;
 import java.util.Base64;
 import java.util.List;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.ImageOutputStream;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.transformer.Answer;
@@ -17,7 +14,6 @@ import org.pyramiddrop.transformer.CutTokens;
 import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Stage;
 import org.pyramiddrop.transformer.drawing.Overlay;
-import org.pyramiddrop.transformer.pruning.Place;
 
 /**
  * What became of a prompt's image tokens: an extension of OpenAI's API.
@@ -54,11 +50,8 @@ record PruningJson(
     return new PruningJson(
         answer.imageTokens(),
         answer.cuts().stream()
-            .map(cut ->
-                new CutJson(
-                    cut.place() instanceof Place.Tower ? "tower" : "projector",
-                    cut.tokens(),
-                    asked.kept() ? cut.kept() : null))
+            .map(
+                cut -> new CutJson(cut.placeName(), cut.tokens(), asked.kept() ? cut.kept() : null))
             .toList(),
         IntStream.range(0, stages.size())
             .mapToObj(i ->
@@ -88,11 +81,8 @@ record PruningJson(
 
   private static byte[] png(BufferedImage drawing) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    // Given any other stream, ImageIO wants a temporary file.
-    try (ImageOutputStream png = new MemoryCacheImageOutputStream(bytes)) {
-      if (!ImageIO.write(drawing, "png", png)) {
-        throw new IOException("this Java has no PNG writer");
-      }
+    try {
+      Overlay.writePng(drawing, bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -30,6 +30,11 @@ public record CutTokens(
     merged = merged.stream().map(of -> of.stream().map(List::copyOf).toList()).toList();
   }
 
+  /** The place as plans are written: {@code tower} or {@code projector}. */
+  public String placeName() {
+    return place instanceof Place.Tower ? "tower" : "projector";
+  }
+
   /** Tokens that went on, all images together. */
   public int tokens() {
     return kept.stream().mapToInt(List::size).sum();

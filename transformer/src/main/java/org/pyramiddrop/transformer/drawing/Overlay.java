@@ -1,8 +1,13 @@
 package org.pyramiddrop.transformer.drawing;
 
 import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.BitSet;
 import java.util.List;
+import javax.imageio.ImageIO;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.pyramiddrop.loader.ImageLayout;
 import org.pyramiddrop.loader.ImageView;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -27,6 +32,20 @@ public final class Overlay {
     if (config.keepsClassToken()) {
       throw new IllegalArgumentException(
           "an overlay needs a place for every image token; this model has a class token too");
+    }
+  }
+
+  /**
+   * Writes a drawing as a PNG, without a temporary file, for which there may be no place.
+   *
+   * @throws IOException if the stream doesn't take it
+   */
+  public static void writePng(BufferedImage drawing, OutputStream out) throws IOException {
+    // Given any other stream, ImageIO wants a temporary file.
+    try (ImageOutputStream png = new MemoryCacheImageOutputStream(out)) {
+      if (!ImageIO.write(drawing, "png", png)) {
+        throw new IOException("this Java has no PNG writer");
+      }
     }
   }
 
