@@ -62,6 +62,8 @@ final class BrowserTest {
         port = free.getLocalPort();
       }
       ProcessBuilder builder = new ProcessBuilder(command.toString(), "--port=" + port);
+      // Else Chromium keeps what it caches where those say, and not below its home.
+      builder.environment().keySet().removeIf(name -> name.startsWith("XDG_"));
       builder.environment().put("HOME", home.toString());
       builder.environment().put("TMPDIR", home.toString());
       builder.redirectErrorStream(true).redirectOutput(home.resolve("driver.log").toFile());
