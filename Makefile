@@ -46,7 +46,7 @@ SCENES := models/scenes
 IMAGE := $(SCENES)/heldout/0000.png
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz soak load bench training compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda native emulation dist command-folder reproducible javadoc format clean tools
+.PHONY: help build run test fuzz soak load bench training starts compare pruning experiment big-checkpoint benchmarks fixtures bindings kernels cuda native emulation dist command-folder reproducible javadoc format clean tools
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,9 @@ bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 tak
 
 training: benchmarks ## Time training steps with and without drops, ARGS=--python=... beside PyTorch's
 	$(BENCH) training $(ARGS)
+
+starts: benchmarks ## Time operations in twenty starts of Java, and fail if one start is slower; ARGS="--starts 5"
+	$(BENCH) starts $(ARGS)
 
 compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers); ARGS=--quick
 	$(BENCH) compare --python $(PYTHON) $(ARGS)

@@ -17,6 +17,7 @@ import org.pyramiddrop.bench.speed.gpu.ProfileCommand;
 import org.pyramiddrop.bench.speed.jmh.RunCommand;
 import org.pyramiddrop.bench.speed.jmh.SummaryCommand;
 import org.pyramiddrop.bench.speed.pruning.PruningCommand;
+import org.pyramiddrop.bench.speed.starts.StartsCommand;
 import org.pyramiddrop.bench.speed.training.TrainingCommand;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.loader.CheckpointException;
@@ -48,7 +49,8 @@ import picocli.CommandLine.Spec;
       ExperimentCommand.class,
       ProfileCommand.class,
       LoadCommand.class,
-      TrainingCommand.class
+      TrainingCommand.class,
+      StartsCommand.class
     })
 public final class Bench implements Runnable {
   private static final int FAILED = 1;
@@ -87,7 +89,7 @@ public final class Bench implements Runnable {
     throw new ParameterException(
         spec.commandLine(),
         "choose a command: run, summary, pruning, compare, checkpoint, gpu, gpu-table, experiment,"
-            + " profile, load or training");
+            + " profile, load, training or starts");
   }
 
   private static int report(PrintWriter err, Exception e) throws Exception {

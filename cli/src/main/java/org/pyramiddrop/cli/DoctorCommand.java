@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.util.concurrent.Callable;
 import org.pyramiddrop.kernels.DeviceStatus;
 import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.HugePages;
 import picocli.CommandLine.Command;
 
 /** Prints what this machine can run models on, why not on the rest, and which plans there are. */
@@ -45,6 +46,11 @@ final class DoctorCommand implements Callable<Integer> {
                     ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                         .getTotalMemorySize()),
                 NumberText.bytes(Runtime.getRuntime().maxMemory())));
+    out.println(
+        "copies  of weights (--copy) lie in "
+            + HugePages.missing()
+                .map(reason -> "small pages, which decoding is slower in: " + reason)
+                .orElse("huge pages, which decoding is fastest in"));
     if (damagesArrays(Runtime.version())) {
       out.println(
           "warning Java before 25.0.3 can damage arrays that native code holds while its G1"

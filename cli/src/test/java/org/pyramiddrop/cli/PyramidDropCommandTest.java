@@ -298,7 +298,11 @@ class PyramidDropCommandTest {
     Run run = Run.of("doctor");
 
     assertThat(run.code()).isZero();
-    assertThat(run.out()).contains("java    " + Runtime.version(), "cpu     available: ");
+    assertThat(run.out())
+        .contains(
+            "java    " + Runtime.version(),
+            "copies  of weights (--copy) lie in ",
+            "cpu     available: ");
     assertThat(run.out().lines())
         .filteredOn(line -> line.startsWith("cuda"))
         .singleElement()

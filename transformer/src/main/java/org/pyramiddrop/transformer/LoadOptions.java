@@ -2,6 +2,7 @@ package org.pyramiddrop.transformer;
 
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.loader.HugePages;
 
 /**
  * How a model is loaded.
@@ -67,9 +68,11 @@ public record LoadOptions(
 
   /**
    * These options with weights copied into memory or mapped. A copy takes as much memory of its own
-   * as the safetensors files are long, counted against Java's {@code -XX:MaxDirectMemorySize}, and
-   * the time to read them; the folder may then be changed or deleted while the model is in use.
-   * Mapped files must stay as they are: see {@link Llava#load(Path, LoadOptions)}.
+   * as the safetensors files are long and the time to read them; the folder may then be changed or
+   * deleted while the model is in use. Where there are {@link HugePages} a copy lies in them, and a
+   * token of an answer takes less time; elsewhere it counts against Java's {@code
+   * -XX:MaxDirectMemorySize}. Mapped files must stay as they are: see {@link Llava#load(Path,
+   * LoadOptions)}.
    */
   public LoadOptions withCopy(boolean newCopy) {
     return new LoadOptions(backend, dtype, threads, visionTower, newCopy);

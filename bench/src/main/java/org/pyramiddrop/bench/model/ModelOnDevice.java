@@ -9,6 +9,7 @@ import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.FileAccess;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.transformer.engine.Engine;
@@ -33,11 +34,22 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
    * @param dtype the type of the weights; empty for that in which they are stored
    */
   public static ModelOnDevice open(Path folder, Optional<DType> dtype, Engine.Device device) {
+    return open(folder, FileAccess.MAPPED, dtype, device);
+  }
+
+  /**
+   * Loads a model folder.
+   *
+   * @param reading how its weights get into memory
+   * @param dtype the type of the weights; empty for that in which they are stored
+   */
+  public static ModelOnDevice open(
+      Path folder, FileAccess reading, Optional<DType> dtype, Engine.Device device) {
     Stopwatch stopwatch = new Stopwatch();
     Resources owned = new Resources();
     try {
       LlavaConfig config = LlavaConfig.read(folder);
-      Checkpoint checkpoint = owned.add(Checkpoint.open(folder));
+      Checkpoint checkpoint = owned.add(Checkpoint.open(folder, reading));
       ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
       Engine engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
       waitFor(engine.kernels());

@@ -51,11 +51,11 @@ final class StreamingProduct {
   /** The odd input of a pair. */
   private static final int UPPER = 0xffff0000;
 
-  /**
-   * Weight rows read side by side: as many streams for the memory to work on, and sums to keep
-   * busy.
-   */
-  private static final int ROWS = 4;
+  /** Vectors of weights that a loop reads at a time. */
+  private static final int UNROLLED = 4;
+
+  /** Bytes of a vector. */
+  private static final long VECTOR = 4L * Lanes.COUNT;
 
   /** Bytes of weights a task reads; large enough to hide the hand-over, small enough to balance. */
   private static final int TASK_BYTES = 1 << 18;
@@ -121,7 +121,7 @@ final class StreamingProduct {
 
   private static int rowsPerTask(CpuWeight w) {
     int rowBytes = w.columns() * w.dtype().bytes();
-    return Math.max(ROWS, TASK_BYTES / rowBytes / ROWS * ROWS);
+    return Math.max(1, TASK_BYTES / rowBytes);
   }
 
   /** Each row of x, for two-byte weights with its even inputs first and then its odd ones. */
@@ -160,22 +160,19 @@ final class StreamingProduct {
     }
   }
 
-  // Each of the following is one large method on purpose: the compiler then treats it alone, and
-  // its sums stay in registers. Called for four rows at a time instead, they were inlined together
-  // and ran at half the speed. It must not grow either, nor call anything but the Vector API in its
-  // loop: PanelRows says why.
-  // The last group of rows repeats its last row rather than have a tail of its own.
+  // A row is read as one stream, four vectors at a time: four rows side by side were a sixth
+  // slower, since the processor fetches ahead best what lies in order.
+  // Each of the following is one method of its own, so that the compiler treats it alone and its
+  // sums stay in registers. It must neither grow nor call anything but the Vector API in its loop:
+  // PanelRows says why.
 
   private static void bfloat16(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
-    int bound = x.length - x.length % STEP;
-    float[] lanes = new float[ROWS * Lanes.COUNT];
-    for (int j = 0; j < rows; j += ROWS) {
-      long a = start + 2L * x.length * j;
-      long b = start + 2L * x.length * Math.min(j + 1, rows - 1);
-      long c = start + 2L * x.length * Math.min(j + 2, rows - 1);
-      long d = start + 2L * x.length * Math.min(j + 3, rows - 1);
+    int bound = x.length - x.length % (UNROLLED * STEP);
+    float[] lanes = new float[Lanes.COUNT];
+    for (int j = 0; j < rows; j++) {
+      long row = start + 2L * x.length * j;
       FloatVector a0 = FloatVector.zero(F);
       FloatVector a1 = a0;
       FloatVector b0 = a0;
@@ -184,145 +181,126 @@ final class StreamingProduct {
       FloatVector c1 = a0;
       FloatVector d0 = a0;
       FloatVector d1 = a0;
-      for (int i = 0; i < bound / 2; i += Lanes.COUNT) {
+      for (int i = 0; i < bound / 2; i += UNROLLED * Lanes.COUNT) {
+        IntVector pairs = IntVector.fromMemorySegment(I, w, row + 4L * i, LITTLE);
         FloatVector even = FloatVector.fromArray(F, x, i);
-        FloatVector next = FloatVector.fromArray(F, x, odd + i);
-        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 4L * i, LITTLE);
         a0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a0);
+        FloatVector next = FloatVector.fromArray(F, x, odd + i);
         a1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), a1);
-        pairs = IntVector.fromMemorySegment(I, w, b + 4L * i, LITTLE);
+        pairs = IntVector.fromMemorySegment(I, w, row + 4L * i + VECTOR, LITTLE);
+        even = FloatVector.fromArray(F, x, i + Lanes.COUNT);
         b0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b0);
+        next = FloatVector.fromArray(F, x, odd + i + Lanes.COUNT);
         b1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), b1);
-        pairs = IntVector.fromMemorySegment(I, w, c + 4L * i, LITTLE);
+        pairs = IntVector.fromMemorySegment(I, w, row + 4L * i + 2 * VECTOR, LITTLE);
+        even = FloatVector.fromArray(F, x, i + 2 * Lanes.COUNT);
         c0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c0);
+        next = FloatVector.fromArray(F, x, odd + i + 2 * Lanes.COUNT);
         c1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), c1);
-        pairs = IntVector.fromMemorySegment(I, w, d + 4L * i, LITTLE);
+        pairs = IntVector.fromMemorySegment(I, w, row + 4L * i + 3 * VECTOR, LITTLE);
+        even = FloatVector.fromArray(F, x, i + 3 * Lanes.COUNT);
         d0 = even.fma(pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), d0);
+        next = FloatVector.fromArray(F, x, odd + i + 3 * Lanes.COUNT);
         d1 = next.fma(pairs.and(UPPER).reinterpretAsFloats(), d1);
       }
-      a0.add(a1).intoArray(lanes, 0);
-      b0.add(b1).intoArray(lanes, Lanes.COUNT);
-      c0.add(c1).intoArray(lanes, 2 * Lanes.COUNT);
-      d0.add(d1).intoArray(lanes, 3 * Lanes.COUNT);
-      sum(DType.BFLOAT16, lanes, w, start, j, Math.min(ROWS, rows - j), bound, x, sums, to + j);
+      a0.add(a1).add(b0.add(b1)).add(c0.add(c1).add(d0.add(d1))).intoArray(lanes, 0);
+      sums[to + j] = sum(DType.BFLOAT16, lanes, w, row, bound, x);
     }
   }
 
   /**
    * Shifted right by three, with its sign kept, a binary16 number in an upper half reads as a float
    * that is 2^112 too small. x makes up for most of that beforehand and the sum for the rest.
-   * Infinities and NaN would read as finite numbers; rows among which one is are summed again,
-   * number by number.
+   * Infinities and NaN would read as finite numbers; a row that holds one is summed again, number
+   * by number.
    */
   private static void float16(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
     int odd = (x.length + 1) / 2;
-    int bound = x.length - x.length % STEP;
-    float[] lanes = new float[2 * Lanes.COUNT];
-    for (int j = 0; j < rows; j += 2) {
-      long a = start + 2L * x.length * j;
-      long b = start + 2L * x.length * Math.min(j + 1, rows - 1);
+    int bound = x.length - x.length % (2 * STEP);
+    float[] lanes = new float[Lanes.COUNT];
+    for (int j = 0; j < rows; j++) {
+      long row = start + 2L * x.length * j;
       FloatVector a0 = FloatVector.zero(F);
       FloatVector a1 = a0;
       FloatVector b0 = a0;
       FloatVector b1 = a0;
       // An exponent of ones, and no other, carries into the place of its number's sign.
       IntVector carries = IntVector.zero(I);
-      for (int i = 0; i < bound / 2; i += Lanes.COUNT) {
-        FloatVector even = FloatVector.fromArray(F, x, i);
-        FloatVector next = FloatVector.fromArray(F, x, odd + i);
-        IntVector pairs = IntVector.fromMemorySegment(I, w, a + 4L * i, LITTLE);
+      for (int i = 0; i < bound / 2; i += 2 * Lanes.COUNT) {
+        IntVector pairs = IntVector.fromMemorySegment(I, w, row + 4L * i, LITTLE);
         carries = carries.or(pairs.and(EXPONENTS).add(ONES));
         IntVector first = pairs.lanewise(VectorOperators.LSHL, 16);
         first = first.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
-        IntVector second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        FloatVector even = FloatVector.fromArray(F, x, i);
         a0 = even.fma(first.reinterpretAsFloats(), a0);
+        IntVector second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        FloatVector next = FloatVector.fromArray(F, x, odd + i);
         a1 = next.fma(second.reinterpretAsFloats(), a1);
-        pairs = IntVector.fromMemorySegment(I, w, b + 4L * i, LITTLE);
+        pairs = IntVector.fromMemorySegment(I, w, row + 4L * i + VECTOR, LITTLE);
         carries = carries.or(pairs.and(EXPONENTS).add(ONES));
         first = pairs.lanewise(VectorOperators.LSHL, 16);
         first = first.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
-        second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        even = FloatVector.fromArray(F, x, i + Lanes.COUNT);
         b0 = even.fma(first.reinterpretAsFloats(), b0);
+        second = pairs.lanewise(VectorOperators.ASHR, 3).and(FLOAT16_BITS);
+        next = FloatVector.fromArray(F, x, odd + i + Lanes.COUNT);
         b1 = next.fma(second.reinterpretAsFloats(), b1);
       }
-      boolean finite = carries.and(CARRIES).reduceLanes(VectorOperators.OR) == 0;
-      a0.add(a1).mul(FLOAT16_SUM_SCALE).intoArray(lanes, 0);
-      b0.add(b1).mul(FLOAT16_SUM_SCALE).intoArray(lanes, Lanes.COUNT);
+      a0.add(a1).add(b0.add(b1)).mul(FLOAT16_SUM_SCALE).intoArray(lanes, 0);
       int summed = bound;
-      if (!finite) {
+      if (carries.and(CARRIES).reduceLanes(VectorOperators.OR) != 0) {
         Arrays.fill(lanes, 0);
         summed = 0;
       }
-      sum(DType.FLOAT16, lanes, w, start, j, Math.min(2, rows - j), summed, x, sums, to + j);
+      sums[to + j] = sum(DType.FLOAT16, lanes, w, row, summed, x);
     }
   }
 
   private static void float32(
       MemorySegment w, long start, int rows, float[] x, float[] sums, int to) {
-    int bound = x.length - x.length % Lanes.COUNT;
-    float[] lanes = new float[ROWS * Lanes.COUNT];
-    for (int j = 0; j < rows; j += ROWS) {
-      long a = start + 4L * x.length * j;
-      long b = start + 4L * x.length * Math.min(j + 1, rows - 1);
-      long c = start + 4L * x.length * Math.min(j + 2, rows - 1);
-      long d = start + 4L * x.length * Math.min(j + 3, rows - 1);
-      FloatVector av = FloatVector.zero(F);
-      FloatVector bv = av;
-      FloatVector cv = av;
-      FloatVector dv = av;
-      for (int i = 0; i < bound; i += Lanes.COUNT) {
-        FloatVector xi = FloatVector.fromArray(F, x, i);
-        av = xi.fma(FloatVector.fromMemorySegment(F, w, a + 4L * i, LITTLE), av);
-        bv = xi.fma(FloatVector.fromMemorySegment(F, w, b + 4L * i, LITTLE), bv);
-        cv = xi.fma(FloatVector.fromMemorySegment(F, w, c + 4L * i, LITTLE), cv);
-        dv = xi.fma(FloatVector.fromMemorySegment(F, w, d + 4L * i, LITTLE), dv);
+    int bound = x.length - x.length % (UNROLLED * Lanes.COUNT);
+    float[] lanes = new float[Lanes.COUNT];
+    for (int j = 0; j < rows; j++) {
+      long row = start + 4L * x.length * j;
+      FloatVector a = FloatVector.zero(F);
+      FloatVector b = a;
+      FloatVector c = a;
+      FloatVector d = a;
+      for (int i = 0; i < bound; i += UNROLLED * Lanes.COUNT) {
+        FloatVector numbers = FloatVector.fromMemorySegment(F, w, row + 4L * i, LITTLE);
+        a = FloatVector.fromArray(F, x, i).fma(numbers, a);
+        numbers = FloatVector.fromMemorySegment(F, w, row + 4L * i + VECTOR, LITTLE);
+        b = FloatVector.fromArray(F, x, i + Lanes.COUNT).fma(numbers, b);
+        numbers = FloatVector.fromMemorySegment(F, w, row + 4L * i + 2 * VECTOR, LITTLE);
+        c = FloatVector.fromArray(F, x, i + 2 * Lanes.COUNT).fma(numbers, c);
+        numbers = FloatVector.fromMemorySegment(F, w, row + 4L * i + 3 * VECTOR, LITTLE);
+        d = FloatVector.fromArray(F, x, i + 3 * Lanes.COUNT).fma(numbers, d);
       }
-      av.intoArray(lanes, 0);
-      bv.intoArray(lanes, Lanes.COUNT);
-      cv.intoArray(lanes, 2 * Lanes.COUNT);
-      dv.intoArray(lanes, 3 * Lanes.COUNT);
-      sum(DType.FLOAT32, lanes, w, start, j, Math.min(ROWS, rows - j), bound, x, sums, to + j);
+      a.add(b).add(c.add(d)).intoArray(lanes, 0);
+      sums[to + j] = sum(DType.FLOAT32, lanes, w, row, bound, x);
     }
   }
 
   /**
-   * Sums of some rows: of their lanes, and of the products that are not in a lane yet.
+   * The sum of a row's lanes, and of those products that are in none.
    *
-   * @param row the first of them
    * @param summed how many inputs are in the lanes
    */
-  private static void sum(
-      DType dtype,
-      float[] lanes,
-      MemorySegment w,
-      long start,
-      int row,
-      int count,
-      int summed,
-      float[] x,
-      float[] sums,
-      int to) {
-    for (int r = 0; r < count; r++) {
-      float sum = Lanes.sum(lanes, r * Lanes.COUNT);
-      if (summed < x.length) {
-        sum += rest(dtype, w, start + (long) dtype.bytes() * x.length * (row + r), summed, x);
-      }
-      sums[to + r] = sum;
+  private static float sum(
+      DType dtype, float[] lanes, MemorySegment w, long row, int summed, float[] x) {
+    float sum = Lanes.sum(lanes, 0);
+    if (summed == x.length) {
+      return sum;
     }
-  }
-
-  /** The product of a row's inputs from {@code first} on, number by number. */
-  private static float rest(DType dtype, MemorySegment w, long row, int first, float[] x) {
-    float[] numbers = new float[x.length - first];
-    Numbers.widen(dtype, w, row + (long) dtype.bytes() * first, numbers, 0, numbers.length);
+    float[] rest = new float[x.length - summed];
+    Numbers.widen(dtype, w, row + (long) dtype.bytes() * summed, rest, 0, rest.length);
     float scale = dtype == DType.FLOAT16 ? 1 / FLOAT16_INPUT_SCALE : 1;
     int odd = (x.length + 1) / 2;
-    float sum = 0;
-    for (int i = 0; i < numbers.length; i++) {
-      int input = first + i;
+    for (int i = 0; i < rest.length; i++) {
+      int input = summed + i;
       int at = dtype == DType.FLOAT32 ? input : (input & 1) * odd + input / 2;
-      sum += x[at] * scale * numbers[i];
+      sum += x[at] * scale * rest[i];
     }
     return sum;
   }
