@@ -115,6 +115,7 @@ fixtures: ## Make the tests' reference outputs anew, with PYTHON (torch, transfo
 	$(PYTHON) src/test/fixtures/operations.py kernels/src/test/resources/cuts
 	$(PYTHON) loader/src/test/python/make_pictures.py
 	$(PYTHON) loader/src/test/python/make_layouts.py
+	$(PYTHON) loader/src/test/python/make_packed.py
 	$(PYTHON) loader/src/test/python/make_tokenizer.py
 	$(PYTHON) loader/src/test/python/make_families.py
 	$(PYTHON) loader/src/test/python/make_chats.py

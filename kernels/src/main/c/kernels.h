@@ -22,6 +22,7 @@
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 enum {
   // Numbers in a vector of 512 bits.
@@ -41,4 +42,41 @@ enum {
 // Where the sums of a row begin.
 INLINE int64_t stride_of(int32_t columns) {
   return (int64_t)(columns + PANEL - 1) / PANEL * PANEL;
+}
+
+// The weight rows of one step of all streams; a stream that has no more repeats its last.
+INLINE void step_of(const char *const *w, int32_t columns, int32_t quarter, int32_t step, const char *rows[STREAMS]) {
+  for (int s = 0; s < STREAMS; s++) {
+    int32_t j = s * quarter + step;
+    rows[s] = w[j < columns ? j : columns - 1];
+  }
+}
+
+// 16 × 16 words: rows become columns.
+AVX512 INLINE void transpose(__m512i a[LANES]) {
+  __m512i b[LANES];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    b[2 * i] = _mm512_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
+    b[2 * i + 1] = _mm512_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    a[4 * i] = _mm512_unpacklo_epi64(b[4 * i], b[4 * i + 2]);
+    a[4 * i + 1] = _mm512_unpackhi_epi64(b[4 * i], b[4 * i + 2]);
+    a[4 * i + 2] = _mm512_unpacklo_epi64(b[4 * i + 1], b[4 * i + 3]);
+    a[4 * i + 3] = _mm512_unpackhi_epi64(b[4 * i + 1], b[4 * i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    b[i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0x88);
+    b[4 + i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0xdd);
+    b[8 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0x88);
+    b[12 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0xdd);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    a[i] = _mm512_shuffle_i32x4(b[i], b[8 + i], 0x88);
+    a[8 + i] = _mm512_shuffle_i32x4(b[i], b[8 + i], 0xdd);
+  }
 }

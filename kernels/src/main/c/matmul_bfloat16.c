@@ -84,35 +84,6 @@ AVX512_BF16 static void tile_of(int rows, const uint32_t *x, const char *panel, 
 #undef OF
 }
 
-// 16 × 16 words: rows become columns.
-AVX512_BF16 INLINE void transpose(__m512i a[LANES]) {
-  __m512i b[LANES];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    b[2 * i] = _mm512_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
-    b[2 * i + 1] = _mm512_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    a[4 * i] = _mm512_unpacklo_epi64(b[4 * i], b[4 * i + 2]);
-    a[4 * i + 1] = _mm512_unpackhi_epi64(b[4 * i], b[4 * i + 2]);
-    a[4 * i + 2] = _mm512_unpacklo_epi64(b[4 * i + 1], b[4 * i + 3]);
-    a[4 * i + 3] = _mm512_unpackhi_epi64(b[4 * i + 1], b[4 * i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    b[i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0x88);
-    b[4 + i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0xdd);
-    b[8 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0x88);
-    b[12 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0xdd);
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    a[i] = _mm512_shuffle_i32x4(b[i], b[8 + i], 0x88);
-    a[8 + i] = _mm512_shuffle_i32x4(b[i], b[8 + i], 0xdd);
-  }
-}
-
 // `count` inputs, from number `from` on, of the first `there` of 16 weight rows; the others are zero.
 AVX512_BF16 static void pack_weights(const char *const *w, int32_t there, int64_t from, int32_t count, char *panel) {
   for (int32_t i = 0; i < count; i += 2 * LANES) {

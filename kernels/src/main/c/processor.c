@@ -2,7 +2,7 @@
 // which the compiler's question includes.
 #include "kernels.h"
 
-enum { HAS_AVX2 = 1, HAS_AVX512 = 2, HAS_BFLOAT16 = 4 };
+enum { HAS_AVX2 = 1, HAS_AVX512 = 2, HAS_BFLOAT16 = 4, HAS_VNNI = 8 };
 
 EXPORT int32_t pyramiddrop_processor(void) {
   __builtin_cpu_init();
@@ -15,6 +15,9 @@ EXPORT int32_t pyramiddrop_processor(void) {
     has |= HAS_AVX512;
     if (__builtin_cpu_supports("avx512bf16")) {
       has |= HAS_BFLOAT16;
+    }
+    if (__builtin_cpu_supports("avx512vnni")) {
+      has |= HAS_VNNI;
     }
   }
   return has;

@@ -25,14 +25,6 @@ EXPORT void pyramiddrop_streaming_bfloat16_pack(const float *x, int32_t rows, in
   }
 }
 
-// The weight rows of one step of all streams; a stream that has no more repeats its last.
-INLINE void step_of(const char *const *w, int32_t columns, int32_t quarter, int32_t step, const char *rows[STREAMS]) {
-  for (int s = 0; s < STREAMS; s++) {
-    int32_t j = s * quarter + step;
-    rows[s] = w[j < columns ? j : columns - 1];
-  }
-}
-
 AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const char *const *w, int32_t columns,
                         float *sums) {
   int64_t half = half_of(inputs);

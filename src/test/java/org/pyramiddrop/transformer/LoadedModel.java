@@ -31,6 +31,7 @@ import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.Sequence;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.engine.WeightStore;
+import org.pyramiddrop.transformer.engine.WeightTypes;
 import org.pyramiddrop.transformer.generation.Sampling;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Schedule;
@@ -51,14 +52,19 @@ final class LoadedModel implements AutoCloseable {
    * @param watched puts something between the model and the device
    */
   LoadedModel(Path folder, String device, DType dtype, UnaryOperator<Kernels> watched) {
+    this(folder, device, WeightTypes.of(Optional.of(dtype)), watched);
+  }
+
+  /** Loads weights in these types, of which {@code all} is there. */
+  LoadedModel(Path folder, String device, WeightTypes types, UnaryOperator<Kernels> watched) {
     this.folder = folder;
     try {
       config = LlavaConfig.read(folder);
       Checkpoint checkpoint = resources.add(Checkpoint.open(folder));
-      Kernels opened = resources.add(Devices.open(device, 2, dtype));
+      Kernels opened = resources.add(Devices.open(device, 2, types.all().orElseThrow()));
       kernels = watched.apply(opened);
       ModelDescription model = ModelDescription.of(config, checkpoint, checkpoint);
-      WeightStore store = resources.add(new WeightStore(checkpoint, kernels, Optional.of(dtype)));
+      WeightStore store = resources.add(new WeightStore(checkpoint, kernels, types, () -> {}));
       encoder = resources.add(new ImageEncoder(kernels, model, store, store));
       decoder = resources.add(new Decoder(kernels, model.decoder(), store));
     } catch (RuntimeException | Error e) {

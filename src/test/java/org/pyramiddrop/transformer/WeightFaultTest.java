@@ -111,7 +111,7 @@ final class WeightFaultTest {
             .redirectError(temporary.resolve("errors").toFile())
             .start();
     try {
-      assertThat(running.waitFor(2, TimeUnit.MINUTES)).isTrue();
+      assertThat(running.waitFor(5, TimeUnit.MINUTES)).isTrue();
     } finally {
       running.destroyForcibly();
     }

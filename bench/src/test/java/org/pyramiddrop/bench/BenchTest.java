@@ -36,7 +36,7 @@ class BenchTest {
   @Test
   void saysOfEachOptionWhatItDoes() {
     CommandLine bench = Bench.commandLine();
-    assertThat(bench.getSubcommands()).hasSize(11);
+    assertThat(bench.getSubcommands()).hasSize(12);
     bench
         .getSubcommands()
         .forEach((name, command) ->

@@ -8,6 +8,7 @@ import org.pyramiddrop.training.data.BadSamples;
 import org.pyramiddrop.training.model.LoraSettings;
 import org.pyramiddrop.training.model.ModelPart;
 import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.WeightFormat;
 import org.pyramiddrop.transformer.WeightType;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.Ranking;
@@ -62,6 +63,12 @@ abstract class EnumOption<E extends Enum<E>> implements ITypeConverter<E>, Itera
   static final class OfWeightType extends EnumOption<WeightType> {
     OfWeightType() {
       super(WeightType.values());
+    }
+  }
+
+  static final class OfWeightFormat extends EnumOption<WeightFormat> {
+    OfWeightFormat() {
+      super(WeightFormat.values());
     }
   }
 

@@ -72,7 +72,8 @@ record Inspection(
     for (String name : checkpoint.names()) {
       StoredTensor tensor = checkpoint.tensor(name);
       types.merge(tensor.type().name(), 1, Integer::sum);
-      parameters += tensor.elements();
+      parameters +=
+          config.quantization().map(stored -> stored.parameters(tensor)).orElse(tensor.elements());
       tensors.add(new Tensor(name, tensor.type().name(), tensor.shape(), tensor.data().byteSize()));
     }
     return new Inspection(
@@ -149,6 +150,7 @@ record Inspection(
                 NumberText.count(parameters),
                 NumberText.bytes(bytes),
                 types));
+    config.quantization().ifPresent(stored -> lines.add("matrices  of " + stored.label()));
     if (visionTower != null) {
       lines.add("layout    of the original LLaVA; vision tower " + visionTower);
     }

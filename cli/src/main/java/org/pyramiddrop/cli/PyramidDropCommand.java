@@ -54,7 +54,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     synopsisSubcommandLabel = "COMMAND")
 public final class PyramidDropCommand implements Runnable {
   private static final String CHOOSE =
-      "choose a command: generate, chat, batch, serve, train, inspect, flops or doctor";
+      "choose a command: generate, chat, batch, serve, train, quantize, inspect, flops or doctor";
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -101,6 +101,7 @@ public final class PyramidDropCommand implements Runnable {
             .addSubcommand(new BatchCommand(lines, out, err))
             .addSubcommand(new ServeCommand(out, err))
             .addSubcommand(new TrainCommand(out, err))
+            .addSubcommand(new QuantizeCommand(out))
             .addSubcommand(new InspectCommand(out))
             .addSubcommand(new FlopsCommand(out))
             .addSubcommand(new DoctorCommand(out))

@@ -72,7 +72,8 @@ class PyramidDropCommandTest {
     String nowhere = "generate --model /does/not/exist --prompt x";
     return Stream.of(
         Arguments.of(
-            "", "choose a command: generate, chat, batch, serve, train, inspect, flops or doctor"),
+            "",
+            "choose a command: generate, chat, batch, serve, train, quantize, inspect, flops or doctor"),
         Arguments.of("sing", "there is no command 'sing'; choose a command: generate, chat"),
         Arguments.of("chat --model m --image -", "--image - doesn't go with chat"),
         Arguments.of("inspect --model=", "name is missing"),

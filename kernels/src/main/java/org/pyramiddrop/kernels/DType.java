@@ -1,15 +1,22 @@
 package org.pyramiddrop.kernels;
 
+import java.util.List;
 import java.util.Locale;
 
-/** How a weight's numbers are stored. */
+/** How numbers are stored: of a weight in any of these types, of a tensor one by one only. */
 public enum DType {
   /** IEEE 754 binary32. */
   FLOAT32(4),
   /** IEEE 754 binary16. */
   FLOAT16(2),
   /** The upper half of a binary32. */
-  BFLOAT16(2);
+  BFLOAT16(2),
+  /** Signed bytes in blocks of 32 with a scale each: {@link Blocks}. */
+  INT8(0),
+  /** Four bits in blocks of 32 with a scale and a zero each: {@link Blocks}. */
+  INT4(0);
+
+  private static final List<DType> SINGLE = List.of(FLOAT32, FLOAT16, BFLOAT16);
 
   private final int bytes;
 
@@ -17,12 +24,42 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** Bytes of one number. */
+  /** The types that store each number on its own, as tensors and vectors do. */
+  public static List<DType> single() {
+    return SINGLE;
+  }
+
+  /** Whether numbers are stored in {@link Blocks}, and only matrices can be. */
+  public boolean inBlocks() {
+    return bytes == 0;
+  }
+
+  /**
+   * Bytes of one number.
+   *
+   * @throws IllegalArgumentException for a type in blocks, whose numbers have no size of their own
+   */
   public int bytes() {
+    if (inBlocks()) {
+      throw notSingle();
+    }
     return bytes;
   }
 
-  /** Its usual name: {@code float32}, {@code float16} or {@code bfloat16}. */
+  /** Bytes that a matrix takes. */
+  public long bytes(int rows, int columns) {
+    return inBlocks()
+        ? new Blocks(this, rows, columns).bytes()
+        : Math.multiplyExact(Math.multiplyExact((long) rows, columns), bytes);
+  }
+
+  /** What to throw where only numbers that are stored one by one can be used. */
+  public IllegalArgumentException notSingle() {
+    return new IllegalArgumentException(
+        label() + " is stored in blocks, which only a matrix of weights on the CPU can be");
+  }
+
+  /** Its usual name: {@code float32}, {@code float16}, {@code bfloat16}, {@code int8}, … */
   public String label() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -6,18 +6,18 @@ import java.lang.foreign.MemorySegment;
  * A matrix in host memory, little-endian and row-major, on its way to a device.
  *
  * @param dtype how the numbers are stored
- * @param data exactly {@code rows × columns} numbers, at any alignment
+ * @param data exactly {@code rows × columns} numbers, at any alignment; for a type in blocks, the
+ *     planes that {@link Blocks} describes
  * @param rows the number of rows
  * @param columns the number of columns
  */
 public record HostMatrix(DType dtype, MemorySegment data, int rows, int columns) {
   /** Refuses data whose size is not that of the matrix. */
   public HostMatrix {
-    long bytes = Math.multiplyExact(Math.multiplyExact((long) rows, columns), dtype.bytes());
-    if (rows < 1 || columns < 1 || data.byteSize() != bytes) {
+    if (rows < 1 || columns < 1 || data.byteSize() != dtype.bytes(rows, columns)) {
       throw new IllegalArgumentException(
-          "a %d × %d matrix of %s takes %d bytes, not %d"
-              .formatted(rows, columns, dtype, bytes, data.byteSize()));
+          "a %d × %d matrix of %s can't have %d bytes"
+              .formatted(rows, columns, dtype, data.byteSize()));
     }
   }
 }

@@ -42,7 +42,7 @@ public final class AllOperations {
   private void products(int rows, int inputs, int outputs) {
     RandomData random = device.random();
     Tensor x = device.input(random.normal(rows * inputs, 1), inputs);
-    for (DType dtype : DType.values()) {
+    for (DType dtype : DType.single()) {
       Weight w = device.weight(dtype, random.weights(dtype, 2 * outputs * inputs, 0.3), inputs);
       Weight bias = device.weight(dtype, random.weights(dtype, 2 * outputs, 1), 1);
       for (Activation activation : Activation.values()) {

@@ -16,6 +16,22 @@ public final class Reference {
       float @Nullable [] bias,
       Activation activation,
       float[] before) {
+    return linear(x, w, w, inputs, bias, activation, before);
+  }
+
+  /**
+   * The same of weights that are sums themselves.
+   *
+   * @param sizes what rounding errors of each weight's products grow with
+   */
+  static Expected linear(
+      float[] x,
+      float[] w,
+      float[] sizes,
+      int inputs,
+      float @Nullable [] bias,
+      Activation activation,
+      float[] before) {
     int rows = x.length / inputs;
     int outputs = w.length / inputs;
     Expected expected = new Expected(rows, outputs);
@@ -25,7 +41,7 @@ public final class Reference {
       for (int c = 0; c < inputs; c++) {
         double term = (double) x[i / outputs * inputs + c] * w[i % outputs * inputs + c];
         sum += term;
-        scale += Math.abs(term);
+        scale += Math.abs((double) x[i / outputs * inputs + c] * sizes[i % outputs * inputs + c]);
       }
       switch (activation) {
         case NONE -> expected.set(i, sum, scale);
@@ -53,6 +69,15 @@ public final class Reference {
 
   /** {@code silu(x · gateᵀ) ∘ (x · upᵀ)}. */
   static Expected swiGlu(float[] x, float[] gateUp, int inputs) {
+    return swiGlu(x, gateUp, gateUp, inputs);
+  }
+
+  /**
+   * The same of weights that are sums themselves.
+   *
+   * @param sizes what rounding errors of each weight's products grow with
+   */
+  static Expected swiGlu(float[] x, float[] gateUp, float[] sizes, int inputs) {
     int rows = x.length / inputs;
     int hidden = gateUp.length / inputs / 2;
     Expected expected = new Expected(rows, hidden);
@@ -67,11 +92,13 @@ public final class Reference {
         double u = value * gateUp[(hidden + i % hidden) * inputs + c];
         gate += g;
         up += u;
-        gateScale += Math.abs(g);
-        upScale += Math.abs(u);
+        gateScale += Math.abs(value * sizes[i % hidden * inputs + c]);
+        upScale += Math.abs(value * sizes[(hidden + i % hidden) * inputs + c]);
       }
       double silu = gate / (1 + Math.exp(-gate));
-      expected.set(i, silu * up, gateScale * Math.abs(up) + Math.abs(silu) * upScale);
+      // Where weights less their zeros are nothing, both sums may be no more than their errors.
+      double both = 1e-6 * gateScale * upScale;
+      expected.set(i, silu * up, gateScale * Math.abs(up) + Math.abs(silu) * upScale + both);
     }
     return expected;
   }

@@ -188,6 +188,10 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private CheckpointException missing(String name) {
+    if (PackedMatrix.isThere(this, name)) {
+      return new CheckpointException(
+          folder, name, "is quantised, which only matrices of the decoder's layers may be");
+    }
     String shard = index == null ? null : index.shards().get(name);
     return shard == null || index == null
         ? new CheckpointException(folder, name, "not in this checkpoint")

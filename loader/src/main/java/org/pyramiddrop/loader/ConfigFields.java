@@ -73,6 +73,18 @@ final class ConfigFields {
     return objects;
   }
 
+  /** The objects among the members of the object in a field. */
+  List<ConfigFields> members(String key) {
+    List<ConfigFields> members = new ArrayList<>();
+    ConfigFields outer = object(key);
+    for (String name : outer.object.properties().keySet()) {
+      if (outer.isObject(name)) {
+        members.add(outer.object(name));
+      }
+    }
+    return members;
+  }
+
   int integer(String key, int absent) {
     return has(key) ? integer(key, object.get(key)) : absent;
   }

@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param prefix what the names of its tensors begin with, before {@code embed_tokens}, {@code
  *     layers.0} and {@code norm}
  * @param outputHead the name of the output head's tensor; empty if the embedding serves
+ * @param quantization how the layers' matrices are quantised, where they lie in several tensors
  */
 public record DecoderDescription(
     int layers,
@@ -34,7 +35,8 @@ public record DecoderDescription(
     double rotaryBase,
     boolean attentionBias,
     String prefix,
-    Optional<String> outputHead) {
+    Optional<String> outputHead,
+    Optional<StoredQuantization> quantization) {
 
   /** The name of the token embedding's tensor, {@code vocabularySize} × {@code hiddenSize}. */
   public String embedding() {

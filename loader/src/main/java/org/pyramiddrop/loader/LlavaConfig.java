@@ -3,6 +3,7 @@ package org.pyramiddrop.loader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  *     each image as one square
  * @param original what the layout of the original LLaVA repository adds; null for a checkpoint in
  *     the Hugging Face layout
+ * @param quantization how the decoder's matrices are quantised; empty if they aren't
  */
 public record LlavaConfig(
     String modelType,
@@ -38,7 +40,8 @@ public record LlavaConfig(
     boolean projectorBias,
     boolean tieWordEmbeddings,
     List<Resolution> pinpoints,
-    @Nullable OriginalLayout original) {
+    @Nullable OriginalLayout original,
+    Optional<StoredQuantization> quantization) {
   private static final String FILE = "config.json";
   private static final String FEATURE_LAYER = "vision_feature_layer";
   private static final List<Resolution> NEXT_PINPOINTS =
@@ -78,7 +81,8 @@ public record LlavaConfig(
         projectorBias,
         tieWordEmbeddings,
         pinpoints,
-        null);
+        null,
+        Optional.empty());
   }
 
   /** Whether it takes images of any resolution, as tiles beside the whole. */
@@ -117,12 +121,12 @@ public record LlavaConfig(
           throw new CheckpointException(folder, hint);
         });
     ConfigFields config = ConfigFields.read(folder.resolve(FILE));
-    refuseQuantised(config);
+    Optional<StoredQuantization> quantization = quantization(config);
     if (!config.has("model_type")) {
       throw config.wrong("model_type", "must say which model this is");
     }
     if (config.has(OriginalLayout.TOLD_BY)) {
-      return OriginalLayout.config(folder, config, visionTower);
+      return OriginalLayout.config(folder, config, visionTower, quantization);
     }
     if (visionTower != null) {
       throw new IllegalArgumentException(
@@ -153,7 +157,9 @@ public record LlavaConfig(
         config.oneOf("projector_hidden_act", "gelu", List.of("gelu")),
         config.flag("multimodal_projector_bias", true),
         config.flag("tie_word_embeddings", false) || text.tieWordEmbeddings(),
-        next ? pinpoints(config, vision) : List.of());
+        next ? pinpoints(config, vision) : List.of(),
+        null,
+        quantization);
   }
 
   private static List<Resolution> pinpoints(ConfigFields config, VisionConfig vision) {
@@ -180,23 +186,14 @@ public record LlavaConfig(
     return pinpoints;
   }
 
-  // Its weights are packed integers under other names; no shape or name in here says so.
-  static void refuseQuantised(ConfigFields config) {
-    String key = "quantization_config";
-    for (String part : List.of("", "text_config", "vision_config")) {
-      ConfigFields fields = part.isEmpty() || !config.isObject(part) ? config : config.object(part);
-      if (!fields.has(key)) {
-        continue;
+  /** Linear layers of the decoder may be quantised, as the outermost object says; no others. */
+  private static Optional<StoredQuantization> quantization(ConfigFields config) {
+    for (String part : List.of("text_config", "vision_config")) {
+      if (config.isObject(part)) {
+        StoredQuantization.refuse(config.object(part));
       }
-      String method =
-          fields.isObject(key)
-              ? fields.object(key).text("quant_method").orElse("unnamed")
-              : "unnamed";
-      throw fields.wrong(
-          key,
-          "says that the weights are quantised (quant_method %s), which isn't read; take the model's float16 or bfloat16 weights"
-              .formatted(OneLine.shorten(method)));
     }
+    return StoredQuantization.of(config);
   }
 
   /**

@@ -78,6 +78,7 @@ public record ModelDescription(
         text.ropeTheta(),
         text.attentionBias(),
         names.decoder(),
-        names.outputHead(config.tieWordEmbeddings()));
+        names.outputHead(config.tieWordEmbeddings()),
+        config.quantization());
   }
 }

@@ -44,7 +44,11 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
                 + " that CLIP model (--vision-tower DIR, LoadOptions.withVisionTower)"));
   }
 
-  static LlavaConfig config(Path folder, ConfigFields config, @Nullable Path towerFolder) {
+  static LlavaConfig config(
+      Path folder,
+      ConfigFields config,
+      @Nullable Path towerFolder,
+      Optional<StoredQuantization> quantization) {
     String modelType =
         config.oneOf("model_type", "", List.of("llava", "llava_llama", "llava_mistral"));
     String tower = config.text(TOLD_BY, "");
@@ -86,7 +90,8 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
         true,
         text.tieWordEmbeddings(),
         anyResolution ? pinpoints(config, vision) : List.of(),
-        new OriginalLayout(tower, aspect.equals("pad")));
+        new OriginalLayout(tower, aspect.equals("pad")),
+        quantization);
   }
 
   private static void refuse(ConfigFields config, String key, String what) {
@@ -103,7 +108,7 @@ public record OriginalLayout(String visionTower, boolean padsToSquare) {
             throw new CheckpointException(towerFolder, hint);
           });
       ConfigFields tower = ConfigFields.read(towerFolder.resolve("config.json"));
-      LlavaConfig.refuseQuantised(tower);
+      StoredQuantization.refuse(tower);
       return VisionConfig.ofClip(tower);
     }
     Optional<VisionConfig> known = VisionConfig.named(name);

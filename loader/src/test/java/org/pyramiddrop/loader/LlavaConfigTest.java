@@ -320,14 +320,16 @@ class LlavaConfigTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "'quantization_config':{'quant_method':'awq','bits':4}",
-        "'text_config':{'quantization_config':{'quant_method':'awq'}}",
-        "'vision_config':{'quantization_config':{'quant_method':'awq'}}",
-        "'mm_vision_tower':'openai/clip-vit-large-patch14','quantization_config':{'quant_method':'awq'}"
+        "'quantization_config':{'quant_method':'bitsandbytes','bits':4}",
+        "'text_config':{'quantization_config':{'quant_method':'bitsandbytes'}}",
+        "'vision_config':{'quantization_config':{'quant_method':'bitsandbytes'}}",
+        "'mm_vision_tower':'openai/clip-vit-large-patch14','quantization_config':{'quant_method':'bitsandbytes'}"
       })
   void refusesQuantisedWeightsByTheNameOfTheirMethod(String fields) {
     assertRefused(
-        "{'model_type':'llava'," + fields + "}", "quantization_config", "quant_method awq");
+        "{'model_type':'llava'," + fields + "}",
+        "quantization_config",
+        "quant_method bitsandbytes");
   }
 
   @Test

@@ -75,8 +75,17 @@ public final class Llava implements AutoCloseable {
    *     it names the flag, before any weights are mapped
    */
   public static Llava load(Path folder, LoadOptions options) {
+    return load(folder, options, (done, all) -> {});
+  }
+
+  /**
+   * Loads a folder as {@link #load(Path, LoadOptions)} does.
+   *
+   * @param listener hears of each matrix that {@link LoadOptions#withWeights} asks to be converted
+   */
+  public static Llava load(Path folder, LoadOptions options, LoadListener listener) {
     long start = System.nanoTime();
-    Model model = Model.load(folder, options);
+    Model model = Model.load(folder, options, listener);
     return new Llava(model, ActiveRequest.millisSince(start));
   }
 

@@ -14,9 +14,15 @@ import org.pyramiddrop.loader.HugePages;
  *     LLaVA repository names as its {@code mm_vision_tower}; null for all others
  * @param copy whether weights are copied into memory instead of mapped, so that the folder may
  *     change while the model is in use
+ * @param weights how the matrices of the decoder's layers are held
  */
 public record LoadOptions(
-    Backend backend, WeightType dtype, int threads, @Nullable Path visionTower, boolean copy) {
+    Backend backend,
+    WeightType dtype,
+    int threads,
+    @Nullable Path visionTower,
+    boolean copy,
+    WeightFormat weights) {
 
   /** Refuses fewer than one thread. */
   public LoadOptions {
@@ -27,7 +33,7 @@ public record LoadOptions(
 
   /** Options for a checkpoint whose weights are mapped. */
   public LoadOptions(Backend backend, WeightType dtype, int threads, @Nullable Path visionTower) {
-    this(backend, dtype, threads, visionTower, false);
+    this(backend, dtype, threads, visionTower, false, WeightFormat.STORED);
   }
 
   /** Options for a checkpoint that holds all it needs. */
@@ -43,17 +49,17 @@ public record LoadOptions(
 
   /** These options on another backend. */
   public LoadOptions withBackend(Backend newBackend) {
-    return new LoadOptions(newBackend, dtype, threads, visionTower, copy);
+    return new LoadOptions(newBackend, dtype, threads, visionTower, copy, weights);
   }
 
   /** These options with weights of another type. */
   public LoadOptions withDtype(WeightType newDtype) {
-    return new LoadOptions(backend, newDtype, threads, visionTower, copy);
+    return new LoadOptions(backend, newDtype, threads, visionTower, copy, weights);
   }
 
   /** These options with another number of threads. */
   public LoadOptions withThreads(int newThreads) {
-    return new LoadOptions(backend, dtype, newThreads, visionTower, copy);
+    return new LoadOptions(backend, dtype, newThreads, visionTower, copy, weights);
   }
 
   /**
@@ -63,7 +69,7 @@ public record LoadOptions(
    * original LLaVA repository.
    */
   public LoadOptions withVisionTower(Path newVisionTower) {
-    return new LoadOptions(backend, dtype, threads, newVisionTower, copy);
+    return new LoadOptions(backend, dtype, threads, newVisionTower, copy, weights);
   }
 
   /**
@@ -75,6 +81,15 @@ public record LoadOptions(
    * LoadOptions)}.
    */
   public LoadOptions withCopy(boolean newCopy) {
-    return new LoadOptions(backend, dtype, threads, visionTower, newCopy);
+    return new LoadOptions(backend, dtype, threads, visionTower, newCopy, weights);
+  }
+
+  /**
+   * These options with the matrices of the decoder's layers in another format. They are converted
+   * one after the other, on all processors, into memory of their own: what they are read from isn't
+   * needed in memory any more, unless {@link #withCopy} has read it into there.
+   */
+  public LoadOptions withWeights(WeightFormat newWeights) {
+    return new LoadOptions(backend, dtype, threads, visionTower, copy, newWeights);
   }
 }

@@ -29,6 +29,7 @@ import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.TextStream;
 import org.pyramiddrop.transformer.engine.WeightFault;
+import org.pyramiddrop.transformer.engine.WeightTypes;
 import org.pyramiddrop.transformer.pruning.ImageShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import org.pyramiddrop.transformer.pruning.Score;
@@ -49,7 +50,7 @@ final class Model implements AutoCloseable {
   /** Conversations that keep something on the device. */
   private final List<Conversation> conversations = new ArrayList<>();
 
-  private Model(Path folder, LoadOptions options, Resources resources) {
+  private Model(Path folder, LoadOptions options, LoadListener listener, Resources resources) {
     this.resources = resources;
     backend = options.backend().device();
     // A device that can't be had is refused before anything is read for it.
@@ -62,7 +63,8 @@ final class Model implements AutoCloseable {
                 files.description(),
                 files.checkpoint(),
                 files.towerCheckpoint(),
-                options.dtype().converted(),
+                new WeightTypes(options.dtype().converted(), options.weights().converted()),
+                listener::converted,
                 activations -> Devices.open(backend, options.threads(), activations)));
     // A GPU has copied all it needs.
     inPlace =
@@ -75,10 +77,10 @@ final class Model implements AutoCloseable {
     return options.copy() ? FileAccess.COPIED : FileAccess.MAPPED;
   }
 
-  static Model load(Path folder, LoadOptions options) {
+  static Model load(Path folder, LoadOptions options, LoadListener listener) {
     Resources resources = new Resources();
     try {
-      return WeightFault.named(folder, () -> new Model(folder, options, resources));
+      return WeightFault.named(folder, () -> new Model(folder, options, listener, resources));
     } catch (RuntimeException | Error e) {
       resources.closeAfter(e);
       throw e;

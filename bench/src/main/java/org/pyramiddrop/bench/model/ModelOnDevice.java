@@ -16,6 +16,7 @@ import org.pyramiddrop.transformer.engine.Engine;
 import org.pyramiddrop.transformer.engine.Progress;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.WeightTypes;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -41,7 +42,8 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
    * Loads a model folder.
    *
    * @param reading how its weights get into memory
-   * @param dtype the type of the weights; empty for that in which they are stored
+   * @param dtype the type of the weights, or of the matrices of the decoder's layers alone if it is
+   *     one in blocks; empty for that in which they are stored
    */
   public static ModelOnDevice open(
       Path folder, FileAccess reading, Optional<DType> dtype, Engine.Device device) {
@@ -51,7 +53,12 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
       LlavaConfig config = LlavaConfig.read(folder);
       Checkpoint checkpoint = owned.add(Checkpoint.open(folder, reading));
       ModelDescription description = ModelDescription.of(config, checkpoint, checkpoint);
-      Engine engine = owned.add(Engine.load(description, checkpoint, checkpoint, dtype, device));
+      WeightTypes types =
+          dtype.filter(DType::inBlocks).isPresent()
+              ? new WeightTypes(Optional.empty(), dtype)
+              : WeightTypes.of(dtype);
+      Engine engine =
+          owned.add(Engine.load(description, checkpoint, checkpoint, types, (_, _) -> {}, device));
       waitFor(engine.kernels());
       return new ModelOnDevice(config, engine, stopwatch.millis(), owned);
     } catch (RuntimeException | Error e) {

@@ -58,11 +58,27 @@ public final class ModelWork {
     return weightBytes(shape, weights) + keyValueBytes(shape, plan, prompt, 0, keyValues);
   }
 
-  /** Bytes of the matrices that each decode step reads: all layers' and the output head. */
+  /**
+   * Bytes of the matrices that each decode step reads: all layers' and the output head, which is
+   * held in {@link DType#INT8} beside layers in blocks.
+   */
   public static double weightBytes(ModelShape shape, DType dtype) {
+    double head = (double) shape.hidden() * shape.vocab();
+    DType ofHead = dtype.inBlocks() ? DType.INT8 : dtype;
+    return (weights(shape) - head) * bytes(dtype) + head * bytes(ofHead);
+  }
+
+  /** Of a number of a large matrix. */
+  private static double bytes(DType dtype) {
+    int side = 1 << 12;
+    return (double) dtype.bytes(side, side) / side / side;
+  }
+
+  /** Numbers of those matrices. */
+  private static double weights(ModelShape shape) {
     PromptShape nothing = new PromptShape(List.of(0), List.of(), 0);
     double attention = 4.0 * shape.layers() * shape.heads() * shape.headSize();
-    return (decodeStep(shape, PruningPlan.none(), nothing, 0) - attention) / 2 * dtype.bytes();
+    return (decodeStep(shape, PruningPlan.none(), nothing, 0) - attention) / 2;
   }
 
   /**
@@ -73,8 +89,7 @@ public final class ModelWork {
    */
   public static double keyValueBytes(
       ModelShape shape, PruningPlan plan, PromptShape prompt, int generated, DType dtype) {
-    double products = 2 * weightBytes(shape, dtype) / dtype.bytes();
-    double attention = decodeStep(shape, plan, prompt, generated) - products;
+    double attention = decodeStep(shape, plan, prompt, generated) - 2 * weights(shape);
     return attention / 2 / shape.heads() * shape.kvHeads() * dtype.bytes();
   }
 

@@ -25,7 +25,7 @@ public record Product(int tokens, int inputs, int outputs) {
   }
 
   public long weightBytes(DType dtype) {
-    return (long) inputs * outputs * dtype.bytes();
+    return dtype.bytes(outputs, inputs);
   }
 
   @Override

@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
+import org.pyramiddrop.kernels.Quantization;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.transformer.engine.Resources;
@@ -57,11 +59,25 @@ public final class ProductRun implements AutoCloseable {
     List<HostMatrix> matrices = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       MemorySegment data = arena.allocate(product.weightBytes(dtype), 64);
-      RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);
+      if (!dtype.inBlocks()) {
+        RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);
+      } else if (i == 0) {
+        fill(new Blocks(dtype, product.outputs(), product.inputs()), data, seed);
+      } else {
+        // Which numbers a product reads doesn't matter, where it reads them does.
+        data.copyFrom(matrices.getFirst().data());
+      }
       matrices.add(new HostMatrix(dtype, data, product.outputs(), product.inputs()));
     }
     float[] x = RandomNumbers.floats(product.tokens() * product.inputs(), seed);
     return new ProductRun(product, x, matrices, kernels, arena);
+  }
+
+  private static void fill(Blocks blocks, MemorySegment data, long seed) {
+    Quantization quantization = new Quantization(blocks, data);
+    for (int row = 0; row < blocks.rows(); row++) {
+      quantization.row(row, RandomNumbers.floats(blocks.columns(), seed + row));
+    }
   }
 
   public Product product() {

@@ -14,7 +14,7 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -34,7 +34,7 @@ class RandomCheckpointTest {
   @TempDir private Path temp;
 
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("org.pyramiddrop.kernels.DType#single")
   void answersAQuestionAboutAnImage(DType dtype) throws IOException {
     Path folder = temp.resolve("tiny");
     RandomCheckpoint.write(folder, TINY.config(), dtype, 1);

@@ -10,6 +10,7 @@ import org.pyramiddrop.loader.ModelFiles;
 import org.pyramiddrop.transformer.Backend;
 import org.pyramiddrop.transformer.LoadOptions;
 import org.pyramiddrop.transformer.Options;
+import org.pyramiddrop.transformer.WeightFormat;
 import org.pyramiddrop.transformer.WeightType;
 
 /**
@@ -25,6 +26,7 @@ import org.pyramiddrop.transformer.WeightType;
  * @param dtype the type of its weights
  * @param threads threads of the CPU backend; 0 for as many as the executor has cores
  * @param copy whether weights are copied into memory instead of mapped
+ * @param weights how the matrices of the decoder's layers are held
  * @param onDriver whether the driver has the folder too, and looks at it before any task starts
  */
 public record ExecutorModel(
@@ -34,6 +36,7 @@ public record ExecutorModel(
     WeightType dtype,
     int threads,
     boolean copy,
+    WeightFormat weights,
     boolean onDriver)
     implements Serializable {
 
@@ -53,32 +56,44 @@ public record ExecutorModel(
 
   /** A model with its weights as they are in the checkpoint, mapped, on the device Spark gives. */
   public static ExecutorModel in(String folder) {
-    return new ExecutorModel(folder, null, Backend.AUTO, WeightType.AUTO, 0, false, true);
+    return new ExecutorModel(
+        folder, null, Backend.AUTO, WeightType.AUTO, 0, false, WeightFormat.STORED, true);
   }
 
   /** This model on a backend of your choice, whatever resources Spark gives a task. */
   public ExecutorModel withBackend(Backend newBackend) {
-    return new ExecutorModel(folder, visionTower, newBackend, dtype, threads, copy, onDriver);
+    return new ExecutorModel(
+        folder, visionTower, newBackend, dtype, threads, copy, weights, onDriver);
   }
 
   /** This model with weights of another type. */
   public ExecutorModel withDtype(WeightType newDtype) {
-    return new ExecutorModel(folder, visionTower, backend, newDtype, threads, copy, onDriver);
+    return new ExecutorModel(
+        folder, visionTower, backend, newDtype, threads, copy, weights, onDriver);
   }
 
   /** This model on another number of CPU threads; 0 for as many as the executor has cores. */
   public ExecutorModel withThreads(int newThreads) {
-    return new ExecutorModel(folder, visionTower, backend, dtype, newThreads, copy, onDriver);
+    return new ExecutorModel(
+        folder, visionTower, backend, dtype, newThreads, copy, weights, onDriver);
   }
 
   /** This model with a vision tower from a folder of its own. */
   public ExecutorModel withVisionTower(String newVisionTower) {
-    return new ExecutorModel(folder, newVisionTower, backend, dtype, threads, copy, onDriver);
+    return new ExecutorModel(
+        folder, newVisionTower, backend, dtype, threads, copy, weights, onDriver);
   }
 
   /** This model with weights copied into memory or mapped. */
   public ExecutorModel withCopy(boolean newCopy) {
-    return new ExecutorModel(folder, visionTower, backend, dtype, threads, newCopy, onDriver);
+    return new ExecutorModel(
+        folder, visionTower, backend, dtype, threads, newCopy, weights, onDriver);
+  }
+
+  /** This model with the matrices of its decoder's layers in another format. */
+  public ExecutorModel withWeights(WeightFormat newWeights) {
+    return new ExecutorModel(
+        folder, visionTower, backend, dtype, threads, copy, newWeights, onDriver);
   }
 
   /**
@@ -86,7 +101,7 @@ public record ExecutorModel(
    * of the call.
    */
   public ExecutorModel onExecutorsOnly() {
-    return new ExecutorModel(folder, visionTower, backend, dtype, threads, copy, false);
+    return new ExecutorModel(folder, visionTower, backend, dtype, threads, copy, weights, false);
   }
 
   /**
@@ -120,6 +135,7 @@ public record ExecutorModel(
 
   /** How it is loaded on a device, by an executor with some cores. */
   LoadOptions loading(Backend device, int cores) {
-    return new LoadOptions(device, dtype, threads == 0 ? cores : threads, visionTowerPath(), copy);
+    int used = threads == 0 ? cores : threads;
+    return new LoadOptions(device, dtype, used, visionTowerPath(), copy, weights);
   }
 }

@@ -128,13 +128,7 @@ public final class CpuKernels implements Kernels {
       }
     }
     for (int i = 0; i < picked.length; i++) {
-      Numbers.widen(
-          from.dtype(),
-          from.segment(picked[i]),
-          from.offset(picked[i]),
-          to.data(),
-          to.row(i),
-          to.columns());
+      from.widen(picked[i], 0, to.columns(), to.data(), to.row(i), 1);
     }
   }
 
@@ -160,7 +154,7 @@ public final class CpuKernels implements Kernels {
     CpuWeight from = (CpuWeight) w;
     float[] row = new float[x.columns()];
     for (int r = 0; r < x.rows(); r++) {
-      Numbers.widen(from.dtype(), from.segment(r), from.offset(r), row, 0, row.length);
+      from.widen(r, 0, row.length, row, 0, 1);
       int at = to.row(r);
       for (int c = 0; c < row.length; c++) {
         to.data()[at + c] += row[c];

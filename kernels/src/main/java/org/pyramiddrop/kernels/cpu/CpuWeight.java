@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels.cpu;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Weight;
@@ -45,10 +46,12 @@ final class CpuWeight implements Weight {
     return weight;
   }
 
-  /** Widens a vector's numbers again, since its memory has changed; views share them. */
+  /** Widens the numbers of a whole vector again, since its memory has changed; views share them. */
   void reread() {
     for (int i = 0; i < parts.length && vector.length > 0; i++) {
-      Numbers.widen(parts[i].dtype(), parts[i].data(), 0, vector, starts[i], parts[i].rows());
+      for (int r = starts[i]; r < starts[i + 1]; r++) {
+        widen(r, 0, 1, vector, r, 1);
+      }
     }
   }
 
@@ -65,10 +68,62 @@ final class CpuWeight implements Weight {
     return parts[part(first + row)].data();
   }
 
-  /** Where a row begins in its {@link #segment}, in bytes. */
+  /** Where a row's numbers begin in its {@link #segment}, in bytes. */
   long offset(int row) {
+    return offset(row, 0);
+  }
+
+  /** Where a row's numbers (plane 0), scales (1) or zeros (2) begin in its {@link #segment}. */
+  long offset(int row, int plane) {
+    long start =
+        switch (plane) {
+          case 0 -> 0;
+          case 1 -> blocks(row).scales();
+          default -> blocks(row).zeros();
+        };
+    return start + within(row) * rowBytes(plane);
+  }
+
+  /** Bytes from one row's numbers, scales or zeros to the next one's. */
+  long rowBytes(int plane) {
+    if (!dtype().inBlocks()) {
+      return (long) columns() * dtype().bytes();
+    }
+    Blocks blocks = new Blocks(dtype(), 1, columns());
+    return switch (plane) {
+      case 0 -> blocks.numberBytes();
+      case 1 -> blocks.scaleBytes();
+      default -> blocks.zeroBytes();
+    };
+  }
+
+  /** How the planes of a weight in blocks lie in the memory that holds a row. */
+  Blocks blocks(int row) {
+    HostMatrix part = parts[part(first + row)];
+    return new Blocks(part.dtype(), part.rows(), part.columns());
+  }
+
+  /** Which row of its part a row is. */
+  int within(int row) {
     int at = first + row;
-    return (long) (at - starts[part(at)]) * columns() * dtype().bytes();
+    return at - starts[part(at)];
+  }
+
+  /**
+   * Widens {@code count} numbers of a row, from {@code column} on, into {@code out[at]}, {@code
+   * out[at + stride]} and so on.
+   */
+  void widen(int row, int column, int count, float[] out, int at, int stride) {
+    MemorySegment segment = segment(row);
+    if (dtype().inBlocks()) {
+      Blocks blocks = blocks(row);
+      for (int i = 0; i < count; i++) {
+        out[at + i * stride] = blocks.value(segment, within(row), column + i);
+      }
+    } else {
+      long from = offset(row) + (long) column * dtype().bytes();
+      Numbers.scatter(dtype(), segment, from, out, at, stride, count);
+    }
   }
 
   /** How many rows, from this one on, lie one behind the other in one segment. */

@@ -81,6 +81,14 @@ final class LinearGradient {
     public void pack(int panel, int input, int length, float[] out, int at) {
       int column = first + panel * MicroTile.COLUMNS;
       int count = Math.min(MicroTile.COLUMNS, w.columns() - column);
+      if (w.dtype().inBlocks()) {
+        for (int i = 0; i < length; i++) {
+          int to = at + i * MicroTile.COLUMNS;
+          w.widen(input + i, column, count, out, to, 1);
+          Arrays.fill(out, to + count, to + MicroTile.COLUMNS, 0f);
+        }
+        return;
+      }
       int bytes = w.dtype().bytes();
       for (int i = 0; i < length; ) {
         int row = input + i;

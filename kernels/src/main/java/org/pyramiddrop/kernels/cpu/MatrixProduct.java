@@ -111,7 +111,10 @@ final class MatrixProduct {
     private void half(int from, int end, int input, int length, float[] out, int at) {
       for (int j = 0; j < Lanes.COUNT; j += PanelRows.COUNT) {
         int row = from + j;
-        if (row + PanelRows.COUNT <= end && w.contiguous(row) >= PanelRows.COUNT) {
+        boolean together = row + PanelRows.COUNT <= end && w.contiguous(row) >= PanelRows.COUNT;
+        if (together && w.dtype().inBlocks()) {
+          PanelBlocks.pack(w, row, input, length, out, at + j, MicroTile.COLUMNS);
+        } else if (together) {
           int bytes = w.dtype().bytes();
           PanelRows.pack(
               w.dtype(),
@@ -132,8 +135,7 @@ final class MatrixProduct {
 
     private void row(int row, int end, int input, int length, float[] out, int at) {
       if (row < end) {
-        long bytes = w.offset(row) + (long) input * w.dtype().bytes();
-        Numbers.scatter(w.dtype(), w.segment(row), bytes, out, at, MicroTile.COLUMNS, length);
+        w.widen(row, input, length, out, at, MicroTile.COLUMNS);
       } else {
         for (int i = 0; i < length; i++) {
           out[at + i * MicroTile.COLUMNS] = 0;

@@ -17,6 +17,7 @@ import java.util.function.IntUnaryOperator;
  *
  * @param pack packs a tile of rows
  * @param multiply multiplies packed rows by weight rows
+ * @param planes addresses of a weight row: of its numbers, its scales and its zeros
  * @param tileRows the most rows of a tile
  * @param packedBytes what a packed row of so many inputs takes
  * @param panelBytes what each weight row needs of scratch memory
@@ -24,6 +25,7 @@ import java.util.function.IntUnaryOperator;
 record NativeKernel(
     MethodHandle pack,
     MethodHandle multiply,
+    int planes,
     int tileRows,
     IntUnaryOperator packedBytes,
     int panelBytes) {
@@ -41,12 +43,14 @@ record NativeKernel(
       SymbolLookup library,
       String pack,
       String multiply,
+      int planes,
       int tileRows,
       IntUnaryOperator packedBytes,
       int panelBytes) {
     return new NativeKernel(
         handle(library, pack, PACK),
         handle(library, multiply, MULTIPLY),
+        planes,
         tileRows,
         packedBytes,
         panelBytes);

@@ -14,6 +14,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 
@@ -35,9 +37,15 @@ record NativeLibrary(SymbolLookup functions, int features) {
   static final int AVX2 = 1;
   static final int AVX512 = 2;
   static final int BFLOAT16 = 4;
+  static final int VNNI = 8;
 
-  /** Inputs that {@code matmul_bfloat16.c} keeps in a panel. */
+  /** Inputs that a panel keeps. */
   private static final int RUN = 1024;
+
+  /** Inputs that {@code streaming_int4.c} takes at once. */
+  private static final int GROUP = 128;
+
+  private static final int BLOCKS_TILE_ROWS = 6;
 
   private static final int LANES = 16;
   private static final int TILE_ROWS = 12;
@@ -121,32 +129,78 @@ record NativeLibrary(SymbolLookup functions, int features) {
 
   /** The product of few rows, a tile a call, by weights of a type, if any. */
   Optional<NativeKernel> streaming(DType weights) {
-    if (weights != DType.BFLOAT16 || !has(AVX2 | AVX512)) {
-      return Optional.empty();
+    if (weights == DType.BFLOAT16 && has(AVX512 | AVX2)) {
+      String width = has(AVX512) ? "_512" : "_256";
+      return streaming(
+          weights, width, inputs -> 2 * LANES * Math.ceilDiv(Math.ceilDiv(inputs, 2), LANES));
     }
+    if (weights == DType.INT8 && has(AVX512)) {
+      return streaming(weights, "", inputs -> Blocks.SIZE * blocks(inputs));
+    }
+    if (weights == DType.INT4 && has(AVX512)) {
+      return streaming(
+          weights,
+          "",
+          inputs ->
+              GROUP * Math.ceilDiv(inputs, GROUP) + LANES * Math.ceilDiv(blocks(inputs), LANES));
+    }
+    return Optional.empty();
+  }
+
+  /** Whose packed rows are floats. */
+  private Optional<NativeKernel> streaming(DType weights, String width, IntUnaryOperator packed) {
+    String name = "streaming_" + weights.label();
     return Optional.of(
         NativeKernel.of(
             functions,
-            "streaming_bfloat16_pack",
-            has(AVX512) ? "streaming_bfloat16_512" : "streaming_bfloat16_256",
+            name + "_pack",
+            name + width,
+            planes(weights),
             StreamingProduct.MAX_ROWS,
-            inputs -> 2 * Float.BYTES * LANES * Math.ceilDiv(Math.ceilDiv(inputs, 2), LANES),
+            inputs -> Float.BYTES * packed.applyAsInt(inputs),
             0));
   }
 
   /** The product of more rows by weights of a type, if any. */
   Optional<NativeKernel> matmul(DType weights) {
-    if (weights != DType.BFLOAT16 || !has(BFLOAT16)) {
-      return Optional.empty();
+    if (weights == DType.BFLOAT16 && has(BFLOAT16)) {
+      return Optional.of(
+          NativeKernel.of(
+              functions,
+              "matmul_bfloat16_pack",
+              "matmul_bfloat16",
+              1,
+              TILE_ROWS,
+              inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
+              Short.BYTES * RUN));
     }
-    return Optional.of(
-        NativeKernel.of(
-            functions,
-            "matmul_bfloat16_pack",
-            "matmul_bfloat16",
-            TILE_ROWS,
-            inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
-            Short.BYTES * RUN));
+    if (weights.inBlocks() && has(VNNI)) {
+      return Optional.of(
+          NativeKernel.of(
+              functions,
+              "matmul_blocks_pack",
+              "matmul_" + weights.label(),
+              planes(weights),
+              BLOCKS_TILE_ROWS,
+              // Its bytes, their scale and their sum.
+              inputs -> (Blocks.SIZE + Float.BYTES + Integer.BYTES) * blocks(inputs),
+              // Bytes and a scale.
+              (Blocks.SIZE + Float.BYTES) * RUN / Blocks.SIZE));
+    }
+    return Optional.empty();
+  }
+
+  private static int blocks(int inputs) {
+    return Math.ceilDiv(inputs, Blocks.SIZE);
+  }
+
+  /** How many addresses a weight row has. */
+  private static int planes(DType weights) {
+    return switch (weights) {
+      case INT4 -> 3;
+      case INT8 -> 2;
+      default -> 1;
+    };
   }
 
   /** What of the processor its kernels use, in words; empty if it has nothing that they could. */
@@ -158,6 +212,9 @@ record NativeLibrary(SymbolLookup functions, int features) {
     if (has(BFLOAT16)) {
       used.add("bfloat16 products");
     }
-    return String.join(" with ", used);
+    if (has(VNNI)) {
+      used.add("integer products");
+    }
+    return String.join(", ", used);
   }
 }

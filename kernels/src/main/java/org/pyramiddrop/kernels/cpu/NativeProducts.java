@@ -186,12 +186,13 @@ final class NativeProducts implements Products {
             int count = Math.min(each, outputs - first);
             int columns = parts * count;
             int stride = Math.ceilDiv(columns, NativeKernel.PANEL) * NativeKernel.PANEL;
-            long panels = Math.ceilDiv((long) Long.BYTES * columns, CACHE_LINE) * (long) CACHE_LINE;
+            long addresses = (long) Long.BYTES * kernel.planes() * columns;
+            long panels = Math.ceilDiv(addresses, CACHE_LINE) * (long) CACHE_LINE;
             long sums = panels + (long) kernel.panelBytes() * stride;
             MemorySegment own = ofWorker(worker, sums + (long) Float.BYTES * stride * rows);
-            for (int c = 0; c < columns; c++) {
-              long address = address(w, c / count * outputs + first + c % count);
-              own.setAtIndex(ValueLayout.JAVA_LONG, c, address);
+            for (int part = 0; part < parts; part++) {
+              int row = part * outputs + first;
+              addresses(w, row, count, kernel.planes(), columns, own, part * count);
             }
             for (int r = 0; r < rows; r += called) {
               kernel.multiply(
@@ -237,18 +238,37 @@ final class NativeProducts implements Products {
       int panels = Math.ceilDiv(shared, NativeKernel.PANEL);
       return Math.min(panels * NativeKernel.PANEL, MATMUL_COLUMNS) / parts;
     }
-    int rowBytes = Math.multiplyExact(w.columns(), w.dtype().bytes());
+    int rowBytes = Math.toIntExact(w.dtype().bytes(1, w.columns()));
     int least = Math.max(parts, LEAST_STREAMED_BYTES / rowBytes);
     int most = Math.max(least, STREAMED_BYTES / rowBytes);
     return Math.clamp(shared, least, most) / parts;
   }
 
-  private static long address(CpuWeight w, int row) {
-    MemorySegment segment = w.segment(row);
-    if (!segment.scope().isAlive()) {
-      throw new IllegalStateException("the memory of a weight is closed");
+  /**
+   * Writes where weight rows begin: their numbers, then their scales and zeros if they have any.
+   *
+   * @param columns addresses of a plane
+   * @param at the first row's place among them
+   */
+  private static void addresses(
+      CpuWeight w, int first, int count, int planes, int columns, MemorySegment out, int at) {
+    for (int done = 0; done < count; ) {
+      int row = first + done;
+      int together = Math.min(count - done, w.contiguous(row));
+      MemorySegment segment = w.segment(row);
+      if (!segment.scope().isAlive()) {
+        throw new IllegalStateException("the memory of a weight is closed");
+      }
+      for (int plane = 0; plane < planes; plane++) {
+        long from = segment.address() + w.offset(row, plane);
+        long each = w.rowBytes(plane);
+        for (int i = 0; i < together; i++) {
+          out.setAtIndex(
+              ValueLayout.JAVA_LONG, (long) plane * columns + at + done + i, from + i * each);
+        }
+      }
+      done += together;
     }
-    return segment.address() + w.offset(row);
   }
 
   private MemorySegment ofWorker(int worker, long bytes) {

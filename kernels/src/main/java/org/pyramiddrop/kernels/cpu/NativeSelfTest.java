@@ -6,9 +6,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.HostMatrix;
+import org.pyramiddrop.kernels.Quantization;
 
 /** A short comparison of the native kernels with the Vector API, before any of them is used. */
 final class NativeSelfTest {
@@ -39,29 +41,46 @@ final class NativeSelfTest {
           new VectorProducts(workers, new BlockedProduct(workers, new Scratch(1)));
       NativeProducts products = new NativeProducts(workers, vector, library);
       Random random = new Random(1);
-      CpuWeight w = weight(random, arena);
       CpuTensor x = CpuTensor.allocate(ROWS, INPUTS);
       for (int i = 0; i < x.data().length; i++) {
-        // Sixteenths, which a product that rounds them leaves as they are.
-        x.data()[i] = random.nextInt(-16, 17) / 16f;
+        // Numbers that products which round them, to bfloat16 or to bytes, leave as they are.
+        x.data()[i] = (i % INPUTS % Blocks.SIZE == 0 ? 127 : random.nextInt(-127, 128)) / 128f;
       }
-      for (int rows : new int[] {1, 3, 7, ROWS}) {
-        CpuTensor expected = CpuTensor.allocate(rows, OUTPUTS);
-        CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
-        vector.linear(x.rows(0, rows), w, null, Activation.NONE, expected);
-        products.linear(x.rows(0, rows), w, null, Activation.NONE, actual);
-        compare(expected.data(), actual.data(), rows);
+      for (DType dtype : List.of(DType.BFLOAT16, DType.INT8, DType.INT4)) {
+        CpuWeight w = weight(dtype, random, arena);
+        compare(vector, products, w, x);
       }
     }
   }
 
-  private static CpuWeight weight(Random random, Arena arena) {
-    MemorySegment data = arena.allocate(2L * OUTPUTS * INPUTS);
-    for (int i = 0; i < OUTPUTS * INPUTS; i++) {
-      int bits = Float.floatToRawIntBits(random.nextFloat(-1, 1)) >>> 16;
-      data.set(ValueLayout.JAVA_SHORT, 2L * i, (short) bits);
+  private static void compare(
+      VectorProducts vector, NativeProducts products, CpuWeight w, CpuTensor x) {
+    for (int rows : new int[] {1, 3, 7, ROWS}) {
+      CpuTensor expected = CpuTensor.allocate(rows, OUTPUTS);
+      CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
+      vector.linear(x.rows(0, rows), w, null, Activation.NONE, expected);
+      products.linear(x.rows(0, rows), w, null, Activation.NONE, actual);
+      compare(expected.data(), actual.data(), rows);
     }
-    return CpuWeight.of(List.of(new HostMatrix(DType.BFLOAT16, data, OUTPUTS, INPUTS)));
+  }
+
+  private static CpuWeight weight(DType dtype, Random random, Arena arena) {
+    MemorySegment data = arena.allocate(dtype.bytes(OUTPUTS, INPUTS));
+    float[] row = new float[INPUTS];
+    for (int r = 0; r < OUTPUTS; r++) {
+      for (int i = 0; i < INPUTS; i++) {
+        row[i] = random.nextFloat(-1, 1);
+      }
+      if (dtype.inBlocks()) {
+        new Quantization(new Blocks(dtype, OUTPUTS, INPUTS), data).row(r, row);
+      } else {
+        for (int i = 0; i < INPUTS; i++) {
+          short bits = (short) (Float.floatToRawIntBits(row[i]) >>> 16);
+          data.set(ValueLayout.JAVA_SHORT, 2L * (r * INPUTS + i), bits);
+        }
+      }
+    }
+    return CpuWeight.of(List.of(new HostMatrix(dtype, data, OUTPUTS, INPUTS)));
   }
 
   private static void compare(float[] expected, float[] actual, int rows) {

@@ -52,6 +52,7 @@ final class PanelColumns {
             each(dtype, w, start, rowBytes, rows, count, out, at);
           }
         }
+        case INT8, INT4 -> throw dtype.notSingle();
       }
     } else {
       each(dtype, w, start, rowBytes, rows, count, out, at);

@@ -61,6 +61,7 @@ final class PanelRows {
           case FLOAT32 -> float32(w, start, rowBytes, count, out, at, stride);
           case BFLOAT16 -> bfloat16(w, start, rowBytes, count, out, at, stride);
           case FLOAT16 -> float16(w, start, rowBytes, count, out, at, stride);
+          case INT8, INT4 -> throw dtype.notSingle();
         };
     for (int r = 0; r < COUNT && done < count; r++) {
       long from = start + r * rowBytes + (long) done * dtype.bytes();
@@ -68,7 +69,8 @@ final class PanelRows {
     }
   }
 
-  private static int float32(
+  /** Words of four rows, whatever they hold; returns how many there are in whole vectors. */
+  static int float32(
       MemorySegment w, long start, long rowBytes, int count, float[] out, int at, int stride) {
     int bound = count - count % 4;
     for (int i = 0; i < bound; i += 4) {

@@ -54,6 +54,9 @@ final class StreamingProduct {
   /** Vectors of weights that a loop reads at a time. */
   private static final int UNROLLED = 4;
 
+  /** Inputs that a loop takes at a time, whatever the weights' type. */
+  static final int INPUTS_AT_ONCE = UNROLLED * STEP;
+
   /** Bytes of a vector. */
   private static final long VECTOR = 4L * Lanes.COUNT;
 
@@ -120,8 +123,7 @@ final class StreamingProduct {
   }
 
   private static int rowsPerTask(CpuWeight w) {
-    int rowBytes = w.columns() * w.dtype().bytes();
-    return Math.max(1, TASK_BYTES / rowBytes);
+    return (int) Math.max(1, TASK_BYTES / w.dtype().bytes(1, w.columns()));
   }
 
   /** Each row of x, for two-byte weights with its even inputs first and then its odd ones. */
@@ -130,7 +132,9 @@ final class StreamingProduct {
     float[][] rows = new float[x.rows()][];
     for (int r = 0; r < rows.length; r++) {
       int at = x.row(r);
-      if (w.dtype().bytes() == 4) {
+      if (w.dtype().inBlocks()) {
+        rows[r] = StreamingBlocks.arranged(w.dtype(), x.data(), at, inputs);
+      } else if (w.dtype().bytes() == 4) {
         rows[r] = Arrays.copyOfRange(x.data(), at, at + inputs);
       } else {
         int evens = (inputs + 1) / 2;
@@ -155,6 +159,7 @@ final class StreamingProduct {
         case BFLOAT16 -> bfloat16(segment, w.offset(row), rows, x, sums, done);
         case FLOAT16 -> float16(segment, w.offset(row), rows, x, sums, done);
         case FLOAT32 -> float32(segment, w.offset(row), rows, x, sums, done);
+        case INT8, INT4 -> StreamingBlocks.products(w, row, rows, x, sums, done);
       }
       done += rows;
     }

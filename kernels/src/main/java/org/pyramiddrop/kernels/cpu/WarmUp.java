@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -37,16 +38,18 @@ final class WarmUp {
   /** Not whole tiles, so that the edges' way is taken too. */
   private static final int ROWS = 2 * MicroTile.ROWS + 1;
 
-  private static final int INPUTS = 4 * Lanes.COUNT;
+  /** Twice what a streaming product's loop takes at once: code that never ran isn't compiled. */
+  private static final int INPUTS = 2 * StreamingProduct.INPUTS_AT_ONCE;
+
   private static final int OUTPUTS = MicroTile.COLUMNS;
 
   /** More than one block of attention's, so that sums are scaled. */
   private static final int KEYS = 140;
 
-  private static final Heads HEADS = new Heads(1, 1, INPUTS);
+  private static final Heads HEADS = new Heads(INPUTS / 64, INPUTS / 64, 64);
 
   /** What is compiled stays so: it is the process's, not a device's. */
-  private static final Set<DType> STARTED = ConcurrentHashMap.newKeySet();
+  private static final Set<Optional<DType>> STARTED = ConcurrentHashMap.newKeySet();
 
   private final CpuKernels kernels = new CpuKernels(1);
   private final Random random = new Random(1);
@@ -58,8 +61,12 @@ final class WarmUp {
 
   private WarmUp() {}
 
-  /** Runs in the background, once a process for each type of weights. */
-  static void start(DType weights) {
+  /**
+   * Runs in the background, once a process for each type of weights.
+   *
+   * @param weights the type that products by the Vector API will have; empty if there are none
+   */
+  static void start(Optional<DType> weights) {
     if (!STARTED.add(weights)) {
       return;
     }
@@ -81,24 +88,30 @@ final class WarmUp {
     return tensor;
   }
 
-  private void run(DType dtype, Arena arena) {
-    long bytes = (long) OUTPUTS * INPUTS * dtype.bytes();
-    List<CpuWeight> weights =
-        List.of(mapped(bytes, arena), arena.allocate(bytes, 64)).stream()
-            .map(data -> CpuWeight.of(List.of(new HostMatrix(dtype, data, OUTPUTS, INPUTS))))
-            .toList();
+  private void run(Optional<DType> type, Arena arena) {
+    List<CpuWeight> weights = type.map(dtype -> weights(dtype, arena)).orElse(List.of());
     for (int i = 0; i < PREFILLS; i++) {
-      run(weights.get(i % weights.size()), ROWS);
+      run(weights, i, ROWS);
     }
     for (int i = 0; i < STEPS; i++) {
-      run(weights.get(i % weights.size()), 1);
+      run(weights, i, 1);
     }
   }
 
-  private void run(CpuWeight weight, int rows) {
+  private static List<CpuWeight> weights(DType dtype, Arena arena) {
+    long bytes = dtype.bytes(OUTPUTS, INPUTS);
+    return List.of(mapped(bytes, arena), arena.allocate(bytes, 64)).stream()
+        .map(data -> CpuWeight.of(List.of(new HostMatrix(dtype, data, OUTPUTS, INPUTS))))
+        .toList();
+  }
+
+  private void run(List<CpuWeight> weights, int turn, int rows) {
     CpuTensor q = x.rows(0, rows);
-    kernels.linear(q, weight, null, Activation.NONE, products.rows(0, rows));
-    kernels.swiGlu(q, weight, gated.rows(0, rows));
+    if (!weights.isEmpty()) {
+      CpuWeight weight = weights.get(turn % weights.size());
+      kernels.linear(q, weight, null, Activation.NONE, products.rows(0, rows));
+      kernels.swiGlu(q, weight, gated.rows(0, rows));
+    }
     kernels.attention(q, HEADS, keys, keys, new Mask.Causal(), out.rows(0, rows));
   }
 

@@ -115,6 +115,11 @@ final class CudaKernels implements Kernels {
   @Override
   public Weight weight(List<HostMatrix> parts) {
     requireNotRecording("make weights");
+    DType stored = parts.getFirst().dtype();
+    if (stored.inBlocks()) {
+      throw new IllegalArgumentException(
+          "weights of %s run on the CPU only: choose --backend cpu".formatted(stored.label()));
+    }
     int rows = parts.stream().mapToInt(HostMatrix::rows).reduce(0, Math::addExact);
     int columns = parts.getFirst().columns();
     return onGpu(() -> {

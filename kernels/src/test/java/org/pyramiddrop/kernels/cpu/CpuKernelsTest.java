@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.AllOperations;
+import org.pyramiddrop.kernels.BlockWeightContract;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Heads;
@@ -34,7 +35,7 @@ import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
-class CpuKernelsTest extends KernelsContract {
+class CpuKernelsTest extends KernelsContract implements BlockWeightContract {
   @Override
   protected Kernels open() {
     return open(2);

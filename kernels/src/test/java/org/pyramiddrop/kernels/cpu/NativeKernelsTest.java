@@ -9,6 +9,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.AllOperations;
+import org.pyramiddrop.kernels.BlockWeightContract;
 import org.pyramiddrop.kernels.Checked;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
@@ -20,7 +21,7 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
 /** Products by native code with all that the processor has. */
-class NativeKernelsTest extends KernelsContract {
+class NativeKernelsTest extends KernelsContract implements BlockWeightContract {
   /** What the library may use. */
   NativeLibrary library() {
     return TestLibrary.open();
@@ -35,16 +36,12 @@ class NativeKernelsTest extends KernelsContract {
     return Checked.over(new CpuKernels(threads, library()));
   }
 
-  /** Rounded to bfloat16 where the processor multiplies that; few rows stay as they are. */
+  /** Rounded where the processor multiplies what is narrow; few rows stay as they are. */
   @Override
   protected float[] multiplied(DType weights, int inputs, float[] x) {
-    float[] rounded = x.clone();
-    if (x.length / inputs > NativeProducts.STREAMED_ROWS && library().matmul(weights).isPresent()) {
-      for (int i = 0; i < x.length; i++) {
-        rounded[i] = Stored.round(DType.BFLOAT16, x[i]);
-      }
-    }
-    return rounded;
+    boolean streamed =
+        x.length / inputs <= NativeProducts.STREAMED_ROWS || library().matmul(weights).isEmpty();
+    return streamed ? x : TestLibrary.rounded(weights, inputs, x);
   }
 
   @Test

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Checked;
 import org.pyramiddrop.kernels.DType;
@@ -188,7 +188,7 @@ class ProductTunerTest {
   }
 
   @ParameterizedTest
-  @EnumSource(DType.class)
+  @MethodSource("org.pyramiddrop.kernels.DType#single")
   void everyWayGivesWhatTheProductIs(DType dtype) throws IOException {
     assumeFalse(
         TestGpu.isReal(), "CudaProductAlgorithmsTest is for GPUs: here all algorithms are run");

@@ -27,7 +27,7 @@ import org.pyramiddrop.loader.StoredType;
  */
 public final class ModelFolderWriter {
   /** Of a shard, as transformers has it. */
-  private static final long SHARD_BYTES = 5_000_000_000L;
+  static final long SHARD_BYTES = 5_000_000_000L;
 
   private static final String SINGLE = "model.safetensors";
   private static final String CONFIG = "config.json";
@@ -106,8 +106,20 @@ public final class ModelFolderWriter {
       StoredTensor tensor = source.tensor(name);
       entries.add(new SafetensorsWriter.Entry(name, type(tensor, dtype), tensor.shape()));
     }
-    SafetensorsWriter.Data data =
-        (entry, out) -> fill(source.tensor(entry.name()), trained.get(entry.name()), entry, out);
+    writeTensors(
+        folder,
+        entries,
+        shardBytes,
+        (entry, out) -> fill(source.tensor(entry.name()), trained.get(entry.name()), entry, out));
+  }
+
+  /** Writes a checkpoint's tensors, in one file or in shards. */
+  static void writeTensors(
+      Path folder,
+      List<SafetensorsWriter.Entry> entries,
+      long shardBytes,
+      SafetensorsWriter.Data data)
+      throws IOException {
     if (entries.stream().mapToLong(SafetensorsWriter.Entry::bytes).sum() <= shardBytes) {
       SafetensorsWriter.write(folder.resolve(SINGLE), entries, data);
     } else {
@@ -135,8 +147,7 @@ public final class ModelFolderWriter {
     }
   }
 
-  private static void copyOthers(Path source, Path folder, Optional<DType> dtype)
-      throws IOException {
+  static void copyOthers(Path source, Path folder, Optional<DType> dtype) throws IOException {
     List<Path> files;
     try (Stream<Path> entries = Files.list(source)) {
       files = entries.filter(Files::isRegularFile).sorted().toList();

@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.transformer.engine.Resources;
 import org.pyramiddrop.transformer.engine.WeightStore;
@@ -121,6 +122,10 @@ public final class TrainedModel implements AutoCloseable {
       Checkpoint towerCheckpoint,
       Kernels kernels,
       Settings settings) {
+    if (description.decoder().quantization().isPresent()) {
+      throw new CheckpointException(
+          checkpoint.folder(), "is quantised, and training takes float weights");
+    }
     return new TrainedModel(description, checkpoint, towerCheckpoint, kernels, settings);
   }
 

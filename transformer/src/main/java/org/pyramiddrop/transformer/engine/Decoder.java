@@ -57,7 +57,7 @@ public final class Decoder implements AutoCloseable {
       layers.add(DecoderLayer.load(store, config.prefix() + "layers." + i + ".", config));
     }
     norm = store.vector(config.prefix() + "norm.weight", config.hiddenSize());
-    head = config.outputHead().map(this::table).map(store::matrix).orElse(embedding);
+    head = config.outputHead().map(this::table).map(store::head).orElse(embedding);
     rotary = kernels.rotary(config.headSize(), config.rotaryBase(), config.maxPositions());
   }
 

@@ -22,6 +22,9 @@ public record DecoderLayer(
     Weight gateUp,
     Weight down) {
 
+  /** How many matrices {@link #load} reads. */
+  static final int MATRICES = 7;
+
   public static DecoderLayer load(WeightStore store, String prefix, DecoderDescription config) {
     Heads heads = new Heads(config.heads(), config.keyValueHeads(), config.headSize());
     int hidden = config.hiddenSize();
@@ -32,7 +35,8 @@ public record DecoderLayer(
     String m = prefix + "mlp.";
     return new DecoderLayer(
         store.vector(prefix + "input_layernorm.weight", hidden),
-        store.matrix(
+        store.layerMatrix(
+            config.quantization(),
             new WeightStore.Matrix(a + "q_proj.weight", q, hidden),
             new WeightStore.Matrix(a + "k_proj.weight", kv, hidden),
             new WeightStore.Matrix(a + "v_proj.weight", kv, hidden)),
@@ -40,12 +44,15 @@ public record DecoderLayer(
             ? store.vectors(
                 List.of(a + "q_proj.bias", a + "k_proj.bias", a + "v_proj.bias"), q, kv, kv)
             : null,
-        store.matrix(new WeightStore.Matrix(a + "o_proj.weight", hidden, q)),
+        store.layerMatrix(
+            config.quantization(), new WeightStore.Matrix(a + "o_proj.weight", hidden, q)),
         config.attentionBias() ? store.vector(a + "o_proj.bias", hidden) : null,
         store.vector(prefix + "post_attention_layernorm.weight", hidden),
-        store.matrix(
+        store.layerMatrix(
+            config.quantization(),
             new WeightStore.Matrix(m + "gate_proj.weight", inner, hidden),
             new WeightStore.Matrix(m + "up_proj.weight", inner, hidden)),
-        store.matrix(new WeightStore.Matrix(m + "down_proj.weight", hidden, inner)));
+        store.layerMatrix(
+            config.quantization(), new WeightStore.Matrix(m + "down_proj.weight", hidden, inner)));
   }
 }

@@ -2,10 +2,12 @@ package org.pyramiddrop.transformer.engine;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.DecoderDescription;
 import org.pyramiddrop.loader.ModelDescription;
 
 /** A model's image encoder and decoder on a device, with their weights. */
@@ -31,9 +33,11 @@ public final class Engine implements AutoCloseable {
       ModelDescription model,
       Checkpoint checkpoint,
       Checkpoint towerCheckpoint,
-      Optional<DType> dtype,
+      WeightTypes types,
+      Runnable progress,
       Device device) {
     try {
+      Optional<DType> dtype = types.all();
       kernels =
           owned.add(
               device.open(
@@ -41,7 +45,8 @@ public final class Engine implements AutoCloseable {
       // A GPU, which replays, converts what it is handed; the CPU computes with weights as they
       // come.
       Optional<DType> handed = kernels.replays() ? Optional.empty() : dtype;
-      WeightStore weights = owned.add(new WeightStore(checkpoint, kernels, handed));
+      WeightTypes toHand = new WeightTypes(handed, types.matrices());
+      WeightStore weights = owned.add(new WeightStore(checkpoint, kernels, toHand, progress));
       WeightStore towerWeights =
           towerCheckpoint.equals(checkpoint)
               ? weights
@@ -68,7 +73,34 @@ public final class Engine implements AutoCloseable {
       Checkpoint towerCheckpoint,
       Optional<DType> dtype,
       Device device) {
-    return new Engine(model, checkpoint, towerCheckpoint, dtype, device);
+    return load(
+        model, checkpoint, towerCheckpoint, WeightTypes.of(dtype), (done, all) -> {}, device);
+  }
+
+  /** Hears how many matrices were converted to blocks, and how many will be. */
+  @FunctionalInterface
+  public interface Conversions {
+    void done(int done, int all);
+  }
+
+  /**
+   * Hands a model's weights to a device, converted.
+   *
+   * @param checkpoint what has the decoder's and the projector's weights; it must stay open
+   * @param towerCheckpoint what has the vision tower's: the same, or another
+   */
+  public static Engine load(
+      ModelDescription model,
+      Checkpoint checkpoint,
+      Checkpoint towerCheckpoint,
+      WeightTypes types,
+      Conversions progress,
+      Device device) {
+    DecoderDescription decoder = model.decoder();
+    int all = decoder.layers() * DecoderLayer.MATRICES + (decoder.outputHead().isPresent() ? 1 : 0);
+    AtomicInteger done = new AtomicInteger();
+    Runnable next = () -> progress.done(done.incrementAndGet(), all);
+    return new Engine(model, checkpoint, towerCheckpoint, types, next, device);
   }
 
   /** The device. */

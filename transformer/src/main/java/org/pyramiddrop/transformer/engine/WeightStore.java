@@ -5,12 +5,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.DecoderDescription;
+import org.pyramiddrop.loader.PackedMatrix;
+import org.pyramiddrop.loader.StoredQuantization;
 import org.pyramiddrop.loader.StoredTensor;
 
 /** Hands a checkpoint's tensors to a device, and owns what came of them. */
@@ -20,7 +24,8 @@ public final class WeightStore implements AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final Kernels kernels;
-  private final Optional<DType> type;
+  private final WeightTypes types;
+  private final Runnable progress;
   private final Arena converted = Arena.ofShared();
   private final List<Weight> weights = new ArrayList<>();
 
@@ -30,9 +35,19 @@ public final class WeightStore implements AutoCloseable {
    * @param type what weights are converted to first; empty to hand them over as they are stored
    */
   public WeightStore(Checkpoint checkpoint, Kernels kernels, Optional<DType> type) {
+    this(checkpoint, kernels, WeightTypes.of(type), () -> {});
+  }
+
+  /**
+   * Gets ready to hand over a checkpoint's tensors.
+   *
+   * @param progress is told of each matrix that was converted to blocks
+   */
+  public WeightStore(Checkpoint checkpoint, Kernels kernels, WeightTypes types, Runnable progress) {
     this.checkpoint = checkpoint;
     this.kernels = kernels;
-    this.type = type;
+    this.types = types;
+    this.progress = progress;
   }
 
   /** The type that a checkpoint's decoder computes in: that of its embedding. */
@@ -84,6 +99,68 @@ public final class WeightStore implements AutoCloseable {
     return upload(matrices);
   }
 
+  /**
+   * A matrix of a decoder's layer, or several stacked: in blocks, if that is asked for or if they
+   * are stored so.
+   */
+  public Weight layerMatrix(Optional<StoredQuantization> stored, Matrix... parts) {
+    if (stored.isPresent() && PackedMatrix.isThere(checkpoint, parts[0].name())) {
+      return packed(stored.get(), parts);
+    }
+    return types.matrices().map(type -> inBlocks(type, parts)).orElseGet(() -> matrix(parts));
+  }
+
+  private Weight packed(StoredQuantization stored, Matrix... parts) {
+    DType type = stored.bits() == 8 ? DType.INT8 : DType.INT4;
+    types
+        .matrices()
+        .filter(asked -> asked != type)
+        .ifPresent(asked -> {
+          throw new CheckpointException(
+              checkpoint.folder(),
+              "its matrices are stored as %s and can't be converted to %s"
+                  .formatted(type.label(), asked.label()));
+        });
+    List<HostMatrix> matrices = new ArrayList<>();
+    for (Matrix part : parts) {
+      PackedMatrix matrix =
+          PackedMatrix.open(checkpoint, part.name(), part.rows(), part.columns(), stored);
+      matrices.add(inBlocks(part.name(), () -> WeightConversion.repacked(matrix, type, converted)));
+      matrix.unload();
+      progress.run();
+    }
+    return upload(matrices);
+  }
+
+  private HostMatrix inBlocks(String name, Supplier<HostMatrix> conversion) {
+    try {
+      return conversion.get();
+    } catch (ArithmeticException e) {
+      throw new CheckpointException(
+          checkpoint.folder(), name, "can't be converted: it holds " + e.getMessage());
+    }
+  }
+
+  /** An output head that isn't the embedding: in bytes, if the layers' matrices are in blocks. */
+  public Weight head(Matrix head) {
+    return types.matrices().isPresent() ? inBlocks(DType.INT8, head) : matrix(head);
+  }
+
+  private Weight inBlocks(DType type, Matrix... parts) {
+    List<HostMatrix> matrices = new ArrayList<>();
+    for (Matrix part : parts) {
+      HostMatrix wide =
+          stored(part.name(), part.rows(), part.columns(), part.rows(), part.columns());
+      matrices.add(inBlocks(part.name(), () -> WeightConversion.inBlocks(wide, type, converted)));
+      if (wide.data().isMapped()) {
+        // It won't be read again, and its pages count as this process's as long as they are there.
+        wide.data().unload();
+      }
+      progress.run();
+    }
+    return upload(matrices);
+  }
+
   /** A tensor of more or fewer dimensions, read as a matrix. */
   public Weight reshaped(String name, int rows, int columns, long... shape) {
     return upload(List.of(host(checkpoint.weight(name, shape), rows, columns)));
@@ -101,7 +178,7 @@ public final class WeightStore implements AutoCloseable {
 
   private HostMatrix host(StoredTensor tensor, int rows, int columns) {
     HostMatrix matrix = new HostMatrix(stored(tensor), tensor.data(), rows, columns);
-    return type.map(wanted -> as(wanted, matrix)).orElse(matrix);
+    return types.all().map(wanted -> as(wanted, matrix)).orElse(matrix);
   }
 
   private HostMatrix as(DType wanted, HostMatrix matrix) {

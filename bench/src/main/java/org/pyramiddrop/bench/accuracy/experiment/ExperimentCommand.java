@@ -39,7 +39,8 @@ public final class ExperimentCommand extends BenchCommand {
       paramLabel = "NAME",
       description =
           "figure-1 (which has figure 3's axes), attention, figure-4, budget, figure-5, table-4-untrained,"
-              + " table-5 or all of these; table-1 to table-4, which train models first")
+              + " table-5 or all of these; weights, which holds the decoder's matrices in 8 and 4 bits;"
+              + " table-1 to table-4, which train models first")
   private String name = "";
 
   @Option(names = "--model", required = true)
@@ -97,6 +98,9 @@ public final class ExperimentCommand extends BenchCommand {
     if (TrainingTables.NAMES.contains(name)) {
       return trained(dataset, Machine.here()) ? 0 : FAILED;
     }
+    if (name.equals(WeightTable.NAME)) {
+      return weights(dataset) ? 0 : FAILED;
+    }
     try (Llava llava = Llava.load(model, new LoadOptions(backend, dtype, threads))) {
       return run(dataset, llava, Machine.here()) ? 0 : FAILED;
     } catch (CancellationException _) {
@@ -107,6 +111,24 @@ public final class ExperimentCommand extends BenchCommand {
 
   private Path results(Dataset dataset) {
     return folder == null ? Path.of("bench", "target", "experiments", dataset.name()) : folder;
+  }
+
+  /** Asks the model with weights of each format; not resumed, since it takes a minute. */
+  private boolean weights(Dataset dataset) {
+    ModelPlans plans = ModelPlans.of(ModelShape.of(LlavaConfig.read(model)));
+    LoadOptions options = new LoadOptions(backend, dtype, threads);
+    List<String> source = new ArrayList<>();
+    try (Llava llava = Llava.load(model, options)) {
+      source.addAll(source(dataset, llava, Machine.here()));
+    }
+    Report report = new Report(results(dataset), out(), source);
+    WeightTable.report(
+        format -> Llava.load(model, options.withWeights(format)),
+        List.of(plans.vanilla(), plans.pyramid(0.5)),
+        dataset,
+        maxTokens(dataset),
+        report);
+    return report.finish();
   }
 
   /** Trains models, asks them, and reports what the paper's tables compare. */

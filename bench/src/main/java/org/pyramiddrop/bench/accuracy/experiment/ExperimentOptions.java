@@ -68,9 +68,12 @@ final class ExperimentOptions {
       case "figure-5" -> Figure5.of(plans, model);
       default ->
           throw new IllegalArgumentException(
-              "no experiment is called %s; choose %s or all of these, or one that trains: %s"
+              "no experiment is called %s; choose %s or all of these, %s, or one that trains: %s"
                   .formatted(
-                      name, String.join(", ", NAMES), String.join(", ", TrainingTables.NAMES)));
+                      name,
+                      String.join(", ", NAMES),
+                      WeightTable.NAME,
+                      String.join(", ", TrainingTables.NAMES)));
     };
   }
 

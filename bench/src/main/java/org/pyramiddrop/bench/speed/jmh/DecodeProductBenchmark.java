@@ -32,7 +32,8 @@ public class DecodeProductBenchmark extends DeviceBenchmark {
   @Param({"UP", "DOWN", "HEAD"})
   Projection projection = Projection.UP;
 
-  @Param DType dtype = DType.BFLOAT16;
+  @Param({"FLOAT32", "FLOAT16", "BFLOAT16"})
+  DType dtype = DType.BFLOAT16;
 
   ProductRun product;
 

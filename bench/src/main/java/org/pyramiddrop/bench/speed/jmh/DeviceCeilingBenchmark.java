@@ -29,7 +29,9 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   }
 
   @Param Part part = Part.SQUARE_PRODUCT;
-  @Param DType dtype = DType.BFLOAT16;
+
+  @Param({"FLOAT32", "FLOAT16", "BFLOAT16"})
+  DType dtype = DType.BFLOAT16;
 
   int side = DeviceCeiling.SIDE;
   int copiedRows = DeviceCeiling.COPIED_ROWS;

@@ -28,7 +28,8 @@ public class MatrixProductBenchmark extends DeviceBenchmark {
   @Param({"636", "132"})
   int tokens;
 
-  @Param DType dtype = DType.BFLOAT16;
+  @Param({"FLOAT32", "FLOAT16", "BFLOAT16"})
+  DType dtype = DType.BFLOAT16;
 
   ProductRun product;
 

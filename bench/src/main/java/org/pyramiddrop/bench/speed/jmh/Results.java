@@ -129,7 +129,7 @@ record Results(
     fastest(results, Limit.MEMORY, "ReadBandwidthBenchmark.allCores", null)
         .ifPresent(ceilings::add);
     String onDevice = "DeviceCeilingBenchmark.ceiling";
-    for (DType dtype : DType.values()) {
+    for (DType dtype : DType.single()) {
       fastest(results, Limit.ARITHMETIC, onDevice, dtype).ifPresent(ceilings::add);
     }
     fastest(results, Limit.MEMORY, onDevice, null).ifPresent(ceilings::add);

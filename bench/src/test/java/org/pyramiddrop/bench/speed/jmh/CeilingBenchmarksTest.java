@@ -47,7 +47,7 @@ class CeilingBenchmarksTest {
   @Test
   void drawsTheSameNumbersForASeedAndNoZeros() {
     try (Arena arena = Arena.ofShared()) {
-      for (DType dtype : DType.values()) {
+      for (DType dtype : DType.single()) {
         // Longer than a block, and not a multiple of eight bytes.
         long bytes = (1 << 21) + 12;
         MemorySegment first = arena.allocate(bytes, 8);
@@ -76,6 +76,7 @@ class CeilingBenchmarksTest {
             case FLOAT32 -> data.getAtIndex(ValueLayout.JAVA_FLOAT, i);
             case FLOAT16 -> Float.float16ToFloat(data.getAtIndex(ValueLayout.JAVA_SHORT, i));
             case BFLOAT16 -> Float.intBitsToFloat(data.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
+            case INT8, INT4 -> throw dtype.notSingle();
           };
     }
     return values;

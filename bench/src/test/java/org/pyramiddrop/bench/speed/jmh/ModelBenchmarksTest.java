@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.speed.ModelWork;
@@ -100,8 +101,33 @@ class ModelBenchmarksTest {
     benchmark.tearDown();
   }
 
+  /**
+   * What their numbers lost is bounded alone; that they are multiplied rightly, kernels' tests say.
+   */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = {"INT8", "INT4"})
+  void aStepRunsOnWeightsInBlocks(DType dtype) {
+    float[][] logits = new float[2][];
+    for (int i = 0; i < 2; i++) {
+      DecodeStepBenchmark benchmark = BenchmarkRun.tiny(new DecodeStepBenchmark());
+      benchmark.imageTokens = 17;
+      benchmark.dtype = i == 0 ? DType.BFLOAT16 : dtype;
+      benchmark.setUp();
+      benchmark.step();
+      logits[i] = benchmark.kernels.download(benchmark.logits);
+      benchmark.tearDown();
+    }
+    double error = 0;
+    double norm = 0;
+    for (int i = 0; i < logits[0].length; i++) {
+      error += Math.pow(logits[1][i] - logits[0][i], 2);
+      norm += Math.pow(logits[0][i], 2);
+    }
+    assertThat(Math.sqrt(error / norm)).isBetween(1e-4, dtype == DType.INT8 ? 0.03 : 0.3);
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.pyramiddrop.kernels.DType#single")
   void runsOnWeightsOfEachType(DType dtype) {
     // The checkpoint's bfloat16 numbers are float32's and, as small as they are, nearly float16's.
     PrefillBenchmark benchmark = BenchmarkRun.tiny(new PrefillBenchmark());

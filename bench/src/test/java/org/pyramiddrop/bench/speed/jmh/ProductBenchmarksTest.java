@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.speed.Product;
@@ -18,7 +18,7 @@ import org.pyramiddrop.kernels.HostMatrix;
 
 class ProductBenchmarksTest {
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("org.pyramiddrop.kernels.DType#single")
   void multipliesByTheWeightItDrew(DType dtype) {
     for (Projection projection : Projection.values()) {
       MatrixProductBenchmark benchmark = BenchmarkRun.tiny(new MatrixProductBenchmark());
@@ -35,7 +35,7 @@ class ProductBenchmarksTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("org.pyramiddrop.kernels.DType#single")
   void decodesWithOneWeightAfterTheOther(DType dtype) {
     for (Projection projection : List.of(Projection.UP, Projection.DOWN, Projection.HEAD)) {
       DecodeProductBenchmark benchmark = BenchmarkRun.tiny(new DecodeProductBenchmark());
