@@ -2,11 +2,17 @@
 // them combines these ("Flash-Decoding", Dao et al. 2023). All query heads of a key/value head share its tiles of keys
 // and values.
 //
+// In a decode step the last key that a row sees is its own: attention_decode_step turns queries and that key, puts key
+// and value where they belong in the cache, and attends, all in one. Each block turns the queries it needs; the block
+// that has the row's own key takes it from the fused product and writes it into the cache, which no other block reads
+// there.
+//
 // How many keys a row sees is read from device memory, and what is visible is shared out evenly among the splits, so
 // that one launch recorded for a cache's capacity serves every step.
 #include "attention.cuh"
 #include "key_tile.cuh"
 #include "last_block.cuh"
+#include "rotary.cuh"
 
 template <typename T> struct AttentionDecode {
   Attention<T> attention;
@@ -16,9 +22,76 @@ template <typename T> struct AttentionDecode {
   int splits;
 };
 
+// Queries are the first columns of a fused product, (rows, q_columns): queries, keys, values, as they are before they
+// are turned. Each row's own key is the last that it sees.
+template <typename T> struct DecodeStep {
+  AttentionDecode<T> decode;
+  T* keys;  // the cache's, those of the attention
+  T* values;
+  RotaryTable table;
+};
+
 namespace attention::decode {
 
 constexpr int THREADS = key_tile::THREADS;
+
+// Keys that are all in the cache, and queries that are as they should be.
+template <typename T> struct Cached {
+  // Where the block's own key would be.
+  __device__ __forceinline__ int own_key() const { return 0x7fffffff; }
+  __device__ __forceinline__ void load_queries(const T* q, int heads, int size, float* queries) const {
+    key_tile::load_queries(q, heads, size, queries);
+  }
+  __device__ __forceinline__ void take_key(unsigned char*, int, int) const {}
+  __device__ __forceinline__ void take_value(unsigned char*, int, int) const {}
+};
+
+// A row whose queries are to be turned and whose own key is to be stored.
+template <typename T> struct Fresh {
+  const DecodeStep<T>& step;
+  const T* x;  // the row of the fused product
+  int row, kv_head, own;
+
+  __device__ __forceinline__ Fresh(const DecodeStep<T>& s, int r, int h, int own_key)
+      : step(s), x(s.decode.attention.q + static_cast<int64_t>(r) * s.decode.attention.q_columns), row(r), kv_head(h),
+        own(own_key) {}
+
+  __device__ __forceinline__ int own_key() const { return own; }
+
+  __device__ __forceinline__ void load_queries(const T* q, int heads, int size, float* queries) const {
+    int columns = key_tile::padded<T>(size), position = step.table.positions[row];
+#pragma unroll 1
+    for (int i = threadIdx.x; i < heads * columns; i += THREADS) {
+      int head = i / columns, channel = i % columns;
+      queries[i] =
+          channel < size ? widen(rotary::turned(q + head * size, channel, size, step.table, position)) : 0.0f;
+    }
+  }
+
+  // Into row `at` of a tile, and into the cache.
+  __device__ __forceinline__ void take_key(unsigned char* tile, int at, int size) const {
+    const T* key = x + step.decode.attention.heads * size + kv_head * size;
+    take(tile, at, size, step.keys,
+         [&](int channel) { return rotary::turned(key, channel, size, step.table, step.table.positions[row]); });
+  }
+
+  __device__ __forceinline__ void take_value(unsigned char* tile, int at, int size) const {
+    const T* value = x + (step.decode.attention.heads + step.decode.attention.kv_heads) * size + kv_head * size;
+    take(tile, at, size, step.values, [&](int channel) { return value[channel]; });
+  }
+
+  template <typename Number>
+  __device__ __forceinline__ void take(unsigned char* tile, int at, int size, T* cache, Number number) const {
+    T* to = reinterpret_cast<T*>(tile + at * key_tile::row_bytes<T>(size));
+    T* stored = cache + static_cast<int64_t>(own) * step.decode.attention.kv_columns + kv_head * size;
+#pragma unroll 1
+    for (int channel = threadIdx.x; channel < key_tile::padded<T>(size); channel += THREADS) {
+      T fresh = channel < size ? number(channel) : narrow<T>(0.0f);
+      to[channel] = fresh;
+      if (channel < size) stored[channel] = fresh;
+    }
+  }
+};
 
 // The products of one head become weights; the head's level and total go on. One warp, a lane a key.
 __device__ __forceinline__ void soften(float* products, int count, float scale, float* level_and_total,
@@ -85,10 +158,9 @@ __device__ __forceinline__ float combined(const AttentionDecode<T>& d, int row, 
   return sum / total;
 }
 
-}  // namespace attention::decode
-
-template <typename T> __device__ void attention_decode(const AttentionDecode<T>& d) {
-  using namespace attention::decode;
+// A block's keys of one row, and what is left to do behind the last of its blocks.
+template <typename T, typename Source>
+__device__ __forceinline__ void run(const AttentionDecode<T>& d, const Source& source) {
   const Attention<T>& a = d.attention;
   int split = blockIdx.x, kv_head = blockIdx.y, row = blockIdx.z;
   int size = a.size, heads = a.heads / a.kv_heads, kv_columns = a.kv_columns;
@@ -105,14 +177,25 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
 
   int64_t sees = attention::visible(a, row);
   int begin = static_cast<int>(sees * split / d.splits), end = static_cast<int>(sees * (split + 1) / d.splits);
+  int cached = min(end, source.own_key());
   auto load = [&](const T* from, int key, unsigned char* tile) {
     const T* first = from + static_cast<int64_t>(key) * kv_columns + kv_head * size;
-    key_tile::load(first, kv_columns, max(0, min(key_tile::KEYS, end - key)), size, tile);
+    key_tile::load(first, kv_columns, max(0, min(key_tile::KEYS, cached - key)), size, tile);
   };
-  load(a.keys, begin, keys);
-  load(a.values, begin, values);
+  // Whether the row's own key is in the tile that begins with this one.
+  auto has_own = [&](int key) { return cached < end && key <= cached && cached < key + key_tile::KEYS; };
+  auto load_keys = [&](int key) {
+    load(a.keys, key, keys);
+    if (has_own(key)) source.take_key(keys, cached - key, size);
+  };
+  auto load_values = [&](int key) {
+    load(a.values, key, values);
+    if (has_own(key)) source.take_value(values, cached - key, size);
+  };
+  load_keys(begin);
+  load_values(begin);
   const T* q = a.q + static_cast<int64_t>(row) * a.q_columns + kv_head * heads * size;
-  key_tile::load_queries(q, heads, size, queries);
+  source.load_queries(q, heads, size, queries);
   for (int channel = threadIdx.x; channel < size; channel += THREADS) {
     for (int h = 0; h < heads; h++) sums[h * size + channel] = 0;
   }
@@ -128,7 +211,7 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
     key_tile::multiply<T>(keys, queries, heads, count, size, weights, key_tile::KEYS);
     __syncthreads();
     // The next keys are on their way while these values are used, and the next values during the next products.
-    load(a.keys, key + key_tile::KEYS, keys);
+    load_keys(key + key_tile::KEYS);
     for (int h = threadIdx.x / WARP; h < heads; h += THREADS / WARP) {
       soften(weights + h * key_tile::KEYS, count, a.scale, totals + 2 * h, rescale + h);
     }
@@ -136,7 +219,7 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
     __syncthreads();
     add_values<T>(values, weights, rescale, heads, count, size, sums);
     __syncthreads();
-    load(a.values, key + key_tile::KEYS, values);
+    load_values(key + key_tile::KEYS);
   }
   __syncthreads();  // Totals, if there was no key.
 
@@ -158,7 +241,20 @@ template <typename T> __device__ void attention_decode(const AttentionDecode<T>&
   }
 }
 
+}  // namespace attention::decode
+
+template <typename T> __device__ void attention_decode(const AttentionDecode<T>& d) {
+  attention::decode::run(d, attention::decode::Cached<T>());
+}
+
+template <typename T> __device__ void attention_decode_step(const DecodeStep<T>& s) {
+  int row = blockIdx.z;
+  attention::decode::Fresh<T> own(s, row, blockIdx.y, attention::visible(s.decode.attention, row) - 1);
+  attention::decode::run(s.decode, own);
+}
+
 EXPORT_EACH_TYPE(attention_decode, AttentionDecode, attention::decode::THREADS)
+EXPORT_EACH_TYPE(attention_decode_step, DecodeStep, attention::decode::THREADS)
 
 // Launch:
 //   grid     (splits, kv_heads, rows)

@@ -13,6 +13,7 @@
 #include "cross_entropy.cu"
 #include "linear_bias.cu"
 #include "matmul.cu"
+#include "matmul_hopper.cu"
 #include "matmul_plain.cu"
 #include "merging.cu"
 #include "norm_gradients.cu"
@@ -31,4 +32,3 @@
 #include "squared_norm.cu"
 #include "streaming.cu"
 #include "sums.cu"
-#include "swiglu_hopper.cu"

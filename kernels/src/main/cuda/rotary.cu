@@ -7,7 +7,7 @@
 //   rotate_and_store  does both for the heads of one fused product
 //
 // A position outside the table makes NaN of what it should have turned.
-#include "packs.cuh"
+#include "rotary.cuh"
 
 template <typename T> struct Rotate {
   T* x;                  // (rows, columns); the first heads · size columns are turned
@@ -45,13 +45,6 @@ struct Share {
 
 __device__ __forceinline__ Share whole() {
   return {static_cast<int>(blockIdx.y), static_cast<int>(gridDim.y)};
-}
-
-// Entries of a table for N neighbouring pairs.
-template <int N>
-__device__ __forceinline__ Pack<float, N> entries(const float* table, int rows, int half, int position, int pair) {
-  if (position < 0 || position >= rows) return packs::filled<float, N>(NAN);
-  return packs::load<N>(table + static_cast<int64_t>(position) * half + pair);
 }
 
 enum class Way { FORTH, BACK };

@@ -4,6 +4,7 @@
 //   gather        out[i] = x[places[i]] for numbers
 //   add           x += w
 //   copy_columns  out[:, first .. first + columns) = x
+//   patches       a picture's squares, a row each, channel by channel
 //
 // A row number outside x gives a row of NaN, a place outside x the number -1, which is no row of anything.
 #include "packs.cuh"
@@ -32,6 +33,15 @@ template <typename T> struct CopyColumns {
   const T* x;  // (rows, columns)
   T* out;      // (rows, out_columns)
   int columns, out_columns, first;
+};
+
+template <typename T> struct Patches {
+  const float* pixels;  // (pictures, channels, side, side)
+  T* out;               // (pictures · (before + squares), columns)
+  int channels, side;
+  int patch;    // side of a square
+  int before;   // rows of zeros before each picture's
+  int columns;  // at least channels · patch²; zeros behind those
 };
 
 namespace rows {
@@ -103,12 +113,39 @@ template <typename T> __device__ void copy_columns(const CopyColumns<T>& a) {
   }
 }
 
+template <typename T> __device__ void patches(const Patches<T>& a) {
+  constexpr int N = 4;
+  int across = a.side / a.patch, each = a.before + across * across;
+  int square = static_cast<int>(blockIdx.x) % each - a.before;
+  const float* picture = a.pixels + static_cast<int64_t>(blockIdx.x / each) * a.channels * a.side * a.side;
+  T* out = a.out + static_cast<int64_t>(blockIdx.x) * a.columns;
+  int x = square % across * a.patch, y = square / across * a.patch;
+  auto at = [&](int column) {
+    if (square < 0 || column >= a.channels * a.patch * a.patch) return 0.0f;
+    int line = column / a.patch;
+    return picture[(line / a.patch * a.side + y + line % a.patch) * a.side + x + column % a.patch];
+  };
+  int first = (blockIdx.y * blockDim.x + threadIdx.x) * N;
+  bool fit = packs::fit<N>(a.out, a.columns);
+  for (int column = first; column < a.columns; column += gridDim.y * blockDim.x * N) {
+    if (fit) {
+      Pack<T, N> run;
+#pragma unroll
+      for (int i = 0; i < N; i++) run.at[i] = narrow<T>(at(column + i));
+      packs::store(out + column, run);
+    } else {
+      for (int i = column; i < min(column + N, a.columns); i++) out[i] = narrow<T>(at(i));
+    }
+  }
+}
+
 EXPORT_EACH_TYPE(gather_rows, GatherRows, 256)
 EXPORT(gather, rows::gather_numbers, Gather, 256)
 EXPORT_EACH_TYPE(add, Add, 256)
 EXPORT_EACH_TYPE(copy_columns, CopyColumns, 256)
+EXPORT_EACH_TYPE(patches, Patches, 256)
 
 // Launch: whole warps, at most 256 threads; no shared memory.
-//   gather_rows, copy_columns  grid (rows, any number of blocks that share a row)
+//   gather_rows, copy_columns, patches  grid (rows, any number of blocks that share a row)
 //   gather                     grid ⌈count / threads⌉
 //   add                        any grid

@@ -77,7 +77,7 @@ void Driver::reset() {
   compute_capability = 90;
   version = 13000;
   memory_bytes = size_t{4} << 30;
-  launches = graph_launches = graph_nodes = captured_nodes = 0;
+  launches = graph_launches = graph_nodes = captures = instantiations = captured_nodes = 0;
   leaked_handles = leaked_bytes = 0;
   calls_to_failure = 0;
 }
@@ -266,6 +266,18 @@ EXPORTED int64_t emulated_graph_launches() {
 EXPORTED int64_t emulated_graph_nodes() {
   std::lock_guard<std::mutex> holding(driver().lock);
   return static_cast<int64_t>(driver().graph_nodes);
+}
+
+// Captures that ended well.
+EXPORTED int64_t emulated_captures() {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  return static_cast<int64_t>(driver().captures);
+}
+
+// Executable graphs that were made.
+EXPORTED int64_t emulated_instantiations() {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  return static_cast<int64_t>(driver().instantiations);
 }
 
 // Launches, copies, fills and events of the graph that was captured last.

@@ -62,6 +62,8 @@ struct Driver {
   uint64_t launches = 0;
   uint64_t graph_launches = 0;
   uint64_t graph_nodes = 0;
+  uint64_t captures = 0;
+  uint64_t instantiations = 0;
   // Of the graph that was captured last.
   size_t captured_nodes = 0;
   // What contexts held that were released without giving it back.

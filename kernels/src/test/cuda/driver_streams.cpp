@@ -234,6 +234,7 @@ EXPORTED int cuStreamEndCapture(uint64_t handle, uint64_t* graph) {
     std::unique_ptr<Capture> capture = std::move(stream->capture);
     if (capture->invalid) return CAPTURE_INVALIDATED;
     driver().captured_nodes = capture->graph.nodes.size();
+    driver().captures++;
     *graph = context.graphs.add(std::make_shared<Graph>(std::move(capture->graph)));
     return SUCCESS;
   });
@@ -260,6 +261,7 @@ EXPORTED int cuGraphInstantiateWithFlags(uint64_t* handle, uint64_t graph_handle
     if (graph == nullptr) return INVALID_HANDLE;
     if (handle == nullptr || flags > 15) return INVALID_VALUE;
     *handle = context.executables.add(std::make_shared<Graph>(*graph));
+    driver().instantiations++;
     return SUCCESS;
   });
 }

@@ -9,12 +9,16 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.cuda.TestGpu;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.transformer.TokenListener.Phase;
 
 /** What is heard of vision and prefill on a GPU, or on the emulated one, and how both end. */
 final class CudaCancellationTest {
+  private static final String BUSY_ROWS = "pyramiddrop.cuda.busyRows";
   private static final Options TWO = Options.defaults().withMaxTokens(2);
 
   /** Several crops an image. */
@@ -40,12 +44,18 @@ final class CudaCancellationTest {
     return question.images().stream().mapToInt(image -> model.view(image).layout().crops()).sum();
   }
 
-  @Test
-  void eachCropAndThePrefillAreHeardOnTheThreadThatAsks() {
+  /** Crops that go through the tower together are heard together, be it one, some or all. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4, 100})
+  void eachPassOfCropsAndThePrefillAreHeardOnTheThreadThatAsks(int most) {
+    int patches = LlavaConfig.read(FIXTURE.folder()).vision().patches();
+    System.setProperty(BUSY_ROWS, String.valueOf(most * (patches + 1)));
     try (Llava model = load()) {
       Question question = FIXTURE.question("oneImage");
       int crops = crops(model, question);
-      assertThat(crops).isGreaterThan(1);
+      assertThat(crops).isGreaterThan(4);
+      int passes = Math.ceilDiv(crops, most);
+      int each = Math.ceilDiv(crops, passes);
       for (int run = 0; run < 2; run++) {
         Heard heard = new Heard((phase, done, total) -> true);
         Answer answer = model.ask(question, TWO, heard);
@@ -53,7 +63,11 @@ final class CudaCancellationTest {
         int total = heard.calls().getFirst().total();
         int layers = total / crops;
         assertThat(heard.done(Phase.VISION))
-            .isEqualTo(IntStream.rangeClosed(1, crops).map(i -> i * layers).boxed().toList());
+            .isEqualTo(
+                IntStream.rangeClosed(1, passes)
+                    .map(i -> Math.min(i * each, crops) * layers)
+                    .boxed()
+                    .toList());
         assertThat(heard.last(Phase.VISION)).isEqualTo(total);
         int prefill = model.config().text().layers();
         assertThat(heard.done(Phase.PREFILL)).containsExactly(prefill);
@@ -61,6 +75,8 @@ final class CudaCancellationTest {
         assertThat(heard.calls())
             .allSatisfy(call -> assertThat(call.thread()).isSameAs(Thread.currentThread()));
       }
+    } finally {
+      System.clearProperty(BUSY_ROWS);
     }
   }
 

@@ -74,11 +74,11 @@ final class FixtureParts implements AutoCloseable {
   float[] features(String image) {
     List<Pixels> crops = pixels(image);
     try (Tensor features = kernels.allocate(crops.size() * tower.tokens(), tower.columns());
-        Tensor patches = tower.allocatePatches()) {
+        Tensor pixels = tower.allocatePixels(crops.size())) {
       for (int i = 0; i < crops.size(); i++) {
-        kernels.upload(tower.patches(crops.get(i)), patches);
-        tower.encode(patches, () -> {}, features.rows(i * tower.tokens(), tower.tokens()));
+        kernels.upload(crops.get(i).values(), pixels.rows(i, 1));
       }
+      tower.encode(pixels, () -> {}, features);
       return kernels.download(features);
     }
   }

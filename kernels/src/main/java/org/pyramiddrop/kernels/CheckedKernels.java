@@ -107,6 +107,14 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
+  public void patches(Tensor pixels, int channels, int patch, int before, Tensor out) {
+    Shapes.patches(pixels, channels, patch, before, out);
+    Shapes.type("pixels", pixels, DType.FLOAT32);
+    activations("out", out);
+    device.patches(pixels, channels, patch, before, out);
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     Shapes.gatherRows(x, rows, out);
     activations("x", x);
@@ -223,6 +231,33 @@ final class CheckedKernels implements Kernels {
     device.attention(q, heads, keys, values, mask, out);
   }
 
+  @Override
+  public void storeAndAttend(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values,
+      Tensor out) {
+    Shapes.rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+    Shapes.attention(qkv, heads, keys, values, new Mask.UpTo(rows), out);
+    activations("qkv", qkv);
+    activations("keys", keys);
+    activations("values", values);
+    activations("out", out);
+    device.storeAndAttend(qkv, heads, rotary, positions, rows, keys, values, out);
+  }
+
+  @Override
+  public void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out) {
+    Shapes.selfAttention(qkv, heads, sequences, out);
+    activations("qkv", qkv);
+    activations("out", out);
+    device.selfAttention(qkv, heads, sequences, out);
+  }
+
   // Pruning and generation ------------------------------------------------------------------------
 
   @Override
@@ -305,6 +340,16 @@ final class CheckedKernels implements Kernels {
   @Override
   public Recording record(Runnable work) {
     return device.record(work);
+  }
+
+  @Override
+  public Recording runAndRecord(Runnable work) {
+    return device.runAndRecord(work);
+  }
+
+  @Override
+  public int busyRows() {
+    return device.busyRows();
   }
 
   @Override

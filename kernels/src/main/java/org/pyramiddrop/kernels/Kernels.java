@@ -92,6 +92,19 @@ public interface Kernels extends AutoCloseable {
   /** {@code x += w}, element by element; the shapes are equal. */
   void add(Tensor x, Weight w);
 
+  /**
+   * Cuts pictures into squares, a row each: picture by picture, row by row; in a row channel by
+   * channel, as the weights of a convolution are. What is left at the right and at the bottom is
+   * left out.
+   *
+   * @param pixels pictures × channels · side · side, float32
+   * @param patch the side of a square
+   * @param before how many rows of zeros come before each picture's squares
+   * @param out pictures · (before + squares) × at least channels · patch · patch; further columns
+   *     become zeros
+   */
+  void patches(Tensor pixels, int channels, int patch, int before, Tensor out);
+
   /** {@code out[i] = x[rows[i]]}. */
   void gatherRows(Tensor x, Indices rows, Tensor out);
 
@@ -234,6 +247,41 @@ public interface Kernels extends AutoCloseable {
    * @param out tokens × {@code heads.queryColumns()}
    */
   void attention(Tensor q, Heads heads, Tensor keys, Tensor values, Mask mask, Tensor out);
+
+  /**
+   * {@link #rotateAndStore}, and {@link #attention} of the rotated queries to what each row sees
+   * then: its own key and all before it. So a decode step's rows meet their caches.
+   *
+   * @param qkv tokens × (queries, then keys, then values); its queries may be left rotated or not
+   * @param positions one a row, each inside the table
+   * @param rows where each row goes in the cache, and the last key that it sees; no row sees
+   *     another's own
+   * @param keys out: the cache's rows × {@code heads.keyValueColumns()}
+   * @param values out: the same
+   * @param out tokens × {@code heads.queryColumns()}
+   */
+  default void storeAndAttend(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values,
+      Tensor out) {
+    rotateAndStore(qkv, heads, rotary, positions, rows, keys, values);
+    attention(qkv, heads, keys, values, new Mask.UpTo(rows), out);
+  }
+
+  /**
+   * {@link #attention} among the tokens of each of some sequences of one length, which lie one
+   * behind the other: every token sees all of its own sequence.
+   *
+   * @param qkv tokens × (queries, then keys, then values)
+   * @param sequences how many there are
+   * @param out tokens × {@code heads.queryColumns()}
+   */
+  void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out);
 
   // Pruning
   // -----------------------------------------------------------------------------------------
@@ -382,6 +430,27 @@ public interface Kernels extends AutoCloseable {
    * weights, indices or tables.
    */
   Recording record(Runnable work);
+
+  /**
+   * Runs work, and notes it as {@link #record} does: the first run starts at once, and what it
+   * takes to make a recording passes while the device is at work.
+   */
+  default Recording runAndRecord(Runnable work) {
+    Recording recording = record(work);
+    try {
+      recording.run();
+    } catch (RuntimeException | Error e) {
+      recording.close();
+      throw e;
+    }
+    return recording;
+  }
+
+  /**
+   * How many rows make the device busy: of work that could be split, fewer at a time take as long,
+   * and more gain nothing but take memory.
+   */
+  int busyRows();
 
   /** Whether running a {@link Recording} costs less than doing its work anew. */
   boolean replays();

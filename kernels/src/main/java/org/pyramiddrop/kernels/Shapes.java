@@ -66,6 +66,23 @@ final class Shapes {
     }
   }
 
+  /** See {@link Kernels#patches}. */
+  static void patches(Tensor pixels, int channels, int patch, int before, Tensor out) {
+    atLeast("channels", channels, 1);
+    atLeast("side of a square", patch, 1);
+    atLeast("rows before", before, 0);
+    int side = side(pixels, channels);
+    equal("pixels", pixels.columns(), "channels of square pictures", (long) channels * side * side);
+    long squares = (long) (side / patch) * (side / patch);
+    equal("rows of out", out.rows(), "squares", pixels.rows() * (before + squares));
+    atLeast("columns of out", out.columns(), channels * patch * patch);
+  }
+
+  /** Of square pictures. */
+  static int side(Tensor pixels, int channels) {
+    return (int) Math.round(Math.sqrt((double) pixels.columns() / channels));
+  }
+
   /** See {@link Kernels#gatherRows}. */
   static void gatherRows(Tensor x, Indices rows, Tensor out) {
     equal("rows picked", rows.size(), "rows of out", out.rows());
@@ -178,6 +195,19 @@ final class Shapes {
     } else {
       atLeast("rows of keys", keys.rows(), Math.min(q.rows(), 1));
     }
+  }
+
+  /** See {@link Kernels#selfAttention}. */
+  static void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out) {
+    atLeast("sequences", sequences, 1);
+    equal("rows of qkv beyond whole sequences", qkv.rows() % sequences, "none", 0);
+    equal(
+        "columns of qkv",
+        qkv.columns(),
+        "queries, keys and values",
+        heads.queryColumns() + 2L * heads.keyValueColumns());
+    equal("rows of qkv", qkv.rows(), "rows of out", out.rows());
+    equal("columns of out", out.columns(), "query heads", heads.queryColumns());
   }
 
   /** See {@link Kernels#gather(Indices, Indices, Indices)} and {@link Kernels#sortPlaces}. */

@@ -29,6 +29,7 @@ public final class AllOperations {
       run.products(rows, 70 * size, 190 * size);
       run.rows(rows, 300 * size);
       run.attention(rows, 140 * size);
+      run.step(140 * size + rows);
       run.cuts(rows, 90 * size);
     }
     run.device.endCase();
@@ -67,6 +68,10 @@ public final class AllOperations {
     RandomData random = device.random();
     Tensor x = device.input(random.normal(rows * columns, 1), columns);
     Weight w = device.weight(DType.FLOAT16, random.weights(DType.FLOAT16, columns, 1), 1);
+    Output squares = device.output(2 * (1 + 4), 50);
+    Tensor pixels = device.input(DType.FLOAT32, random.normal(2 * 3 * 81, 1), 3 * 81);
+    kernels.patches(pixels, 3, 4, 1, squares.view());
+    keep("patches beside %d rows".formatted(rows), squares);
     Output rms = device.output(rows, columns);
     kernels.rmsNorm(x, w, 1e-5f, rms.view());
     keep("rmsNorm", rms);
@@ -96,6 +101,21 @@ public final class AllOperations {
     keep("fused values", v);
   }
 
+  private void step(int room) {
+    RandomData random = device.random();
+    Heads heads = new Heads(6, 3, 20);
+    Rotary rotary = device.owned(kernels.rotary(20, 10_000, 99));
+    Output qkv = device.output(random.normal(240, 1), 240);
+    Output k = device.output(random.normal(room * 60, 1), 60);
+    Output v = device.output(random.normal(room * 60, 1), 60);
+    Output out = device.output(1, 120);
+    Indices at = device.indices(room - 1);
+    Indices position = device.indices(random.below(99, 1));
+    kernels.storeAndAttend(qkv.view(), heads, rotary, position, at, k.view(), v.view(), out.view());
+    results.put("step behind %d keys".formatted(room), out.read());
+    results.put("keys of a step behind %d".formatted(room), k.read());
+  }
+
   private void attention(int rows, int count) {
     RandomData random = device.random();
     Heads heads = new Heads(6, 3, 20);
@@ -108,6 +128,10 @@ public final class AllOperations {
       kernels.attention(q, heads, k, v, mask, out.view());
       keep(mask.getClass().getSimpleName(), out);
     }
+    Output within = device.output(2 * rows, 120);
+    Tensor qkv = device.input(random.normal(2 * rows * 240, 1), 240);
+    kernels.selfAttention(qkv, heads, 2, within.view());
+    keep("self-attention", within);
     Output scores = device.output(DType.FLOAT32, 1, count);
     kernels.scoreTokens(q.rows(rows - 1, 1), heads, k, scores.view());
     results.put("scores beside %d rows".formatted(rows), scores.read());

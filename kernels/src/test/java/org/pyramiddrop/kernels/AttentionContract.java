@@ -87,6 +87,106 @@ interface AttentionContract extends ContractPart {
     }
   }
 
+  /** A decode step's row: what it sees of the cache is its own key, rotated, and all before it. */
+  @Test
+  default void aRowStoresItsKeyAndAttendsUpToIt() {
+    for (int size : SIZES) {
+      for (int room : LENGTHS) {
+        storesAndAttends(random().oneOf(GROUPS).of(size), room, random().below(room, 1)[0]);
+      }
+    }
+  }
+
+  private void storesAndAttends(Heads heads, int room, int to) {
+    int q = heads.queryColumns();
+    int kv = heads.keyValueColumns();
+    float[] x = random().normal(q + 2 * kv, 1);
+    float[] keys = random().normal(room * kv, 1);
+    float[] values = random().normal(room * kv, 1);
+    Arrays.fill(keys, to * kv, keys.length, Float.NaN);
+    Arrays.fill(values, to * kv, values.length, Float.NaN);
+    Rotary rotary = device().owned(kernels().rotary(heads.size(), 10_000, 700));
+    int[] position = random().below(700, 1);
+    Output qkv = device().output(x, q + 2 * kv);
+    Output k = device().output(keys, kv);
+    Output v = device().output(values, kv);
+    Output out = device().output(1, q);
+    kernels()
+        .storeAndAttend(
+            qkv.view(),
+            heads,
+            rotary,
+            device().indices(position),
+            device().indices(to),
+            k.view(),
+            v.view(),
+            out.view());
+    String what = "%s, row %d of %d".formatted(heads, to, room);
+    float[] own = Arrays.copyOfRange(x, q, q + kv);
+    float[] turned = Arrays.copyOfRange(k.read(), to * kv, (to + 1) * kv);
+    Reference.rotate(own, kv, heads.keyValue(), heads.size(), 10_000, position)
+        .check(what + ", its key", kernels().dtype(), turned, device().tolerance());
+    System.arraycopy(turned, 0, keys, to * kv, kv);
+    System.arraycopy(x, q + kv, values, to * kv, kv);
+    device().check(what + ", keys", k, Expected.exactly(keys, kv));
+    device().check(what + ", values", v, Expected.exactly(values, kv));
+    // The row before it is rotated by an operation that has a contract of its own.
+    Output queries = device().output(Arrays.copyOf(x, q), q);
+    kernels().rotate(queries.view(), heads.query(), rotary, device().indices(position));
+    int[] visible = {to + 1};
+    device().check(what, out, Reference.attention(queries.read(), q, heads, keys, values, visible));
+    device().endCase();
+  }
+
+  /** Queries, keys and values side by side; sequences see nothing of each other. */
+  @Test
+  default void attendsWithinEachSequence() {
+    for (int size : new int[] {16, 64, 128}) {
+      for (int rows : new int[] {1, 7, 130}) {
+        attendsWithin(random().oneOf(GROUPS).of(size), random().between(1, 3), rows);
+      }
+    }
+  }
+
+  private void attendsWithin(Heads heads, int sequences, int rows) {
+    int kv = heads.keyValueColumns();
+    int columns = heads.queryColumns() + 2 * kv;
+    float[] qkv = random().normal(sequences * rows * columns, 1);
+    int broken = random().between(0, 2 * sequences);
+    if (broken < sequences) {
+      Arrays.fill(qkv, broken * rows * columns, (broken + 1) * rows * columns, Float.NaN);
+    }
+    Output out = device().output(sequences * rows, heads.queryColumns());
+    kernels().selfAttention(device().input(qkv, columns), heads, sequences, out.view());
+    float[] actual = out.read();
+    int[] visible = new int[rows];
+    Arrays.fill(visible, rows);
+    for (int i = 0; i < sequences; i++) {
+      if (i != broken) {
+        float[] own = Arrays.copyOfRange(qkv, i * rows * columns, (i + 1) * rows * columns);
+        float[] keys = columns(own, columns, heads.queryColumns(), kv);
+        float[] values = columns(own, columns, heads.queryColumns() + kv, kv);
+        int each = rows * heads.queryColumns();
+        Reference.attention(own, columns, heads, keys, values, visible)
+            .rounded(device().weightTolerance())
+            .check(
+                "sequence %d of %d, %d rows of %s".formatted(i, sequences, rows, heads),
+                kernels().dtype(),
+                Arrays.copyOfRange(actual, i * each, (i + 1) * each),
+                device().tolerance());
+      }
+    }
+    device().endCase();
+  }
+
+  private static float[] columns(float[] rows, int columns, int first, int count) {
+    float[] some = new float[rows.length / columns * count];
+    for (int i = 0; i < some.length; i++) {
+      some[i] = rows[i / count * columns + first + i % count];
+    }
+    return some;
+  }
+
   /**
    * Attends with more heads than keys and values of are near at a time, where a device brings some
    * nearer: the last of them are fewer than the others.

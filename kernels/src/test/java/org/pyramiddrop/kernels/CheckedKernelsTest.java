@@ -80,7 +80,10 @@ class CheckedKernelsTest {
     checked.normSwiGlu(x, norm, 1, weight(6, 4), out);
     Tensor qkv = device.allocate(1, 6);
     checked.rotateAndStore(qkv, new Heads(1, 1, 2), rotary, zero, zero, cache, cache);
-    assertThat(calls).containsExactly("normLinear", "normSwiGlu", "rotateAndStore");
+    checked.storeAndAttend(
+        qkv, new Heads(1, 1, 2), rotary, zero, zero, cache, cache, device.allocate(1, 2));
+    assertThat(calls)
+        .containsExactly("normLinear", "normSwiGlu", "rotateAndStore", "storeAndAttend");
   }
 
   @Test

@@ -76,6 +76,23 @@ interface RecordingContract extends ContractPart {
     }
   }
 
+  /** The first run is the work itself; the recording repeats it. */
+  @Test
+  default void runsWhileItRecords() {
+    float[] values = random().normal(64, 1);
+    Tensor x = device().owned(kernels().allocate(8, 8));
+    Output out = device().output(8, 8);
+    kernels().upload(values, x);
+    try (Recording recording = kernels().runAndRecord(() -> throughScratch(x, out.view()))) {
+      device().check("the first run", out, Expected.exactly(values, 8));
+      float[] others = random().normal(64, 1);
+      kernels().upload(others, x);
+      device().check("nothing ran since", out, Expected.exactly(values, 8));
+      recording.run();
+      device().check("the second run", out, Expected.exactly(others, 8));
+    }
+  }
+
   @Test
   default void recordingsDoNotDisturbEachOther() {
     Kernels kernels = kernels();

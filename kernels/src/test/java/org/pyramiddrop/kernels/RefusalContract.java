@@ -45,6 +45,23 @@ interface RefusalContract extends ContractPart {
   }
 
   @Test
+  default void refusesPicturesAndSequencesThatDoNotFit() {
+    Tensor pixels = device().input(DType.FLOAT32, new float[2 * 48], 48);
+    Output squares = device().output(2 * (1 + 4), 12);
+    refuses("channels", squares, () -> kernels().patches(pixels, 2, 2, 1, squares.view()));
+    refuses("a square", squares, () -> kernels().patches(pixels, 3, 3, 1, squares.view()));
+    refuses("rows before", squares, () -> kernels().patches(pixels, 3, 2, 0, squares.view()));
+    Output narrow = device().output(2 * (1 + 4), 11);
+    refuses("columns", narrow, () -> kernels().patches(pixels, 3, 2, 1, narrow.view()));
+    Heads heads = new Heads(2, 1, 4);
+    Output out = device().output(6, 8);
+    refuses("none", out, () -> kernels().selfAttention(tensor(6, 16), heads, 0, out.view()));
+    refuses("a part", out, () -> kernels().selfAttention(tensor(6, 16), heads, 4, out.view()));
+    refuses("rows", out, () -> kernels().selfAttention(tensor(4, 16), heads, 2, out.view()));
+    refuses("columns", out, () -> kernels().selfAttention(tensor(6, 15), heads, 2, out.view()));
+  }
+
+  @Test
   default void refusesNormsThatDoNotFit() {
     Output out = device().output(3, 5);
     Tensor x = tensor(3, 5);

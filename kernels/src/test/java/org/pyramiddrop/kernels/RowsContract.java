@@ -57,6 +57,44 @@ interface RowsContract extends ContractPart {
   }
 
   @Test
+  default void cutsPicturesIntoRowsOfSquares() {
+    for (int channels : new int[] {1, 3}) {
+      for (int side : new int[] {4, 15, 28}) {
+        for (int patch : new int[] {1, 4, 14}) {
+          int before = random().between(0, 2);
+          int columns = channels * patch * patch + random().oneOf(0, 0, 1, 4);
+          if (patch <= side) {
+            cuts(random().between(1, 3), channels, side, patch, before, columns);
+          }
+        }
+      }
+    }
+  }
+
+  private void cuts(int pictures, int channels, int side, int patch, int before, int columns) {
+    float[] pixels = random().normal(pictures * channels * side * side, 1);
+    int across = side / patch;
+    int each = before + across * across;
+    float[] expected = new float[pictures * each * columns];
+    for (int i = 0; i < expected.length; i++) {
+      int square = i / columns % each - before;
+      int column = i % columns;
+      if (square >= 0 && column < channels * patch * patch) {
+        int channel = i / columns / each * channels + column / patch / patch;
+        int y = square / across * patch + column / patch % patch;
+        int x = square % across * patch + column % patch;
+        expected[i] = pixels[(channel * side + y) * side + x];
+      }
+    }
+    Output out = device().output(pictures * each, columns);
+    Tensor from = device().input(DType.FLOAT32, pixels, channels * side * side);
+    kernels().patches(from, channels, patch, before, out.view());
+    String what = "%d × %d in squares of %d, %d columns".formatted(side, side, patch, columns);
+    device().check(what, out, Expected.exactly(expected, columns));
+    device().endCase();
+  }
+
+  @Test
   default void copies() {
     for (int rows : new int[] {1, 4, 31}) {
       float[] values = random().normal(rows * 33, 1);

@@ -32,7 +32,7 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * prompt's prefill and each decode step run one at a time, in the order they were asked for, so a
  * long answer does not hold up others. A waiting or decoding thread that is interrupted ends its
  * answer as {@link Finish#CANCELLED}; while it encodes images or reads the prompt, with a {@link
- * CancellationException}, behind the layer that is running (on a GPU, behind the crop or the
+ * CancellationException}, behind the layer that is running (on a GPU, behind the crops or the
  * prefill). Its interrupt status stays set. {@link #close} lets no new question in, ends running
  * ones at their next step, and frees everything when the last is gone.
  */

@@ -203,7 +203,7 @@ final class Model implements AutoCloseable {
   }
 
   /**
-   * Encodes images one by one, others' work going on between them, each crop by crop.
+   * Encodes images one by one, others' work going on between them, a few crops at a time.
    *
    * @param listener hears the tower's layers over all of them
    * @param cuts of each image before the decoder; none if there are none

@@ -30,7 +30,7 @@ public interface TokenListener {
   /**
    * Hears of work that is done before the first token. It is called behind each layer where layers
    * are started one by one, as on the CPU, and once behind each recording where a device replays
-   * them (CUDA graphs): a crop of an image, a prefill. Layers that a device has been given may
+   * them (CUDA graphs): a few crops of an image, a prefill. Layers that a device has been given may
    * still be running on it. Other questions wait meanwhile, and the model can't be asked from here.
    *
    * @param done layers that are done, ascending within a phase up to {@code total}

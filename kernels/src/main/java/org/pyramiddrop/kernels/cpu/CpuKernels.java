@@ -163,6 +163,25 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void patches(Tensor pixels, int channels, int patch, int before, Tensor out) {
+    CpuTensor from = (CpuTensor) pixels;
+    CpuTensor to = (CpuTensor) out;
+    int side = (int) Math.round(Math.sqrt((double) pixels.columns() / channels));
+    int across = side / patch;
+    int each = before + across * across;
+    Arrays.fill(to.data(), to.offset(), to.offset() + to.size(), 0);
+    for (int row = 0; row < out.rows(); row++) {
+      int square = row % each - before;
+      for (int run = 0; square >= 0 && run < channels * patch; run++) {
+        int y = square / across * patch + run % patch;
+        int at = (run / patch * side + y) * side + square % across * patch;
+        System.arraycopy(
+            from.data(), from.row(row / each) + at, to.data(), to.row(row) + run * patch, patch);
+      }
+    }
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;
@@ -331,6 +350,27 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out) {
+    int rows = qkv.rows() / sequences;
+    int columns = heads.keyValueColumns();
+    try (CpuTensor keys = CpuTensor.allocate(rows, columns);
+        CpuTensor values = CpuTensor.allocate(rows, columns)) {
+      for (int first = 0; first < qkv.rows(); first += rows) {
+        CpuTensor own = ((CpuTensor) qkv).rows(first, rows);
+        workers.byRow(
+            rows,
+            2 * columns,
+            r -> {
+              int at = own.row(r) + heads.queryColumns();
+              System.arraycopy(own.data(), at, keys.data(), keys.row(r), columns);
+              System.arraycopy(own.data(), at + columns, values.data(), values.row(r), columns);
+            });
+        attention(own, heads, keys, values, new Mask.Full(), out.rows(first, rows));
+      }
+    }
+  }
+
+  @Override
   public void scoreTokens(Tensor queries, Heads heads, Tensor keys, Tensor out) {
     queryAttention.score((CpuTensor) queries, heads, (CpuTensor) keys, (CpuTensor) out);
   }
@@ -424,6 +464,12 @@ public final class CpuKernels implements Kernels {
       @Override
       public void close() {}
     };
+  }
+
+  /** Two rows keep all cores busy, and scratch memory in their caches is worth more. */
+  @Override
+  public int busyRows() {
+    return 1;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
+import java.util.function.Consumer;
 import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
@@ -153,6 +154,20 @@ final class CudaAttention {
     attend(new Operands(Rows.of(q), heads, rows, Rows.of(values), mask, Rows.of(out), 1));
   }
 
+  /** Attention within sequences, whose queries, keys and values lie side by side. */
+  void selfAttention(CudaTensor qkv, Heads heads, int sequences, CudaTensor out) {
+    Rows rows = Rows.of(qkv);
+    attend(
+        new Operands(
+            rows,
+            heads,
+            rows.from(heads.queryColumns()),
+            rows.from(heads.queryColumns() + heads.keyValueColumns()),
+            new Mask.Full(),
+            Rows.of(out),
+            sequences));
+  }
+
   private void attend(Operands operands) {
     requireSize(operands.heads);
     int rows = operands.rows();
@@ -245,29 +260,70 @@ final class CudaAttention {
             (PLAIN_ROWS + PLAIN_KEYS) * (heads.size() + 1) * Float.BYTES);
   }
 
+  /** Whether {@link #decodeStep} takes a row. */
+  boolean takesStep(Heads heads) {
+    return heads.size() <= MOST_CHANNELS && decodeSharedBytes(heads) <= MOST_SHARED_BYTES;
+  }
+
+  /** Turns one row's queries and key, stores its key and value, and attends to all up to them. */
+  void decodeStep(
+      CudaTensor qkv,
+      Heads heads,
+      CudaRotary rotary,
+      CudaIndices positions,
+      CudaIndices rows,
+      CudaTensor keys,
+      CudaTensor values,
+      CudaTensor out) {
+    Mask mask = new Mask.UpTo(rows);
+    Rows q = Rows.of(qkv);
+    decode(
+        "attention_decode_step",
+        new Operands(q, heads, Rows.of(keys), Rows.of(values), mask, Rows.of(out), 1),
+        step ->
+            step.pointer(keys.address())
+                .pointer(values.address())
+                .pointer(rotary.cos())
+                .pointer(rotary.sin())
+                .pointer(positions.address())
+                .int32(rotary.tabulated()));
+  }
+
   private void decode(Operands operands) {
+    decode("attention_decode", operands, _ -> {});
+  }
+
+  /**
+   * Appends {@code struct AttentionDecode} and launches.
+   *
+   * @param rest appends what the kernel takes beyond it
+   */
+  private void decode(String kernel, Operands operands, Consumer<Launcher> rest) {
     Heads heads = operands.heads;
     int rows = operands.rows();
     int splits = splits(rows * heads.keyValue(), operands.keyCount());
     if (splits == 1) {
-      decode(operands, 0, 0, 1);
+      decode(kernel, operands, rest, 0, 0, 1);
       return;
     }
     long sumsBytes = (long) rows * heads.queryColumns() * splits * Float.BYTES;
     long totalsBytes = 2L * rows * heads.query() * splits * Float.BYTES;
     try (DeviceMemory.Block partial = memory.allocate(sumsBytes + totalsBytes)) {
-      decode(operands, partial.address(), partial.address() + sumsBytes, splits);
+      decode(kernel, operands, rest, partial.address(), partial.address() + sumsBytes, splits);
     }
   }
 
-  private void decode(Operands operands, long sums, long totals, int splits) {
+  private void decode(
+      String kernel,
+      Operands operands,
+      Consumer<Launcher> rest,
+      long sums,
+      long totals,
+      int splits) {
     Heads heads = operands.heads;
-    start("attention_decode", operands)
-        .pointer(sums)
-        .pointer(totals)
-        .pointer(arrived.address())
-        .int32(splits)
-        .launch(splits, heads.keyValue(), operands.rows(), THREADS, decodeSharedBytes(heads));
+    start(kernel, operands).pointer(sums).pointer(totals).pointer(arrived.address()).int32(splits);
+    rest.accept(launcher);
+    launcher.launch(splits, heads.keyValue(), operands.rows(), THREADS, decodeSharedBytes(heads));
   }
 
   /** How many blocks of decode fill the GPU once. */

@@ -241,6 +241,13 @@ final class CudaKernels implements Kernels {
   }
 
   @Override
+  public void patches(Tensor pixels, int channels, int patch, int before, Tensor out) {
+    CudaTensor from = (CudaTensor) pixels;
+    CudaTensor to = (CudaTensor) out;
+    launch(() -> gpu.rows().patches(from, channels, patch, before, to));
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     CudaTensor from = (CudaTensor) x;
     CudaTensor to = (CudaTensor) out;
@@ -385,6 +392,45 @@ final class CudaKernels implements Kernels {
     launch(() -> gpu.attention().attention(from, heads, k, v, mask, to));
   }
 
+  @Override
+  public void storeAndAttend(
+      Tensor qkv,
+      Heads heads,
+      Rotary rotary,
+      Indices positions,
+      Indices rows,
+      Tensor keys,
+      Tensor values,
+      Tensor out) {
+    // Rows of one cache may see each other's keys, which blocks of one launch can't wait for.
+    if (!options.fusedDecode() || qkv.rows() != 1 || !gpu.attention().takesStep(heads)) {
+      Kernels.super.storeAndAttend(qkv, heads, rotary, positions, rows, keys, values, out);
+      return;
+    }
+    CudaTensor from = (CudaTensor) qkv;
+    CudaTensor k = (CudaTensor) keys;
+    CudaTensor v = (CudaTensor) values;
+    CudaTensor to = (CudaTensor) out;
+    launch(() ->
+        gpu.attention()
+            .decodeStep(
+                from,
+                heads,
+                (CudaRotary) rotary,
+                (CudaIndices) positions,
+                (CudaIndices) rows,
+                k,
+                v,
+                to));
+  }
+
+  @Override
+  public void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out) {
+    CudaTensor from = (CudaTensor) qkv;
+    CudaTensor to = (CudaTensor) out;
+    launch(() -> gpu.attention().selfAttention(from, heads, sequences, to));
+  }
+
   // Pruning and generation ------------------------------------------------------------------------
 
   @Override
@@ -470,23 +516,38 @@ final class CudaKernels implements Kernels {
     if (!options.graphs()) {
       return new UncapturedRecording(work);
     }
+    return onGpu(() -> captureWithRoom(work));
+  }
+
+  /** What the work launches is on the stream before the capture of the same begins. */
+  @Override
+  public Recording runAndRecord(Runnable work) {
+    requireNotRecording("hold another");
+    if (!options.graphs() || options.recordFirst()) {
+      return Kernels.super.runAndRecord(work);
+    }
     return onGpu(() -> {
-      try {
-        return capture(work);
-      } catch (DeviceException | CudaException e) {
-        if (!isOutOfMemory(e)) {
-          throw e;
-        }
-        // While recording nothing is freed; what lies idle may be what was missing.
-        try {
-          gpu.memory().trim();
-          return capture(work);
-        } catch (RuntimeException again) {
-          again.addSuppressed(e);
-          throw again;
-        }
-      }
+      work.run();
+      return captureWithRoom(work);
     });
+  }
+
+  private CudaRecording captureWithRoom(Runnable work) {
+    try {
+      return capture(work);
+    } catch (DeviceException | CudaException e) {
+      if (!isOutOfMemory(e)) {
+        throw e;
+      }
+      // While recording nothing is freed; what lies idle may be what was missing.
+      try {
+        gpu.memory().trim();
+        return capture(work);
+      } catch (RuntimeException again) {
+        again.addSuppressed(e);
+        throw again;
+      }
+    }
   }
 
   private static boolean isOutOfMemory(RuntimeException e) {
@@ -540,6 +601,11 @@ final class CudaKernels implements Kernels {
 
     @Override
     public void close() {}
+  }
+
+  @Override
+  public int busyRows() {
+    return options.busyRows();
   }
 
   @Override

@@ -5,6 +5,9 @@ final class CudaRows {
   private static final int THREADS = 256;
   private static final int VECTOR_BYTES = 16;
 
+  /** Neighbouring columns that a thread of {@code patches} writes. */
+  private static final int PATCH_RUN = 4;
+
   private final Launcher launcher;
 
   CudaRows(Launcher launcher) {
@@ -33,6 +36,24 @@ final class CudaRows {
         .int32(fromRows)
         .int32(out.columns())
         .launch(out.rows(), blocks(out), 1, THREADS, 0);
+  }
+
+  /** Pictures' squares, a row each. */
+  void patches(CudaTensor pixels, int channels, int patch, int before, CudaTensor out) {
+    if (out.rows() == 0) {
+      return;
+    }
+    int side = (int) Math.round(Math.sqrt((double) pixels.columns() / channels));
+    launcher
+        .kernel("patches")
+        .pointer(pixels.address())
+        .pointer(out.address())
+        .int32(channels)
+        .int32(side)
+        .int32(patch)
+        .int32(before)
+        .int32(out.columns())
+        .launch(out.rows(), Math.ceilDiv(out.columns(), PATCH_RUN * THREADS), 1, THREADS, 0);
   }
 
   /** {@code out[i] = x[places[i]]} for numbers. */

@@ -5,7 +5,7 @@ import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code swiglu_hopper.cu},
+ * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code matmul_hopper.cu},
  * {@code matmul_plain.cu}, and {@code activate.cu} and {@code silu_times.cu}, which finish what
  * cuBLASLt began.
  */
@@ -14,7 +14,9 @@ final class LinearKernels {
   private static final int PLAIN_THREADS = 256;
   private static final int PLAIN_SHARED_BYTES = 2 * 16 * (PLAIN_TILE + 4) * Float.BYTES;
 
-  private static final int HOPPER_OUTPUTS = 128;
+  /** Rows of w that a tile has. */
+  private static final int HOPPER_SUMS = 256;
+
   private static final int HOPPER_SHARED_BYTES = 197_696;
 
   private static final int FINISH_THREADS = 256;
@@ -32,32 +34,36 @@ final class LinearKernels {
         .launch(tile.blocks(product), 1, 1, tile.threads(), tile.sharedBytes());
   }
 
-  /** Gated, on compute capability 9.0; see {@link #supportsGated}. */
-  void multiplyGatedOnHopper(Product product) {
-    CudaTensor x = product.x();
-    CudaWeight w = product.w();
+  /** On compute capability 9.0; see {@link #supportsHopper}. */
+  void multiplyOnHopper(Product product) {
+    int outputs = product.gated() ? HOPPER_SUMS / 2 : HOPPER_SUMS;
     int tiles =
-        Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), HOPPER_OUTPUTS);
+        Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), outputs);
     launcher
-        .kernel("swiglu_hopper")
+        .kernel(operation(product) + "_hopper")
         .matrixProduct(product.rows(), product.inputs(), product.sums())
-        .tensorMap(Hopper.tensorMap(x))
-        .tensorMap(Hopper.tensorMap(w))
-        .pointer(product.out().address())
+        .tensorMap(Hopper.tensorMap(product.x()))
+        .tensorMap(Hopper.tensorMap(product.w()))
         .int32(product.rows())
-        .int32(product.inputs())
-        .int32(product.outputs())
+        .int32(product.inputs());
+    LinearArguments.appendEpilogue(launcher, product.bias(), product.activation(), product.out())
         .launch(
             Math.min(tiles, launcher.multiprocessors()), 1, 1, Hopper.THREADS, HOPPER_SHARED_BYTES);
   }
 
-  /** Whether that kernel can do it: gated, aligned, of two-byte numbers and an even width. */
-  boolean supportsGated(Product product) {
-    return product.gated()
+  /**
+   * Whether that kernel can do it: an aligned linear layer of two-byte numbers; if gated, of an
+   * even width.
+   */
+  boolean supportsHopper(Product product) {
+    boolean pairs =
+        product.outputs() % 2 == 0
+            && product.out().address() % Integer.BYTES == 0
+            && product.out().dtype() == launcher.dtype();
+    return product.transposed() == Transposed.W
         && product.aligned()
         && launcher.dtype() != DType.FLOAT32
-        && product.outputs() % 2 == 0
-        && product.out().address() % Integer.BYTES == 0;
+        && (pairs || !product.gated());
   }
 
   /** Any type, shape and address. */

@@ -78,10 +78,15 @@ final class ProductAlgorithms {
     }
     Tile best = Tile.fastest(product, launcher);
     List<ProductAlgorithm> all = new ArrayList<>();
-    if (hopper && kernels.supportsGated(product)) {
+    boolean onHopper = hopper && kernels.supportsHopper(product);
+    if (onHopper && product.gated()) {
       all.add(new ProductAlgorithm.Hopper());
     }
     all.add(new ProductAlgorithm.Tiled(best));
+    // No GPU has timed it, so it is for measurement to choose.
+    if (onHopper && !product.gated()) {
+      all.add(new ProductAlgorithm.Hopper());
+    }
     for (Tile tile : Tile.values()) {
       if (tile != best && tile.fits(launcher)) {
         all.add(new ProductAlgorithm.Tiled(tile));
@@ -108,7 +113,7 @@ final class ProductAlgorithms {
   void run(Product product, ProductAlgorithm algorithm) {
     switch (algorithm) {
       case ProductAlgorithm.Tiled(Tile tile) -> kernels.multiply(product, tile);
-      case ProductAlgorithm.Hopper _ -> kernels.multiplyGatedOnHopper(product);
+      case ProductAlgorithm.Hopper _ -> kernels.multiplyOnHopper(product);
       case ProductAlgorithm.Plain _ -> kernels.multiplyPlain(product);
       case ProductAlgorithm.CublasLt _, ProductAlgorithm.CublasLtDefault _ ->
           library.run(product, algorithm);

@@ -88,6 +88,33 @@ class CudaLaunchesTest {
   }
 
   @Test
+  void aDecodeStepsRowMeetsItsCacheInOne() {
+    try (Tensor qkv = kernels.allocate(1, 128);
+        Tensor keys = kernels.allocate(300, 32);
+        Tensor values = kernels.allocate(300, 32);
+        Tensor out = kernels.allocate(1, 64);
+        Rotary rotary = kernels.rotary(16, 10_000, 300);
+        Indices at = kernels.indices(280)) {
+      Heads heads = new Heads(4, 2, 16);
+      assertThat(
+              launches(() -> kernels.storeAndAttend(qkv, heads, rotary, at, at, keys, values, out)))
+          .isOne();
+    }
+  }
+
+  /** One whatever the number of sequences, which lie where a product left them. */
+  @Test
+  void attentionWithinSequencesIsOne() {
+    try (Tensor qkv = kernels.allocate(5 * 17, 3 * 128);
+        Tensor out = kernels.allocate(5 * 17, 128);
+        Tensor pixels = kernels.allocate(DType.FLOAT32, 5, 3 * 64);
+        Tensor patches = kernels.allocate(5 * 17, 16)) {
+      assertThat(launches(() -> kernels.selfAttention(qkv, new Heads(2, 2, 64), 5, out))).isOne();
+      assertThat(launches(() -> kernels.patches(pixels, 3, 2, 1, patches))).isOne();
+    }
+  }
+
+  @Test
   void attentionOfAFewRowsIsOneAndScoringIsTwo() {
     try (Tensor q = kernels.allocate(3, 64);
         Tensor keys = kernels.allocate(500, 32);

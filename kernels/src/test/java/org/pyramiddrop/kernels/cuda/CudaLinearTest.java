@@ -3,8 +3,11 @@ package org.pyramiddrop.kernels.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -193,6 +196,36 @@ class CudaLinearTest {
             .isEmpty();
       }
     }
+  }
+
+  /** Tiles of 128 rows and 256 outputs, their edges, each epilogue, and float32 results. */
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  void multipliesOnComputeCapability9(DType dtype, @TempDir Path folder) {
+    TestGpu.prepare();
+    AtomicInteger offered = new AtomicInteger();
+    Stopwatch stopwatch =
+        (algorithm, _) -> {
+          boolean hopper = algorithm instanceof ProductAlgorithm.Hopper;
+          offered.addAndGet(hopper ? 1 : 0);
+          return hopper ? 1 : 2;
+        };
+    Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
+    CudaOptions options = new CudaOptions(true, true, tuning).withHopper(true);
+    try (Kernels kernels = TestGpu.open(dtype, options)) {
+      for (Sizes sizes :
+          List.of(new Sizes(5, 8, 3), new Sizes(130, 136, 259), new Sizes(40, 72, 1026))) {
+        for (Activation activation : Activation.values()) {
+          for (boolean biased : new boolean[] {false, true}) {
+            Layer layer = new Layer(dtype, sizes, activation, biased, false);
+            assertThat(layer.run(kernels, dtype)).isEmpty();
+          }
+        }
+        Layer wide = new Layer(dtype, sizes, Activation.QUICK_GELU, true, false);
+        assertThat(wide.run(kernels, DType.FLOAT32)).isEmpty();
+      }
+    }
+    assertThat(offered.get()).isPositive();
   }
 
   @ParameterizedTest

@@ -100,6 +100,26 @@ public final class TestGpu {
     return hook("emulated_graph_nodes");
   }
 
+  /** Kernels that were started one by one so far; only the emulation tells. */
+  public static long launches() {
+    return hook("emulated_launches");
+  }
+
+  /** Graphs that were started so far; only the emulation tells. */
+  public static long graphLaunches() {
+    return hook("emulated_graph_launches");
+  }
+
+  /** Captures that ended well so far; only the emulation tells. */
+  public static long captures() {
+    return hook("emulated_captures");
+  }
+
+  /** Executable graphs that were made so far; only the emulation tells. */
+  public static long instantiations() {
+    return hook("emulated_instantiations");
+  }
+
   /** What cuBLASLt has handed out and not taken back; only the emulation tells. */
   static long liveProductHandles() {
     return REAL ? 0 : hook("emulated_cublas_live_handles");

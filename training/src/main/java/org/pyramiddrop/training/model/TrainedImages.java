@@ -113,14 +113,15 @@ final class TrainedImages implements AutoCloseable {
   }
 
   private void encode(Pixels crop, Tensor features, Saved saved) {
-    Tensor patches = tower.allocatePatches();
-    kernels.upload(tower.patches(crop), patches);
-    if (trainedTower == null) {
-      try (patches) {
-        tower.encode(patches, () -> {}, features);
+    try (Tensor pixels = tower.allocatePixels(1)) {
+      kernels.upload(crop.values(), pixels);
+      if (trainedTower == null) {
+        tower.encode(pixels, () -> {}, features);
+      } else {
+        Tensor patches = trainedTower.allocatePatches();
+        tower.patches(pixels, patches);
+        saved.crops.add(saved.owned.add(trainedTower.forward(patches, features)));
       }
-    } else {
-      saved.crops.add(saved.owned.add(trainedTower.forward(patches, features)));
     }
   }
 

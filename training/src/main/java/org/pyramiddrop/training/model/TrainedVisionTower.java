@@ -100,6 +100,12 @@ final class TrainedVisionTower implements AutoCloseable {
     }
   }
 
+  /** A tensor for a crop's patches: patches × channels · patch size². */
+  Tensor allocatePatches() {
+    int patch = config.patchSize();
+    return kernels.allocate(config.patches(), config.channels() * patch * patch);
+  }
+
   /**
    * Encodes one crop.
    *

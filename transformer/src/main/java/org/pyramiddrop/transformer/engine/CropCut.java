@@ -11,7 +11,7 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.transformer.pruning.Fate;
 
 /**
- * From a crop's patches to the embeddings of what a cut in the vision tower leaves of it, recorded
+ * From a crop's pixels to the embeddings of what a cut in the vision tower leaves of it, recorded
  * for crops that have as many candidates and keep as many.
  */
 final class CropCut implements AutoCloseable {
@@ -54,7 +54,7 @@ final class CropCut implements AutoCloseable {
   /**
    * Takes the memory.
    *
-   * @param patches where a crop's patches are put
+   * @param pixels where a crop's pixels are put
    * @param behindLayer runs behind each layer of the tower
    */
   CropCut(
@@ -62,7 +62,7 @@ final class CropCut implements AutoCloseable {
       VisionTower tower,
       Projector projector,
       Counts counts,
-      Tensor patches,
+      Tensor pixels,
       Runnable behindLayer,
       int hidden) {
     this.kernels = kernels;
@@ -78,7 +78,7 @@ final class CropCut implements AutoCloseable {
       tokens = owned.add(kernels.indices(new int[counts.candidates]));
       into = owned.add(kernels.indices(new int[Math.max(1, counts.merged())]));
       embeddings = owned.add(kernels.allocate(counts.kept(), hidden));
-      work = owned.add(kernels.record(() -> run(patches, behindLayer)));
+      work = owned.add(kernels.record(() -> run(pixels, behindLayer)));
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
@@ -96,17 +96,17 @@ final class CropCut implements AutoCloseable {
         .toArray();
   }
 
-  private void run(Tensor patches, Runnable behindLayer) {
+  private void run(Tensor pixels, Runnable behindLayer) {
     try (Tensor features = kernels.allocate(tower.rows(), tower.columns())) {
       if (counts.chosen == counts.candidates) {
-        tower.encode(patches, behindLayer, features, null);
+        tower.encode(pixels, behindLayer, features, null);
         kernels.gather(candidates, order, rows);
         finish(features, null);
       } else {
         try (Tensor scores = kernels.allocate(DType.FLOAT32, 1, tower.rows());
             Tensor keys = kernels.allocate(DType.FLOAT32, tower.rows(), tower.headSize())) {
           VisionTower.LastAttention attention = new VisionTower.LastAttention(scores, keys);
-          tower.encode(patches, behindLayer, features, attention);
+          tower.encode(pixels, behindLayer, features, attention);
           kernels.splitTopK(scores, candidates, counts.chosen, split);
           kernels.gather(split, order, rows);
           finish(features, keys);
@@ -139,7 +139,7 @@ final class CropCut implements AutoCloseable {
   }
 
   /**
-   * Cuts one crop, whose patches are there.
+   * Cuts one crop, whose pixels are there.
    *
    * @param all out: embeddings of all that stays of the image, crop by crop
    */

@@ -276,15 +276,15 @@ public final class Decoder implements AutoCloseable {
       for (SequenceRows part : parts) {
         Tensor own = qkv.rows(first, part.count());
         KeyValueCache.Layer held = part.held();
-        kernels.rotateAndStore(
-            own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values());
-        kernels.attention(
-            own,
-            heads,
-            held.keys(),
-            held.values(),
-            part.mask(),
-            attended.rows(first, part.count()));
+        Tensor to = attended.rows(first, part.count());
+        if (part.count() == 1 && part.mask() instanceof Mask.UpTo) {
+          kernels.storeAndAttend(
+              own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values(), to);
+        } else {
+          kernels.rotateAndStore(
+              own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values());
+          kernels.attention(own, heads, held.keys(), held.values(), part.mask(), to);
+        }
         first += part.count();
       }
       outputAndFeedForward(layer, attended, x);

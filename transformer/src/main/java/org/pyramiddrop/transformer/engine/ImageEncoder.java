@@ -1,5 +1,6 @@
 package org.pyramiddrop.transformer.engine;
 
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,8 +17,9 @@ import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.Pixels;
 
 /**
- * From an image to the decoder's embeddings: vision tower and projector, recorded as one and run
- * crop by crop, so that many tiles need no more scratch memory than one.
+ * From an image to the decoder's embeddings: vision tower and projector, recorded as one. As many
+ * crops go through together as make the device busy, so that many tiles need no more scratch memory
+ * than a few.
  */
 public final class ImageEncoder implements AutoCloseable {
   /** Tiles of one image have a few counts between them; an image of another shape has others. */
@@ -27,10 +29,16 @@ public final class ImageEncoder implements AutoCloseable {
   private final Resources owned = new Resources();
   private final VisionTower tower;
   private final Projector projector;
-  private final Tensor patches;
-  private final Tensor embeddings;
-  private final Recording work;
   private final int hidden;
+
+  /** The most crops that go through together. */
+  private final int together;
+
+  private final Tensor pixels;
+  private final Tensor embeddings;
+
+  /** Recordings for each number of crops that came. */
+  private final Map<Integer, Recording> passes = new HashMap<>();
 
   /** Recordings of crops that are cut, for each count of their tokens; the last used is last. */
   private final Map<CropCut.Counts, CropCut> cuts = new LinkedHashMap<>(8, 0.75f, true);
@@ -56,20 +64,34 @@ public final class ImageEncoder implements AutoCloseable {
       newline =
           config.imageNewline().map(name -> store.reshaped(name, 1, hidden, hidden)).orElse(null);
       projector = new Projector(kernels, config.projector(), store);
-      patches = owned.add(tower.allocatePatches());
-      embeddings = owned.add(kernels.allocate(tower.tokens(), hidden));
-      work =
-          owned.add(
-              kernels.record(() -> {
-                try (Tensor features = kernels.allocate(tower.tokens(), tower.columns())) {
-                  tower.encode(patches, () -> behindLayer.run(), features);
-                  projector.project(features, embeddings);
-                }
-              }));
+      together = newline == null ? 1 : Math.max(1, kernels.busyRows() / tower.rows());
+      pixels = owned.add(tower.allocatePixels(together));
+      embeddings = owned.add(kernels.allocate(together * tower.tokens(), hidden));
+      if (together == 1) {
+        pass(1);
+      }
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
     }
+  }
+
+  private Recording pass(int crops) {
+    return passes.computeIfAbsent(crops, count -> owned.add(kernels.record(() -> run(count))));
+  }
+
+  /** Crops whose pixels are there. */
+  private void run(int crops) {
+    int rows = crops * tower.tokens();
+    try (Tensor features = kernels.allocate(rows, tower.columns())) {
+      tower.encode(pixels.rows(0, crops), () -> behindLayer.run(), features);
+      projector.project(features, embeddings.rows(0, rows));
+    }
+  }
+
+  /** How many crops go through together, of so many: passes are about alike. */
+  private int together(int crops) {
+    return Math.ceilDiv(crops, Math.ceilDiv(crops, together));
   }
 
   /**
@@ -83,16 +105,18 @@ public final class ImageEncoder implements AutoCloseable {
   public void encode(List<Pixels> crops, ImageLayout layout, Progress progress, Tensor out) {
     refuseOtherCrops(crops, layout);
     if (newline == null) {
-      encode(crops.getFirst(), progress, out);
+      encode(crops.subList(0, 1), progress, out);
       return;
     }
     int tokens = tower.tokens();
+    int each = together(crops.size());
     int rows = crops.size() * tokens;
     try (Tensor all = kernels.allocate(rows + 1, out.columns());
         Indices sources = kernels.indices(layout.sources());
         Indices first = kernels.indices(new int[1])) {
-      for (int i = 0; i < crops.size(); i++) {
-        encode(crops.get(i), progress, all.rows(i * tokens, tokens));
+      for (int i = 0; i < crops.size(); i += each) {
+        List<Pixels> some = crops.subList(i, Math.min(i + each, crops.size()));
+        encode(some, progress, all.rows(i * tokens, some.size() * tokens));
       }
       kernels.embed(newline, first, all.rows(rows, 1));
       kernels.gatherRows(all, sources, out);
@@ -118,7 +142,7 @@ public final class ImageEncoder implements AutoCloseable {
         TowerCut.Crop crop = tokens.crops().get(i);
         int end = progress.done() + tower.layers();
         if (crop.chosen() + crop.targets() > 0) {
-          kernels.upload(tower.patches(crops.get(i)), patches);
+          kernels.upload(crops.get(i).values(), pixels.rows(0, 1));
           // Recorded before anybody hears of it.
           CropCut cutting = cutting(crop);
           telling(progress, () -> cutting.run(tokens, crop, all));
@@ -147,7 +171,14 @@ public final class ImageEncoder implements AutoCloseable {
         unused.close();
       }
       made =
-          new CropCut(kernels, tower, projector, counts, patches, () -> behindLayer.run(), hidden);
+          new CropCut(
+              kernels,
+              tower,
+              projector,
+              counts,
+              pixels.rows(0, 1),
+              () -> behindLayer.run(),
+              hidden);
       cuts.put(counts, made);
     }
     return made;
@@ -162,7 +193,7 @@ public final class ImageEncoder implements AutoCloseable {
     }
   }
 
-  /** From patches to features. */
+  /** From pixels to features. */
   public VisionTower tower() {
     return tower;
   }
@@ -182,18 +213,34 @@ public final class ImageEncoder implements AutoCloseable {
     return tower.layers();
   }
 
-  /** Writes a crop's embeddings, {@link #cropTokens} × the decoder's hidden size. */
-  public void encode(Pixels crop, Progress progress, Tensor out) {
-    int end = progress.done() + tower.layers();
-    kernels.upload(tower.patches(crop), patches);
-    telling(progress, work::run);
-    kernels.copy(embeddings, out);
+  /** Writes the embeddings of crops that go through together. */
+  private void encode(List<Pixels> crops, Progress progress, Tensor out) {
+    int count = crops.size();
+    int end = progress.done() + count * tower.layers();
+    for (int i = 0; i < count; i++) {
+      kernels.upload(crops.get(i).values(), pixels.rows(i, 1));
+    }
+    Recording made = passes.get(count);
+    if (made == null) {
+      telling(progress, () -> passes.put(count, owned.add(kernels.runAndRecord(() -> run(count)))));
+    } else {
+      telling(progress, made::run);
+    }
+    kernels.copy(embeddings.rows(0, out.rows()), out);
     progress.reach(end);
   }
 
-  /** How long each launch takes on a crop's way from patches to embeddings. */
-  public List<Profile> profile(Profile.Order order, int runs) {
-    return work.profile(order, runs);
+  /** How many of an image's crops go through together. */
+  public int cropsTogether(int crops) {
+    return together(crops);
+  }
+
+  /**
+   * How long each launch takes on the way of crops that go through together, from pixels to
+   * embeddings.
+   */
+  public List<Profile> profile(int crops, Profile.Order order, int runs) {
+    return pass(crops).profile(order, runs);
   }
 
   @Override

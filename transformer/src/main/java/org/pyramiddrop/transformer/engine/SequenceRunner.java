@@ -147,10 +147,14 @@ public final class SequenceRunner implements AutoCloseable {
   public int prefill(Prompt prompt, Sampler sampler, Progress progress) {
     kernels.upload(prompt.ids(), ids);
     setSampling(prompt, sampler);
-    if (prefill == null) {
-      prefill = owned.add(recordPrefill());
+    Recording made = prefill;
+    Runnable work = prefillWork();
+    if (made == null) {
+      // A prompt of a length that was not met before waits for no recording.
+      telling(progress, () -> prefill = owned.add(kernels.runAndRecord(work)));
+    } else {
+      telling(progress, made::run);
     }
-    telling(progress, prefill::run);
     int token = sampledToken();
     progress.reach(decoder.layers());
     return token;
@@ -158,9 +162,13 @@ public final class SequenceRunner implements AutoCloseable {
 
   /** A recording of the way from ids and embeddings to the first token, the caller's to close. */
   public Recording recordPrefill() {
+    return kernels.record(prefillWork());
+  }
+
+  private Runnable prefillWork() {
     List<Tensor> embeddings = imageEmbeddings();
     List<ImageCuts> made = imageCuts();
-    return kernels.record(() -> runPrefill(embed(embeddings, made), 0));
+    return () -> runPrefill(embed(embeddings, made), 0);
   }
 
   /** The prompt, its images cut behind the projector. */
@@ -242,18 +250,21 @@ public final class SequenceRunner implements AutoCloseable {
   /** Takes a step that is prepared and returns the token, or -1 if a logit is NaN. */
   public int takeStep() {
     if (step == null) {
-      step = owned.add(recordDecodeStep());
+      step = owned.add(kernels.runAndRecord(this::nextToken));
+    } else {
+      step.run();
     }
-    step.run();
     return sampledToken();
   }
 
   /** A recording of the way from one token to the next, the caller's to close. */
   public Recording recordDecodeStep() {
-    return kernels.record(() -> {
-      decoder.decode(List.of(decodeInputs()));
-      sample();
-    });
+    return kernels.record(this::nextToken);
+  }
+
+  private void nextToken() {
+    decoder.decode(List.of(decodeInputs()));
+    sample();
   }
 
   /** Says where the token that was chosen last belongs, and how the one after it is chosen. */

@@ -5,13 +5,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
-import org.pyramiddrop.kernels.Mask;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
-import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.VisionTowerDescription;
 
 /**
@@ -19,9 +18,12 @@ import org.pyramiddrop.loader.VisionTowerDescription;
  * reads.
  *
  * <p>The patch embedding is a convolution whose stride is its size, hence a matrix product over
- * patches.
+ * patches. Several crops go through together, their rows one behind the other.
  */
 public final class VisionTower implements AutoCloseable {
+  /** Numbers that a row of patches is a multiple of, so that tensor cores can take it. */
+  private static final int PATCH_COLUMNS = 8;
+
   private record Layer(
       Weight norm1,
       Weight norm1Bias,
@@ -41,15 +43,16 @@ public final class VisionTower implements AutoCloseable {
   private final Heads heads;
   private final Activation activation;
 
-  private final Weight classEmbedding;
   private final Weight patchEmbedding;
-  private final Weight positionEmbedding;
   private final Weight preNorm;
   private final Weight preNormBias;
   private final List<Layer> layers = new ArrayList<>();
 
   /** The numbers 0 to the last row's. */
   private final Indices rows;
+
+  /** What the embedded patches are added to: positions, and the class token in the first row. */
+  private final Tensor start;
 
   /** Loads the layers that features come from. */
   public VisionTower(Kernels kernels, VisionTowerDescription config, WeightStore store) {
@@ -65,23 +68,27 @@ public final class VisionTower implements AutoCloseable {
         };
     String p = config.prefix();
     int patch = config.patchSize();
-    classEmbedding = store.reshaped(p + "embeddings.class_embedding", 1, hidden, hidden);
+    Weight classEmbedding = store.reshaped(p + "embeddings.class_embedding", 1, hidden, hidden);
     patchEmbedding =
-        store.reshaped(
+        store.padded(
             p + "embeddings.patch_embedding.weight",
             hidden,
             config.channels() * patch * patch,
+            PATCH_COLUMNS,
             hidden,
             config.channels(),
             patch,
             patch);
-    positionEmbedding =
+    Weight positionEmbedding =
         store.matrix(
             new WeightStore.Matrix(
                 p + "embeddings.position_embedding.weight", config.patches() + 1, hidden));
     preNorm = store.vector(p + "pre_layrnorm.weight", hidden);
     preNormBias = store.vector(p + "pre_layrnorm.bias", hidden);
     rows = kernels.indices(IntStream.rangeClosed(0, config.patches()).toArray());
+    start = kernels.allocate(rows.size(), hidden);
+    kernels.embed(positionEmbedding, rows, start);
+    kernels.add(start.rows(0, 1), classEmbedding);
     for (int i = 0; i < config.layers(); i++) {
       String l = p + "encoder.layers." + i + ".";
       List<String> qkv = List.of("q_proj", "k_proj", "v_proj");
@@ -125,9 +132,20 @@ public final class VisionTower implements AutoCloseable {
     return config.featureStates().size() * config.hiddenSize();
   }
 
-  /** A tensor for an image's patches: patches × channels · size². */
-  public Tensor allocatePatches() {
-    return kernels.allocate(config.patches(), patchEmbedding.columns());
+  /** A tensor for the pixels of some crops: crops × channels · size², float32. */
+  public Tensor allocatePixels(int crops) {
+    int side = config.imageSize();
+    return kernels.allocate(DType.FLOAT32, crops, config.channels() * side * side);
+  }
+
+  /**
+   * The squares of one crop that a convolution's weights meet.
+   *
+   * @param pixels of that crop, as {@link #allocatePixels} gives room for them
+   * @param out patches × channels · patch size²
+   */
+  public void patches(Tensor pixels, Tensor out) {
+    kernels.patches(pixels, config.channels(), config.patchSize(), 0, out);
   }
 
   /**
@@ -149,38 +167,37 @@ public final class VisionTower implements AutoCloseable {
   }
 
   /**
-   * Encodes one image.
+   * Encodes crops.
    *
-   * @param patches as {@link #patches(Pixels)} gives them
+   * @param pixels a row a crop
    * @param behindLayer runs behind each layer, and may throw to give up
-   * @param features out: {@link #tokens} × {@link #columns}
+   * @param features out: of each crop {@link #tokens} × {@link #columns}
    */
-  public void encode(Tensor patches, Runnable behindLayer, Tensor features) {
-    encode(patches, behindLayer, features, null);
+  public void encode(Tensor pixels, Runnable behindLayer, Tensor features) {
+    encode(pixels, behindLayer, features, null);
   }
 
   /**
-   * Encodes one image.
+   * Encodes crops.
    *
-   * @param features out: the last of all {@link #rows}, as many as it has, × {@link #columns}
-   * @param attention out: that of the last layer, if it is asked for
+   * @param features out: of each crop the last of all {@link #rows}, as many as there is room for,
+   *     × {@link #columns}
+   * @param attention out: that of the last layer, if it is asked for, of a single crop
    */
   void encode(
-      Tensor patches, Runnable behindLayer, Tensor features, @Nullable LastAttention attention) {
+      Tensor pixels, Runnable behindLayer, Tensor features, @Nullable LastAttention attention) {
+    int crops = pixels.rows();
     int hidden = config.hiddenSize();
     List<Integer> read = config.featureStates();
-    try (Tensor x = kernels.allocate(rows.size(), hidden);
-        Tensor keys = kernels.allocate(rows.size(), hidden);
-        Tensor values = kernels.allocate(rows.size(), hidden)) {
-      embed(patches, x);
+    try (Tensor x = kernels.allocate(crops * rows.size(), hidden)) {
+      embed(pixels, x);
       for (int state = 0; state <= layers.size(); state++) {
         if (state > 0) {
-          run(layers.get(state - 1), x, keys, values, state == layers.size() ? attention : null);
+          run(layers.get(state - 1), x, crops, state == layers.size() ? attention : null);
         }
         for (int i = 0; i < read.size(); i++) {
           if (read.get(i) == state) {
-            Tensor kept = x.rows(rows.size() - features.rows(), features.rows());
-            kernels.copyColumns(kept, features, i * hidden);
+            keep(x, crops, features, i * hidden);
           }
         }
         if (state > 0) {
@@ -190,37 +207,29 @@ public final class VisionTower implements AutoCloseable {
     }
   }
 
-  private void embed(Tensor patches, Tensor x) {
-    kernels.embed(classEmbedding, rows.part(0, 1), x.rows(0, 1));
-    kernels.linear(patches, patchEmbedding, null, Activation.NONE, x.rows(1, config.patches()));
-    kernels.add(x, positionEmbedding);
-    try (Tensor raw = kernels.allocate(x.rows(), x.columns())) {
-      kernels.copy(x, raw);
+  /** Copies the last rows of each crop into features. */
+  private void keep(Tensor x, int crops, Tensor features, int firstColumn) {
+    int kept = features.rows() / crops;
+    for (int crop = 0; crop < crops; crop++) {
+      Tensor from = x.rows((crop + 1) * rows.size() - kept, kept);
+      kernels.copyColumns(from, features.rows(crop * kept, kept), firstColumn);
+    }
+  }
+
+  /** The class token's row stands for a patch of zeros, so that crops lie one behind the other. */
+  private void embed(Tensor pixels, Tensor x) {
+    try (Tensor patches = kernels.allocate(x.rows(), patchEmbedding.columns());
+        Tensor raw = kernels.allocate(x.rows(), x.columns())) {
+      kernels.patches(pixels, config.channels(), config.patchSize(), 1, patches);
+      for (int first = 0; first < raw.rows(); first += rows.size()) {
+        kernels.copy(start, raw.rows(first, rows.size()));
+      }
+      kernels.linear(patches, patchEmbedding, null, Activation.ADD, raw);
       kernels.layerNorm(raw, preNorm, preNormBias, config.normEpsilon(), x);
     }
   }
 
-  /** Patches row by row, each channel by channel as the convolution's weights are. */
-  public float[] patches(Pixels pixels) {
-    int patch = config.patchSize();
-    int side = config.imageSize() / patch;
-    float[] out = new float[config.patches() * patchEmbedding.columns()];
-    int to = 0;
-    for (int p = 0; p < side * side; p++) {
-      for (int c = 0; c < pixels.channels(); c++) {
-        for (int y = 0; y < patch; y++) {
-          int row = c * pixels.height() + p / side * patch + y;
-          System.arraycopy(
-              pixels.values(), row * pixels.width() + p % side * patch, out, to, patch);
-          to += patch;
-        }
-      }
-    }
-    return out;
-  }
-
-  private void run(
-      Layer layer, Tensor x, Tensor keys, Tensor values, @Nullable LastAttention attention) {
+  private void run(Layer layer, Tensor x, int crops, @Nullable LastAttention attention) {
     int hidden = x.columns();
     float eps = config.normEpsilon();
     try (Tensor normed = kernels.allocate(x.rows(), hidden);
@@ -228,12 +237,10 @@ public final class VisionTower implements AutoCloseable {
         Tensor inner = kernels.allocate(x.rows(), config.intermediateSize())) {
       kernels.layerNorm(x, layer.norm1, layer.norm1Bias, eps, normed);
       kernels.linear(normed, layer.qkv, layer.qkvBias, Activation.NONE, qkv);
-      kernels.storeKeyValues(qkv, hidden, null, null, rows, keys, values);
       if (attention != null) {
-        kernels.scoreTokens(qkv.rows(0, 1), heads, keys, attention.scores());
-        kernels.averageHeads(keys, heads, attention.keys());
+        tell(qkv, attention);
       }
-      kernels.attention(qkv, heads, keys, values, new Mask.Full(), normed);
+      kernels.selfAttention(qkv, heads, crops, normed);
       kernels.linear(normed, layer.out, layer.outBias, Activation.ADD, x);
       kernels.layerNorm(x, layer.norm2, layer.norm2Bias, eps, normed);
       kernels.linear(normed, layer.up, layer.upBias, activation, inner);
@@ -241,8 +248,19 @@ public final class VisionTower implements AutoCloseable {
     }
   }
 
+  private void tell(Tensor qkv, LastAttention attention) {
+    int hidden = heads.keyValueColumns();
+    try (Tensor keys = kernels.allocate(qkv.rows(), hidden);
+        Tensor values = kernels.allocate(qkv.rows(), hidden)) {
+      kernels.storeKeyValues(qkv, heads.queryColumns(), null, null, rows, keys, values);
+      kernels.scoreTokens(qkv.rows(0, 1), heads, keys, attention.scores());
+      kernels.averageHeads(keys, heads, attention.keys());
+    }
+  }
+
   @Override
   public void close() {
+    start.close();
     rows.close();
   }
 }

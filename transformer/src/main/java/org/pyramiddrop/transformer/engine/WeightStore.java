@@ -167,6 +167,25 @@ public final class WeightStore implements AutoCloseable {
   }
 
   /**
+   * A tensor of more or fewer dimensions, read as a matrix, with zeros behind each row until the
+   * columns are a multiple of some number.
+   */
+  public Weight padded(String name, int rows, int columns, int multiple, long... shape) {
+    HostMatrix matrix = host(checkpoint.weight(name, shape), rows, columns);
+    int wide = Math.ceilDiv(columns, multiple) * multiple;
+    if (wide == columns) {
+      return upload(List.of(matrix));
+    }
+    long from = (long) columns * matrix.dtype().bytes();
+    long to = (long) wide * matrix.dtype().bytes();
+    MemorySegment padded = converted.allocate(rows * to, 64);
+    for (int row = 0; row < rows; row++) {
+      MemorySegment.copy(matrix.data(), row * from, padded, row * to, from);
+    }
+    return upload(List.of(new HostMatrix(matrix.dtype(), padded, rows, wide)));
+  }
+
+  /**
    * A tensor as it is stored, read as a matrix.
    *
    * @param shape that the tensor has

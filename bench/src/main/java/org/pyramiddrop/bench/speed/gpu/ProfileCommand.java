@@ -88,12 +88,14 @@ public final class ProfileCommand extends ReportingCommand {
     ImageLayout image = input.image().layout();
     ModelShape shape = ModelShape.of(open.config());
     List<PartProfile> parts = new ArrayList<>();
+    int crops = open.engine().imageEncoder().cropsTogether(image.crops());
     parts.add(
         PartProfile.of(
-            "one crop through vision tower and projector",
-            ModelWork.visionTower(shape) + ModelWork.projector(shape),
+            "%s through vision tower and projector"
+                .formatted(crops == 1 ? "one crop" : crops + " crops"),
+            crops * (ModelWork.visionTower(shape) + ModelWork.projector(shape)),
             null,
-            open.engine().imageEncoder().profile(order, runs)));
+            open.engine().imageEncoder().profile(crops, order, runs)));
     try (RepeatedAnswer answer = open.answer(input, plan.plan(), 1)) {
       // Loads kernels, measures algorithms, and leaves a prompt's keys and values behind.
       answer.answer(2);

@@ -10,7 +10,6 @@ import org.pyramiddrop.bench.model.ModelOnDevice;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.VisionConfig;
 import org.pyramiddrop.transformer.engine.Projector;
 import org.pyramiddrop.transformer.engine.VisionTower;
@@ -56,15 +55,15 @@ public class VisionBenchmark extends DeviceBenchmark {
     VisionConfig vision = model.config().vision();
     int side = vision.imageSize();
     pixels = RandomNumbers.floats(vision.channels() * side * side, /* seed= */ 9);
-    Tensor patches = own(tower.allocatePatches());
-    kernels.upload(tower.patches(new Pixels(vision.channels(), side, side, pixels)), patches);
+    Tensor crop = own(tower.allocatePixels(1));
+    kernels.upload(pixels, crop);
     features = own(kernels.allocate(tower.tokens(), tower.columns()));
     embeddings = own(kernels.allocate(tower.tokens(), model.engine().decoder().hiddenSize()));
-    tower.encode(patches, () -> {}, features);
+    tower.encode(crop, () -> {}, features);
     prepare(
         kernels,
         switch (part) {
-          case TOWER_LAYER -> () -> tower.encode(patches, () -> {}, features);
+          case TOWER_LAYER -> () -> tower.encode(crop, () -> {}, features);
           case PROJECTOR -> () -> projector.project(features, embeddings);
         });
   }

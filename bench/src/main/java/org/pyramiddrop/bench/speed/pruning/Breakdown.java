@@ -91,7 +91,7 @@ record Breakdown(long totalNanos, Map<Part, Long> nanos) {
   private static Part part(String operation, boolean dropping) {
     return switch (operation) {
       case "linear", "swiGlu" -> Part.PRODUCTS;
-      case "attention" -> Part.ATTENTION;
+      case "attention", "selfAttention" -> Part.ATTENTION;
       case "rmsNorm", "layerNorm" -> Part.NORMS;
       case "rotate", "storeKeyValues" -> Part.ROTARY;
       case "allocate" -> Part.ALLOCATION;
