@@ -9,6 +9,7 @@
 #include "attention_plain.cu"
 #include "attention_prefill.cu"
 #include "attention_received.cu"
+#include "checksums.cu"
 #include "convert.cu"
 #include "cross_entropy.cu"
 #include "linear_bias.cu"

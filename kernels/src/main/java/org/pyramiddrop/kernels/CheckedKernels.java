@@ -115,6 +115,12 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
+  public void checksums(Tensor x, Indices out) {
+    Shapes.checksums(x, out);
+    device.checksums(x, out);
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     Shapes.gatherRows(x, rows, out);
     activations("x", x);

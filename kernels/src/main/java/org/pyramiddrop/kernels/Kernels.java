@@ -105,6 +105,15 @@ public interface Kernels extends AutoCloseable {
    */
   void patches(Tensor pixels, int channels, int patch, int before, Tensor out);
 
+  /**
+   * Reads all of x and does next to nothing else, so that what memory gives can be measured: {@code
+   * out[i]} becomes the exclusive or of the 32-bit words of the i-th of as many equal parts as out
+   * has numbers.
+   *
+   * @param x as it lies in the device's memory; its bytes are a multiple of 16 times out's numbers
+   */
+  void checksums(Tensor x, Indices out);
+
   /** {@code out[i] = x[rows[i]]}. */
   void gatherRows(Tensor x, Indices rows, Tensor out);
 

@@ -83,6 +83,12 @@ final class Shapes {
     return (int) Math.round(Math.sqrt((double) pixels.columns() / channels));
   }
 
+  /** See {@link Kernels#checksums}. */
+  static void checksums(Tensor x, Indices out) {
+    long bytes = (long) x.rows() * x.columns() * x.dtype().bytes();
+    equal("bytes of x beyond parts of 16", bytes % (16L * Math.max(1, out.size())), "none", 0);
+  }
+
   /** See {@link Kernels#gatherRows}. */
   static void gatherRows(Tensor x, Indices rows, Tensor out) {
     equal("rows picked", rows.size(), "rows of out", out.rows());

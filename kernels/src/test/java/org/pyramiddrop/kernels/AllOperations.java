@@ -72,6 +72,9 @@ public final class AllOperations {
     Tensor pixels = device.input(DType.FLOAT32, random.normal(2 * 3 * 81, 1), 3 * 81);
     kernels.patches(pixels, 3, 4, 1, squares.view());
     keep("patches beside %d rows".formatted(rows), squares);
+    Indices sums = device.indices(new int[1]);
+    kernels.checksums(device.input(random.normal(rows * 64, 1), 64), sums);
+    keep("checksums, %d rows".formatted(rows), sums);
     Output rms = device.output(rows, columns);
     kernels.rmsNorm(x, w, 1e-5f, rms.view());
     keep("rmsNorm", rms);

@@ -94,6 +94,34 @@ interface RowsContract extends ContractPart {
     device().endCase();
   }
 
+  /** Parts of less than one access a thread, of some, and of some and a rest. */
+  @Test
+  default void readsAllOfEachPart() {
+    for (int accesses : new int[] {1, 7, 300, 1025, 2500}) {
+      int parts = random().between(1, 5);
+      reads(0, parts, accesses * 16 / kernels().dtype().bytes(), parts);
+    }
+    // A row later, and so perhaps at no multiple of an access.
+    reads(1, 16, random().oneOf(1, 7, 33), random().between(1, 2));
+  }
+
+  private void reads(int before, int rows, int columns, int parts) {
+    float[] values = random().normal((before + rows) * columns, 1);
+    Tensor x = device().input(values, columns).rows(before, rows);
+    Indices out = device().indices(random().below(1 << 30, parts));
+    kernels().checksums(x, out);
+    int[] expected = new int[parts];
+    for (int i = 0; i < rows * columns; i++) {
+      int bits = Stored.encode(x.dtype(), values[before * columns + i]);
+      int shift = x.dtype() == DType.FLOAT32 ? 0 : i % 2 * Short.SIZE;
+      expected[i / (rows * columns / parts)] ^= bits << shift;
+    }
+    assertThat(kernels().download(out))
+        .as("%d × %d in %d", rows, columns, parts)
+        .isEqualTo(expected);
+    device().endCase();
+  }
+
   @Test
   default void copies() {
     for (int rows : new int[] {1, 4, 31}) {

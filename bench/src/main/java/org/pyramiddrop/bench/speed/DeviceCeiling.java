@@ -1,16 +1,19 @@
 package org.pyramiddrop.bench.speed;
 
 import org.pyramiddrop.bench.speed.DeviceScratch.Probe;
-import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Tensor;
 
-/** What a device's own speed is measured with: a large square product, a large copy, a read. */
+/** What a device's own speed is measured with: a large square product, copy and read. */
 public final class DeviceCeiling {
   /** Rows, inputs and outputs of the product; columns of what is copied. */
   public static final int SIDE = 8192;
 
   /** Rows that the copy reads and writes. */
   public static final int COPIED_ROWS = 65_536;
+
+  /** Bytes a number of the read; an H100 read fastest where no thread reads twice. */
+  private static final int READ_BY_A_BLOCK = 1 << 14;
 
   private DeviceCeiling() {}
 
@@ -20,9 +23,12 @@ public final class DeviceCeiling {
     return new Probe(from, null, to, () -> scratch.kernels().copy(from, to));
   }
 
-  /** A read of half as much as the copy moves either way: one row times a matrix. */
-  public static Probe read(DeviceScratch scratch, int copiedRows, int columns) {
-    return scratch.product(new Product(1, columns, copiedRows / 2), Activation.NONE);
+  /** A read of as much as the copy reads, and of nothing else. */
+  public static Runnable read(DeviceScratch scratch, int rows, int columns) {
+    Tensor from = scratch.random(rows, columns);
+    long bytes = (long) rows * columns * from.dtype().bytes();
+    Indices sums = scratch.indices((int) Math.max(1, bytes / READ_BY_A_BLOCK));
+    return () -> scratch.kernels().checksums(from, sums);
   }
 
   /**

@@ -182,6 +182,24 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void checksums(Tensor x, Indices out) {
+    CpuTensor from = (CpuTensor) x;
+    CpuIndices to = (CpuIndices) out;
+    int part = from.size() / Math.max(1, out.size());
+    workers.byRow(
+        out.size(),
+        part,
+        i -> {
+          int all = 0;
+          int first = from.offset() + i * part;
+          for (int at = first; at < first + part; at++) {
+            all ^= Float.floatToRawIntBits(from.data()[at]);
+          }
+          to.set(i, all);
+        });
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     CpuTensor from = (CpuTensor) x;
     CpuTensor to = (CpuTensor) out;

@@ -248,6 +248,13 @@ final class CudaKernels implements Kernels {
   }
 
   @Override
+  public void checksums(Tensor x, Indices out) {
+    CudaTensor from = (CudaTensor) x;
+    CudaIndices to = (CudaIndices) out;
+    launch(() -> gpu.rows().checksums(from, to));
+  }
+
+  @Override
   public void gatherRows(Tensor x, Indices rows, Tensor out) {
     CudaTensor from = (CudaTensor) x;
     CudaTensor to = (CudaTensor) out;

@@ -1,6 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
-/** Moving rows: {@code rows.cu}. */
+/** Moving rows, and reading them: {@code rows.cu} and {@code checksums.cu}. */
 final class CudaRows {
   private static final int THREADS = 256;
   private static final int VECTOR_BYTES = 16;
@@ -54,6 +54,20 @@ final class CudaRows {
         .int32(before)
         .int32(out.columns())
         .launch(out.rows(), Math.ceilDiv(out.columns(), PATCH_RUN * THREADS), 1, THREADS, 0);
+  }
+
+  /** Exclusive ors of the words of equal parts: {@code checksums.cu}. */
+  void checksums(CudaTensor x, CudaIndices out) {
+    if (out.size() == 0) {
+      return;
+    }
+    long bytes = (long) x.rows() * x.columns() * x.dtype().bytes();
+    launcher
+        .untypedKernel("checksums")
+        .pointer(x.address())
+        .pointer(out.address())
+        .int64(bytes / out.size())
+        .launch(out.size(), 1, 1, THREADS, THREADS / 32 * Integer.BYTES);
   }
 
   /** {@code out[i] = x[places[i]]} for numbers. */

@@ -1,5 +1,6 @@
 package org.pyramiddrop.transformer.pruning;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -199,12 +200,33 @@ public final class FlopCounter {
    * @param layers the layers that are spared them, none of which ranks or follows a drop
    */
   public double followUp(PromptShape prompt, int reused, int layers) {
+    return 2 * pieces(prompt, reused, layers).stream().mapToDouble(Piece::multiplyAdds).sum();
+  }
+
+  /**
+   * Arithmetic that reads something once: a product its weights, attention its keys and values.
+   *
+   * @param read how many numbers those are
+   */
+  public record Piece(double multiplyAdds, double read) {
+    private static Piece product(double rows, double weights) {
+      return new Piece(rows * weights, weights);
+    }
+  }
+
+  /** What {@link #prefill} counts, product by product. */
+  public List<Piece> prefillPieces(PromptShape prompt) {
+    return pieces(prompt, 0, 0);
+  }
+
+  private List<Piece> pieces(PromptShape prompt, int reused, int layers) {
     int[] counts = imageCounts(prompt.images());
     boolean stageEnd = schedule.ranking() == Ranking.STAGE_END;
-    double sum = 0;
+    List<Piece> pieces = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       int stage = schedule.stageOf(layer);
-      double tokens = prompt.textTokens() + counts[stage];
+      double seen = prompt.textTokens() + counts[stage];
+      double tokens = seen;
       double queries = tokens;
       double keys = tokens;
       double outputs = tokens;
@@ -237,13 +259,19 @@ public final class FlopCounter {
         outputs = 1;
         attended = tokens;
       }
-      sum +=
-          queries * shape.hidden() * querySize()
-              + (keys + tokens) * shape.hidden() * keySize()
-              + (2 * attended + scored) * querySize()
-              + outputs * outputAndFeedForward();
+      double hidden = shape.hidden();
+      double feedForward = hidden * shape.intermediate();
+      pieces.add(Piece.product(queries, hidden * querySize()));
+      pieces.add(Piece.product(keys, hidden * keySize()));
+      pieces.add(Piece.product(tokens, hidden * keySize()));
+      pieces.add(new Piece(2 * attended * querySize(), 2 * seen * keySize()));
+      pieces.add(new Piece(scored * querySize(), scored * keySize()));
+      pieces.add(Piece.product(outputs, hidden * querySize()));
+      pieces.add(Piece.product(outputs, 2 * feedForward));
+      pieces.add(Piece.product(outputs, feedForward));
     }
-    return 2 * (sum + head());
+    pieces.add(Piece.product(1, head()));
+    return pieces;
   }
 
   /**

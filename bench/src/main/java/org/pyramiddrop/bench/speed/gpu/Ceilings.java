@@ -41,10 +41,18 @@ record Ceilings(double tflops, double bandwidth) {
     return bytes / (bandwidth * PER_MILLI);
   }
 
-  /** The least milliseconds of each phase; the answer's is the sum of the others. */
+  /**
+   * The least milliseconds of each phase; the answer's is the sum of the others. A short stage's
+   * products take as long as their weights take to read, so a prefill's is the larger of arithmetic
+   * and bytes product by product.
+   */
   Phases<Double> floor(AnswerWork work) {
     double vision = flopsMillis(work.visionFlops());
-    double prefill = Math.max(flopsMillis(work.prefillFlops()), bytesMillis(work.weightBytes()));
+    double prefill =
+        work.pieces().stream()
+            .mapToDouble(piece ->
+                piece.count() * Math.max(flopsMillis(piece.flops()), bytesMillis(piece.bytes())))
+            .sum();
     double step = bytesMillis(work.stepBytes());
     double answer = vision + prefill + work.steps() * step;
     return new Phases<>(
@@ -59,7 +67,7 @@ record Ceilings(double tflops, double bandwidth) {
             "what this machine reaches",
             List.of(
                 new Row("square product, TFLOP/s", seen.tflops, tflops),
-                new Row("copy or read, TB/s", seen.bandwidth, bandwidth)))
+                new Row("read, TB/s", seen.bandwidth, bandwidth)))
         .column("", Row::name)
         .number("seen here", Row::seen)
         .number("shares are of", Row::ceiling);

@@ -70,7 +70,7 @@ final class ModelTables {
                 + " token ids to the first token; decode step: each run's mean over its steps; the last"
                 + " row of each is one clock from pixels to the last token, in a run of its own")
         .note(
-            "floors: the product's own count of work at %s TFLOP/s and %s TB/s; a prefill and a step read every weight once, a step all keys and values as well"
+            "floors: the product's own count of work at %s TFLOP/s and %s TB/s; each product of a prefill takes its arithmetic or the reading of its weights, whichever is longer; a step reads every weight once, and all keys and values"
                 .formatted(
                     Numbers.number(result.ceilings().tflops()),
                     Numbers.number(result.ceilings().bandwidth())));

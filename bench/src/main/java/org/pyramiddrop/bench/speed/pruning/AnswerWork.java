@@ -1,6 +1,11 @@
 package org.pyramiddrop.bench.speed.pruning;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
@@ -20,7 +25,8 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
  * @param deepFlops of the same prefill of a decoder of this width that has {@value #DEEP} layers:
  *     of few layers, drops make more of them cheap
  * @param answerFlops of vision, prefill and all decode steps
- * @param weightBytes of the decoder's matrices, which a prefill and each step read
+ * @param pieces of that prefill; those that are alike are counted
+ * @param weightBytes of the decoder's matrices, which each step reads
  * @param stepBytes that a step reads, keys and values included, the mean over the steps
  * @param steps behind the first token
  */
@@ -30,10 +36,20 @@ public record AnswerWork(
     double prefillFlops,
     double deepFlops,
     double answerFlops,
+    List<Piece> pieces,
     double weightBytes,
     double stepBytes,
     int steps) {
   static final int DEEP = 32;
+
+  /**
+   * Work that memory or arithmetic bounds, whichever takes longer.
+   *
+   * @param count how often it is done
+   * @param flops each time
+   * @param bytes that it reads each time
+   */
+  public record Piece(long count, double flops, double bytes) {}
 
   /**
    * Counts.
@@ -67,9 +83,26 @@ public record AnswerWork(
         prefill,
         cuts + ModelWork.prefill(model, DEEP, plan, prompt),
         vision + prefill + steps * step,
+        pieces(cuts, counter.prefillPieces(prompt), dtype),
         weights,
         weights + keyValues,
         steps);
+  }
+
+  private static List<Piece> pieces(double cuts, List<FlopCounter.Piece> decoder, DType dtype) {
+    Map<FlopCounter.Piece, Long> alike =
+        decoder.stream()
+            .filter(piece -> piece.multiplyAdds() > 0)
+            .collect(
+                Collectors.groupingBy(
+                    Function.identity(), LinkedHashMap::new, Collectors.counting()));
+    List<Piece> pieces = new ArrayList<>();
+    if (cuts > 0) {
+      pieces.add(new Piece(1, cuts, 0));
+    }
+    alike.forEach((piece, count) ->
+        pieces.add(new Piece(count, 2 * piece.multiplyAdds(), piece.read() * dtype.bytes())));
+    return pieces;
   }
 
   private static PruningPlan inTower(PruningPlan plan) {

@@ -58,7 +58,8 @@ final class Results {
   }
 
   private static AnswerWork work(double prefillFlops, double stepBytes) {
-    return new AnswerWork(0, 1e12, prefillFlops, 0, 0, 1e9, stepBytes, 9);
+    List<AnswerWork.Piece> pieces = List.of(new AnswerWork.Piece(4, prefillFlops / 4, 1e9));
+    return new AnswerWork(0, 1e12, prefillFlops, 0, 0, pieces, 1e9, stepBytes, 9);
   }
 
   private static Phases<Double> ratio(double flops) {

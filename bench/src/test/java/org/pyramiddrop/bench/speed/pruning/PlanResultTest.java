@@ -35,7 +35,7 @@ class PlanResultTest {
   }
 
   private static AnswerWork work(double prefill, double answer) {
-    return new AnswerWork(0, prefill / 5, prefill, 0, answer, 0, 0, 1);
+    return new AnswerWork(0, prefill / 5, prefill, 0, answer, List.of(), 0, 0, 1);
   }
 
   private static Phases<Double> run(double prefill, double step, double answer) {
