@@ -54,6 +54,15 @@ record Goal(String what, double least, OptionalDouble value) {
                 subject + "prefill, speed-up by ratio of floors", 0.90, OptionalDouble.of(paid)));
       }
     }
+    NewLengths lengths = result.newLengths();
+    if (lengths != null) {
+      goals.add(
+          new Goal(
+              result.model()
+                  + ", no drops: prefill of a new length, times as fast as of a known one",
+              0.91,
+              OptionalDouble.of(lengths.speed().median())));
+    }
     for (Phase phase : Phase.values()) {
       OptionalDouble least =
           result.peers().stream()

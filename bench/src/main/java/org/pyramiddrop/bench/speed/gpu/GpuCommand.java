@@ -193,6 +193,7 @@ public final class GpuCommand extends BenchCommand {
                 seen,
                 seen.or(tflops, bandwidth),
                 ours.answers(steps, runs, answer -> PlanTimer.timeFromPixels(answer, steps)),
+                newLengths(open, size, steps),
                 new ArrayList<>());
         // A peer may take longer than there is time for: what was measured is kept before.
         Document document = save(result);
@@ -214,6 +215,18 @@ public final class GpuCommand extends BenchCommand {
         print(document);
       }
     }
+  }
+
+  /** Shorter ones, so that they fit wherever the prompt does. */
+  private @Nullable NewLengths newLengths(ModelOnDevice open, Resolution size, int steps) {
+    int lengths = Math.min(runs, textTokens - 2);
+    return lengths < 1
+        ? null
+        : NewLengths.of(
+            open,
+            shorter -> ModelInput.random(open.config(), size, textTokens - shorter, SEED),
+            steps,
+            lengths);
   }
 
   private Resolution imageSize(LlavaConfig config) {

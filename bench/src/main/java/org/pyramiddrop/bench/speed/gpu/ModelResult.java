@@ -20,6 +20,7 @@ import org.pyramiddrop.bench.speed.pruning.PlanResult;
  * @param seen what this GPU was measured to reach, before anything else
  * @param ceilings that shares are of
  * @param plans the one without drops first
+ * @param newLengths or null, if the prompt has too little text to be made shorter
  * @param peers as many as were timed so far
  */
 record ModelResult(
@@ -31,6 +32,7 @@ record ModelResult(
     Ceilings seen,
     Ceilings ceilings,
     List<PlanResult> plans,
+    @Nullable NewLengths newLengths,
     List<Peer> peers) {
   /**
    * What was asked.

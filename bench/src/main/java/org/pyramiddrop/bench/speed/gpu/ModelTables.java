@@ -20,7 +20,15 @@ final class ModelTables {
 
   /** All that was measured of one model, part by part, with the spread. */
   static List<Table<?>> details(ModelResult result) {
-    return List.of(phases(result), pruning(result), peers(result));
+    List<Table<?>> tables = new ArrayList<>();
+    tables.add(phases(result));
+    tables.add(pruning(result));
+    tables.add(peers(result));
+    NewLengths lengths = result.newLengths();
+    if (lengths != null) {
+      tables.add(lengths.table());
+    }
+    return tables;
   }
 
   private static String title(ModelResult result) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.Bench;
@@ -78,6 +79,8 @@ class GpuCommandTest {
     assertThat(result.seen()).isEqualTo(result.ceilings());
     assertThat(result.peers()).hasSize(3);
     assertThat(result.plans()).hasSize(3);
+    assertThat(Objects.requireNonNull(result.newLengths()).first().low()).isPositive();
+    assertThat(out.toString()).contains("a prompt of a length not met before");
     // 16 and 60 tokens, 2 to come; keys and values of 64 bfloat16 numbers in 4 layers.
     assertThat(result.plans().getFirst().keyValueBytes()).isEqualTo((76 + 2) * 4 * 2 * 64 * 2);
     assertThat(result.plans().get(2).keyValueBytes())

@@ -74,6 +74,7 @@ class GpuTableCommandTest {
             here.seen(),
             here.ceilings(),
             here.plans(),
+            here.newLengths(),
             here.peers());
     assertThat(run(written("here.json", here), written("there.json", there))).isEqualTo(2);
     assertThat(err.toString().lines())

@@ -53,6 +53,14 @@ class ModelTablesTest {
   }
 
   @Test
+  void aNewLengthStandsBesideAKnownOne() {
+    Table<?> lengths = ModelTables.details(Results.of("m", 576)).get(3);
+    assertThat(Lines.cells(lengths, "prefill"))
+        .containsExactly(
+            "prefill", "16.0", "16.0–16.0", "12.5", "12.5–12.5", "0.781", "0.781–0.781");
+  }
+
+  @Test
   void allModelsStandInOneTable() {
     List<ModelResult> both =
         List.of(Results.of("LLaVA-1.5", 576, FAST, DEAD), Results.of("LLaVA-NeXT", 2928));

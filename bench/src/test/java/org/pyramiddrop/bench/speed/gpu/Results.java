@@ -38,6 +38,7 @@ final class Results {
                 phases(1, 1.5625, 1.25, 1.6),
                 ratio(2),
                 150L << 20)),
+        new NewLengths(ones(16), ones(12.5), ones(0.78125)),
         List.of(peers));
   }
 
