@@ -120,12 +120,12 @@ final class ChatCompletionTest {
     HttpResponse<String> response = served.complete(body);
     assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
     Question question =
-        Question.of(
-                "how many diamond s are there ?", List.of(Image.read(PICTURE), Image.read(other)))
-            .after(
-                List.of(
-                    new ChatTurn(Role.USER, 1, "how many triangle s are there ?"),
-                    new ChatTurn(Role.ASSISTANT, 0, "4")));
+        Question.ofTurns(
+            List.of(
+                new ChatTurn(Role.USER, 1, "how many triangle s are there ?"),
+                new ChatTurn(Role.ASSISTANT, 0, "4"),
+                new ChatTurn(Role.USER, 1, "how many diamond s are there ?")),
+            List.of(Image.read(PICTURE), Image.read(other)));
     Answer expected = served.model().ask(question, OPTIONS);
     assertThat(text(response)).isEqualTo(expected.text());
     assertThat(json(response).at("/usage/prompt_tokens").asInt())

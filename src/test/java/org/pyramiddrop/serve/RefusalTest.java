@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
@@ -134,6 +135,20 @@ final class RefusalTest {
             "contains <image>",
             body ->
                 ((ObjectNode) body.at("/messages/0/content/0")).put("text", "what is <image> ?")));
+  }
+
+  @Test
+  void whatTheChatTemplateRefusesIsTheRequests(@TempDir Path folder)
+      throws IOException, InterruptedException {
+    for (String name :
+        List.of("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json")) {
+      Files.copy(SCENES.resolve("model").resolve(name), folder.resolve(name));
+    }
+    Files.writeString(folder.resolve("chat_template.jinja"), "{{ messages }}");
+    try (Served other = Served.of(folder, options -> options)) {
+      assertRefused(other.complete(asking(WORDS)), 400, "invalid_value", "no known family");
+      assertThat(other.failures()).isEmpty();
+    }
   }
 
   @ParameterizedTest

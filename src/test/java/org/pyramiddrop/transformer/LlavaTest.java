@@ -333,26 +333,30 @@ final class LlavaTest {
   }
 
   @Test
-  void aQuestionBehindEarlierTurnsIsThatOfTheWholeConversation() {
+  void aQuestionOfTurnsIsThatOfTheWholeConversation() {
     try (Fixture fixture = new Fixture("next-llama3-float16");
         Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
       Image wide = Image.read(fixture.image("wide"));
       Image upright = Image.read(fixture.image("upright"));
-      List<ChatTurn> earlier =
-          List.of(new ChatTurn(Role.USER, 1, "the dog"), new ChatTurn(Role.ASSISTANT, 0, "a cat"));
-      List<ChatTurn> all = new ArrayList<>(earlier);
-      all.add(new ChatTurn(Role.USER, 1, "a house"));
+      List<ChatTurn> all =
+          List.of(
+              new ChatTurn(Role.USER, 1, "the dog"),
+              new ChatTurn(Role.ASSISTANT, 0, "a cat"),
+              new ChatTurn(Role.SYSTEM, 0, "be brief"),
+              new ChatTurn(Role.USER, 1, "a house"));
       List<Image> images = List.of(wide, upright);
       String whole = ChatTemplate.read(fixture.folder()).render(all, true);
       Options options = Options.defaults().withMaxTokens(4).withTopLogits(5);
-      Answer answer = model.ask(Question.of("a house", images).after(earlier), options);
+      Answer answer = model.ask(Question.ofTurns(all, images), options);
       Answer expected = model.ask(new Question(whole, images, true), options);
       assertThat(answer.tokenIds()).isEqualTo(expected.tokenIds());
       assertThat(answer.logits()).isEqualTo(expected.logits());
       assertThat(answer.stages()).isEqualTo(expected.stages());
-      assertThatThrownBy(() -> Question.of("a house", List.of()).after(earlier))
-          .hasMessage("the earlier turns have 1 images, and the question 0 in all");
-      assertThatThrownBy(() -> Question.raw("a house").after(earlier))
+      assertThatThrownBy(() -> Question.ofTurns(all, List.of(wide)))
+          .hasMessage("the turns have 2 images, and 1 are given");
+      assertThatThrownBy(() -> Question.ofTurns(all.subList(0, 2), List.of(wide)))
+          .hasMessageStartingWith("the last turn of a conversation must be the user's");
+      assertThatThrownBy(() -> new Question(whole, images, true, all))
           .hasMessageStartingWith("a raw question is the whole prompt");
     }
   }

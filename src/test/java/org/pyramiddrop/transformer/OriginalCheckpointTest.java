@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageLayout;
@@ -179,7 +180,7 @@ final class OriginalCheckpointTest {
     try (Loaded loaded = Loaded.of("original-pad")) {
       Image image = Image.read(loaded.fixture.image("wide"));
       assertThatThrownBy(() -> loaded.model.ask(Question.of("what is it ?", List.of(image))))
-          .isInstanceOf(CheckpointException.class)
+          .isInstanceOf(ChatTemplateException.class)
           .hasMessageContainingAll("has no chat template", "raw prompt");
       assertThatThrownBy(() -> loaded.model.ask(new Question("USER: what ?", List.of(image), true)))
           .hasMessage("the prompt has 0 <image> places for 1 image");

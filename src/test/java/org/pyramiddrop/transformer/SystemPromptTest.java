@@ -14,8 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.Role;
 
@@ -100,7 +100,7 @@ final class SystemPromptTest {
         Question question = words(fixture);
         assertThat(model.ask(question, SIX).tokenIds()).isNotEmpty();
         assertThatThrownBy(() -> model.ask(question, SIX.withSystemPrompt(SYSTEM)))
-            .isInstanceOf(CheckpointException.class)
+            .isInstanceOf(ChatTemplateException.class)
             .hasMessageContaining("the mistral chat template has no system turn");
       }
     }

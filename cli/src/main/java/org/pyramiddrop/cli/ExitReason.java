@@ -4,6 +4,7 @@ import java.nio.file.InvalidPathException;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Collectors;
 import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
 import org.pyramiddrop.training.TrainingException;
@@ -24,6 +25,7 @@ final class ExitReason {
       case UsageException _ -> BAD_USE;
       case IllegalArgumentException _ -> BAD_USE;
       case ImageException _ -> BAD_USE;
+      case ChatTemplateException _ -> BAD_USE;
       case DeviceException _ -> BAD_USE;
       default -> FAILED;
     };

@@ -87,18 +87,18 @@ public final class ChatTemplate {
    * adds.
    *
    * @param addGenerationPrompt whether to end with what asks the model to speak
-   * @throws CheckpointException if there is no template, it is of no known family, or it has no
+   * @throws ChatTemplateException if there is no template, it is of no known family, or it has no
    *     place for a turn's role or images
    */
   public String render(List<ChatTurn> turns, boolean addGenerationPrompt) {
     if (family == null) {
-      throw new CheckpointException(source, problem + RAW_PROMPT_HINT);
+      throw new ChatTemplateException(source, problem + RAW_PROMPT_HINT);
     }
     StringBuilder prompt = new StringBuilder();
     for (ChatTurn turn : turns) {
       List<TurnPart> parts = family.turns().get(turn.role());
       if (parts == null) {
-        throw new CheckpointException(
+        throw new ChatTemplateException(
             source,
             "the "
                 + name()
@@ -108,7 +108,7 @@ public final class ChatTemplate {
                 + RAW_PROMPT_HINT);
       }
       if (turn.images() > 0 && parts.stream().noneMatch(part -> part instanceof TurnPart.Images)) {
-        throw new CheckpointException(
+        throw new ChatTemplateException(
             source,
             "the "
                 + name()

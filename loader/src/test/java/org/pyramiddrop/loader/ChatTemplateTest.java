@@ -71,7 +71,7 @@ class ChatTemplateTest {
     for (int i = 0; i < EXPECTED.path("conversations").size(); i++) {
       List<ChatTurn> turns = turns(EXPECTED.path("conversations").get(i));
       if (expected.path("asked").get(i).isNull()) {
-        assertThatExceptionOfType(CheckpointException.class)
+        assertThatExceptionOfType(ChatTemplateException.class)
             .isThrownBy(() -> template.render(turns, true))
             .withMessageContaining("has no system turn");
         assertThat(template.has(Role.SYSTEM)).isFalse();
@@ -102,7 +102,7 @@ class ChatTemplateTest {
   @Test
   void refusesImagesWhereTheTemplateHasNoPlaceForThem() throws IOException {
     ChatTemplate template = read(template("llava-1.6-mistral"));
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(ChatTemplateException.class)
         .isThrownBy(() -> template.render(List.of(new ChatTurn(Role.ASSISTANT, 1, "")), true))
         .withMessageContaining("takes no images in a turn of the assistant");
   }
@@ -120,7 +120,7 @@ class ChatTemplateTest {
   void asksForARawPromptWhereTheTemplateIsUnknown(String unknown) throws IOException {
     ChatTemplate template = read(unknown);
     assertThat(template.name()).isEqualTo("none");
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(ChatTemplateException.class)
         .isThrownBy(() -> template.render(QUESTION, true))
         .withMessageContaining("chat_template.jinja")
         .withMessageContaining("no known family")
@@ -152,7 +152,7 @@ class ChatTemplateTest {
   void asksForARawPromptWhereThereIsNoTemplate() throws IOException {
     write("tokenizer_config.json", "bos_token", "<s>");
     ChatTemplate template = ChatTemplate.read(folder);
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(ChatTemplateException.class)
         .isThrownBy(() -> template.render(QUESTION, true))
         .withMessageStartingWith(folder + ": has no chat template")
         .withMessageContaining("raw prompt");
@@ -215,7 +215,7 @@ class ChatTemplateTest {
     read("{{ 'warm' }}");
     ChatTemplate template = Assertions.assertTimeout(Duration.ofSeconds(3), () -> read(huge), kind);
     assertThat(template.name()).isEqualTo("none");
-    assertThatExceptionOfType(CheckpointException.class)
+    assertThatExceptionOfType(ChatTemplateException.class)
         .isThrownBy(() -> template.render(QUESTION, true))
         .withMessageContaining("no known family");
   }

@@ -45,6 +45,7 @@ final class Readers {
    * Reads it. A zero byte parts two files, where there is a second one.
    *
    * @throws CheckpointException as documented
+   * @throws ChatTemplateException as documented
    * @throws ImageException as documented
    */
   void read(String kind, byte[] input) throws IOException {

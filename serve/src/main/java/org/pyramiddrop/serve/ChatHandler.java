@@ -10,6 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.ImageException;
 import org.pyramiddrop.transformer.Answer;
@@ -125,7 +126,7 @@ final class ChatHandler {
       return submission;
     } catch (QueueFullException e) {
       throw ApiException.busy(ApiException.words(e));
-    } catch (IllegalArgumentException | CheckpointException e) {
+    } catch (IllegalArgumentException | ChatTemplateException e) {
       throw ApiException.badValue(null, ApiException.words(e));
     } catch (IllegalStateException e) {
       throw ApiException.stopping();

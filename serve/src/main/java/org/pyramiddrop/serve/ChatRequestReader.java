@@ -56,7 +56,7 @@ final class ChatRequestReader {
       throw ApiException.badValue("messages", "'messages' must be there");
     }
     Messages read = Messages.read(messages, options.mostImages(), images, budget);
-    Question question = Question.of(read.last(), read.images()).after(read.earlier());
+    Question question = Question.ofTurns(read.turns(), read.images());
     if (!read.system().isEmpty()) {
       answering = answering.withSystemPrompt(read.system());
     }

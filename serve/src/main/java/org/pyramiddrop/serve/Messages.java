@@ -12,11 +12,10 @@ import tools.jackson.databind.JsonNode;
  * The messages of a request.
  *
  * @param system what the model is told before; empty for nothing
- * @param earlier what was said before the last message
- * @param last the user's words in the last message
+ * @param turns what was said then, the user's words last
  * @param images those of all messages, in their order
  */
-record Messages(String system, List<ChatTurn> earlier, String last, List<Image> images) {
+record Messages(String system, List<ChatTurn> turns, List<Image> images) {
   private static final String NAME = "messages";
 
   /** What a message says. */
@@ -70,11 +69,7 @@ record Messages(String system, List<ChatTurn> earlier, String last, List<Image> 
       budget.add(image, params.get(i));
       images.add(image);
     }
-    return new Messages(
-        String.join("\n\n", system),
-        turns.subList(0, turns.size() - 1),
-        turns.getLast().text(),
-        images);
+    return new Messages(String.join("\n\n", system), turns, images);
   }
 
   private static Role role(Fields message) {

@@ -131,6 +131,7 @@ public final class TrainingRun implements AutoCloseable {
    * @throws IllegalArgumentException if the options don't fit the model, the data or the run that
    *     is to go on
    * @throws org.pyramiddrop.loader.CheckpointException if the model can't be read
+   * @throws org.pyramiddrop.loader.ChatTemplateException if its chat template is missing or unknown
    * @throws org.pyramiddrop.kernels.DeviceException if the device can't be had
    * @throws TrainingException if the folder can't be written
    */

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
@@ -154,8 +155,9 @@ public final class Conversation implements AutoCloseable {
    * @param listener called on this thread; it may end the answer, which counts as said
    * @throws IllegalArgumentException if the question is raw, there are other than as many places as
    *     images, or no room for an answer
-   * @throws CheckpointException if the chat template has no place for what is asked, a system
-   *     prompt for instance, or if weights that are read in place have changed since loading
+   * @throws ChatTemplateException if the chat template has no place for what is asked, a system
+   *     prompt for instance
+   * @throws CheckpointException if weights that are read in place have changed since loading
    * @throws CancellationException if the thread is interrupted, or the listener stops it, before
    *     the first token
    * @throws NanLogitsException if the model's output is not a number

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.concurrent.CancellationException;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Tensor;
-import org.pyramiddrop.loader.ChatTurn;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageView;
@@ -108,8 +108,9 @@ public final class Llava implements AutoCloseable {
    * @throws IllegalArgumentException if the prompt has other than one place an image or no room for
    *     an answer, if the plan does not fit the model, or if a raw question comes with a system
    *     prompt
-   * @throws CheckpointException if the chat template has no place for what is asked, a system
-   *     prompt for instance, or if weights that are read in place have changed since loading
+   * @throws ChatTemplateException if the chat template has no place for what is asked, a system
+   *     prompt for instance
+   * @throws CheckpointException if weights that are read in place have changed since loading
    * @throws CancellationException if the thread is interrupted, or the listener stops it, before
    *     the first token
    * @throws NanLogitsException if the model's output is not a number
@@ -139,6 +140,7 @@ public final class Llava implements AutoCloseable {
    * @return the answers in that order; the decode time of each is until its own last token
    * @throws IllegalArgumentException as {@link #ask(Question, Options, TokenListener)}, before any
    *     work is begun
+   * @throws ChatTemplateException as {@link #ask(Question, Options, TokenListener)}
    * @throws CheckpointException as {@link #ask(Question, Options, TokenListener)}
    * @throws CancellationException if the thread is interrupted before the last row's first token
    * @throws NanLogitsException if the model's output is not a number in any row
@@ -212,6 +214,7 @@ public final class Llava implements AutoCloseable {
    * @param layers decoder layers, from 0
    * @return a map for each of these layers, shallow ones first
    * @throws IllegalArgumentException if there is no such layer, or the question can't be asked
+   * @throws ChatTemplateException as {@link #ask(Question, Options, TokenListener)}
    * @throws CheckpointException as {@link #ask(Question, Options, TokenListener)}
    * @throws CancellationException if the thread is interrupted
    * @throws IllegalStateException if the model is closed
@@ -241,18 +244,6 @@ public final class Llava implements AutoCloseable {
         model.turns().release(images::close);
       }
     });
-  }
-
-  /**
-   * A conversation of any turns as the checkpoint's chat template writes it, the answer to its last
-   * turn to follow: the prompt of a {@linkplain Question raw question} with the images of all its
-   * turns. For callers that hold what was said themselves; {@link #converse} does it for others.
-   *
-   * @throws IllegalArgumentException if a turn of the user or the system contains {@code <image>}
-   * @throws CheckpointException if the template has no place for a turn
-   */
-  public String chatPrompt(List<ChatTurn> turns) {
-    return model.rendered("", turns);
   }
 
   /** What the model sees of an image, and which of its tokens stands for what. */

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.CheckpointException;
@@ -118,7 +119,7 @@ final class Model implements AutoCloseable {
    * @param systemPrompt what goes before the first turn; empty for nothing
    * @throws IllegalArgumentException if the user's words, the system prompt or a system turn
    *     contain {@code <image>}
-   * @throws CheckpointException if the template has no place for a turn, the system's included
+   * @throws ChatTemplateException if the template has no place for a turn, the system's included
    */
   String rendered(String systemPrompt, List<ChatTurn> turnsSoFar) {
     List<ChatTurn> turnsToRender = new ArrayList<>();

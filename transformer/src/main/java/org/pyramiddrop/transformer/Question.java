@@ -25,8 +25,7 @@ public record Question(String prompt, List<Image> images, boolean raw, List<Chat
    * Keeps its own copies of the lists.
    *
    * @throws IllegalArgumentException if a raw question has earlier turns, which are its prompt's to
-   *     write, if earlier turns hold more images than there are, or the system's words, which
-   *     options hold
+   *     write, or if earlier turns hold more images than there are
    */
   public Question {
     images = List.copyOf(images);
@@ -40,10 +39,6 @@ public record Question(String prompt, List<Image> images, boolean raw, List<Chat
       throw new IllegalArgumentException(
           "the earlier turns have %d images, and the question %d in all"
               .formatted(shown, images.size()));
-    }
-    if (earlier.stream().anyMatch(turn -> turn.role() == Role.SYSTEM)) {
-      throw new IllegalArgumentException(
-          "an earlier turn is the system's; options hold the system prompt");
     }
   }
 
@@ -67,9 +62,26 @@ public record Question(String prompt, List<Image> images, boolean raw, List<Chat
     return new Question(prompt, read(images), true);
   }
 
-  /** This question at the end of a conversation, the images of earlier turns before its own. */
-  public Question after(List<ChatTurn> turns) {
-    return new Question(prompt, images, raw, turns);
+  /**
+   * What the last turn of a conversation asks, which was held elsewhere; {@link Llava#converse}
+   * holds one itself. Turns of the system come where they stand, behind the options' system prompt
+   * if there is one.
+   *
+   * @param turns in any order that the checkpoint's chat template has a place for, the user's last
+   * @param images of all turns, in their order
+   * @throws IllegalArgumentException if the last turn isn't the user's, or the turns have another
+   *     number of images
+   */
+  public static Question ofTurns(List<ChatTurn> turns, List<Image> images) {
+    if (turns.isEmpty() || turns.getLast().role() != Role.USER) {
+      throw new IllegalArgumentException(
+          "the last turn of a conversation must be the user's, which is answered");
+    }
+    if (imagesOf(turns) != images.size()) {
+      throw new IllegalArgumentException(
+          "the turns have %d images, and %d are given".formatted(imagesOf(turns), images.size()));
+    }
+    return new Question(turns.getLast().text(), images, false, turns.subList(0, turns.size() - 1));
   }
 
   /** The conversation that it ends. */

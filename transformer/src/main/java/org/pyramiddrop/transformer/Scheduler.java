@@ -10,7 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.loader.CheckpointException;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.transformer.engine.WeightFault;
 
 /**
@@ -56,7 +56,7 @@ public final class Scheduler implements AutoCloseable {
    * @throws QueueFullException if as many requests wait as may
    * @throws IllegalArgumentException as {@link Llava#ask(Question, Options, TokenListener)}, or if
    *     the request alone needs more bytes of keys and values than all may have
-   * @throws CheckpointException if the chat template has no place for what is asked
+   * @throws ChatTemplateException if the chat template has no place for what is asked
    * @throws IllegalStateException if the scheduler or the model is closed, or a listener asks this
    *     while it hears of progress
    */

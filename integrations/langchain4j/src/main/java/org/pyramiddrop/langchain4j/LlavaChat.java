@@ -31,8 +31,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
-import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.ImageException;
 import org.pyramiddrop.loader.Role;
@@ -91,18 +91,9 @@ final class LlavaChat {
       // Refused before an image is read.
       Options options = options(request.parameters(), details(request.messages()));
       List<Image> shown = new ArrayList<>();
-      String prompt = prompt(turns(request.messages(), shown));
-      return response(model.ask(new Question(prompt, shown, true), options, listener));
+      List<ChatTurn> turns = turns(request.messages(), shown);
+      return response(model.ask(Question.ofTurns(turns, shown), options, listener));
     });
-  }
-
-  private String prompt(List<ChatTurn> turns) {
-    try {
-      return model.chatPrompt(turns);
-    } catch (CheckpointException e) {
-      // The template has no place for one of them.
-      throw new InvalidRequestException(e.getMessage(), e);
-    }
   }
 
   private ChatResponse response(Answer answer) {
@@ -141,9 +132,6 @@ final class LlavaChat {
                 throw unsupported(
                     "messages of type " + message.type().name().toLowerCase(Locale.ROOT) + " are");
           });
-    }
-    if (turns.getLast().role() != Role.USER) {
-      throw new InvalidRequestException("the last message must be the user's, which is answered");
     }
     return turns;
   }
@@ -264,7 +252,7 @@ final class LlavaChat {
       return work.get();
     } catch (LangChain4jException | CancellationException e) {
       throw e;
-    } catch (ImageException | IllegalArgumentException e) {
+    } catch (ImageException | ChatTemplateException | IllegalArgumentException e) {
       throw new InvalidRequestException(e.getMessage(), e);
     } catch (DeviceException e) {
       // Memory of the device that others hold, for instance.

@@ -18,6 +18,8 @@ import dev.langchain4j.exception.UnsupportedFeatureException;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
 import dev.langchain4j.model.chat.response.ChatResponse;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +32,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Conversation;
@@ -213,7 +216,7 @@ final class PyramidDropChatModelTest {
 
   @Test
   void aRequestThatCantBeAskedIsInvalid() {
-    invalid(() -> model.chat(UserMessage.from("hello"), AiMessage.from("hello")), "last message");
+    invalid(() -> model.chat(UserMessage.from("hello"), AiMessage.from("hello")), "last turn");
     invalid(() -> model.chat(UserMessage.from("an <image> here")), "<image>");
     invalid(
         () -> model.chat(SystemMessage.from("an <image> here"), UserMessage.from("hello")),
@@ -233,6 +236,18 @@ final class PyramidDropChatModelTest {
         "missing.png");
     invalid(
         () -> model.chat(UserMessage.from(ImageContent.from("AAAA", "image/png"))), "data: URI");
+  }
+
+  @Test
+  void whatTheChatTemplateRefusesIsInvalid(@TempDir Path folder) throws IOException {
+    for (String name :
+        List.of("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json")) {
+      Files.copy(Scene.MODEL.resolve(name), folder.resolve(name));
+    }
+    Files.writeString(folder.resolve("chat_template.jinja"), "{{ messages }}");
+    try (PyramidDropChatModel other = PyramidDropChatModel.builder().modelPath(folder).build()) {
+      invalid(() -> other.chat(UserMessage.from("hello")), "no known family");
+    }
   }
 
   private static void invalid(Callable<?> call, String reason) {

@@ -8,6 +8,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -68,8 +69,8 @@ public final class ConversationEncoder {
    * @param folder the model's
    * @param config what its {@code config.json} says
    * @param tokenizer its own, which has to stay open
-   * @throws CheckpointException if the chat template is missing or unknown, or an end token is none
-   *     that can be written in a text
+   * @throws ChatTemplateException if the chat template is missing or unknown
+   * @throws CheckpointException if an end token is none that can be written in a text
    */
   public static ConversationEncoder of(Path folder, LlavaConfig config, Tokenizer tokenizer) {
     ChatTemplate template = ChatTemplate.read(folder);

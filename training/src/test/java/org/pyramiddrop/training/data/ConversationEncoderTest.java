@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.loader.ChatTemplate;
+import org.pyramiddrop.loader.ChatTemplateException;
 import org.pyramiddrop.loader.ChatTurn;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.LlavaConfig;
@@ -221,7 +222,7 @@ class ConversationEncoderTest {
     LlavaConfig config = model(composed("vicuna"));
     Files.delete(folder.resolve("chat_template.jinja"));
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
-      assertThatExceptionOfType(CheckpointException.class)
+      assertThatExceptionOfType(ChatTemplateException.class)
           .isThrownBy(() -> ConversationEncoder.of(folder, config, tokenizer))
           .withMessageContaining("has no chat template");
     }
