@@ -264,6 +264,19 @@ final class CheckedKernels implements Kernels {
     device.selfAttention(qkv, heads, sequences, out);
   }
 
+  @Override
+  public void decodeAttention(
+      Tensor qkv, Heads heads, Rotary rotary, List<CachedSequence> sequences, Tensor out) {
+    Shapes.decodeAttention(qkv, heads, rotary, sequences, out);
+    activations("qkv", qkv);
+    activations("out", out);
+    for (CachedSequence sequence : sequences) {
+      activations("keys", sequence.keys());
+      activations("values", sequence.values());
+    }
+    device.decodeAttention(qkv, heads, rotary, sequences, out);
+  }
+
   // Pruning and generation ------------------------------------------------------------------------
 
   @Override

@@ -292,6 +292,30 @@ public interface Kernels extends AutoCloseable {
    */
   void selfAttention(Tensor qkv, Heads heads, int sequences, Tensor out);
 
+  /**
+   * The attention of a decode step: each row is the next token of a sequence of its own, and does
+   * what {@link #storeAndAttend} does for it alone.
+   *
+   * @param qkv sequences × (queries, then keys, then values); what it holds then is undefined
+   * @param sequences one a row, none twice; their caches' rows before the new one are there
+   * @param out sequences × {@code heads.queryColumns()}
+   */
+  default void decodeAttention(
+      Tensor qkv, Heads heads, Rotary rotary, List<CachedSequence> sequences, Tensor out) {
+    for (int i = 0; i < sequences.size(); i++) {
+      CachedSequence own = sequences.get(i);
+      storeAndAttend(
+          qkv.rows(i, 1),
+          heads,
+          rotary,
+          own.position(),
+          own.row(),
+          own.keys(),
+          own.values(),
+          out.rows(i, 1));
+    }
+  }
+
   // Pruning
   // -----------------------------------------------------------------------------------------
 

@@ -216,6 +216,24 @@ final class Shapes {
     equal("columns of out", out.columns(), "query heads", heads.queryColumns());
   }
 
+  /** See {@link Kernels#decodeAttention}. */
+  static void decodeAttention(
+      Tensor qkv, Heads heads, Rotary rotary, List<CachedSequence> sequences, Tensor out) {
+    equal("sequences", sequences.size(), "rows of qkv", qkv.rows());
+    equal("rows of qkv", qkv.rows(), "rows of out", out.rows());
+    equal("columns of out", out.columns(), "query heads", heads.queryColumns());
+    equal("channels of a head", heads.size(), "the table's", rotary.headSize());
+    long columns = heads.queryColumns() + 2L * heads.keyValueColumns();
+    equal("columns of qkv", qkv.columns(), "queries, keys and values", columns);
+    for (CachedSequence sequence : sequences) {
+      equal("positions", sequence.position().size(), "tokens", 1);
+      equal("rows", sequence.row().size(), "tokens", 1);
+      same("keys", sequence.keys(), "values", sequence.values());
+      equal(
+          "columns of keys", sequence.keys().columns(), "key/value heads", heads.keyValueColumns());
+    }
+  }
+
   /** See {@link Kernels#gather(Indices, Indices, Indices)} and {@link Kernels#sortPlaces}. */
   static void gather(Indices rows, Indices out) {
     equal("numbers picked", rows.size(), "numbers of out", out.size());

@@ -1,7 +1,9 @@
 package org.pyramiddrop.kernels;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -135,6 +137,21 @@ public final class AllOperations {
     Tensor qkv = device.input(random.normal(2 * rows * 240, 1), 240);
     kernels.selfAttention(qkv, heads, 2, within.view());
     keep("self-attention", within);
+    Rotary rotary = device.owned(kernels.rotary(20, 10_000, 99));
+    List<CachedSequence> sequences = new ArrayList<>();
+    int decoding = Math.min(rows, 5);
+    for (int row = 0; row < decoding; row++) {
+      Output keys = device.output(random.normal(count * 60, 1), 60);
+      Output values = device.output(random.normal(count * 60, 1), 60);
+      Indices at = device.indices(random.between(0, count - 1));
+      sequences.add(
+          new CachedSequence(
+              device.indices(random.between(0, 98)), at, keys.view(), values.view()));
+    }
+    Output decodedQkv = device.output(random.normal(decoding * 240, 1), 240);
+    Output decoded = device.output(decoding, 120);
+    kernels.decodeAttention(decodedQkv.view(), heads, rotary, sequences, decoded.view());
+    keep("decoded", decoded);
     Output scores = device.output(DType.FLOAT32, 1, count);
     kernels.scoreTokens(q.rows(rows - 1, 1), heads, k, scores.view());
     results.put("scores beside %d rows".formatted(rows), scores.read());

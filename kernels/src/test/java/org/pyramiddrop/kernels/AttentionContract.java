@@ -1,5 +1,7 @@
 package org.pyramiddrop.kernels;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -262,6 +264,61 @@ interface AttentionContract extends ContractPart {
         }
       }
     }
+  }
+
+  /**
+   * A decode step of several sequences gives each the bits that rotating, storing and attending for
+   * it alone do, which are held to references of their own.
+   */
+  @Test
+  default void decodesEachRowAgainstItsOwnCache() {
+    for (int count : new int[] {1, 2, 3, 8}) {
+      for (Group group : GROUPS) {
+        decodes(group.of(random().oneOf(SIZES)), count);
+      }
+    }
+  }
+
+  private void decodes(Heads heads, int count) {
+    int width = heads.queryColumns() + 2 * heads.keyValueColumns();
+    Rotary rotary = device().owned(kernels().rotary(heads.size(), 10_000, 500));
+    Output together = device().output(random().normal(count * width, 1), width);
+    Output apart = device().output(together.read(), width);
+    Output out = device().output(count, heads.queryColumns());
+    Output expected = device().output(count, heads.queryColumns());
+    List<CachedSequence> sequences = new ArrayList<>();
+    List<Output> caches = new ArrayList<>();
+    List<Output> expectedCaches = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int length = random().oneOf(LENGTHS);
+      // Rows from its own on hold anything.
+      int row = random().between(0, length - 1);
+      Indices at = device().indices(row);
+      Indices position = device().indices(random().between(row, 499));
+      List<Output> own = new ArrayList<>();
+      for (int kind = 0; kind < 2; kind++) {
+        float[] held = random().normal(length * heads.keyValueColumns(), 1);
+        Arrays.fill(held, row * heads.keyValueColumns(), held.length, Float.NaN);
+        caches.add(device().output(held, heads.keyValueColumns()));
+        own.add(device().output(held, heads.keyValueColumns()));
+      }
+      expectedCaches.addAll(own);
+      Tensor keys = own.getFirst().view();
+      Tensor values = own.getLast().view();
+      Tensor alone = apart.view().rows(i, 1);
+      kernels().rotateAndStore(alone, heads, rotary, position, at, keys, values);
+      Tensor to = expected.view().rows(i, 1);
+      kernels().attention(alone, heads, keys, values, new Mask.UpTo(at), to);
+      sequences.add(
+          new CachedSequence(position, at, caches.get(2 * i).view(), caches.get(2 * i + 1).view()));
+    }
+    kernels().decodeAttention(together.view(), heads, rotary, sequences, out.view());
+    String what = "%d sequences, %s".formatted(count, heads);
+    assertThat(out.read()).as(what).doesNotContain(Float.NaN).isEqualTo(expected.read());
+    for (int i = 0; i < caches.size(); i++) {
+      assertThat(caches.get(i).read()).as(what).isEqualTo(expectedCaches.get(i).read());
+    }
+    device().endCase();
   }
 
   /**

@@ -82,8 +82,12 @@ class CheckedKernelsTest {
     checked.rotateAndStore(qkv, new Heads(1, 1, 2), rotary, zero, zero, cache, cache);
     checked.storeAndAttend(
         qkv, new Heads(1, 1, 2), rotary, zero, zero, cache, cache, device.allocate(1, 2));
+    CachedSequence sequence = new CachedSequence(zero, zero, cache, cache);
+    Tensor attended = device.allocate(1, 2);
+    checked.decodeAttention(qkv, new Heads(1, 1, 2), rotary, List.of(sequence), attended);
     assertThat(calls)
-        .containsExactly("normLinear", "normSwiGlu", "rotateAndStore", "storeAndAttend");
+        .containsExactly(
+            "normLinear", "normSwiGlu", "rotateAndStore", "storeAndAttend", "decodeAttention");
   }
 
   @Test

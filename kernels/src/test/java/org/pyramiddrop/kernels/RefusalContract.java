@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -114,6 +115,36 @@ interface RefusalContract extends ContractPart {
     refuses("rows", out, () -> fuse(qkv, heads, rotary, three, two, kv, kv));
     refuses("keys", out, () -> fuse(qkv, heads, rotary, three, three, tensor(5, 18), kv));
     refuses("values", out, () -> fuse(qkv, heads, rotary, three, three, kv, tensor(4, 12)));
+  }
+
+  @Test
+  default void refusesDecodeStepsThatDoNotFit() {
+    Heads heads = new Heads(4, 2, 6);
+    Output out = device().output(1, 24);
+    Tensor qkv = tensor(1, 48);
+    Tensor kv = tensor(5, 12);
+    Rotary rotary = device().owned(kernels().rotary(6, 10_000, 8));
+    Rotary other = device().owned(kernels().rotary(4, 10_000, 8));
+    Indices one = device().indices(1);
+    Indices two = device().indices(1, 2);
+    List<CachedSequence> fits = List.of(new CachedSequence(one, one, kv, kv));
+    refuses("sequences", out, () -> decode(qkv, heads, rotary, List.of(), out));
+    refuses("columns", out, () -> decode(tensor(1, 47), heads, rotary, fits, out));
+    refuses("heads", out, () -> decode(qkv, new Heads(2, 2, 6), rotary, fits, out));
+    refuses("head size", out, () -> decode(qkv, heads, other, fits, out));
+    for (CachedSequence bad :
+        List.of(
+            new CachedSequence(two, one, kv, kv),
+            new CachedSequence(one, two, kv, kv),
+            new CachedSequence(one, one, tensor(5, 18), kv),
+            new CachedSequence(one, one, kv, tensor(4, 12)))) {
+      refuses(bad.toString(), out, () -> decode(qkv, heads, rotary, List.of(bad), out));
+    }
+  }
+
+  private void decode(
+      Tensor qkv, Heads heads, Rotary rotary, List<CachedSequence> sequences, Output out) {
+    kernels().decodeAttention(qkv, heads, rotary, sequences, out.view());
   }
 
   private void fuse(

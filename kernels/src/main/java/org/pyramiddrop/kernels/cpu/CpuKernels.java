@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.CachedSequence;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.GradientKernels;
@@ -386,6 +387,12 @@ public final class CpuKernels implements Kernels {
         attention(own, heads, keys, values, new Mask.Full(), out.rows(first, rows));
       }
     }
+  }
+
+  @Override
+  public void decodeAttention(
+      Tensor qkv, Heads heads, Rotary rotary, List<CachedSequence> sequences, Tensor out) {
+    queryAttention.decode((CpuTensor) qkv, heads, (CpuRotary) rotary, sequences, (CpuTensor) out);
   }
 
   @Override

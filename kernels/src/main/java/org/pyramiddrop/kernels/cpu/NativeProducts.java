@@ -219,8 +219,9 @@ final class NativeProducts implements Products {
     int inputs = x.columns();
     long rowBytes = kernel.packedBytes().applyAsInt(inputs);
     packed = grown(packed, rowBytes * x.rows());
-    workers.run(
+    workers.byPart(
         Math.ceilDiv(x.rows(), height),
+        (long) height * inputs,
         (tile, worker) -> {
           int first = tile * height;
           int count = Math.min(height, x.rows() - first);

@@ -1,8 +1,11 @@
 package org.pyramiddrop.kernels.cpu;
 
+import java.util.List;
+import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
+import org.pyramiddrop.kernels.CachedSequence;
 import org.pyramiddrop.kernels.Heads;
 
 /**
@@ -47,6 +50,77 @@ final class QueryAttention {
               out.row(row) + head * heads.size(),
               heads.size());
         });
+  }
+
+  /**
+   * A decode step's: rotates, stores and attends for each row and each group of heads that share a
+   * key. All sequences' are one job, since a short sequence has less to do than a hand-over takes.
+   */
+  void decode(
+      CpuTensor qkv, Heads heads, CpuRotary rotary, List<CachedSequence> sequences, CpuTensor out) {
+    int[] positions = new int[sequences.size()];
+    int[] rows = new int[sequences.size()];
+    long seen = 0;
+    for (int i = 0; i < rows.length; i++) {
+      CachedSequence sequence = sequences.get(i);
+      positions[i] = CpuKernels.tabulated(sequence.position(), rotary)[0];
+      rows[i] = ((CpuIndices) sequence.row()).get(0);
+      Objects.checkIndex(rows[i], sequence.keys().rows());
+      seen += rows[i] + 1;
+    }
+    int parts = rows.length * heads.keyValue();
+    workers.byPart(
+        parts,
+        2 * seen * heads.queryColumns() / Math.max(1, parts),
+        (part, worker) -> {
+          int i = part / heads.keyValue();
+          CachedSequence own = sequences.get(i);
+          decode(
+              qkv,
+              qkv.row(i),
+              heads,
+              part % heads.keyValue(),
+              rotary,
+              positions[i],
+              rows[i],
+              (CpuTensor) own.keys(),
+              (CpuTensor) own.values(),
+              worker,
+              out,
+              out.row(i));
+        });
+  }
+
+  /** A token's queries of one key/value head. */
+  private void decode(
+      CpuTensor qkv,
+      int at,
+      Heads heads,
+      int head,
+      CpuRotary rotary,
+      int position,
+      int row,
+      CpuTensor keys,
+      CpuTensor values,
+      int worker,
+      CpuTensor out,
+      int to) {
+    int size = heads.size();
+    int group = heads.query() / heads.keyValue();
+    int column = head * size;
+    float[] x = qkv.data();
+    CpuKernels.rotateRow(x, at + group * column, group, rotary, position, 1);
+    int key = at + heads.queryColumns() + column;
+    System.arraycopy(x, key, keys.data(), keys.row(row) + column, size);
+    CpuKernels.rotateRow(keys.data(), keys.row(row) + column, 1, rotary, position, 1);
+    int value = key + heads.keyValueColumns();
+    System.arraycopy(x, value, values.data(), values.row(row) + column, size);
+    int see = row + 1;
+    float[] own = scratch.ofWorker(worker, see);
+    for (int h = group * head; h < group * (head + 1); h++) {
+      probabilities(qkv, at + h * size, size, keys, column, see, own, 0);
+      weightedSum(own, see, values, column, out.data(), to + h * size, size);
+    }
   }
 
   /** {@code out[j] = mean over heads and queries of softmax(q · k_j / √size)}. */

@@ -1,8 +1,7 @@
 package org.pyramiddrop.kernels.cpu;
 
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * The choice of the next token, see {@link org.pyramiddrop.kernels.Kernels#sample}.
@@ -48,27 +47,13 @@ record Sampling(float temperature, float topP, float uniform, float topK, float 
     if (temperature == 0) {
       return highest;
     }
-    double[] weights = new double[count];
-    double total = 0;
-    int[] order = descending(logits, first, count);
-    int stay = topK >= 1 && topK < count ? (int) topK : count;
-    boolean[] among = new boolean[count];
-    for (int i = 0; i < stay; i++) {
-      among[order[i]] = true;
-    }
-    float top = logits[first + highest];
-    for (int i = 0; i < count; i++) {
-      // The highest has to be 1 also where the difference would be ∞ - ∞.
-      float logit = logits[first + i];
-      weights[i] = logit == top ? 1 : Math.exp(((double) logit - top) / temperature);
-      total += among[i] ? weights[i] : 0;
-    }
-    boolean[] likely = new boolean[count];
-    double kept = keepLikeliest(weights, order, stay, topP * total, likely);
+    double[] weights = weights(logits, first, count, logits[first + highest]);
+    boolean all = topP >= 1 && !(topK >= 1 && topK < count);
+    double kept = all ? sum(weights) : keepLikeliest(weights, descending(logits, first, count));
     double running = 0;
     int last = highest;
     for (int i = 0; i < count; i++) {
-      if (likely[i]) {
+      if (weights[i] > 0) {
         running += weights[i];
         last = i;
         if (running > uniform * kept) {
@@ -79,24 +64,60 @@ record Sampling(float temperature, float topP, float uniform, float topK, float 
     return last;
   }
 
-  /** Ids, the highest logit's first; the lower id first among equals, as both zeros are. */
-  private static int[] descending(float[] logits, int first, int count) {
-    return IntStream.range(0, count)
-        .boxed()
-        .sorted(Comparator.comparingDouble(i -> 0.0 - logits[first + i]))
-        .mapToInt(Integer::intValue)
-        .toArray();
+  /** Probabilities as multiples of the highest logit's. */
+  private double[] weights(float[] logits, int first, int count, float top) {
+    double[] weights = new double[count];
+    for (int i = 0; i < count; i++) {
+      // The highest has to be 1 also where the difference would be ∞ - ∞.
+      float logit = logits[first + i];
+      weights[i] = logit == top ? 1 : Math.exp(((double) logit - top) / temperature);
+    }
+    return weights;
+  }
+
+  private static double sum(double[] weights) {
+    double sum = 0;
+    for (double weight : weights) {
+      sum += weight;
+    }
+    return sum;
   }
 
   /**
-   * Marks the fewest of the first {@code stay} that reach {@code wanted}, and returns their sum.
+   * Ids, the highest logit's first; the lower id first among equals, as both zeros are. A logit and
+   * its id are sorted as one number, since objects for a whole vocabulary take longer than the
+   * decoder's step.
    */
-  private static double keepLikeliest(
-      double[] weights, int[] order, int stay, double wanted, boolean[] likely) {
+  private static int[] descending(float[] logits, int first, int count) {
+    long[] sorted = new long[count];
+    for (int i = 0; i < count; i++) {
+      // A sum with zero has no sign of its own. A negative number's bits order it the wrong way.
+      int bits = Float.floatToIntBits(logits[first + i] + 0f);
+      int ascending = bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
+      sorted[i] = (long) ~ascending << Integer.SIZE | i;
+    }
+    Arrays.sort(sorted);
+    return LongStream.of(sorted).mapToInt(both -> (int) both).toArray();
+  }
+
+  /**
+   * Keeps the fewest of the {@code topK} likeliest that reach {@code topP} of these, makes the
+   * other weights 0, and returns the sum of what is left.
+   */
+  private double keepLikeliest(double[] weights, int[] order) {
+    int stay = topK >= 1 && topK < order.length ? (int) topK : order.length;
+    double total = 0;
+    for (int i = 0; i < stay; i++) {
+      total += weights[order[i]];
+    }
     double reached = 0;
-    for (int i = 0; i < stay && (i == 0 || reached < wanted); i++) {
-      reached += weights[order[i]];
-      likely[order[i]] = true;
+    int likely = 0;
+    while (likely < stay && (likely == 0 || reached < topP * total)) {
+      reached += weights[order[likely]];
+      likely++;
+    }
+    for (int i = likely; i < order.length; i++) {
+      weights[order[i]] = 0;
     }
     return reached;
   }

@@ -111,12 +111,21 @@ final class Workers implements AutoCloseable {
 
   /** Handles each of some rows, on the calling thread alone where there are few numbers. */
   void byRow(int rows, int columns, IntConsumer row) {
-    int each = Math.max(1, NUMBERS_PER_TASK / columns);
+    byPart(rows, columns, (r, worker) -> row.accept(r));
+  }
+
+  /**
+   * Handles each of some parts, on the calling thread alone where there are few numbers.
+   *
+   * @param numbers of a part, on average
+   */
+  void byPart(int parts, long numbers, Task part) {
+    int each = (int) Math.max(1, NUMBERS_PER_TASK / Math.max(1, numbers));
     run(
-        MatrixProduct.ceilDiv(rows, each),
+        MatrixProduct.ceilDiv(parts, each),
         (task, worker) -> {
-          for (int r = task * each; r < Math.min(rows, (task + 1) * each); r++) {
-            row.accept(r);
+          for (int p = task * each; p < Math.min(parts, (task + 1) * each); p++) {
+            part.run(p, worker);
           }
         });
   }

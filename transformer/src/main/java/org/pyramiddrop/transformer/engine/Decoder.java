@@ -6,6 +6,7 @@ import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.CachedSequence;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Indices;
@@ -161,13 +162,11 @@ public final class Decoder implements AutoCloseable {
         layer(
             layer,
             sequence.hidden(),
-            List.of(
-                new SequenceRows(
-                    length,
-                    sequence.positions(),
-                    kept.firstRows(length),
-                    rows(cache.layer(b), length),
-                    new Mask.Causal())));
+            attentionOf(
+                sequence.positions(),
+                kept.firstRows(length),
+                rows(cache.layer(b), length),
+                new Mask.Causal()));
       }
       progress.accept(b + 1);
     }
@@ -183,7 +182,14 @@ public final class Decoder implements AutoCloseable {
    *
    * @param logits out: those of the token, 1 × vocabulary, float32
    */
-  public record Step(NextToken token, Schedule schedule, KeyValueCache cache, Tensor logits) {}
+  public record Step(NextToken token, Schedule schedule, KeyValueCache cache, Tensor logits) {
+    private CachedSequence at(int layer) {
+      int stage = schedule.stageOf(layer);
+      KeyValueCache.Layer held = cache.layer(layer);
+      return new CachedSequence(
+          token.position(stage), token.row(stage), held.keys(), held.values());
+    }
+  }
 
   /**
    * Runs one further token of each of some sequences, which share the reading of the weights and
@@ -195,15 +201,10 @@ public final class Decoder implements AutoCloseable {
         kernels.embed(embedding, steps.get(i).token().id(), x.rows(i, 1));
       }
       for (int b = 0; b < layers.size(); b++) {
-        List<SequenceRows> parts = new ArrayList<>();
-        for (Step step : steps) {
-          int stage = step.schedule().stageOf(b);
-          Indices row = step.token().row(stage);
-          parts.add(
-              new SequenceRows(
-                  1, step.token().position(stage), row, step.cache().layer(b), new Mask.UpTo(row)));
-        }
-        layer(layers.get(b), x, parts);
+        int index = b;
+        List<CachedSequence> rows = steps.stream().map(step -> step.at(index)).toList();
+        layer(
+            layers.get(b), x, (qkv, out) -> kernels.decodeAttention(qkv, heads, rotary, rows, out));
       }
       if (steps.size() == 1) {
         logits(x, steps.getFirst().logits());
@@ -234,12 +235,8 @@ public final class Decoder implements AutoCloseable {
       KeyValueCache cache,
       IntConsumer progress) {
     for (int b = 0; b < firstLayers; b++) {
-      layer(
-          layers.get(b),
-          x,
-          List.of(
-              new SequenceRows(
-                  x.rows(), rows, rows, rows(cache.layer(b), length), new Mask.UpTo(rows))));
+      KeyValueCache.Layer held = rows(cache.layer(b), length);
+      layer(layers.get(b), x, attentionOf(rows, rows, held, new Mask.UpTo(rows)));
       progress.accept(b + 1);
     }
   }
@@ -257,36 +254,34 @@ public final class Decoder implements AutoCloseable {
     return Math.min(last, schedule.ranking() == Ranking.STAGE_END ? drop - 1 : drop);
   }
 
+  /** What a layer does between its projections. */
+  @FunctionalInterface
+  private interface RowAttention {
+    /** Stores keys and values, and attends. */
+    void run(Tensor qkv, Tensor out);
+  }
+
   /**
-   * Rows of a layer's input that belong to one sequence.
+   * Of rows that belong to one sequence.
    *
    * @param rows where their keys and values go in the cache
    */
-  private record SequenceRows(
-      int count, Indices positions, Indices rows, KeyValueCache.Layer held, Mask mask) {}
+  private RowAttention attentionOf(
+      Indices positions, Indices rows, KeyValueCache.Layer held, Mask mask) {
+    return (qkv, out) -> {
+      kernels.rotateAndStore(qkv, heads, rotary, positions, rows, held.keys(), held.values());
+      kernels.attention(qkv, heads, held.keys(), held.values(), mask, out);
+    };
+  }
 
   /** A layer over all rows of {@code x}, in place. */
-  private void layer(DecoderLayer layer, Tensor x, List<SequenceRows> parts) {
+  private void layer(DecoderLayer layer, Tensor x, RowAttention attention) {
     int q = heads.queryColumns();
     try (Tensor qkv = kernels.allocate(x.rows(), q + 2 * heads.keyValueColumns());
         Tensor attended = kernels.allocate(x.rows(), q)) {
       kernels.normLinear(
           x, layer.inputNorm(), config.normEpsilon(), layer.qkv(), layer.qkvBias(), qkv);
-      int first = 0;
-      for (SequenceRows part : parts) {
-        Tensor own = qkv.rows(first, part.count());
-        KeyValueCache.Layer held = part.held();
-        Tensor to = attended.rows(first, part.count());
-        if (part.count() == 1 && part.mask() instanceof Mask.UpTo) {
-          kernels.storeAndAttend(
-              own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values(), to);
-        } else {
-          kernels.rotateAndStore(
-              own, heads, rotary, part.positions(), part.rows(), held.keys(), held.values());
-          kernels.attention(own, heads, held.keys(), held.values(), part.mask(), to);
-        }
-        first += part.count();
-      }
+      attention.run(qkv, attended);
       outputAndFeedForward(layer, attended, x);
     }
   }
