@@ -1,45 +1,58 @@
 package org.pyramiddrop.serve;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.pyramiddrop.serve.Served.asking;
 import static org.pyramiddrop.serve.Served.json;
 
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.pyramiddrop.transformer.Backend;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Sends the same requests once one at a time and once from several clients, in turn, and prints the
- * tokens per second of both.
+ * tokens per second of both. Some clients go away in the middle of an answer.
  */
 final class ServeSpeed {
   private static final int CLIENTS = 8;
   private static final int REQUESTS = 24;
-  private static final int ROUNDS = 3;
+
+  /** Every so many requests one is left after this many tokens. */
+  private static final int LEFT = 6;
+
+  private static final int HEARD = 8;
   private static final double NANOS_PER_SECOND = 1e9;
 
   private ServeSpeed() {}
 
-  /** Takes a model's folder, its question, and the most tokens of an answer. */
+  /** Takes a model's folder, its question, the most tokens of an answer, a backend, and rounds. */
   public static void main(String[] args) throws Exception {
     Path model = Path.of(args[0]);
     String question = args[1];
     int most = Integer.parseInt(args[2]);
     List<ObjectNode> requests = requests(question, most);
-    try (Served served = Served.of(model, options -> options)) {
+    int rounds = Integer.parseInt(args[4]);
+    Backend backend = Backend.valueOf(args[3].toUpperCase(Locale.ROOT));
+    try (Served served = Served.of(model, backend, options -> options)) {
       System.out.printf(
           "%s, %d requests of %d to %d tokens, %s%n",
           model.getFileName(), REQUESTS, most / 2, most, served.model().device());
+      // Until the compiler has seen both.
+      tokensPerSecond(served, requests.subList(0, CLIENTS), 1);
       tokensPerSecond(served, requests.subList(0, CLIENTS), CLIENTS);
       double alone = 0;
       double together = 0;
-      for (int round = 0; round < ROUNDS; round++) {
+      for (int round = 0; round < rounds; round++) {
         double one = tokensPerSecond(served, requests, 1);
         double all = tokensPerSecond(served, requests, CLIENTS);
         System.out.printf(
@@ -64,7 +77,8 @@ final class ServeSpeed {
       requests.add(
           body.put("max_tokens", random.nextInt(most / 2, most + 1))
               .put("temperature", 20)
-              .put("seed", i));
+              .put("seed", i)
+              .put("stream", i % LEFT == LEFT - 1));
     }
     return requests;
   }
@@ -86,10 +100,30 @@ final class ServeSpeed {
     return tokens * NANOS_PER_SECOND / (System.nanoTime() - start);
   }
 
+  /** Goes away when some tokens are there; says how many. */
+  private static long leave(Served served, ObjectNode body) throws Exception {
+    try (BufferedReader events =
+        new BufferedReader(new InputStreamReader(served.stream(body), UTF_8))) {
+      long tokens = 0;
+      for (String line = events.readLine(); line != null && tokens < HEARD; ) {
+        // The first event has an empty one.
+        if (line.contains("\"content\":\"") && !line.contains("\"content\":\"\"")) {
+          tokens++;
+        }
+        line = events.readLine();
+      }
+      return tokens;
+    }
+  }
+
   private static long sendAll(Served served, ConcurrentLinkedQueue<ObjectNode> left)
       throws Exception {
     long tokens = 0;
     for (ObjectNode body = left.poll(); body != null; body = left.poll()) {
+      if (body.get("stream").asBoolean()) {
+        tokens += leave(served, body);
+        continue;
+      }
       HttpResponse<String> response = served.complete(body);
       if (response.statusCode() != 200) {
         throw new IllegalStateException(response.body());

@@ -3,6 +3,7 @@ package org.pyramiddrop.serve;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -48,7 +49,11 @@ final class Served implements AutoCloseable {
   }
 
   static Served of(Path folder, UnaryOperator<ServerOptions> options) {
-    LoadOptions loading = LoadOptions.defaults().withBackend(Backend.CPU).withThreads(2);
+    return of(folder, Backend.CPU, options);
+  }
+
+  static Served of(Path folder, Backend backend, UnaryOperator<ServerOptions> options) {
+    LoadOptions loading = LoadOptions.defaults().withBackend(backend).withThreads(2);
     return new Served(Llava.load(folder, loading), options);
   }
 
@@ -85,6 +90,13 @@ final class Served implements AutoCloseable {
 
   HttpResponse<String> complete(String body) throws IOException, InterruptedException {
     return send(to("/v1/chat/completions").POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  /** Begins a request whose answer is a stream, which is left when it is closed. */
+  InputStream stream(ObjectNode body) throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        to("/v1/chat/completions").POST(HttpRequest.BodyPublishers.ofString(body.toString()));
+    return client.send(request.build(), BodyHandlers.ofInputStream()).body();
   }
 
   HttpResponse<String> complete(ObjectNode body) throws IOException, InterruptedException {
