@@ -11,7 +11,7 @@ export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 # NVCC= builds without it.
 NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
   $(wildcard $(CUDA_HOME:%=%/bin/nvcc) $(CUDA_PATH:%=%/bin/nvcc) /usr/local/cuda/bin/nvcc))
-NVCC_FLAGS := -std=c++17 -lineinfo --threads 2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+NVCC_FLAGS := -std=c++17 $(NVCC_EXTRA) --threads 2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
   -gencode arch=compute_80,code=compute_80 -Xptxas -v
 
 # CC= builds without them. They are for Linux on x86-64.
