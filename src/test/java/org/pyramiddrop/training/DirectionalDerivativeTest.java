@@ -145,9 +145,16 @@ class DirectionalDerivativeTest {
       }
       assertThat(alone.parameters()).hasSize(among.size());
       for (NamedParameter each : alone.parameters()) {
-        assertThat(kernels.download(each.parameter().gradient()))
-            .as(each.name())
-            .isEqualTo(among.get(each.name()));
+        // A frozen tower sums a patch's numbers in another order than a trained one.
+        float[] expected = Objects.requireNonNull(among.get(each.name()));
+        float[] gradient = kernels.download(each.parameter().gradient());
+        double error = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+          error += Math.pow(gradient[i] - expected[i], 2);
+          norm += Math.pow(expected[i], 2);
+        }
+        assertThat(Math.sqrt(error)).as(each.name()).isLessThanOrEqualTo(1e-4 * Math.sqrt(norm));
       }
     }
   }
