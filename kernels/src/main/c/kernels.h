@@ -27,6 +27,8 @@
 enum {
   // Numbers in a vector of 512 bits.
   LANES = 16,
+  // Inputs that share a scale in weights in blocks.
+  BLOCK = 32,
   // Weight rows of a panel.
   PANEL = 2 * LANES,
   // The most rows of a tile: 24 sums in registers beside two vectors of weights and one of activations.
@@ -38,6 +40,11 @@ enum {
   // How far ahead of its reads a stream asks for memory, in bytes: what the processor does by itself ends with a page.
   AHEAD = 1024
 };
+
+// Blocks of a row of weights in blocks.
+INLINE int32_t blocks_of(int32_t inputs) {
+  return (int32_t)(((int64_t)inputs + BLOCK - 1) / BLOCK);
+}
 
 // Where the sums of a row begin.
 INLINE int64_t stride_of(int32_t columns) {
@@ -51,6 +58,39 @@ INLINE void step_of(const char *const *w, int32_t columns, int32_t quarter, int3
     rows[s] = w[j < columns ? j : columns - 1];
   }
 }
+
+// Puts the sums of one step of all streams into their places.
+AVX512 INLINE void store_step(const int rows, __m512 sum[STREAMS][STREAMED_ROWS], int32_t columns, int32_t quarter,
+                              int32_t step, float *sums) {
+#pragma GCC unroll 4
+  for (int s = 0; s < STREAMS; s++) {
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+      int32_t j = s * quarter + step;
+      float value = _mm512_reduce_add_ps(sum[s][r]);
+      if (j < columns) {
+        sums[r * stride_of(columns) + j] = value;
+      }
+    }
+  }
+}
+
+// Calls a streaming product with a constant number of rows, so that its sums stay in registers.
+#define STREAMED(product, rows, x, inputs, w, columns, sums) \
+  switch (rows) {                                            \
+    case 1:                                                  \
+      product(1, x, inputs, w, columns, sums);               \
+      break;                                                 \
+    case 2:                                                  \
+      product(2, x, inputs, w, columns, sums);               \
+      break;                                                 \
+    case 3:                                                  \
+      product(3, x, inputs, w, columns, sums);               \
+      break;                                                 \
+    case 4:                                                  \
+      product(4, x, inputs, w, columns, sums);               \
+      break;                                                 \
+  }
 
 // 16 × 16 words: rows become columns.
 AVX512 INLINE void transpose(__m512i a[LANES]) {

@@ -12,8 +12,7 @@
 #include "kernels.h"
 
 enum {
-  // Inputs and words of a block.
-  BLOCK = 32,
+  // Words of a block.
   WORDS = BLOCK / 4,
   // Blocks of a run.
   RUN = 32,
@@ -202,7 +201,7 @@ AVX512_VNNI static void pack_int4(const char *const *w, int64_t columns, int32_t
 
 static void product(int four, const uint32_t *x, int32_t rows, int32_t height, int32_t inputs, const char *const *w,
                     int32_t columns, char *panels, float *sums) {
-  int32_t blocks = (int32_t)(((int64_t)inputs + BLOCK - 1) / BLOCK);
+  int32_t blocks = blocks_of(inputs);
   int64_t stride = stride_of(columns);
   for (int32_t run = 0; run < blocks; run += RUN) {
     int32_t count = blocks - run < RUN ? blocks - run : RUN;

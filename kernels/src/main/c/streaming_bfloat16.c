@@ -28,7 +28,6 @@ EXPORT void pyramiddrop_streaming_bfloat16_pack(const float *x, int32_t rows, in
 AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const char *const *w, int32_t columns,
                         float *sums) {
   int64_t half = half_of(inputs);
-  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
   for (int32_t step = 0; step < quarter; step++) {
@@ -68,37 +67,14 @@ AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const ch
         }
       }
     }
-#pragma GCC unroll 4
-    for (int s = 0; s < STREAMS; s++) {
-#pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) {
-        int32_t j = s * quarter + step;
-        float value = _mm512_reduce_add_ps(sum[s][r]);
-        if (j < columns) {
-          sums[r * stride + j] = value;
-        }
-      }
-    }
+    store_step(rows, sum, columns, quarter, step, sums);
   }
 }
 
 AVX512 EXPORT void pyramiddrop_streaming_bfloat16_512(const float *x, int32_t rows, int32_t height, int32_t inputs,
                                                       const char *const *w, int32_t columns, char *panels,
                                                       float *sums) {
-  switch (rows) {
-    case 1:
-      wide(1, x, inputs, w, columns, sums);
-      break;
-    case 2:
-      wide(2, x, inputs, w, columns, sums);
-      break;
-    case 3:
-      wide(3, x, inputs, w, columns, sums);
-      break;
-    case 4:
-      wide(4, x, inputs, w, columns, sums);
-      break;
-  }
+  STREAMED(wide, rows, x, inputs, w, columns, sums)
 }
 
 enum { NARROW = 8 };

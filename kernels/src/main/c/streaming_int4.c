@@ -10,11 +10,7 @@
 // eight numbers, and pick that number out of a table of floats. Zeros meet the sums of x, not the numbers.
 #include "kernels.h"
 
-enum { BLOCK = 32, GROUP = 4 * BLOCK, NUMBERS = 8 };
-
-INLINE int64_t blocks_of(int32_t inputs) {
-  return ((int64_t)inputs + BLOCK - 1) / BLOCK;
-}
+enum { GROUP = 4 * BLOCK, NUMBERS = 8 };
 
 INLINE int64_t numbers_of(int32_t inputs) {
   return ((int64_t)inputs + GROUP - 1) / GROUP * GROUP;
@@ -22,7 +18,7 @@ INLINE int64_t numbers_of(int32_t inputs) {
 
 // Numbers of a packed row.
 INLINE int64_t row_of(int32_t inputs) {
-  return numbers_of(inputs) + (blocks_of(inputs) + LANES - 1) / LANES * LANES;
+  return numbers_of(inputs) + ((int64_t)blocks_of(inputs) + LANES - 1) / LANES * LANES;
 }
 
 EXPORT void pyramiddrop_streaming_int4_pack(const float *x, int32_t rows, int32_t inputs, float *out) {
@@ -54,10 +50,9 @@ AVX512 INLINE __m512 zeros_of(const char *zeros, int32_t count) {
 
 AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const char *const *w, int32_t columns,
                            float *sums) {
-  int32_t blocks = (int32_t)blocks_of(inputs);
+  int32_t blocks = blocks_of(inputs);
   int64_t row = row_of(inputs);
   const float *totals = x + numbers_of(inputs);
-  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   __m512 table = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   __m512i block_of_lane = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
@@ -128,33 +123,11 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
         }
       }
     }
-#pragma GCC unroll 4
-    for (int s = 0; s < STREAMS; s++) {
-#pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) {
-        float value = _mm512_reduce_add_ps(sum[s][r]);
-        if (s * quarter + step < columns) {
-          sums[r * stride + s * quarter + step] = value;
-        }
-      }
-    }
+    store_step(rows, sum, columns, quarter, step, sums);
   }
 }
 
 AVX512 EXPORT void pyramiddrop_streaming_int4(const float *x, int32_t rows, int32_t height, int32_t inputs,
                                               const char *const *w, int32_t columns, char *panels, float *sums) {
-  switch (rows) {
-    case 1:
-      streams(1, x, inputs, w, columns, sums);
-      break;
-    case 2:
-      streams(2, x, inputs, w, columns, sums);
-      break;
-    case 3:
-      streams(3, x, inputs, w, columns, sums);
-      break;
-    case 4:
-      streams(4, x, inputs, w, columns, sums);
-      break;
-  }
+  STREAMED(streams, rows, x, inputs, w, columns, sums)
 }

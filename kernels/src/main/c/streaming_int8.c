@@ -6,12 +6,6 @@
 // panels  none
 #include "kernels.h"
 
-enum { BLOCK = 32 };
-
-INLINE int32_t blocks_of(int32_t inputs) {
-  return (int32_t)(((int64_t)inputs + BLOCK - 1) / BLOCK);
-}
-
 EXPORT void pyramiddrop_streaming_int8_pack(const float *x, int32_t rows, int32_t inputs, float *out) {
   int64_t padded = (int64_t)blocks_of(inputs) * BLOCK;
   for (int32_t r = 0; r < rows; r++) {
@@ -25,7 +19,6 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
                            float *sums) {
   int32_t blocks = blocks_of(inputs);
   int64_t padded = (int64_t)blocks * BLOCK;
-  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   for (int32_t step = 0; step < quarter; step++) {
     const char *numbers[STREAMS];
@@ -73,33 +66,11 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
         }
       }
     }
-#pragma GCC unroll 4
-    for (int s = 0; s < STREAMS; s++) {
-#pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) {
-        float value = _mm512_reduce_add_ps(sum[s][r]);
-        if (s * quarter + step < columns) {
-          sums[r * stride + s * quarter + step] = value;
-        }
-      }
-    }
+    store_step(rows, sum, columns, quarter, step, sums);
   }
 }
 
 AVX512 EXPORT void pyramiddrop_streaming_int8(const float *x, int32_t rows, int32_t height, int32_t inputs,
                                               const char *const *w, int32_t columns, char *panels, float *sums) {
-  switch (rows) {
-    case 1:
-      streams(1, x, inputs, w, columns, sums);
-      break;
-    case 2:
-      streams(2, x, inputs, w, columns, sums);
-      break;
-    case 3:
-      streams(3, x, inputs, w, columns, sums);
-      break;
-    case 4:
-      streams(4, x, inputs, w, columns, sums);
-      break;
-  }
+  STREAMED(streams, rows, x, inputs, w, columns, sums)
 }
