@@ -82,16 +82,31 @@ public record Blocks(DType dtype, int rows, int columns) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
+  /** Where the numbers of a row begin. */
+  public long numbers(int row) {
+    return row * numberBytes();
+  }
+
+  /** Where the scales of a row begin. */
+  public long scales(int row) {
+    return scales() + row * scaleBytes();
+  }
+
+  /** Where the zeros of a row begin. */
+  public long zeros(int row) {
+    return zeros() + row * zeroBytes();
+  }
+
   // Number by number --------------------------------------------------------------------------
 
   /** The scale of a block. */
   public float scale(MemorySegment data, int row, int block) {
-    return Float.float16ToFloat(data.get(SHORT, scales() + row * scaleBytes() + 2L * block));
+    return Float.float16ToFloat(data.get(SHORT, scales(row) + 2L * block));
   }
 
   /** Sets the scale of a block, rounded to binary16. */
   public void scale(MemorySegment data, int row, int block, float scale) {
-    data.set(SHORT, scales() + row * scaleBytes() + 2L * block, Float.floatToFloat16(scale));
+    data.set(SHORT, scales(row) + 2L * block, Float.floatToFloat16(scale));
   }
 
   /** The zero of a block: what stands for 0. */
@@ -99,19 +114,19 @@ public record Blocks(DType dtype, int rows, int columns) {
     if (dtype == DType.INT8) {
       return 0;
     }
-    int both = data.get(ValueLayout.JAVA_BYTE, zeros() + row * zeroBytes() + block / 2);
+    int both = data.get(ValueLayout.JAVA_BYTE, zeros(row) + block / 2);
     return (both >> (4 * (block % 2))) & 15;
   }
 
   /** Sets the zero of a block of {@link DType#INT4}. */
   public void zero(MemorySegment data, int row, int block, int zero) {
-    half(data, zeros() + row * zeroBytes() + block / 2, block % 2, zero);
+    half(data, zeros(row) + block / 2, block % 2, zero);
   }
 
   /** The whole number that is stored at a place. */
   public int number(MemorySegment data, int row, int column) {
     if (dtype == DType.INT8) {
-      return data.get(ValueLayout.JAVA_BYTE, row * numberBytes() + column);
+      return data.get(ValueLayout.JAVA_BYTE, numbers(row) + column);
     }
     return (data.get(ValueLayout.JAVA_BYTE, byteOf(row, column)) >> (4 * halfOf(column))) & 15;
   }
@@ -119,7 +134,7 @@ public record Blocks(DType dtype, int rows, int columns) {
   /** Sets the whole number at a place. */
   public void number(MemorySegment data, int row, int column, int number) {
     if (dtype == DType.INT8) {
-      data.set(ValueLayout.JAVA_BYTE, row * numberBytes() + column, (byte) number);
+      data.set(ValueLayout.JAVA_BYTE, numbers(row) + column, (byte) number);
     } else {
       half(data, byteOf(row, column), halfOf(column), number);
     }
@@ -133,7 +148,7 @@ public record Blocks(DType dtype, int rows, int columns) {
 
   private long byteOf(int row, int column) {
     int block = column / SIZE;
-    return row * numberBytes() + (SIZE / 2L) * block + column % (SIZE / 2);
+    return numbers(row) + (SIZE / 2L) * block + column % (SIZE / 2);
   }
 
   private static int halfOf(int column) {

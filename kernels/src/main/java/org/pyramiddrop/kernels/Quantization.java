@@ -107,14 +107,13 @@ public final class Quantization {
   }
 
   private void write(int row) {
-    MemorySegment.copy(
-        numbers, 0, out, ValueLayout.JAVA_BYTE, row * blocks.numberBytes(), numbers.length);
-    long at = blocks.scales() + row * blocks.scaleBytes();
+    MemorySegment.copy(numbers, 0, out, ValueLayout.JAVA_BYTE, blocks.numbers(row), numbers.length);
+    long at = blocks.scales(row);
     for (short scale : scales) {
       out.set(Blocks.SHORT, at, scale);
       at += 2;
     }
-    at = blocks.zeros() + row * blocks.zeroBytes();
+    at = blocks.zeros(row);
     MemorySegment.copy(zeros, 0, out, ValueLayout.JAVA_BYTE, at, zeros.length);
   }
 

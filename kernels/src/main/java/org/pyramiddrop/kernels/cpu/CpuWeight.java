@@ -75,13 +75,16 @@ final class CpuWeight implements Weight {
 
   /** Where a row's numbers (plane 0), scales (1) or zeros (2) begin in its {@link #segment}. */
   long offset(int row, int plane) {
-    long start =
-        switch (plane) {
-          case 0 -> 0;
-          case 1 -> blocks(row).scales();
-          default -> blocks(row).zeros();
-        };
-    return start + within(row) * rowBytes(plane);
+    if (!dtype().inBlocks()) {
+      return within(row) * rowBytes(plane);
+    }
+    Blocks blocks = blocks(row);
+    int at = within(row);
+    return switch (plane) {
+      case 0 -> blocks.numbers(at);
+      case 1 -> blocks.scales(at);
+      default -> blocks.zeros(at);
+    };
   }
 
   /** Bytes from one row's numbers, scales or zeros to the next one's. */

@@ -40,7 +40,7 @@ final class PanelBlocks {
       scales[i] = blocks.scale(data, r, b);
       least[i] = -blocks.zero(data, r, b) * scales[i];
     }
-    long from = first * blocks.numberBytes() + blocks.numberBytes() / blocks.perRow() * block;
+    long from = blocks.numbers(first) + blocks.numberBytes() / blocks.perRow() * block;
     if (blocks.dtype() == DType.INT8) {
       float[] words = words(data, from, blocks.numberBytes(), bound / 4);
       int8(words, scales, out, at, stride);

@@ -108,8 +108,8 @@ final class StreamingBlocks {
     float[] lanes = new float[LANES];
     for (int j = 0; j < rows; j++) {
       int row = w.within(first) + j;
-      widen(data, blocks.scales() + row * blocks.scaleBytes(), scales);
-      long from = row * blocks.numberBytes();
+      widen(data, blocks.scales(row), scales);
+      long from = blocks.numbers(row);
       float sum;
       if (blocks.dtype() == DType.INT8) {
         int8(data, from, bound, x, scales, lanes);
@@ -127,7 +127,7 @@ final class StreamingBlocks {
             sum += scale * ((both & 15) * x[i + k] + both * x[i + LANES + k]);
           }
         }
-        long zeros = blocks.zeros() + row * blocks.zeroBytes();
+        long zeros = blocks.zeros(row);
         sum -= zeros(data, zeros, scales, x, inputs);
       }
       sums[to + j] = sum;
