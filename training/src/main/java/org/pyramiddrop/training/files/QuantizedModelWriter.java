@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -70,6 +71,7 @@ public final class QuantizedModelWriter {
   private final Listener listener;
   private final Map<String, Filler> fillers = new LinkedHashMap<>();
   private final List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+  private @Nullable Converted last;
   private int done;
 
   private QuantizedModelWriter(
@@ -101,24 +103,28 @@ public final class QuantizedModelWriter {
           source.folder(), "is quantised already; quantize takes float weights");
     }
     QuantizedModelWriter writer = new QuantizedModelWriter(source, decoder, type, listener);
-    writer.plan();
-    AtomicFolder.write(
-        target,
-        part -> {
-          if (Files.exists(target) && Files.isSameFile(target, source.folder())) {
-            throw new FileSystemException(
-                target.toString(), null, "the model that is quantised lies there");
-          }
-          ModelFolderWriter.copyOthers(source.folder(), part, Optional.empty());
-          Path config = source.folder().resolve(CONFIG);
-          Files.write(part.resolve(CONFIG), writer.configuration(Files.readAllBytes(config)));
-          ModelFolderWriter.writeTensors(
-              part,
-              writer.entries,
-              ModelFolderWriter.SHARD_BYTES,
-              (entry, out) -> Objects.requireNonNull(writer.fillers.get(entry.name())).fill(out));
-          source.refuseIfChanged();
-        });
+    try {
+      writer.plan();
+      AtomicFolder.write(
+          target,
+          part -> {
+            if (Files.exists(target) && Files.isSameFile(target, source.folder())) {
+              throw new FileSystemException(
+                  target.toString(), null, "the model that is quantised lies there");
+            }
+            ModelFolderWriter.copyOthers(source.folder(), part, Optional.empty());
+            Path config = source.folder().resolve(CONFIG);
+            Files.write(part.resolve(CONFIG), writer.configuration(Files.readAllBytes(config)));
+            ModelFolderWriter.writeTensors(
+                part,
+                writer.entries,
+                ModelFolderWriter.SHARD_BYTES,
+                (entry, out) -> Objects.requireNonNull(writer.fillers.get(entry.name())).fill(out));
+            source.refuseIfChanged();
+          });
+    } finally {
+      writer.freeLast();
+    }
   }
 
   private void plan() {
@@ -199,21 +205,39 @@ public final class QuantizedModelWriter {
     void take(Blocks blocks, MemorySegment data);
   }
 
-  /** A matrix is converted anew for each of its tensors: cheaper than to keep all scales. */
+  /** A matrix in blocks, until the next one is wanted. */
+  private record Converted(String name, HostMatrix matrix, Arena arena) {}
+
+  /** A matrix's tensors are written one behind the other, so one conversion serves them all. */
   private void convert(StoredTensor tensor, Part part) {
-    DType dtype =
-        switch (tensor.type()) {
-          case F32 -> DType.FLOAT32;
-          case F16 -> DType.FLOAT16;
-          default -> DType.BFLOAT16;
-        };
-    HostMatrix matrix = new HostMatrix(dtype, tensor.data(), tensor.dim(0), tensor.dim(1));
-    try (Arena arena = Arena.ofShared()) {
-      HostMatrix converted = WeightConversion.inBlocks(matrix, type, arena);
-      part.take(new Blocks(type, matrix.rows(), matrix.columns()), converted.data());
+    if (last == null || !last.name.equals(tensor.name())) {
+      freeLast();
+      last = inBlocks(tensor);
+    }
+    HostMatrix matrix = last.matrix;
+    part.take(new Blocks(type, matrix.rows(), matrix.columns()), matrix.data());
+  }
+
+  private Converted inBlocks(StoredTensor tensor) {
+    HostMatrix matrix =
+        new HostMatrix(WeightConversion.dtype(tensor), tensor.data(), tensor.dim(0), tensor.dim(1));
+    Arena arena = Arena.ofShared();
+    try {
+      return new Converted(tensor.name(), WeightConversion.inBlocks(matrix, type, arena), arena);
     } catch (ArithmeticException e) {
+      arena.close();
       throw new CheckpointException(
           source.folder(), tensor.name(), "can't be converted: it holds " + e.getMessage());
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private void freeLast() {
+    if (last != null) {
+      last.arena.close();
+      last = null;
     }
   }
 

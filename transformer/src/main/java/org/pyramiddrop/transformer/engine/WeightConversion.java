@@ -10,7 +10,9 @@ import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Quantization;
+import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.PackedMatrix;
+import org.pyramiddrop.loader.StoredTensor;
 
 /** Weights from one dtype to another, rounded to the nearest and halves to even. */
 public final class WeightConversion {
@@ -29,6 +31,16 @@ public final class WeightConversion {
   private static final int ROWS_OF_TASK = 64;
 
   private WeightConversion() {}
+
+  /** The type of a tensor that {@link Checkpoint#weight} gave. */
+  public static DType dtype(StoredTensor tensor) {
+    return switch (tensor.type()) {
+      case F32 -> DType.FLOAT32;
+      case F16 -> DType.FLOAT16;
+      case BF16 -> DType.BFLOAT16;
+      default -> throw new AssertionError("the checkpoint gave a weight of " + tensor.type());
+    };
+  }
 
   public static void convert(
       DType from, MemorySegment data, DType to, MemorySegment out, long count) {

@@ -63,15 +63,6 @@ public final class WeightStore implements AutoCloseable {
     };
   }
 
-  private static DType stored(StoredTensor tensor) {
-    return switch (tensor.type()) {
-      case F32 -> DType.FLOAT32;
-      case F16 -> DType.FLOAT16;
-      case BF16 -> DType.BFLOAT16;
-      default -> throw new AssertionError("the checkpoint gave a weight of " + tensor.type());
-    };
-  }
-
   /** A vector: {@code size} × 1. */
   public Weight vector(String name, int size) {
     return upload(List.of(host(checkpoint.weight(name, size), size, 1)));
@@ -192,11 +183,12 @@ public final class WeightStore implements AutoCloseable {
    */
   public HostMatrix stored(String name, int rows, int columns, long... shape) {
     StoredTensor tensor = checkpoint.weight(name, shape);
-    return new HostMatrix(stored(tensor), tensor.data(), rows, columns);
+    return new HostMatrix(WeightConversion.dtype(tensor), tensor.data(), rows, columns);
   }
 
   private HostMatrix host(StoredTensor tensor, int rows, int columns) {
-    HostMatrix matrix = new HostMatrix(stored(tensor), tensor.data(), rows, columns);
+    HostMatrix matrix =
+        new HostMatrix(WeightConversion.dtype(tensor), tensor.data(), rows, columns);
     return types.all().map(wanted -> as(wanted, matrix)).orElse(matrix);
   }
 
