@@ -61,15 +61,14 @@ INLINE void step_of(const char *const *w, int32_t columns, int32_t quarter, int3
 
 // Puts the sums of one step of all streams into their places.
 AVX512 INLINE void store_step(const int rows, __m512 sum[STREAMS][STREAMED_ROWS], int32_t columns, int32_t quarter,
-                              int32_t step, float *sums) {
+                              int32_t step, int64_t stride, float *sums) {
 #pragma GCC unroll 4
   for (int s = 0; s < STREAMS; s++) {
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-      int32_t j = s * quarter + step;
       float value = _mm512_reduce_add_ps(sum[s][r]);
-      if (j < columns) {
-        sums[r * stride_of(columns) + j] = value;
+      if (s * quarter + step < columns) {
+        sums[r * stride + s * quarter + step] = value;
       }
     }
   }

@@ -28,6 +28,7 @@ EXPORT void pyramiddrop_streaming_bfloat16_pack(const float *x, int32_t rows, in
 AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const char *const *w, int32_t columns,
                         float *sums) {
   int64_t half = half_of(inputs);
+  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
   for (int32_t step = 0; step < quarter; step++) {
@@ -67,7 +68,7 @@ AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const ch
         }
       }
     }
-    store_step(rows, sum, columns, quarter, step, sums);
+    store_step(rows, sum, columns, quarter, step, stride, sums);
   }
 }
 

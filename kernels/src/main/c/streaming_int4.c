@@ -53,6 +53,7 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
   int32_t blocks = blocks_of(inputs);
   int64_t row = row_of(inputs);
   const float *totals = x + numbers_of(inputs);
+  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   __m512 table = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   __m512i block_of_lane = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
@@ -123,7 +124,7 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
         }
       }
     }
-    store_step(rows, sum, columns, quarter, step, sums);
+    store_step(rows, sum, columns, quarter, step, stride, sums);
   }
 }
 

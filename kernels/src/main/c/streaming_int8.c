@@ -19,6 +19,7 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
                            float *sums) {
   int32_t blocks = blocks_of(inputs);
   int64_t padded = (int64_t)blocks * BLOCK;
+  int64_t stride = stride_of(columns);
   int32_t quarter = (columns + STREAMS - 1) / STREAMS;
   for (int32_t step = 0; step < quarter; step++) {
     const char *numbers[STREAMS];
@@ -66,7 +67,7 @@ AVX512 INLINE void streams(const int rows, const float *x, int32_t inputs, const
         }
       }
     }
-    store_step(rows, sum, columns, quarter, step, sums);
+    store_step(rows, sum, columns, quarter, step, stride, sums);
   }
 }
 
