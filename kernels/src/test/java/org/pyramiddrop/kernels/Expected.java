@@ -22,6 +22,9 @@ final class Expected {
   private double condition = 1;
   private double rounding;
 
+  /** Squared norm of what a factor of many elements was left of; 0 where elements share none. */
+  private double cancelled;
+
   Expected(int rows, int columns) {
     this.columns = columns;
     values = new double[rows * columns];
@@ -45,6 +48,14 @@ final class Expected {
   /** Says that rounding errors of the inputs' products come out this many times larger. */
   void amplified(double times) {
     condition = Math.max(condition, times);
+  }
+
+  /**
+   * Says how large the squared norm would be if nothing had cancelled in factors that many elements
+   * share: such a factor may vanish by chance, all elements with it, and its errors do not.
+   */
+  void cancelled(double squaredNorm) {
+    cancelled = squaredNorm;
   }
 
   /** Says how large the products together are whose one factor may have been rounded. */
@@ -72,6 +83,7 @@ final class Expected {
       moved.weighed(at, weighed[i]);
     }
     moved.condition = condition;
+    moved.cancelled = cancelled;
     moved.rounding = rounding;
     return moved;
   }
@@ -104,7 +116,8 @@ final class Expected {
     if (values.length >= MANY) {
       assertThat(Math.sqrt(errors))
           .as("%s: norm of the errors", what)
-          .isLessThanOrEqualTo((tolerance * condition + rounding) * Math.sqrt(norm) + 1e-36);
+          .isLessThanOrEqualTo(
+              (tolerance * condition + rounding) * Math.sqrt(Math.max(norm, cancelled)) + 1e-36);
     }
   }
 

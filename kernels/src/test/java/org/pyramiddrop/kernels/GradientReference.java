@@ -281,16 +281,20 @@ final class GradientReference {
     double[] p = softmax.probabilities;
     double[] dp = new double[visible];
     double[] dpScales = new double[visible];
+    double[] dpSquares = new double[visible];
     double mean = 0;
     double meanScale = 0;
+    double meanSquares = 0;
     for (int j = 0; j < visible; j++) {
       for (int c = 0; c < size; c++) {
         double term = (double) dy[at + c] * values[j * stride + column + c];
         dp[j] += term;
         dpScales[j] += Math.abs(term);
+        dpSquares[j] += term * term;
       }
       mean += p[j] * dp[j];
       meanScale += p[j] * dpScales[j];
+      meanSquares += p[j] * p[j] * dpSquares[j];
     }
     double amplification = softmax.amplification;
     dq.amplified(amplification);
@@ -299,10 +303,13 @@ final class GradientReference {
     for (int j = 0; j < visible; j++) {
       double ds = p[j] * (dp[j] - mean) / Math.sqrt(size);
       double dsScale = p[j] * (dpScales[j] + meanScale) / Math.sqrt(size) * amplification;
+      double dsSquare = p[j] * p[j] * (dpSquares[j] + meanSquares) / size;
       for (int c = 0; c < size; c++) {
         int k = j * stride + column + c;
         dq.add(at + c, ds * keys[k], dsScale * Math.abs(keys[k]));
         dKeys.add(k, ds * q[at + c], dsScale * Math.abs(q[at + c]));
+        dq.cancelled(dsSquare * keys[k] * keys[k]);
+        dKeys.cancelled(dsSquare * q[at + c] * q[at + c]);
         dValues.add(k, p[j] * dy[at + c], p[j] * amplification * Math.abs(dy[at + c]));
       }
     }
@@ -313,6 +320,7 @@ final class GradientReference {
     private final double[] sums;
     private final double[] scales;
     private double amplification = 1;
+    private double cancelled;
 
     Sums(int count) {
       sums = new double[count];
@@ -328,9 +336,14 @@ final class GradientReference {
       amplification = Math.max(amplification, times);
     }
 
+    void cancelled(double square) {
+      cancelled += square;
+    }
+
     Expected expected(int columns) {
       Expected expected = added(new float[sums.length], sums, scales, columns);
       expected.amplified(amplification);
+      expected.cancelled(cancelled);
       return expected;
     }
   }
