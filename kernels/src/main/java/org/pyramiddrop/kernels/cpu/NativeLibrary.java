@@ -42,8 +42,11 @@ record NativeLibrary(SymbolLookup functions, int features) {
   /** Inputs that a panel keeps. */
   private static final int RUN = 1024;
 
-  /** Inputs that {@code streaming_int4.c} takes at once. */
-  private static final int GROUP = 128;
+  /** Bytes that a packed input's whole number takes in {@code streaming_blocks.c}. */
+  private static final int PARTS = 3;
+
+  /** Inputs that {@code streaming_blocks.c} takes at once, of int4 twice as many. */
+  private static final int VECTOR = 64;
 
   private static final int BLOCKS_TILE_ROWS = 6;
 
@@ -130,24 +133,31 @@ record NativeLibrary(SymbolLookup functions, int features) {
   /** The product of few rows, a tile a call, by weights of a type, if any. */
   Optional<NativeKernel> streaming(DType weights) {
     if (weights == DType.BFLOAT16 && has(AVX512 | AVX2)) {
-      String width = has(AVX512) ? "_512" : "_256";
       return streaming(
-          weights, width, inputs -> 2 * LANES * Math.ceilDiv(Math.ceilDiv(inputs, 2), LANES));
+          weights,
+          has(AVX512) ? "_512" : "_256",
+          inputs -> Float.BYTES * 2 * padded(Math.ceilDiv(inputs, 2), LANES));
     }
-    if (weights == DType.INT8 && has(AVX512)) {
-      return streaming(weights, "", inputs -> Blocks.SIZE * blocks(inputs));
-    }
-    if (weights == DType.INT4 && has(AVX512)) {
+    if (weights == DType.INT8 && has(VNNI)) {
+      // Four inputs have a sum's beginning, and a block a scale.
       return streaming(
           weights,
           "",
           inputs ->
-              GROUP * Math.ceilDiv(inputs, GROUP) + LANES * Math.ceilDiv(blocks(inputs), LANES));
+              (PARTS + Integer.BYTES / 4) * padded(inputs, VECTOR)
+                  + Float.BYTES * padded(blocks(inputs), LANES));
+    }
+    if (weights == DType.INT4 && has(VNNI)) {
+      // A block has a scale and a sum.
+      return streaming(
+          weights,
+          "",
+          inputs ->
+              PARTS * padded(inputs, 2 * VECTOR) + 2 * Float.BYTES * padded(blocks(inputs), LANES));
     }
     return Optional.empty();
   }
 
-  /** Whose packed rows are floats. */
   private Optional<NativeKernel> streaming(DType weights, String width, IntUnaryOperator packed) {
     String name = "streaming_" + weights.label();
     return Optional.of(
@@ -157,8 +167,12 @@ record NativeLibrary(SymbolLookup functions, int features) {
             name + width,
             planes(weights),
             StreamingProduct.MAX_ROWS,
-            inputs -> Float.BYTES * packed.applyAsInt(inputs),
+            packed,
             0));
+  }
+
+  private static int padded(int count, int multiple) {
+    return Math.ceilDiv(count, multiple) * multiple;
   }
 
   /** The product of more rows by weights of a type, if any. */
