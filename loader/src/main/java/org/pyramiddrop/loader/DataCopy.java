@@ -30,7 +30,7 @@ final class DataCopy {
 
   private static MemorySegment allocate(Path file, long bytes, Arena arena) {
     try {
-      return HugePages.allocate(bytes, arena).orElseGet(() -> arena.allocate(bytes, ALIGNMENT));
+      return HugePages.allocator(arena).allocate(bytes, ALIGNMENT);
     } catch (OutOfMemoryError e) {
       throw new CheckpointException(
           file,

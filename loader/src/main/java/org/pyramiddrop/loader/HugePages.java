@@ -11,6 +11,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.invoke.MethodHandle;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -54,6 +55,12 @@ public final class HugePages {
     } catch (IOException e) {
       return Optional.of("only Linux has them, and here there is no " + SWITCH);
     }
+  }
+
+  /** Takes memory that the arena owns, in huge pages where there are some. */
+  public static SegmentAllocator allocator(Arena arena) {
+    return (bytes, alignment) ->
+        allocate(bytes, arena).orElseGet(() -> arena.allocate(bytes, alignment));
   }
 
   /**

@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.speed;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
@@ -13,6 +14,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Quantization;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
+import org.pyramiddrop.loader.HugePages;
 import org.pyramiddrop.transformer.engine.Resources;
 
 /** A linear layer over weights outside the heap, ready to be run again and again. */
@@ -56,9 +58,11 @@ public final class ProductRun implements AutoCloseable {
   public static ProductRun random(
       Product product, DType dtype, int count, Kernels kernels, long seed) {
     Arena arena = Arena.ofShared();
+    // As a model's weights are: converted to blocks, or mapped.
+    SegmentAllocator memory = dtype.inBlocks() ? HugePages.allocator(arena) : arena;
     List<HostMatrix> matrices = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      MemorySegment data = arena.allocate(product.weightBytes(dtype), 64);
+      MemorySegment data = memory.allocate(product.weightBytes(dtype), 64);
       if (!dtype.inBlocks()) {
         RandomNumbers.fill(data, dtype, 0, 1, seed + 1 + i);
       } else if (i == 0) {

@@ -2,6 +2,7 @@ package org.pyramiddrop.transformer.engine;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -13,6 +14,7 @@ import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.loader.Checkpoint;
 import org.pyramiddrop.loader.CheckpointException;
 import org.pyramiddrop.loader.DecoderDescription;
+import org.pyramiddrop.loader.HugePages;
 import org.pyramiddrop.loader.PackedMatrix;
 import org.pyramiddrop.loader.StoredQuantization;
 import org.pyramiddrop.loader.StoredTensor;
@@ -26,7 +28,8 @@ public final class WeightStore implements AutoCloseable {
   private final Kernels kernels;
   private final WeightTypes types;
   private final Runnable progress;
-  private final Arena converted = Arena.ofShared();
+  private final Arena arena = Arena.ofShared();
+  private final SegmentAllocator converted = HugePages.allocator(arena);
   private final List<Weight> weights = new ArrayList<>();
 
   /**
@@ -216,8 +219,8 @@ public final class WeightStore implements AutoCloseable {
   @Override
   public void close() {
     Resources all = new Resources();
-    if (converted.scope().isAlive()) {
-      all.add(converted);
+    if (arena.scope().isAlive()) {
+      all.add(arena);
     }
     weights.forEach(all::add);
     weights.clear();
