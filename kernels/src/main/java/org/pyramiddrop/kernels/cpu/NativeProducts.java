@@ -65,12 +65,15 @@ final class NativeProducts implements Products {
   private final MemorySegment[] ofWorkers;
   private final float[][] gates;
 
+  private final long[][] rowStarts;
+
   NativeProducts(Workers workers, VectorProducts vector, NativeLibrary library) {
     this.workers = workers;
     this.vector = vector;
     ofWorkers = new MemorySegment[workers.count()];
     Arrays.fill(ofWorkers, MemorySegment.NULL);
     gates = new float[workers.count()][0];
+    rowStarts = new long[workers.count()][0];
     for (DType dtype : DType.values()) {
       library.streaming(dtype).ifPresent(kernel -> streaming.put(dtype, kernel));
       library.matmul(dtype).ifPresent(kernel -> matmul.put(dtype, kernel));
@@ -190,10 +193,12 @@ final class NativeProducts implements Products {
             long panels = Math.ceilDiv(addresses, CACHE_LINE) * (long) CACHE_LINE;
             long sums = panels + (long) kernel.panelBytes() * stride;
             MemorySegment own = ofWorker(worker, sums + (long) Float.BYTES * stride * rows);
+            long[] starts = rowStarts(worker, kernel.planes() * columns);
             for (int part = 0; part < parts; part++) {
               int row = part * outputs + first;
-              addresses(w, row, count, kernel.planes(), columns, own, part * count);
+              starts(w, row, count, kernel.planes(), columns, starts, part * count);
             }
+            MemorySegment.copy(starts, 0, own, ValueLayout.JAVA_LONG, 0, kernel.planes() * columns);
             for (int r = 0; r < rows; r += called) {
               kernel.multiply(
                   packed.asSlice(r * rowBytes),
@@ -245,14 +250,23 @@ final class NativeProducts implements Products {
     return Math.clamp(shared, least, most) / parts;
   }
 
+  private long[] rowStarts(int worker, int count) {
+    if (rowStarts[worker].length < count) {
+      rowStarts[worker] = new long[count];
+    }
+    return rowStarts[worker];
+  }
+
   /**
-   * Writes where weight rows begin: their numbers, then their scales and zeros if they have any.
+   * Finds where weight rows begin: their numbers, then their scales and zeros if they have any. An
+   * array takes them, since code that has yet to be compiled writes to memory outside the heap some
+   * ten times more slowly, and a step has half a million of them.
    *
    * @param columns addresses of a plane
    * @param at the first row's place among them
    */
-  private static void addresses(
-      CpuWeight w, int first, int count, int planes, int columns, MemorySegment out, int at) {
+  private static void starts(
+      CpuWeight w, int first, int count, int planes, int columns, long[] out, int at) {
     for (int done = 0; done < count; ) {
       int row = first + done;
       int together = Math.min(count - done, w.contiguous(row));
@@ -263,9 +277,9 @@ final class NativeProducts implements Products {
       for (int plane = 0; plane < planes; plane++) {
         long from = segment.address() + w.offset(row, plane);
         long each = w.rowBytes(plane);
+        int to = plane * columns + at + done;
         for (int i = 0; i < together; i++) {
-          out.setAtIndex(
-              ValueLayout.JAVA_LONG, (long) plane * columns + at + done + i, from + i * each);
+          out[to + i] = from + i * each;
         }
       }
       done += together;
