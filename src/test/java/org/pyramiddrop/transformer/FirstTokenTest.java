@@ -3,6 +3,7 @@ package org.pyramiddrop.transformer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
@@ -10,6 +11,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.cuda.TestGpu;
+import org.pyramiddrop.transformer.engine.Prompt;
+import org.pyramiddrop.transformer.engine.RunnerPool;
 import org.pyramiddrop.transformer.engine.Sampler;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
 import org.pyramiddrop.transformer.generation.Sampling;
@@ -90,6 +93,52 @@ final class FirstTokenTest {
         assertThat(List.of(tokens[0], tokens[1])).isEqualTo(firstTokens);
       }
     }
+  }
+
+  /** Only its prefill is recorded: the step goes on in caches that have as much room. */
+  @Test
+  void aPromptOfAnotherLengthTakesTheStepThatIsThere() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        LoadedModel model = model(fixture);
+        RunnerPool runners = new RunnerPool(model.kernels(), model.decoder())) {
+      Question first = fixture.question("oneImage");
+      Question longer = new Question(first.prompt() + " again", first.images(), true);
+      assertThat(model.prompt(longer).length()).isGreaterThan(model.prompt(first).length());
+      assertThat(firstTokens(model, runners, first).captures()).isEqualTo(2);
+      Counts of = firstTokens(model, runners, longer);
+      assertThat(of.captures()).isOne();
+      assertThat(of.instantiations()).isOne();
+      assertThat(of.graphs()).isOne();
+      // Both find all of their work recorded from now on.
+      for (Question question : List.of(first, longer)) {
+        Counts again = firstTokens(model, runners, question);
+        assertThat(again).isEqualTo(new Counts(0, 0, 2, again.nodes(), 0));
+      }
+    }
+  }
+
+  /** Takes a prompt's first two tokens, which must be those of a runner that shares nothing. */
+  private static Counts firstTokens(LoadedModel model, RunnerPool runners, Question question) {
+    Prompt prompt = model.prompt(question);
+    SequenceRunner.Shape shape =
+        new SequenceRunner.Shape(prompt.length(), prompt.images(), PLAN, 2);
+    List<Integer> expected;
+    try (SequenceRunner alone = runners.create(shape)) {
+      model.fill(alone, question);
+      expected = model.tokens(alone, question, 1);
+    }
+    SequenceRunner runner = runners.acquire(shape);
+    model.fill(runner, question);
+    List<Integer> tokens = new ArrayList<>();
+    Counts counts =
+        Counts.of(() -> {
+          Sampler sampler = new Sampler(Sampling.greedy());
+          tokens.add(runner.prefill(prompt, sampler));
+          tokens.add(runner.decodeStep(0, sampler));
+        });
+    runners.release(runner);
+    assertThat(tokens).isEqualTo(expected);
+    return counts;
   }
 
   /** All crops of a picture are one graph of no more launches than one crop's, but for copies. */

@@ -234,8 +234,7 @@ final class FixtureParts implements AutoCloseable {
       kept = new KeptRows(parts.kernels, schedule, prompt);
       cache = parts.decoder.allocateCache(prompt, schedule, further);
       sequence = new Sequence(parts.kernels, schedule, kept, parts.merged(promptName));
-      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
-      next = new NextToken(parts.kernels, schedule, lengths);
+      next = new NextToken(parts.kernels, schedule);
       logits = parts.kernels.allocate(DType.FLOAT32, 1, parts.decoder.vocabulary());
     }
 
@@ -254,7 +253,8 @@ final class FixtureParts implements AutoCloseable {
 
     float[] decode(int token, int before) {
       parts.kernels.upload(new int[] {token}, next.id());
-      next.moveTo(before);
+      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
+      next.moveTo(lengths, before);
       parts.decoder.decode(List.of(new Decoder.Step(next, schedule, cache, logits)));
       return parts.kernels.download(logits);
     }

@@ -27,6 +27,9 @@ import org.pyramiddrop.transformer.pruning.Schedule;
  * only, and the last layer's for the last token.
  */
 public final class Decoder implements AutoCloseable {
+  /** What a cache's room is a multiple of, where it is rounded up. */
+  private static final int LEAST_ROOM = 64;
+
   private final Kernels kernels;
   private final DecoderDescription config;
   private final Heads heads;
@@ -109,23 +112,43 @@ public final class Decoder implements AutoCloseable {
    * @param further tokens that decode steps will add
    */
   public KeyValueCache allocateCache(Prompt prompt, Schedule schedule, int further) {
-    rotary.cover(prompt.length() + further);
-    return new KeyValueCache(kernels, heads, capacities(prompt, schedule, further));
+    return allocateCache(room(prompt, schedule, further));
+  }
+
+  /**
+   * A cache for some tokens, at whose positions steps may be recorded.
+   *
+   * @param room tokens of each layer, none more than the first layer's
+   */
+  KeyValueCache allocateCache(int[] room) {
+    rotary.cover(room[0]);
+    return new KeyValueCache(kernels, heads, room);
   }
 
   /** Bytes of keys and values that such a cache takes. */
   public long cacheBytes(Prompt prompt, Schedule schedule, int further) {
     long row = 2L * heads.keyValueColumns() * kernels.dtype().bytes();
-    return IntStream.of(capacities(prompt, schedule, further)).mapToLong(rows -> rows * row).sum();
+    return IntStream.of(room(prompt, schedule, further)).mapToLong(rows -> rows * row).sum();
   }
 
-  /** Tokens that each layer has room for. */
-  private int[] capacities(Prompt prompt, Schedule schedule, int further) {
-    int[] capacities = new int[config.layers()];
-    for (int layer = 0; layer < capacities.length; layer++) {
-      capacities[layer] = prompt.length(schedule, schedule.stageOf(layer)) + further;
+  /**
+   * Tokens that each layer gets room for. Where work is recorded they are rounded up by an eighth
+   * at most, so that prompts of many lengths have the same room and share a step.
+   */
+  int[] room(Prompt prompt, Schedule schedule, int further) {
+    int[] room = new int[config.layers()];
+    for (int layer = 0; layer < room.length; layer++) {
+      int tokens = prompt.length(schedule, schedule.stageOf(layer)) + further;
+      room[layer] = kernels.replays() ? rounded(tokens) : tokens;
     }
-    return capacities;
+    return room;
+  }
+
+  private int rounded(int tokens) {
+    int multiple = Math.max(LEAST_ROOM, Integer.highestOneBit(tokens) / 8);
+    int rounded = Math.ceilDiv(tokens, multiple) * multiple;
+    // No position is tabulated beyond the last; what needs more is refused where that is done.
+    return Math.max(tokens, Math.min(rounded, rotary.positions()));
   }
 
   /**

@@ -12,22 +12,15 @@ import org.pyramiddrop.transformer.pruning.Schedule;
 public final class NextToken implements AutoCloseable {
   private final Kernels kernels;
   private final Schedule schedule;
-  private final int[] lengths;
 
   /** The id, then row and position of each stage. */
   private final Indices state;
 
-  /**
-   * Makes room for a token.
-   *
-   * @param lengths rows that each stage's caches hold before the first step; that of stage 0 is the
-   *     prompt's length
-   */
-  public NextToken(Kernels kernels, Schedule schedule, int[] lengths) {
+  /** Makes room for a token. */
+  public NextToken(Kernels kernels, Schedule schedule) {
     this.kernels = kernels;
     this.schedule = schedule;
-    this.lengths = lengths.clone();
-    state = kernels.indices(new int[1 + 2 * lengths.length]);
+    state = kernels.indices(new int[1 + 2 * schedule.stages()]);
   }
 
   /** One number. */
@@ -45,8 +38,14 @@ public final class NextToken implements AutoCloseable {
     return state.part(2 + 2 * stage, 1);
   }
 
-  /** Says that {@code before} tokens were generated and run before this one. */
-  public void moveTo(int before) {
+  /**
+   * Says where it belongs.
+   *
+   * @param lengths rows that each stage's caches hold before the first step; that of stage 0 is the
+   *     prompt's length
+   * @param before how many tokens were generated and run before this one
+   */
+  public void moveTo(int[] lengths, int before) {
     int[] places = new int[2 * lengths.length];
     for (int stage = 0; stage < lengths.length; stage++) {
       int row = lengths[stage] + before;

@@ -1,8 +1,10 @@
 package org.pyramiddrop.transformer.engine;
 
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.Iterator;
+import java.util.List;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Kernels;
 
@@ -26,18 +28,23 @@ public final class RunnerPool implements AutoCloseable {
   public SequenceRunner acquire(SequenceRunner.Shape shape) {
     for (Iterator<SequenceRunner> runners = idle.iterator(); runners.hasNext(); ) {
       SequenceRunner runner = runners.next();
-      if (runner.shape().equals(shape)) {
+      if (runner.shape().equals(shape) && runner.canResume()) {
         runners.remove();
+        runner.resume();
         return runner;
       }
     }
-    return create(shape);
+    return create(shape, idle);
   }
 
-  /** A new runner that is the caller's to close. */
+  /** A new runner that is the caller's to close, and shares nothing. */
   public SequenceRunner create(SequenceRunner.Shape shape) {
+    return create(shape, List.of());
+  }
+
+  private SequenceRunner create(SequenceRunner.Shape shape, Collection<SequenceRunner> lenders) {
     try {
-      return new SequenceRunner(kernels, decoder, shape);
+      return new SequenceRunner(kernels, decoder, shape, lenders);
     } catch (DeviceException e) {
       if (idle.isEmpty()) {
         throw e;
@@ -62,6 +69,7 @@ public final class RunnerPool implements AutoCloseable {
     if (idle.size() == MOST_IDLE) {
       idle.removeLast().close();
     }
+    runner.pause();
     idle.push(runner);
   }
 

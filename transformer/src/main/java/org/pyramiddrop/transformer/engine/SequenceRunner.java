@@ -1,11 +1,11 @@
 package org.pyramiddrop.transformer.engine;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Recording;
@@ -63,45 +63,55 @@ public final class SequenceRunner implements AutoCloseable {
   /** Rows of the prompt's text, if a cut before the decoder reads it. */
   private final @Nullable Indices textRows;
 
-  private final Tensor controls;
-
-  /** One number a token of the vocabulary, read where repetitions are penalised. */
-  private final Indices seen;
-
-  private final Tensor logits;
-  private final NextToken next;
+  private final DecodeState state;
   private final KeptRows kept;
-  private final KeyValueCache cache;
+
+  /** Rows that each stage's caches hold before the first decode step. */
+  private final int[] lengths;
+
   private final Decoder decoder;
   private final Schedule schedule;
 
   /** What the run that is going on tells of its layers. */
   private IntConsumer behindLayer = done -> {};
 
-  /** Recorded when they are first wanted. */
+  /** Recorded when it is first wanted. */
   private @Nullable Recording prefill;
-
-  private @Nullable Recording step;
 
   /** Takes the memory. */
   public SequenceRunner(Kernels kernels, Decoder decoder, Shape shape) {
+    this(kernels, decoder, shape, List.of());
+  }
+
+  /**
+   * Takes the memory, but for what decode steps need if others of the same room have that.
+   *
+   * @param others may lend it while they don't run
+   */
+  SequenceRunner(Kernels kernels, Decoder decoder, Shape shape, Collection<SequenceRunner> others) {
     this.kernels = kernels;
     this.decoder = decoder;
     this.shape = shape;
     Prompt prompt = new Prompt(new int[shape.tokens()], shape.images());
     schedule = shape.plan().schedule(decoder.layers());
+    int[] room = decoder.room(prompt, schedule, shape.further());
+    state =
+        owned.add(
+            others.stream()
+                .map(other -> other.state)
+                .filter(lent -> lent.isFreeFor(schedule, room))
+                .findFirst()
+                .map(DecodeState::shared)
+                .orElseGet(() -> new DecodeState(kernels, decoder, schedule, room)));
+    state.use(this);
     try {
       ids = owned.add(kernels.indices(new int[shape.tokens()]));
       boolean reads = shape.plan().cutsBeforeDecoder().stream().anyMatch(Cut::readsQuestion);
       textRows = reads ? owned.add(kernels.indices(prompt.textRows())) : null;
-      controls = owned.add(kernels.allocate(DType.FLOAT32, 1, 5));
-      seen = owned.add(kernels.indices(new int[decoder.vocabulary()]));
-      logits = owned.add(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
       kept = owned.add(new KeptRows(kernels, schedule, prompt));
-      int[] lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
-      next = owned.add(new NextToken(kernels, schedule, lengths));
-      cache = owned.add(decoder.allocateCache(prompt, schedule, shape.further()));
+      lengths = IntStream.range(0, schedule.stages()).map(kept::length).toArray();
     } catch (RuntimeException | Error e) {
+      state.leave(this);
       owned.closeAfter(e);
       throw e;
     }
@@ -224,16 +234,22 @@ public final class SequenceRunner implements AutoCloseable {
 
   /** Says how the first token is chosen. */
   private void setSampling(Prompt prompt, Sampler sampler) {
-    kernels.upload(sampler.next(), controls);
+    state.setControls(sampler);
     if (sampler.penalises()) {
-      kernels.upload(prompt.seen(decoder.vocabulary()), seen);
+      state.setSeen(prompt.seen(decoder.vocabulary()));
     }
   }
 
   private void runPrefill(Tensor hidden, int from) {
     try (Sequence sequence = new Sequence(kernels, schedule, kept, hidden)) {
-      decoder.prefill(sequence, from, schedule, cache, done -> behindLayer.accept(done), logits);
-      kernels.sample(logits, seen, controls, next.id());
+      decoder.prefill(
+          sequence,
+          from,
+          schedule,
+          state.cache(),
+          done -> behindLayer.accept(done),
+          state.logits());
+      state.sample();
     }
   }
 
@@ -249,55 +265,46 @@ public final class SequenceRunner implements AutoCloseable {
 
   /** Takes a step that is prepared and returns the token, or -1 if a logit is NaN. */
   public int takeStep() {
-    if (step == null) {
-      step = owned.add(kernels.runAndRecord(this::nextToken));
-    } else {
-      step.run();
-    }
+    state.takeStep();
     return sampledToken();
   }
 
   /** A recording of the way from one token to the next, the caller's to close. */
   public Recording recordDecodeStep() {
-    return kernels.record(this::nextToken);
-  }
-
-  private void nextToken() {
-    decoder.decode(List.of(decodeInputs()));
-    sample();
+    return kernels.record(state::nextToken);
   }
 
   /** Says where the token that was chosen last belongs, and how the one after it is chosen. */
   public void prepareStep(int before, Sampler sampler) {
-    next.moveTo(before);
+    state.next().moveTo(lengths, before);
     if (sampler.draws()) {
-      kernels.upload(sampler.next(), controls);
+      state.setControls(sampler);
     }
   }
 
   /** What a decode step needs to know of this sequence. */
   public Decoder.Step decodeInputs() {
-    return new Decoder.Step(next, schedule, cache, logits);
+    return state.inputs();
   }
 
   /** Chooses a token from the logits, on the device. */
   public void sample() {
-    kernels.sample(logits, seen, controls, next.id());
+    state.sample();
   }
 
   /** Waits for the token that was chosen last; -1 if a logit is NaN. */
   public int sampledToken() {
-    return kernels.download(next.id())[0];
+    return kernels.download(state.next().id())[0];
   }
 
   /** Keys and values of the prompt and the answer. */
   public KeyValueCache cache() {
-    return cache;
+    return state.cache();
   }
 
   /** The logits that the last token was chosen by. */
   public float[] logits() {
-    return kernels.download(logits);
+    return kernels.download(state.logits());
   }
 
   /**
@@ -310,11 +317,27 @@ public final class SequenceRunner implements AutoCloseable {
 
   /** Bytes of keys and values. */
   public long cacheBytes() {
-    return cache.bytes();
+    return state.cache().bytes();
+  }
+
+  /** Begins to use what it may share with others that don't run. */
+  void resume() {
+    state.use(this);
+  }
+
+  /** Whether {@link #resume} would succeed. */
+  boolean canResume() {
+    return state.isFree();
+  }
+
+  /** Lets others use what they share with it. */
+  void pause() {
+    state.leave(this);
   }
 
   @Override
   public void close() {
+    pause();
     owned.close();
   }
 }

@@ -85,9 +85,9 @@ public class DecodeStepBenchmark extends DeviceBenchmark {
       kernels.upload(Arrays.copyOf(keys, size), held.keys().rows(0, held(layer)));
       kernels.upload(Arrays.copyOf(values, size), held.values().rows(0, held(layer)));
     }
-    next = own(new NextToken(kernels, schedule, lengths));
+    next = own(new NextToken(kernels, schedule));
     kernels.upload(new int[] {id}, next.id());
-    next.moveTo(0);
+    next.moveTo(lengths, 0);
     logits = own(kernels.allocate(DType.FLOAT32, 1, decoder.vocabulary()));
     // It writes the same rows each time.
     prepare(
