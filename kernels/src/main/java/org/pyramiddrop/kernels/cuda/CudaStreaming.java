@@ -91,7 +91,7 @@ final class CudaStreaming {
   private void start(String kernel, CudaTensor x, CudaWeight w) {
     launcher
         .kernel(LinearArguments.kernel(kernel, w))
-        .matrixProduct(x.rows(), x.columns(), w.rows())
+        .matrixProduct(x.rows(), x.columns(), w.rows(), w.dtype())
         .pointer(x.address());
     LinearArguments.appendMatrix(launcher, w).int32(x.rows()).int32(x.columns());
   }

@@ -41,7 +41,7 @@ final class LinearKernels {
         Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), outputs);
     launcher
         .kernel(operation(product) + "_hopper")
-        .matrixProduct(product.rows(), product.inputs(), product.sums())
+        .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
         .tensorMap(Hopper.tensorMap(product.x()))
         .tensorMap(Hopper.tensorMap(product.w()))
         .int32(product.rows())
@@ -112,7 +112,7 @@ final class LinearKernels {
   private Launcher kernel(String kind, Product product) {
     launcher
         .kernel(LinearArguments.kernel(operation(product), product.w()) + kind)
-        .matrixProduct(product.rows(), product.inputs(), product.sums())
+        .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
         .pointer(product.x().address());
     LinearArguments.appendMatrix(launcher, product.w())
         .int32(product.rows())
