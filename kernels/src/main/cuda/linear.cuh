@@ -16,9 +16,10 @@ template <typename T> struct Epilogue {
   Activation activation;
 };
 
-template <typename T> struct Arguments {
+// W is how the matrix is stored: number by number, or in blocks.
+template <typename T, typename W = const T*> struct Arguments {
   const T* x;  // (rows, inputs)
-  const T* w;  // (outputs, inputs); for a gated product gate stacked on up, (2·outputs, inputs)
+  W w;         // (outputs, inputs); for a gated product gate stacked on up, (2·outputs, inputs)
   int rows;
   int inputs;
   Epilogue<T> end;

@@ -5,9 +5,11 @@
 //   matmul_plain, swiglu_plain  x (rows, inputs), w (outputs, inputs)
 //   matmul_plain_x_w            x (rows, inputs), w (inputs, outputs): out = activation(x · w + bias)
 //   matmul_plain_xt_w           x (inputs, rows), w (inputs, outputs): out = activation(xᵀ · w + bias)
+//   matmul_int8_plain, …        w (outputs, inputs) in blocks, each number rounded to T as in matmul_blocks.cu
 //
 // All are row-major, and out is (rows, outputs). A block multiplies 64 rows with 64 outputs, 16 inputs at a time, which
 // lie in shared memory such that a thread reads its four rows, and its four outputs, in one access.
+#include "blocks.cuh"
 #include "linear.cuh"
 
 namespace matmul_plain {
@@ -37,8 +39,21 @@ template <bool ALONG_INPUTS, typename Read> __device__ __forceinline__ void load
   }
 }
 
-template <typename T, bool GATED, Transposed TRANSPOSED>
-__device__ __forceinline__ void multiply(const Arguments<T>& a) {
+// What a row of w, or of its transpose, has for an input.
+template <Transposed TRANSPOSED, typename T>
+__device__ __forceinline__ float weight(const Arguments<T>& a, int row, int input) {
+  return widen(TRANSPOSED == Transposed::W ? a.w[static_cast<int64_t>(row) * a.inputs + input]
+                                           : a.w[static_cast<int64_t>(input) * a.end.outputs + row]);
+}
+
+template <Transposed TRANSPOSED, typename T, int BITS>
+__device__ __forceinline__ float weight(const Arguments<T, blocks::Matrix<BITS>>& a, int row, int input) {
+  static_assert(TRANSPOSED == Transposed::W, "blocks lie along the inputs");
+  return widen(narrow<T>(blocks::value(a.w.from(row, a.inputs), input)));
+}
+
+template <typename T, bool GATED, Transposed TRANSPOSED, typename W>
+__device__ __forceinline__ void multiply(const Arguments<T, W>& a) {
   constexpr int GROUP = EACH / 2;
   constexpr int COLUMNS = GATED ? TILE / 2 : TILE;
   float* xs = reinterpret_cast<float*>(shared_memory());
@@ -56,9 +71,7 @@ __device__ __forceinline__ void multiply(const Arguments<T>& a) {
     load_tile<TRANSPOSED == Transposed::W>(ws, [&](int n, int depth) {
       int output = first_column + linear::output_of<GATED, GROUP>(n), input = from + depth;
       if (output >= a.end.outputs || input >= a.inputs) return 0.0f;
-      int weight = output + (linear::is_up<GATED, GROUP>(n) ? a.end.outputs : 0);
-      return widen(TRANSPOSED == Transposed::W ? a.w[static_cast<int64_t>(weight) * a.inputs + input]
-                                               : a.w[static_cast<int64_t>(input) * a.end.outputs + output]);
+      return weight<TRANSPOSED>(a, output + (linear::is_up<GATED, GROUP>(n) ? a.end.outputs : 0), input);
     });
     __syncthreads();
 #pragma unroll
@@ -103,6 +116,20 @@ EXPORT_EACH_TYPE(matmul_plain, Arguments, THREADS)
 EXPORT_EACH_TYPE(swiglu_plain, Arguments, THREADS)
 EXPORT_EACH_TYPE(matmul_plain_x_w, Arguments, THREADS)
 EXPORT_EACH_TYPE(matmul_plain_xt_w, Arguments, THREADS)
+
+#define MULTIPLY_PLAIN(BITS)                                                                    \
+  template <typename T> using Arguments##BITS = Arguments<T, blocks::Matrix<BITS>>;             \
+  template <typename T> __device__ void matmul_int##BITS##_plain(const Arguments##BITS<T>& a) { \
+    multiply<T, false, Transposed::W>(a);                                                       \
+  }                                                                                             \
+  template <typename T> __device__ void swiglu_int##BITS##_plain(const Arguments##BITS<T>& a) { \
+    multiply<T, true, Transposed::W>(a);                                                        \
+  }                                                                                             \
+  EXPORT_EACH_TYPE(matmul_int##BITS##_plain, Arguments##BITS, THREADS)                          \
+  EXPORT_EACH_TYPE(swiglu_int##BITS##_plain, Arguments##BITS, THREADS)
+
+MULTIPLY_PLAIN(8)
+MULTIPLY_PLAIN(4)
 
 }  // namespace matmul_plain
 

@@ -62,6 +62,12 @@ inline unsigned __float_as_uint(float x) { unsigned bits; memcpy(&bits, &x, 4); 
 inline float __uint_as_float(unsigned bits) { float x; memcpy(&x, &bits, 4); return x; }
 inline int __float_as_int(float x) { int bits; memcpy(&bits, &x, 4); return bits; }
 inline float __int_as_float(int bits) { float x; memcpy(&x, &bits, 4); return x; }
+inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
+  uint64_t both = x | static_cast<uint64_t>(y) << 32;
+  unsigned picked = 0;
+  for (int i = 0; i < 4; i++) picked |= static_cast<unsigned>(both >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+  return picked;
+}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __clz(unsigned x) { return x == 0 ? 32 : __builtin_clz(x); }
 inline int __ffs(unsigned x) { return __builtin_ffs(static_cast<int>(x)); }

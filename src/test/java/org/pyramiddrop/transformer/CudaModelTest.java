@@ -4,26 +4,36 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.cuda.TestGpu;
+import org.pyramiddrop.loader.Checkpoint;
+import org.pyramiddrop.loader.DecoderDescription;
 import org.pyramiddrop.loader.Image;
+import org.pyramiddrop.loader.LlavaConfig;
+import org.pyramiddrop.loader.ModelDescription;
+import org.pyramiddrop.training.files.QuantizedModelWriter;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.RunnerPool;
 import org.pyramiddrop.transformer.engine.SequenceRunner;
+import org.pyramiddrop.transformer.engine.WeightTypes;
 import org.pyramiddrop.transformer.pruning.Positions;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 
@@ -120,12 +130,34 @@ final class CudaModelTest {
     assertLikeTheCpu(SCENES.resolve("model"), List.of(sceneQuestion()), plan, TRAINED);
   }
 
+  static Stream<Arguments> blocksWithAndWithoutDrops() {
+    return Stream.of(DType.INT8, DType.INT4)
+        .flatMap(blocks -> plans().subList(0, 2).stream().map(plan -> Arguments.of(blocks, plan)));
+  }
+
+  /** The same numbers and scales on both devices; what they lost is no difference. */
+  @ParameterizedTest
+  @MethodSource("blocksWithAndWithoutDrops")
+  void inBlocksTheTrainedModelComesOutAsOnTheCpu(DType blocks, PruningPlan plan) {
+    List<Question> questions = List.of(sceneQuestion());
+    assertLikeTheCpu(SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(blocks));
+  }
+
   private static void assertLikeTheCpu(
       Path folder, List<Question> questions, PruningPlan plan, Agreement agreement) {
+    assertLikeTheCpu(folder, questions, plan, agreement, Optional.empty());
+  }
+
+  private static void assertLikeTheCpu(
+      Path folder,
+      List<Question> questions,
+      PruningPlan plan,
+      Agreement agreement,
+      Optional<DType> blocks) {
     Choices choices = new Choices(agreement.tie());
-    DType dtype = agreement.dtype();
-    List<float[]> actual = logits(folder, questions, plan, "cuda", dtype, choices::noting);
-    List<float[]> expected = logits(folder, questions, plan, "cpu", dtype, choices::following);
+    WeightTypes types = new WeightTypes(Optional.of(agreement.dtype()), blocks);
+    List<float[]> actual = logits(folder, questions, plan, "cuda", types, choices::noting);
+    List<float[]> expected = logits(folder, questions, plan, "cpu", types, choices::following);
     assertThat(choices.allFollowed()).isTrue();
     for (int i = 0; i < questions.size(); i++) {
       assertThat(actual.get(i)).hasSameSizeAs(expected.get(i));
@@ -140,9 +172,9 @@ final class CudaModelTest {
       List<Question> questions,
       PruningPlan plan,
       String device,
-      DType dtype,
+      WeightTypes types,
       UnaryOperator<Kernels> watched) {
-    try (LoadedModel model = new LoadedModel(folder, device, dtype, watched)) {
+    try (LoadedModel model = new LoadedModel(folder, device, types, watched)) {
       return questions.stream().map(question -> model.logits(question, plan)).toList();
     }
   }
@@ -237,6 +269,45 @@ final class CudaModelTest {
         Answer expected = cpu.ask(question, options);
         assertThat(actual.tokenIds()).isEqualTo(expected.tokenIds());
         assertThat(actual.stages()).isEqualTo(expected.stages());
+        for (int i = 0; i < 3; i++) {
+          assertThat(actual.logits().get(i).value())
+              .isCloseTo(expected.logits().get(i).value(), within(1e-3f));
+        }
+      }
+    }
+  }
+
+  /** Prefill and decode steps; the folder's output head is converted as well, as it is at load. */
+  @ParameterizedTest
+  @EnumSource(names = {"INT8", "INT4"})
+  void inBlocksAnswersAreTheCpusAndThoseOfAQuantizedFolder(
+      WeightFormat format, @TempDir Path temporary) throws IOException {
+    Path folder = fixtureFolder("mha-float32");
+    Path quantized = temporary.resolve("quantized");
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      DecoderDescription decoder =
+          ModelDescription.of(LlavaConfig.read(folder), checkpoint, checkpoint).decoder();
+      DType type = format.converted().orElseThrow();
+      QuantizedModelWriter.write(checkpoint, decoder, quantized, type, (done, all) -> {});
+    }
+    Options options =
+        Options.defaults()
+            .withPruning(PruningPlan.pyramid(4, 0.5))
+            .withMaxTokens(6)
+            .withTopLogits(3);
+    LoadOptions load = LoadOptions.defaults().withDtype(WeightType.FLOAT32).withWeights(format);
+    try (Llava cuda = Llava.load(folder, load.withBackend(Backend.CUDA));
+        Llava stored = Llava.load(quantized, load.withBackend(Backend.CUDA));
+        Llava cpu = Llava.load(folder, load.withBackend(Backend.CPU))) {
+      assertThat(cuda.dtype()).isEqualTo(stored.dtype()).isEqualTo(cpu.dtype());
+      for (String prompt : List.of("oneImage", "textOnly")) {
+        Question question = fixtureQuestion("mha-float32", prompt);
+        Answer actual = cuda.ask(question, options);
+        Answer ofFolder = stored.ask(question, options);
+        Answer expected = cpu.ask(question, options);
+        assertThat(actual.tokenIds()).isEqualTo(expected.tokenIds());
+        assertThat(ofFolder.tokenIds()).isEqualTo(actual.tokenIds());
+        assertThat(ofFolder.logits()).isEqualTo(actual.logits());
         for (int i = 0; i < 3; i++) {
           assertThat(actual.logits().get(i).value())
               .isCloseTo(expected.logits().get(i).value(), within(1e-3f));

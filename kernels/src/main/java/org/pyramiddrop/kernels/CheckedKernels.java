@@ -377,6 +377,11 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
+  public boolean readsHostMatrices() {
+    return device.readsHostMatrices();
+  }
+
+  @Override
   public GradientKernels gradients() {
     return new CheckedGradientKernels(device.gradients(), device.dtype());
   }

@@ -56,7 +56,7 @@ public enum DType {
   /** What to throw where only numbers that are stored one by one can be used. */
   public IllegalArgumentException notSingle() {
     return new IllegalArgumentException(
-        label() + " is stored in blocks, which only a matrix of weights on the CPU can be");
+        label() + " is stored in blocks, which only a matrix of weights can be");
   }
 
   /** Its usual name: {@code float32}, {@code float16}, {@code bfloat16}, {@code int8}, … */

@@ -488,6 +488,9 @@ public interface Kernels extends AutoCloseable {
   /** Whether running a {@link Recording} costs less than doing its work anew. */
   boolean replays();
 
+  /** Whether a {@link Weight} goes on reading the memory that it was made from. */
+  boolean readsHostMatrices();
+
   // Training
   // ----------------------------------------------------------------------------------------
 

@@ -48,8 +48,9 @@ public record Profile(Order order, double plainMicros, double emptyMicros, List<
    * @param rows of the activations
    * @param inputs columns of both
    * @param outputs rows of the weight
+   * @param weights how the weight's numbers are stored
    */
-  public record Product(int rows, int inputs, int outputs) {}
+  public record Product(int rows, int inputs, int outputs, DType weights) {}
 
   /** Microseconds from the first event to the last. */
   public double markedMicros() {

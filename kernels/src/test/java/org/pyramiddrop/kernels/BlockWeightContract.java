@@ -107,6 +107,11 @@ public interface BlockWeightContract extends ContractPart {
       all.add(new LinearContract.Sizes(dtype, 3, 2901, 130));
       all.add(new LinearContract.Sizes(dtype, 4, 515, 1050));
       all.add(new LinearContract.Sizes(dtype, 9, 1301, 210));
+      // Whole accesses of a device, in several of its tiles, and more inputs than wait at a time.
+      all.add(new LinearContract.Sizes(dtype, 70, 200, 131));
+      all.add(new LinearContract.Sizes(dtype, 133, 328, 290));
+      all.add(new LinearContract.Sizes(dtype, 2, 8200, 9));
+      all.add(new LinearContract.Sizes(dtype, 4, 4297, 5));
     }
     return all;
   }
@@ -132,8 +137,9 @@ public interface BlockWeightContract extends ContractPart {
       Weight b = bias == null ? null : device().weight(DType.FLOAT16, bias, 1);
       kernels().linear(device().input(x, inputs), w.weight, b, activation, out.view());
       float[] exact = device().multiplied(sizes.dtype(), inputs, x);
+      float[] values = device().widened(sizes.rows(), w.values);
       Expected expected =
-          Reference.linear(exact, w.values, w.sizes, inputs, bias, activation, before);
+          Reference.linear(exact, values, w.sizes, inputs, bias, activation, before);
       device().check("linear %s, %s".formatted(sizes, activation), out, expected);
       device().endCase();
       i++;
@@ -149,9 +155,60 @@ public interface BlockWeightContract extends ContractPart {
       Output out = device().output(sizes.rows(), sizes.outputs());
       kernels().swiGlu(device().input(x, inputs), w.weight, out.view());
       float[] exact = device().multiplied(sizes.dtype(), inputs, x);
-      Expected expected = Reference.swiGlu(exact, w.values, w.sizes, inputs);
+      float[] values = device().widened(sizes.rows(), w.values);
+      Expected expected = Reference.swiGlu(exact, values, w.sizes, inputs);
       device().check("swiGlu " + sizes, out, expected);
       device().endCase();
+    }
+  }
+
+  /** Nothing is rounded to a narrow type there, so nothing of it may be seen. */
+  @Test
+  default void writesProductsInBlocksInFloat32WhereTheOutputIs() {
+    for (DType dtype : TYPES) {
+      for (int rows : new int[] {1, 3, 37}) {
+        for (int inputs : new int[] {17, 64, 136}) {
+          int outputs = random().oneOf(LinearContract.OUTPUTS);
+          float[] x = random().normal(rows * inputs, 1);
+          StoredBlocks w = stored(dtype, outputs, inputs);
+          Output out = device().output(DType.FLOAT32, rows, outputs);
+          kernels().linear(device().input(x, inputs), w.weight, null, Activation.NONE, out.view());
+          float[] exact = device().multiplied(dtype, inputs, x);
+          float[] values = device().widened(rows, w.values);
+          float[] none = new float[rows * outputs];
+          Reference.linear(exact, values, w.sizes, inputs, null, Activation.NONE, none)
+              .check("float32 by " + dtype, DType.FLOAT32, out.read(), 1e-5);
+          device().endCase();
+        }
+      }
+    }
+  }
+
+  @Test
+  default void multipliesANormByBlocksAsBothOperationsInARowDo() {
+    for (DType dtype : TYPES) {
+      for (int rows : new int[] {1, 2, 4, 6}) {
+        for (int inputs : new int[] {8, 33, 72, 264, 1032, 4104}) {
+          int outputs = random().between(1, 40);
+          Tensor x = device().input(random().normal(rows * inputs, 1), inputs);
+          Weight norm =
+              device().weight(DType.FLOAT16, random().weights(DType.FLOAT16, inputs, 1), 1);
+          Output normed = device().output(rows, inputs);
+          kernels().rmsNorm(x, norm, 1e-5f, normed.view());
+          Weight w = stored(dtype, 2 * outputs, inputs).weight;
+          Output product = device().output(rows, 2 * outputs);
+          Output both = device().output(rows, 2 * outputs);
+          kernels().normLinear(x, norm, 1e-5f, w, null, product.view());
+          kernels().linear(normed.view(), w, null, Activation.NONE, both.view());
+          assertThat(product.read()).as("linear %s, %d", dtype, inputs).isEqualTo(both.read());
+          Output gated = device().output(rows, outputs);
+          Output bothGated = device().output(rows, outputs);
+          kernels().normSwiGlu(x, norm, 1e-5f, w, gated.view());
+          kernels().swiGlu(normed.view(), w, bothGated.view());
+          assertThat(gated.read()).as("gated %s, %d", dtype, inputs).isEqualTo(bothGated.read());
+          device().endCase();
+        }
+      }
     }
   }
 
@@ -169,8 +226,9 @@ public interface BlockWeightContract extends ContractPart {
         kernels()
             .linear(device().input(identity, inputs), w.weight, null, Activation.NONE, out.view());
         float[] none = new float[inputs * outputs];
+        float[] values = device().widened(inputs, w.values);
         Expected expected =
-            Reference.linear(identity, w.values, w.sizes, inputs, null, Activation.NONE, none);
+            Reference.linear(identity, values, w.sizes, inputs, null, Activation.NONE, none);
         device().check("identity " + dtype, out, expected);
         device().endCase();
       }
@@ -208,9 +266,48 @@ public interface BlockWeightContract extends ContractPart {
         StoredBlocks w = stored(dtype, 41, 67);
         Output out = device().output(rows, 41);
         kernels().linear(device().input(x, 67), w.weight, null, Activation.NONE, out.view());
+        float[] values = device().widened(rows, w.values);
         Expected expected =
-            Reference.linear(x, w.values, w.sizes, 67, null, Activation.NONE, new float[rows * 41]);
+            Reference.linear(x, values, w.sizes, 67, null, Activation.NONE, new float[rows * 41]);
         device().check("not finite, " + dtype, out, expected);
+        device().endCase();
+      }
+    }
+  }
+
+  /** It may be so large that an activation's type has no number for it, nor a product with 0. */
+  @Test
+  default void whatFillsALastBlockUpMeetsNothing() {
+    for (DType dtype : TYPES) {
+      for (int rows : new int[] {1, 4, 6, 70}) {
+        int inputs = 40;
+        int outputs = random().between(1, 70);
+        Blocks blocks = new Blocks(dtype, outputs, inputs);
+        MemorySegment data = Arena.ofAuto().allocate(blocks.bytes(), 16);
+        data.fill((byte) 0x7f);
+        float[] values = new float[outputs * inputs];
+        for (int i = 0; i < values.length; i++) {
+          int row = i / inputs;
+          int block = i % inputs / Blocks.SIZE;
+          blocks.scale(data, row, block, 16384);
+          if (dtype == DType.INT4) {
+            blocks.zero(data, row, block, 1);
+          }
+          blocks.number(data, row, i % inputs, random().between(0, 2));
+          values[i] = blocks.value(data, row, i % inputs);
+        }
+        Weight w =
+            device().owned(kernels().weight(List.of(new HostMatrix(dtype, data, outputs, inputs))));
+        float[] x = random().normal(rows * inputs, 1e-3);
+        Output out = device().output(rows, outputs);
+        kernels().linear(device().input(x, inputs), w, null, Activation.NONE, out.view());
+        float[] none = new float[rows * outputs];
+        float[] exact = device().multiplied(dtype, inputs, x);
+        device()
+            .check(
+                "filled up, " + dtype,
+                out,
+                Reference.linear(exact, values, inputs, null, Activation.NONE, none));
         device().endCase();
       }
     }

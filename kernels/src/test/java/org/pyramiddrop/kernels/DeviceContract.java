@@ -41,6 +41,14 @@ abstract class DeviceContract implements ContractPart {
     return x;
   }
 
+  /**
+   * What a product of as many rows makes of weights in blocks before it multiplies them: the exact
+   * values, unless the device rounds them.
+   */
+  protected float[] widened(int rows, float[] w) {
+    return w;
+  }
+
   /** The part of the cases that are worth their time here. */
   protected double share() {
     return 1;
@@ -50,7 +58,9 @@ abstract class DeviceContract implements ContractPart {
   void openDevice(TestInfo test) {
     Kernels kernels = open();
     RandomData random = new RandomData(test.getDisplayName(), kernels.dtype(), share());
-    device = new DeviceUnderTest(kernels, random, tolerance(), weightTolerance(), this::multiplied);
+    device =
+        new DeviceUnderTest(
+            kernels, random, tolerance(), weightTolerance(), this::multiplied, this::widened);
   }
 
   @AfterEach

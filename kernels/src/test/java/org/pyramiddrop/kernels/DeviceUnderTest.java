@@ -19,17 +19,24 @@ public final class DeviceUnderTest implements AutoCloseable {
     float[] of(DType weights, int inputs, float[] x);
   }
 
+  /** What products make of weights in blocks; see {@link DeviceContract#widened}. */
+  @FunctionalInterface
+  interface Widening {
+    float[] of(int rows, float[] w);
+  }
+
   private final Kernels kernels;
   private final RandomData random;
   private final double tolerance;
   private final double weightTolerance;
   private final Rounding rounding;
+  private final Widening widening;
   private final Deque<AutoCloseable> taken = new ArrayDeque<>();
   private final List<Runnable> unchanged = new ArrayList<>();
 
   /** Takes the kernels over and closes them. */
   public DeviceUnderTest(Kernels kernels, RandomData random, double tolerance) {
-    this(kernels, random, tolerance, 0, (_, _, x) -> x);
+    this(kernels, random, tolerance, 0, (_, _, x) -> x, (_, w) -> w);
   }
 
   /**
@@ -37,18 +44,21 @@ public final class DeviceUnderTest implements AutoCloseable {
    *
    * @param weightTolerance how far attention's weights may be off
    * @param rounding what products make of activations
+   * @param widening what they make of weights in blocks
    */
   DeviceUnderTest(
       Kernels kernels,
       RandomData random,
       double tolerance,
       double weightTolerance,
-      Rounding rounding) {
+      Rounding rounding,
+      Widening widening) {
     this.kernels = kernels;
     this.random = random;
     this.tolerance = tolerance;
     this.weightTolerance = weightTolerance;
     this.rounding = rounding;
+    this.widening = widening;
   }
 
   /** What is tested. */
@@ -63,6 +73,11 @@ public final class DeviceUnderTest implements AutoCloseable {
   /** The activations that a product really multiplies, which its reference is computed from. */
   float[] multiplied(DType weights, int inputs, float[] x) {
     return rounding.of(weights, inputs, x);
+  }
+
+  /** The values of weights in blocks that a product of as many rows really multiplies. */
+  float[] widened(int rows, float[] w) {
+    return widening.of(rows, w);
   }
 
   double tolerance() {

@@ -11,9 +11,9 @@ import org.pyramiddrop.kernels.DType;
 public enum WeightFormat {
   /** As they are stored. */
   STORED(Optional.empty()),
-  /** Bytes in blocks of 32 with a scale each, 8.5 bits a number. CPU only. */
+  /** Bytes in blocks of 32 with a scale each, 8.5 bits a number. */
   INT8(Optional.of(DType.INT8)),
-  /** Four bits in blocks of 32 with a scale and a zero each, 4.625 bits a number. CPU only. */
+  /** Four bits in blocks of 32 with a scale and a zero each, 4.625 bits a number. */
   INT4(Optional.of(DType.INT4));
 
   private final Optional<DType> converted;

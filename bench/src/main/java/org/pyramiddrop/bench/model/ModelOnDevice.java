@@ -94,6 +94,11 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
     return engine.kernels().description();
   }
 
+  /** What the matrices of the decoder's layers are stored as. */
+  public DType weights() {
+    return engine.decoder().dtype();
+  }
+
   /** What activations, keys and values are stored as. */
   public DType dtype() {
     return engine.kernels().dtype();

@@ -3,6 +3,7 @@ package org.pyramiddrop.bench.speed;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.checkpoint.RandomNumbers;
 import org.pyramiddrop.kernels.Activation;
@@ -13,6 +14,7 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 import org.pyramiddrop.transformer.engine.Resources;
+import org.pyramiddrop.transformer.engine.WeightConversion;
 
 /** A benchmark's tensors and weights with random content, freed together. */
 public final class DeviceScratch implements AutoCloseable {
@@ -60,12 +62,25 @@ public final class DeviceScratch implements AutoCloseable {
 
   /** A matrix whose products with activations stay near 1. */
   public Weight weight(int rows, int columns) {
-    DType dtype = kernels.dtype();
+    return weights(kernels.dtype(), rows, columns, 1).getFirst();
+  }
+
+  /**
+   * The same in another type, several times over: taking turns, none is still in a cache when it is
+   * read again.
+   */
+  public List<Weight> weights(DType dtype, int rows, int columns, int count) {
+    DType drawn = dtype.inBlocks() ? kernels.dtype() : dtype;
     seed++;
     Arena arena = owned.add(Arena.ofShared());
-    MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), 64);
-    RandomNumbers.fill(data, dtype, 0, (float) Math.sqrt(3.0 / columns), seed);
-    return owned.add(kernels.weight(List.of(new HostMatrix(dtype, data, rows, columns))));
+    MemorySegment data = arena.allocate((long) rows * columns * drawn.bytes(), 64);
+    RandomNumbers.fill(data, drawn, 0, (float) Math.sqrt(3.0 / columns), seed);
+    HostMatrix numbers = new HostMatrix(drawn, data, rows, columns);
+    HostMatrix matrix =
+        dtype.inBlocks() ? WeightConversion.inBlocks(numbers, dtype, arena) : numbers;
+    return IntStream.range(0, count)
+        .<Weight>mapToObj(_ -> owned.add(kernels.weight(List.of(matrix))))
+        .toList();
   }
 
   /** A linear layer; on a GPU cuBLASLt does it if there is no activation. */

@@ -69,7 +69,7 @@ public final class ModelWork {
   }
 
   /** Of a number of a large matrix. */
-  private static double bytes(DType dtype) {
+  public static double bytes(DType dtype) {
     int side = 1 << 12;
     return (double) dtype.bytes(side, side) / side / side;
   }

@@ -498,6 +498,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public boolean readsHostMatrices() {
+    return true;
+  }
+
+  @Override
   public boolean replays() {
     return false;
   }

@@ -106,7 +106,8 @@ final class CublasLtProducts {
         .launched(
             "cublasLtMatmul",
             "",
-            new Profile.Product(product.rows(), product.inputs(), product.sums()));
+            new Profile.Product(
+                product.rows(), product.inputs(), product.sums(), product.w().dtype()));
   }
 
   /** What cuBLASLt is asked to do. */

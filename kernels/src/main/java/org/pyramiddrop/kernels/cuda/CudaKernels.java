@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.GradientKernels;
@@ -23,7 +24,7 @@ import org.pyramiddrop.kernels.rotary.RotaryTable;
 
 /**
  * The operations on an NVIDIA GPU. A call returns once its work is on the stream; weights are
- * converted to the device's type when they are handed over.
+ * converted to the device's type when they are handed over, but for those in blocks.
  */
 final class CudaKernels implements Kernels {
   private final GpuCalls calls = new GpuCalls();
@@ -115,20 +116,18 @@ final class CudaKernels implements Kernels {
   @Override
   public Weight weight(List<HostMatrix> parts) {
     requireNotRecording("make weights");
+    // Blocks stay as they are; all other numbers become those that the device computes with.
     DType stored = parts.getFirst().dtype();
-    if (stored.inBlocks()) {
-      throw new IllegalArgumentException(
-          "weights of %s run on the CPU only: choose --backend cpu".formatted(stored.label()));
-    }
+    DType kept = stored.inBlocks() ? stored : dtype;
     int rows = parts.stream().mapToInt(HostMatrix::rows).reduce(0, Math::addExact);
     int columns = parts.getFirst().columns();
     return onGpu(() -> {
-      DeviceBuffer buffer = gpu.memory().allocateBuffer((long) rows * columns * dtype.bytes());
+      DeviceBuffer buffer = gpu.memory().allocateBuffer(kept.bytes(rows, columns));
       try {
-        long to = buffer.address();
-        for (HostMatrix part : parts) {
-          gpu.uploadAs(dtype, part.dtype(), part.data(), to);
-          to += (long) part.rows() * columns * dtype.bytes();
+        if (kept.inBlocks()) {
+          gpu.uploadBlocks(parts, new Blocks(kept, rows, columns), buffer.address());
+        } else {
+          uploadNumbers(parts, buffer.address());
         }
       } catch (RuntimeException | Error e) {
         closeAfter(e, () -> gpu.memory().free(buffer));
@@ -137,10 +136,18 @@ final class CudaKernels implements Kernels {
       return CudaWeight.at(
           buffer.address(),
           () -> calls.release(() -> gpu.memory().free(buffer)),
-          dtype,
+          kept,
           rows,
           columns);
     });
+  }
+
+  private void uploadNumbers(List<HostMatrix> parts, long address) {
+    long to = address;
+    for (HostMatrix part : parts) {
+      gpu.uploadAs(dtype, part.dtype(), part.data(), to);
+      to += dtype.bytes(part.rows(), part.columns());
+    }
   }
 
   @Override
@@ -618,6 +625,11 @@ final class CudaKernels implements Kernels {
   @Override
   public boolean replays() {
     return options.graphs();
+  }
+
+  @Override
+  public boolean readsHostMatrices() {
+    return false;
   }
 
   @Override

@@ -41,8 +41,17 @@ final class CudaLinear {
     multiply(new Product(Transposed.W, x, w, bias, activation, out, false, libraryAdds));
   }
 
-  /** {@code dx = dy · w}, or {@code dx += dy · w}. */
+  /**
+   * {@code dx = dy · w}, or {@code dx += dy · w}.
+   *
+   * @throws IllegalArgumentException if w is in blocks
+   */
   void input(CudaTensor dy, CudaWeight w, boolean add, CudaTensor dx) {
+    if (w.dtype().inBlocks()) {
+      throw new IllegalArgumentException(
+          "a GPU doesn't train through weights of %s: use float weights, or --backend cpu"
+              .formatted(w.dtype().label()));
+    }
     Activation activation = add ? Activation.ADD : Activation.NONE;
     multiply(new Product(Transposed.NONE, dy, w, null, activation, dx, false, libraryAdds));
   }

@@ -1,6 +1,10 @@
 package org.pyramiddrop.kernels.cuda;
 
-/** Moving rows, and reading them: {@code rows.cu} and {@code checksums.cu}. */
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Moving rows, and reading them: {@code rows.cu}, {@code widen_rows.cu} and {@code checksums.cu}.
+ */
 final class CudaRows {
   private static final int THREADS = 256;
   private static final int VECTOR_BYTES = 16;
@@ -16,7 +20,25 @@ final class CudaRows {
 
   /** {@code out[i] = table[ids[i]]}. */
   void embed(CudaWeight table, CudaIndices ids, CudaTensor out) {
+    if (table.dtype().inBlocks()) {
+      widenRows(table, ids, out);
+      return;
+    }
     gatherRows(table.address(), table.rows(), ids, out);
+  }
+
+  /** Rows in blocks: those of these numbers, or all of them, added to out. */
+  private void widenRows(CudaWeight w, @Nullable CudaIndices rows, CudaTensor out) {
+    if (out.rows() == 0) {
+      return;
+    }
+    launcher.kernel(LinearArguments.kernel("widen_rows", w));
+    LinearArguments.appendMatrix(launcher, w)
+        .pointer(rows == null ? 0 : rows.address())
+        .pointer(out.address())
+        .int32(w.rows())
+        .int32(out.columns())
+        .launch(out.rows(), 1, 1, THREADS, 0);
   }
 
   /** {@code out[i] = x[rows[i]]}. */
@@ -87,6 +109,10 @@ final class CudaRows {
 
   /** {@code x += w}. */
   void add(CudaTensor x, CudaWeight w) {
+    if (w.dtype().inBlocks()) {
+      widenRows(w, null, x);
+      return;
+    }
     if (x.rows() == 0) {
       return;
     }

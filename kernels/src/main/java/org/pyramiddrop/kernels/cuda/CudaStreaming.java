@@ -2,8 +2,12 @@ package org.pyramiddrop.kernels.cuda;
 
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Blocks;
 
-/** Products of a few rows, where reading the weights is all the work: {@code streaming.cu}. */
+/**
+ * Products of a few rows, where reading the weights is all the work: {@code streaming.cu}, and
+ * {@code streaming_blocks.cu} for weights in blocks.
+ */
 final class CudaStreaming {
   /** The most rows they take. */
   static final int MOST_ROWS = 4;
@@ -21,6 +25,9 @@ final class CudaStreaming {
   /** Inputs that wait in shared memory at a time. */
   private static final int PANEL = 4096;
 
+  /** What a row in shared memory is a multiple of where weights are in blocks, in bytes. */
+  private static final int LINE = 128;
+
   /** Numbers a row needs for its norm: one for each warp that may share it, and its scale. */
   private static final int NORM_NUMBERS = CudaNorms.MOST_THREADS / 32 + 1;
 
@@ -36,10 +43,12 @@ final class CudaStreaming {
   /** A product of as few rows. */
   void multiply(Product product) {
     CudaTensor x = product.x();
-    String suffix = product.aligned() ? "" : "_scalar";
+    // Weights in blocks are whole accesses, whatever x is.
+    boolean accesses = product.aligned() || product.w().dtype().inBlocks();
+    String suffix = accesses ? "" : "_scalar";
     start((product.gated() ? "streaming_swiglu" : "streaming") + suffix, x, product.w());
     LinearArguments.appendEpilogue(launcher, product.bias(), product.activation(), product.out());
-    launch(product.out(), product.gated() ? GATED_OUTPUTS : OUTPUTS, panelBytes(x));
+    launch(product.out(), product.gated() ? GATED_OUTPUTS : OUTPUTS, panelBytes(product));
   }
 
   /** Whether a product of a norm can be one kernel. */
@@ -48,7 +57,7 @@ final class CudaStreaming {
         && x.rows() <= MOST_ROWS
         && aligned(x, w)
         && norm.address() % ALIGNMENT == 0
-        && normBytes(x) <= MOST_SHARED_BYTES;
+        && normBytes(x, w) <= MOST_SHARED_BYTES;
   }
 
   /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #supportsNorm}. */
@@ -62,7 +71,7 @@ final class CudaStreaming {
     start("streaming_norm", x, w);
     LinearArguments.appendEpilogue(launcher, bias, Activation.NONE, out);
     norm(x, norm, epsilon);
-    launch(out, OUTPUTS, Math.toIntExact(normBytes(x)));
+    launch(out, OUTPUTS, Math.toIntExact(normBytes(x, w)));
   }
 
   /** The gated product of a norm; see {@link #supportsNorm}. */
@@ -70,22 +79,21 @@ final class CudaStreaming {
     start("streaming_norm_swiglu", x, gateUp);
     LinearArguments.appendEpilogue(launcher, null, Activation.NONE, out);
     norm(x, norm, epsilon);
-    launch(out, GATED_OUTPUTS, Math.toIntExact(normBytes(x)));
+    launch(out, GATED_OUTPUTS, Math.toIntExact(normBytes(x, gateUp)));
   }
 
   private static boolean aligned(CudaTensor x, CudaWeight w) {
     long rowBytes = (long) x.columns() * x.dtype().bytes();
-    return (x.address() | w.address() | rowBytes) % ALIGNMENT == 0;
+    long address = w.dtype().inBlocks() ? 0 : w.address();
+    return (x.address() | address | rowBytes) % ALIGNMENT == 0;
   }
 
   private void start(String kernel, CudaTensor x, CudaWeight w) {
     launcher
-        .kernel(kernel)
-        .matrixProduct(x.rows(), x.columns(), w.rows())
-        .pointer(x.address())
-        .pointer(w.address())
-        .int32(x.rows())
-        .int32(x.columns());
+        .kernel(LinearArguments.kernel(kernel, w))
+        .matrixProduct(x.rows(), x.columns(), w.rows(), w.dtype())
+        .pointer(x.address());
+    LinearArguments.appendMatrix(launcher, w).int32(x.rows()).int32(x.columns());
   }
 
   private void norm(CudaTensor x, CudaWeight norm, float epsilon) {
@@ -96,14 +104,25 @@ final class CudaStreaming {
   }
 
   /** Shared memory for a panel of each row. */
-  private static int panelBytes(CudaTensor x) {
-    return x.rows() * Math.min(x.columns(), PANEL) * x.dtype().bytes();
+  private static int panelBytes(Product product) {
+    CudaTensor x = product.x();
+    int bytes = x.dtype().bytes();
+    long rowBytes = inShared((long) Math.min(x.columns(), PANEL) * bytes, product.w());
+    // A float a block, for the sum of its inputs.
+    long sumBytes =
+        product.w().dtype().inBlocks() ? rowBytes / bytes / Blocks.SIZE * Float.BYTES : 0;
+    return Math.toIntExact(x.rows() * (rowBytes + sumBytes));
   }
 
   /** Shared memory for whole rows, the norm's weight, and what sums it up. */
-  private static long normBytes(CudaTensor x) {
+  private static long normBytes(CudaTensor x, CudaWeight w) {
     long rowBytes = (long) x.columns() * x.dtype().bytes();
-    return (x.rows() + 1) * rowBytes + (long) x.rows() * NORM_NUMBERS * Float.BYTES;
+    return x.rows() * (inShared(rowBytes, w) + NORM_NUMBERS * Float.BYTES) + rowBytes;
+  }
+
+  /** Bytes of shared memory that as many of a row take. */
+  private static long inShared(long rowBytes, CudaWeight w) {
+    return w.dtype().inBlocks() ? Math.ceilDiv(rowBytes, (long) LINE) * LINE : rowBytes;
   }
 
   /**

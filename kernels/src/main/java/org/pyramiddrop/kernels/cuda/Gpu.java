@@ -3,12 +3,15 @@ package org.pyramiddrop.kernels.cuda;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Function;
 import org.pyramiddrop.cuda.Context;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CudaStream;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
+import org.pyramiddrop.kernels.HostMatrix;
 
 /**
  * One GPU in use: its context, its one stream, and the launchers of each family of kernels. Only
@@ -225,6 +228,23 @@ final class Gpu implements AutoCloseable {
                 Math.toIntExact(bytes / stored.bytes()));
           }
         });
+  }
+
+  /**
+   * Copies matrices in blocks to the device, plane by plane, stacked along their rows.
+   *
+   * @param all the matrix that they are together
+   */
+  void uploadBlocks(List<HostMatrix> parts, Blocks all, long to) {
+    int row = 0;
+    for (HostMatrix part : parts) {
+      Blocks own = new Blocks(part.dtype(), part.rows(), part.columns());
+      MemorySegment data = part.data();
+      upload(data.asSlice(0, own.rows() * own.numberBytes()), to + all.numbers(row));
+      upload(data.asSlice(own.scales(), own.rows() * own.scaleBytes()), to + all.scales(row));
+      upload(data.asSlice(own.zeros(), own.rows() * own.zeroBytes()), to + all.zeros(row));
+      row += own.rows();
+    }
   }
 
   /** Copies bytes to the host and waits for them. */

@@ -106,8 +106,8 @@ final class Launcher {
   }
 
   /** Says that the next launch is a matrix product, for profiles. */
-  Launcher matrixProduct(int rows, int inputs, int outputs) {
-    product = new Profile.Product(rows, inputs, outputs);
+  Launcher matrixProduct(int rows, int inputs, int outputs, DType weights) {
+    product = new Profile.Product(rows, inputs, outputs, weights);
     return this;
   }
 

@@ -7,6 +7,20 @@ import org.pyramiddrop.kernels.Activation;
 final class LinearArguments {
   private LinearArguments() {}
 
+  /** A kernel's name for a matrix that is stored like this one: of blocks it says how. */
+  static String kernel(String name, CudaWeight w) {
+    return w.dtype().inBlocks() ? name + "_" + w.dtype().label() : name;
+  }
+
+  /** Appends a matrix: its address, or {@code blocks::Matrix}. */
+  static Launcher appendMatrix(Launcher launcher, CudaWeight w) {
+    if (!w.dtype().inBlocks()) {
+      return launcher.pointer(w.address());
+    }
+    CudaWeight.Planes planes = w.planes();
+    return launcher.pointer(planes.numbers()).pointer(planes.scales()).pointer(planes.zeros());
+  }
+
   /** Appends {@code linear::Epilogue}. */
   static Launcher appendEpilogue(
       Launcher launcher, @Nullable CudaWeight bias, Activation activation, CudaTensor out) {

@@ -5,9 +5,9 @@ import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 
 /**
- * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code matmul_hopper.cu},
- * {@code matmul_plain.cu}, and {@code activate.cu} and {@code silu_times.cu}, which finish what
- * cuBLASLt began.
+ * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code matmul_blocks.cu},
+ * {@code matmul_hopper.cu}, {@code matmul_plain.cu}, and {@code activate.cu} and {@code
+ * silu_times.cu}, which finish what cuBLASLt began.
  */
 final class LinearKernels {
   private static final int PLAIN_TILE = 64;
@@ -30,7 +30,7 @@ final class LinearKernels {
 
   /** On tensor cores; the product is aligned, and not float32. */
   void multiply(Product product, Tile tile) {
-    kernel("%s_%s".formatted(operation(product), tile.size()), product)
+    kernel("_" + tile.size(), product)
         .launch(tile.blocks(product), 1, 1, tile.threads(), tile.sharedBytes());
   }
 
@@ -41,7 +41,7 @@ final class LinearKernels {
         Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), outputs);
     launcher
         .kernel(operation(product) + "_hopper")
-        .matrixProduct(product.rows(), product.inputs(), product.sums())
+        .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
         .tensorMap(Hopper.tensorMap(product.x()))
         .tensorMap(Hopper.tensorMap(product.w()))
         .int32(product.rows())
@@ -52,8 +52,8 @@ final class LinearKernels {
   }
 
   /**
-   * Whether that kernel can do it: an aligned linear layer of two-byte numbers; if gated, of an
-   * even width.
+   * Whether that kernel can do it: an aligned linear layer of two-byte numbers, weights among them;
+   * if gated, of an even width.
    */
   boolean supportsHopper(Product product) {
     boolean pairs =
@@ -62,6 +62,7 @@ final class LinearKernels {
             && product.out().dtype() == launcher.dtype();
     return product.transposed() == Transposed.W
         && product.aligned()
+        && !product.w().dtype().inBlocks()
         && launcher.dtype() != DType.FLOAT32
         && (pairs || !product.gated());
   }
@@ -69,7 +70,7 @@ final class LinearKernels {
   /** Any type, shape and address. */
   void multiplyPlain(Product product) {
     int outputs = product.gated() ? PLAIN_TILE / 2 : PLAIN_TILE;
-    kernel(operation(product) + "_plain" + operands(product.transposed()), product)
+    kernel("_plain" + operands(product.transposed()), product)
         .launch(
             Math.ceilDiv(product.rows(), PLAIN_TILE),
             Math.ceilDiv(product.outputs(), outputs),
@@ -107,13 +108,13 @@ final class LinearKernels {
     };
   }
 
-  /** The kernel of that name with {@code linear::Arguments}. */
-  private Launcher kernel(String name, Product product) {
+  /** The product's kernel of a kind, with {@code linear::Arguments}. */
+  private Launcher kernel(String kind, Product product) {
     launcher
-        .kernel(name)
-        .matrixProduct(product.rows(), product.inputs(), product.sums())
-        .pointer(product.x().address())
-        .pointer(product.w().address())
+        .kernel(LinearArguments.kernel(operation(product), product.w()) + kind)
+        .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
+        .pointer(product.x().address());
+    LinearArguments.appendMatrix(launcher, product.w())
         .int32(product.rows())
         .int32(product.inputs());
     return LinearArguments.appendEpilogue(

@@ -36,7 +36,7 @@ record Product(
     ALL,
     /** The sums, in float32; a kernel of ours finishes them. */
     SUMS,
-    /** Nothing: it wants other addresses or sizes. */
+    /** Nothing: it wants other addresses, sizes or weights. */
     NONE
   }
 
@@ -67,11 +67,15 @@ record Product(
     return new Product(transposed, otherX, otherW, bias, activation, otherOut, gated, libraryAdds);
   }
 
-  /** Whether rows of x and w are whole accesses. */
+  /** Whether rows of x and w are whole accesses, as those of w in blocks always are. */
   boolean aligned() {
     long rowBytes = (long) x.columns() * x.dtype().bytes();
+    boolean xAligned = (x.address() | rowBytes) % ALIGNMENT == 0;
+    if (w.dtype().inBlocks()) {
+      return xAligned;
+    }
     long wRowBytes = (long) w.columns() * w.dtype().bytes();
-    return (x.address() | w.address() | rowBytes | wRowBytes) % ALIGNMENT == 0;
+    return xAligned && (w.address() | wRowBytes) % ALIGNMENT == 0;
   }
 
   private boolean outAligned() {
@@ -80,7 +84,7 @@ record Product(
   }
 
   LibraryPart libraryPart() {
-    if (!aligned()) {
+    if (!aligned() || w.dtype().inBlocks()) {
       return LibraryPart.NONE;
     }
     if (!gated && libraryActivates() && biasFits() && outAligned()) {

@@ -5,7 +5,7 @@ import org.pyramiddrop.cuda.CublasLtAlgorithm;
 
 /** How a matrix product of more than a few rows is done. */
 sealed interface ProductAlgorithm {
-  /** Our kernel of a tile size, with everything fused into it. */
+  /** Our kernel of a tile size, with everything fused into it; it widens weights in blocks. */
   record Tiled(Tile tile) implements ProductAlgorithm {
     @Override
     public String text() {
@@ -23,7 +23,7 @@ sealed interface ProductAlgorithm {
     }
   }
 
-  /** Our kernel for any type, shape and address. */
+  /** Our kernel for any type, shape and address, weights in blocks among them. */
   record Plain() implements ProductAlgorithm {
     private static final String TEXT = "plain";
 

@@ -18,6 +18,7 @@ record ProductKind(
     int width,
     int outputs,
     DType type,
+    DType weights,
     DType outType,
     Activation activation,
     boolean gated,
@@ -45,6 +46,7 @@ record ProductKind(
         product.x().columns(),
         product.outputs(),
         product.x().dtype(),
+        product.w().dtype(),
         product.out().dtype(),
         product.activation(),
         product.gated(),
@@ -62,7 +64,7 @@ record ProductKind(
 
   /** A line that no other kind has. */
   String text() {
-    return "%s %d-%d x %d -> %d, %s -> %s, %s%s, library %s"
+    return "%s %d-%d x %d -> %d, %s%s -> %s, %s%s, library %s"
         .formatted(
             gated ? "gated" : name(),
             firstTokens,
@@ -70,6 +72,7 @@ record ProductKind(
             width,
             outputs,
             type,
+            weights == type ? "" : " by " + weights,
             outType,
             activation,
             biased ? " bias" : "",

@@ -3,12 +3,18 @@ package org.pyramiddrop.kernels.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
+import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Mask;
@@ -56,6 +62,28 @@ class CudaLaunchesTest {
             Tensor gated = kernels.allocate(rows, 32)) {
           assertThat(launches(() -> kernels.normLinear(x, norm, 1, w, null, out))).isOne();
           assertThat(launches(() -> kernels.normSwiGlu(x, norm, 1, w, gated))).isOne();
+        }
+      }
+    }
+  }
+
+  /** Of more rows too: blocks are widened where they are multiplied, and nowhere else. */
+  @ParameterizedTest
+  @EnumSource(names = {"INT8", "INT4"})
+  void aProductByBlocksIsOne(DType blocks) {
+    MemorySegment zeros = Arena.ofAuto().allocate(blocks.bytes(64, 512));
+    try (Weight norm = weight(512, 1);
+        Weight w = kernels.weight(List.of(new HostMatrix(blocks, zeros, 64, 512)))) {
+      for (int rows : new int[] {1, 4, 5, 70}) {
+        try (Tensor x = kernels.allocate(rows, 512);
+            Tensor out = kernels.allocate(rows, 64);
+            Tensor gated = kernels.allocate(rows, 32)) {
+          int ofNorm = rows <= 4 ? 1 : 2;
+          assertThat(launches(() -> kernels.linear(x, w, null, Activation.ADD, out))).isOne();
+          assertThat(launches(() -> kernels.swiGlu(x, w, gated))).isOne();
+          assertThat(launches(() -> kernels.normLinear(x, norm, 1, w, null, out)))
+              .isEqualTo(ofNorm);
+          assertThat(launches(() -> kernels.normSwiGlu(x, norm, 1, w, gated))).isEqualTo(ofNorm);
         }
       }
     }

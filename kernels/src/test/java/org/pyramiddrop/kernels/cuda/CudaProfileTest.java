@@ -139,12 +139,12 @@ class CudaProfileTest {
             .extracting(Profile.Launch::product)
             .containsExactly(
                 null,
-                new Profile.Product(ROWS, COLUMNS, COLUMNS),
-                new Profile.Product(ROWS, COLUMNS, 2 * COLUMNS),
+                new Profile.Product(ROWS, COLUMNS, COLUMNS, DType.BFLOAT16),
+                new Profile.Product(ROWS, COLUMNS, 2 * COLUMNS, DType.BFLOAT16),
                 null,
                 null,
                 null,
-                new Profile.Product(KEPT, COLUMNS, COLUMNS));
+                new Profile.Product(KEPT, COLUMNS, COLUMNS, DType.BFLOAT16));
         assertThat(profile.launches())
             .extracting(Profile.Launch::grid)
             .satisfies(grids -> assertThat(grids.get(4)).isEqualTo("1x1x1"))

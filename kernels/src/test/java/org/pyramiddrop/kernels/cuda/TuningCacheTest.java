@@ -29,6 +29,7 @@ class TuningCacheTest {
         64,
         128,
         DType.BFLOAT16,
+        DType.BFLOAT16,
         gated ? DType.BFLOAT16 : DType.FLOAT32,
         gated ? Activation.NONE : Activation.GELU,
         gated,

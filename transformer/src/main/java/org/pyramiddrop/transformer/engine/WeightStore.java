@@ -6,6 +6,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -115,15 +116,27 @@ public final class WeightStore implements AutoCloseable {
               "its matrices are stored as %s and can't be converted to %s"
                   .formatted(type.label(), asked.label()));
         });
-    List<HostMatrix> matrices = new ArrayList<>();
-    for (Matrix part : parts) {
-      PackedMatrix matrix =
-          PackedMatrix.open(checkpoint, part.name(), part.rows(), part.columns(), stored);
-      matrices.add(inBlocks(part.name(), () -> WeightConversion.repacked(matrix, type, converted)));
-      matrix.unload();
-      progress.run();
+    return uploadConverted(memory -> {
+      List<HostMatrix> matrices = new ArrayList<>();
+      for (Matrix part : parts) {
+        PackedMatrix matrix =
+            PackedMatrix.open(checkpoint, part.name(), part.rows(), part.columns(), stored);
+        matrices.add(inBlocks(part.name(), () -> WeightConversion.repacked(matrix, type, memory)));
+        matrix.unload();
+        progress.run();
+      }
+      return matrices;
+    });
+  }
+
+  /** Uploads what was converted into memory, which lives no longer than the device reads it. */
+  private Weight uploadConverted(Function<SegmentAllocator, List<HostMatrix>> conversion) {
+    if (kernels.readsHostMatrices()) {
+      return upload(conversion.apply(converted));
     }
-    return upload(matrices);
+    try (Arena memory = Arena.ofShared()) {
+      return upload(conversion.apply(memory));
+    }
   }
 
   private HostMatrix inBlocks(String name, Supplier<HostMatrix> conversion) {
@@ -141,18 +154,21 @@ public final class WeightStore implements AutoCloseable {
   }
 
   private Weight inBlocks(DType type, Matrix... parts) {
-    List<HostMatrix> matrices = new ArrayList<>();
-    for (Matrix part : parts) {
-      HostMatrix wide =
-          stored(part.name(), part.rows(), part.columns(), part.rows(), part.columns());
-      matrices.add(inBlocks(part.name(), () -> WeightConversion.inBlocks(wide, type, converted)));
-      if (wide.data().isMapped()) {
-        // It won't be read again, and its pages count as this process's as long as they are there.
-        wide.data().unload();
+    return uploadConverted(memory -> {
+      List<HostMatrix> matrices = new ArrayList<>();
+      for (Matrix part : parts) {
+        HostMatrix wide =
+            stored(part.name(), part.rows(), part.columns(), part.rows(), part.columns());
+        matrices.add(inBlocks(part.name(), () -> WeightConversion.inBlocks(wide, type, memory)));
+        if (wide.data().isMapped()) {
+          // It won't be read again, and its pages count as this process's as long as they are
+          // there.
+          wide.data().unload();
+        }
+        progress.run();
       }
-      progress.run();
-    }
-    return upload(matrices);
+      return matrices;
+    });
   }
 
   /** A tensor of more or fewer dimensions, read as a matrix. */

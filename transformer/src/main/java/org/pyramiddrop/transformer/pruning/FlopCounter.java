@@ -207,10 +207,11 @@ public final class FlopCounter {
    * Arithmetic that reads something once: a product its weights, attention its keys and values.
    *
    * @param read how many numbers those are
+   * @param weights whether they are weights
    */
-  public record Piece(double multiplyAdds, double read) {
+  public record Piece(double multiplyAdds, double read, boolean weights) {
     private static Piece product(double rows, double weights) {
-      return new Piece(rows * weights, weights);
+      return new Piece(rows * weights, weights, true);
     }
   }
 
@@ -264,8 +265,8 @@ public final class FlopCounter {
       pieces.add(Piece.product(queries, hidden * querySize()));
       pieces.add(Piece.product(keys, hidden * keySize()));
       pieces.add(Piece.product(tokens, hidden * keySize()));
-      pieces.add(new Piece(2 * attended * querySize(), 2 * seen * keySize()));
-      pieces.add(new Piece(scored * querySize(), scored * keySize()));
+      pieces.add(new Piece(2 * attended * querySize(), 2 * seen * keySize(), false));
+      pieces.add(new Piece(scored * querySize(), scored * keySize(), false));
       pieces.add(Piece.product(outputs, hidden * querySize()));
       pieces.add(Piece.product(outputs, 2 * feedForward));
       pieces.add(Piece.product(outputs, feedForward));

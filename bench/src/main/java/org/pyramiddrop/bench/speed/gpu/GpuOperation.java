@@ -2,6 +2,7 @@ package org.pyramiddrop.bench.speed.gpu;
 
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.bench.speed.DeviceScratch;
@@ -28,6 +29,11 @@ record GpuOperation(
     Function<DeviceScratch, Runnable> own,
     @Nullable Product cublas,
     @Nullable Map<String, Object> request) {
+  /** More than the caches of any GPU hold. */
+  private static final long NO_CACHE_BYTES = 256 << 20;
+
+  private static final int MOST_WEIGHTS = 6;
+
   /** The operations of LLaVA-1.5-7B that are worth a row. */
   static List<GpuOperation> of7B() {
     Heads heads = new Heads(32, 32, 128);
@@ -40,7 +46,13 @@ record GpuOperation(
         swiGlu(new Product(636, 4096, 11008)),
         linear("q, k, v projections", new Product(636, 4096, 3 * 4096)),
         linear("output projection", new Product(636, 4096, 4096)),
-        linear("down projection", new Product(636, 11008, 4096)));
+        linear("down projection", new Product(636, 11008, 4096)),
+        by(DType.BFLOAT16, new Product(1, 4096, 2 * 11008)),
+        by(DType.INT8, new Product(1, 4096, 2 * 11008)),
+        by(DType.INT4, new Product(1, 4096, 2 * 11008)),
+        by(DType.BFLOAT16, new Product(636, 4096, 2 * 11008)),
+        by(DType.INT8, new Product(636, 4096, 2 * 11008)),
+        by(DType.INT4, new Product(636, 4096, 2 * 11008)));
   }
 
   /** The same in sizes that an emulated device runs in a moment. */
@@ -49,7 +61,9 @@ record GpuOperation(
         selection(20, 10, 64),
         attention(20, new Heads(2, 2, 64)),
         swiGlu(new Product(20, 64, 96)),
-        linear("output projection", new Product(20, 64, 64)));
+        linear("output projection", new Product(20, 64, 64)),
+        by(DType.INT8, new Product(1, 64, 96)),
+        by(DType.INT4, new Product(20, 64, 96)));
   }
 
   /** The choice of {@code keep} tokens by their scores, and the gathering of their rows. */
@@ -95,6 +109,28 @@ record GpuOperation(
         scratch -> scratch.product(product, Activation.QUICK_GELU).run(),
         product,
         request("linear", product));
+  }
+
+  /** A product of a decode step or a prefill by weights of some type, which lie in memory. */
+  static GpuOperation by(DType weights, Product product) {
+    return new GpuOperation(
+        "product %s by %s".formatted(product, weights.label()),
+        product.flops(),
+        scratch -> {
+          Tensor x = scratch.random(product.tokens(), product.inputs());
+          Tensor out = scratch.empty(product.tokens(), product.outputs());
+          int count = Math.toIntExact(NO_CACHE_BYTES / product.weightBytes(weights)) + 1;
+          List<Weight> all =
+              scratch.weights(
+                  weights, product.outputs(), product.inputs(), Math.min(count, MOST_WEIGHTS));
+          AtomicInteger next = new AtomicInteger();
+          return () -> {
+            Weight w = all.get(next.getAndIncrement() % all.size());
+            scratch.kernels().linear(x, w, null, Activation.NONE, out);
+          };
+        },
+        null,
+        null);
   }
 
   /** Gate, up and SiLU; cuBLASLt's time is that of both products without the SiLU. */

@@ -43,11 +43,13 @@ record PartProfile(
    *
    * @param grid blocks, as {@code 12x1x1}; empty where a library chooses them
    * @param product what it multiplies, if it is a matrix product
+   * @param weights how the second matrix is stored then
    */
   record Launch(
       String kernel,
       String grid,
       @JsonSerialize(using = ToStringSerializer.class) @Nullable Product product,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable DType weights,
       double micros) {}
 
   /**
@@ -55,18 +57,19 @@ record PartProfile(
    *
    * @param micros of all together
    */
-  record Group(String kernel, @Nullable Product product, int calls, double micros) {
+  record Group(
+      String kernel, @Nullable Product product, @Nullable DType weights, int calls, double micros) {
     double mean() {
       return micros / calls;
     }
 
     /** How fast a product is by what bounds it. */
-    @Nullable String reached(DType dtype) {
-      if (product == null || micros <= 0) {
+    @Nullable String reached() {
+      if (product == null || weights == null || micros <= 0) {
         return null;
       }
       return product.tokens() <= FEW_ROWS
-          ? gigabytes((double) product.weightBytes(dtype), mean())
+          ? gigabytes((double) product.weightBytes(weights), mean())
           : teraflops(product.flops(), mean());
     }
   }
@@ -95,6 +98,7 @@ record PartProfile(
               launch.kernel(),
               launch.grid(),
               sizes == null ? null : new Product(sizes.rows(), sizes.inputs(), sizes.outputs()),
+              sizes == null ? null : sizes.weights(),
               Spread.of(profiles, profile -> profile.launches().get(at).micros()).median()));
     }
     return new PartProfile(
@@ -112,9 +116,11 @@ record PartProfile(
     Map<String, Group> groups = new LinkedHashMap<>();
     for (Launch launch : launches) {
       groups.merge(
-          launch.kernel + " " + launch.product,
-          new Group(launch.kernel, launch.product, 1, launch.micros),
-          (sum, one) -> new Group(sum.kernel, sum.product, sum.calls + 1, sum.micros + one.micros));
+          launch.kernel + " " + launch.product + " " + launch.weights,
+          new Group(launch.kernel, launch.product, launch.weights, 1, launch.micros),
+          (sum, one) ->
+              new Group(
+                  sum.kernel, sum.product, sum.weights, sum.calls + 1, sum.micros + one.micros));
     }
     return groups.values().stream()
         .sorted(Comparator.comparingDouble(Group::micros).reversed())
@@ -122,7 +128,7 @@ record PartProfile(
   }
 
   /** Where the time goes. */
-  Table<?> table(DType dtype) {
+  Table<?> table() {
     double plain = plainMicros.median();
     double marked = markedMicros.median();
     return new Table<>(name, groups())
@@ -132,7 +138,7 @@ record PartProfile(
         .number("µs", Group::micros)
         .column("share", group -> Numbers.decimal(100 * group.micros / marked, 1) + "%")
         .number("mean µs", Group::mean)
-        .column("reached", group -> group.reached(dtype))
+        .column("reached", Group::reached)
         .note(
             "as it is: %s µs (%s to %s in %d runs) for %d launches; %s"
                 .formatted(

@@ -77,8 +77,7 @@ public final class ProfileCommand extends ReportingCommand {
               "a launch's time is from the event before it to the event behind it, the median of %d runs"
                   .formatted(runs));
       Document document =
-          new Document(
-              facts, parts.stream().<Table<?>>map(part -> part.table(open.dtype())).toList());
+          new Document(facts, parts.stream().<Table<?>>map(PartProfile::table).toList());
       publish(document, "profile.json", new Result(parts));
     }
     return 0;
@@ -110,7 +109,7 @@ public final class ProfileCommand extends ReportingCommand {
           PartProfile.of(
               "decode step behind it",
               null,
-              ModelWork.decodeStepBytes(shape, plan.plan(), prompt, open.dtype(), open.dtype()),
+              ModelWork.decodeStepBytes(shape, plan.plan(), prompt, open.weights(), open.dtype()),
               answer.profileDecodeStep(order, runs)));
     }
     return parts;

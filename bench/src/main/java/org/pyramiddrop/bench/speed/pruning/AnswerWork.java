@@ -57,6 +57,8 @@ public record AnswerWork(
    * @param prompt as it enters the decoder under the plan
    * @param images its images before any cut
    * @param steps at least one
+   * @param weights how the decoder's matrices are stored
+   * @param keyValues how keys and values are
    */
   public static AnswerWork of(
       ModelShape model,
@@ -64,18 +66,19 @@ public record AnswerWork(
       PromptShape prompt,
       List<ImageShape> images,
       int steps,
-      DType dtype) {
+      DType weights,
+      DType keyValues) {
     FlopCounter counter = new FlopCounter(model, plan.schedule(model.layers()));
     double vision = counter.vision(images, inTower(plan));
     double cuts = counter.vision(images, plan) - vision;
     double prefill = cuts + counter.prefill(prompt);
-    double weights = ModelWork.weightBytes(model, dtype);
+    double weightBytes = ModelWork.weightBytes(model, weights);
     // Both grow by the same from each step to the next.
     int last = steps - 1;
     double step = (counter.decodeStep(prompt, 0) + counter.decodeStep(prompt, last)) / 2;
-    double keyValues =
-        (ModelWork.keyValueBytes(model, plan, prompt, 0, dtype)
-                + ModelWork.keyValueBytes(model, plan, prompt, last, dtype))
+    double keyValueBytes =
+        (ModelWork.keyValueBytes(model, plan, prompt, 0, keyValues)
+                + ModelWork.keyValueBytes(model, plan, prompt, last, keyValues))
             / 2;
     return new AnswerWork(
         counter.paper(prompt.images()),
@@ -83,13 +86,14 @@ public record AnswerWork(
         prefill,
         cuts + ModelWork.prefill(model, DEEP, plan, prompt),
         vision + prefill + steps * step,
-        pieces(cuts, counter.prefillPieces(prompt), dtype),
-        weights,
-        weights + keyValues,
+        pieces(cuts, counter.prefillPieces(prompt), weights, keyValues),
+        weightBytes,
+        weightBytes + keyValueBytes,
         steps);
   }
 
-  private static List<Piece> pieces(double cuts, List<FlopCounter.Piece> decoder, DType dtype) {
+  private static List<Piece> pieces(
+      double cuts, List<FlopCounter.Piece> decoder, DType weights, DType keyValues) {
     Map<FlopCounter.Piece, Long> alike =
         decoder.stream()
             .filter(piece -> piece.multiplyAdds() > 0)
@@ -100,8 +104,10 @@ public record AnswerWork(
     if (cuts > 0) {
       pieces.add(new Piece(1, cuts, 0));
     }
-    alike.forEach((piece, count) ->
-        pieces.add(new Piece(count, 2 * piece.multiplyAdds(), piece.read() * dtype.bytes())));
+    alike.forEach((piece, count) -> {
+      double bytes = ModelWork.bytes(piece.weights() ? weights : keyValues);
+      pieces.add(new Piece(count, 2 * piece.multiplyAdds(), piece.read() * bytes));
+    });
     return pieces;
   }
 

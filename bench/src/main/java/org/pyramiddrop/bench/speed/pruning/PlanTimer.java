@@ -66,6 +66,7 @@ public record PlanTimer(
                     answers.get(i).shape(),
                     answers.get(i).imageShapes(),
                     steps,
+                    model.weights(),
                     model.dtype()))
             .toList();
     return IntStream.range(0, plans.size())

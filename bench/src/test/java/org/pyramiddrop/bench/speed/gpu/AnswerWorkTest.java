@@ -71,15 +71,18 @@ class AnswerWorkTest {
   }
 
   private static Phases<Double> floor(PruningPlan plan, PromptShape prompt, ImageShape image) {
-    return H200.floor(
-        AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, List.of(image), 127, DType.BFLOAT16));
+    return H200.floor(work(plan, prompt, List.of(image), 127, DType.BFLOAT16));
+  }
+
+  private static AnswerWork work(
+      PruningPlan plan, PromptShape prompt, List<ImageShape> images, int steps, DType weights) {
+    return AnswerWork.of(ModelShape.LLAVA_7B, plan, prompt, images, steps, weights, DType.BFLOAT16);
   }
 
   @Test
   void aShortPrefillTakesNoLessThanReadingTheWeights() {
     PromptShape word = PromptShape.of(1, 0, 0, 0);
-    AnswerWork work =
-        AnswerWork.of(ModelShape.LLAVA_7B, PruningPlan.none(), word, List.of(), 1, DType.BFLOAT16);
+    AnswerWork work = work(PruningPlan.none(), word, List.of(), 1, DType.BFLOAT16);
     double keyValues = 32 * 2 * 4096 * 2;
     assertThat(H200.floor(work).get(Phase.PREFILL))
         .isCloseTo(H200.bytesMillis(work.weightBytes() + keyValues), within(1e-9));
@@ -88,8 +91,7 @@ class AnswerWorkTest {
   /** A stage of 132 tokens reads its weights for longer than it multiplies; one of 348 doesn't. */
   @Test
   void theFloorIsTheLargerOfArithmeticAndBytesProductByProduct() {
-    AnswerWork work =
-        AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, List.of(), 1, DType.BFLOAT16);
+    AnswerWork work = work(PYRAMID, PROMPT, List.of(), 1, DType.BFLOAT16);
     double longer = H200.floor(work).get(Phase.PREFILL) - H200.flopsMillis(work.prefillFlops());
     double square = 4096.0 * 4096;
     double feedForward = 3 * 4096.0 * 11008;
@@ -108,8 +110,18 @@ class AnswerWorkTest {
     assertThat(ModelWork.keyValueBytes(ModelShape.LLAVA_7B, PYRAMID, PROMPT, 10, DType.BFLOAT16))
         .isEqualTo(2 * rows * 4096 * 2);
     // The mean over 21 steps is the middle one's.
-    AnswerWork work =
-        AnswerWork.of(ModelShape.LLAVA_7B, PYRAMID, PROMPT, List.of(), 21, DType.BFLOAT16);
+    AnswerWork work = work(PYRAMID, PROMPT, List.of(), 21, DType.BFLOAT16);
     assertThat(work.stepBytes() - work.weightBytes()).isCloseTo(2 * rows * 4096 * 2, within(1.0));
+  }
+
+  @Test
+  void narrowWeightsAreReadFasterAndKeysAreNot() {
+    PromptShape word = PromptShape.of(1, 0, 0, 0);
+    AnswerWork work = work(PruningPlan.none(), word, List.of(), 1, DType.INT8);
+    double keyValues = 32 * 2 * 4096 * 2;
+    double weights = 8.5 / 8 * (6_476_005_376.0 + 131_334_144);
+    assertThat(work.weightBytes()).isCloseTo(weights, within(1.0));
+    assertThat(H200.floor(work).get(Phase.PREFILL))
+        .isCloseTo(H200.bytesMillis(weights + keyValues), within(1e-9));
   }
 }

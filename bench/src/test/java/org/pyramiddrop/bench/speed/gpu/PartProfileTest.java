@@ -21,7 +21,8 @@ class PartProfileTest {
     Profile.@Nullable Product sizes =
         product == null
             ? null
-            : new Profile.Product(product.tokens(), product.inputs(), product.outputs());
+            : new Profile.Product(
+                product.tokens(), product.inputs(), product.outputs(), DType.BFLOAT16);
     return new Profile.Launch(kernel, "1x1x1", sizes, micros);
   }
 
@@ -47,9 +48,9 @@ class PartProfileTest {
         .containsExactly(2., 80., 4., 20.);
     assertThat(part.groups())
         .containsExactly(
-            new PartProfile.Group("cublasLtMatmul", DOWN, 1, 80),
-            new PartProfile.Group("cublasLtMatmul", STEP, 1, 20),
-            new PartProfile.Group("norm", null, 2, 6));
+            new PartProfile.Group("cublasLtMatmul", DOWN, DType.BFLOAT16, 1, 80),
+            new PartProfile.Group("cublasLtMatmul", STEP, DType.BFLOAT16, 1, 20),
+            new PartProfile.Group("norm", null, null, 2, 6));
     assertThat(part.plainMicros().median()).isEqualTo(100);
     assertThat(part.markedMicros().low()).isEqualTo(87);
   }
@@ -57,7 +58,7 @@ class PartProfileTest {
   @Test
   void aReportHasEachGroupsShareAndSpeed() {
     PartProfile part = part(profile(1000, 10, 1000, 10, 20));
-    Document document = new Document(List.of("a fact"), List.of(part.table(DType.BFLOAT16)));
+    Document document = new Document(List.of("a fact"), List.of(part.table()));
     List<String> lines = document.lines();
     // 2 · 636 · 11008 · 4096 operations in a millisecond; 2 · 4096² bytes in 20 microseconds.
     assertThat(cells(lines, "636x11008x4096"))
