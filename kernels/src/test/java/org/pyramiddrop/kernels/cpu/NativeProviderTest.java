@@ -49,6 +49,7 @@ class NativeProviderTest {
     TestLibrary.open();
     assertThat(provider.missing()).isEmpty();
     assertThat(Devices.fastest()).isIn("native", "cuda");
+    assertThat(Devices.fastestWithoutGpu()).isEqualTo("native");
     assertThat(Devices.fastestThatTrains()).isIn("cpu", "cuda");
     assertThat(Devices.readsInPlace("native")).isTrue();
   }
@@ -62,6 +63,7 @@ class NativeProviderTest {
           .hasValueSatisfying(reason ->
               assertThat(reason).startsWith(file + " can't be loaded: ").doesNotContain("\n"));
       assertThat(Devices.fastest()).isIn("cpu", "cuda");
+      assertThat(Devices.fastestWithoutGpu()).isEqualTo("cpu");
       assertThatExceptionOfType(DeviceException.class)
           .isThrownBy(() -> Devices.require("native"))
           .withMessageStartingWith("the native backend can't be used: ");
