@@ -28,6 +28,8 @@ import org.pyramiddrop.transformer.Question;
 final class SamplesTest {
   private static final String VECTOR_API = "--add-modules=jdk.incubator.vector";
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
+  private static final String NATIVE_MODULES =
+      "org.pyramiddrop.cuda,org.pyramiddrop.kernels,org.pyramiddrop.loader";
   private static final String QUESTION = "what number is on the gray triangle ?";
   private static final String ANSWER = "2 7";
 
@@ -167,6 +169,18 @@ final class SamplesTest {
     }
   }
 
+  private List<String> inLayer(String granted) {
+    Path sample = built.resolve("module-path/target");
+    return List.of(
+        "-cp",
+        Path.of("target/test-classes").toAbsolutePath().toString(),
+        LayerHost.class.getName(),
+        sample.resolve("classes") + File.pathSeparator + sample.resolve("lib"),
+        "example",
+        "example.Ask",
+        granted);
+  }
+
   private static void answers(CommandRun run, String answer) {
     assertThat(run.ownErr()).isEmpty();
     assertThat(run.out().strip()).isEqualTo(answer);
@@ -186,11 +200,7 @@ final class SamplesTest {
 
   @Test
   void anApplicationOnTheModulePathAnswersAlsoAboutWebp() throws Exception {
-    List<String> flags =
-        and(
-            "--enable-native-access="
-                + "org.pyramiddrop.cuda,org.pyramiddrop.kernels,org.pyramiddrop.loader",
-            onModulePath());
+    List<String> flags = and("--enable-native-access=" + NATIVE_MODULES, onModulePath());
     answers(java(flags, image), ANSWER);
     answers(java(flags, webp), answerAboutWebp());
   }
@@ -204,6 +214,28 @@ final class SamplesTest {
   @Test
   void insideAServerItAnswersAlsoAboutWebp() throws Exception {
     answers(java(and(VECTOR_API, and(NATIVE_ACCESS, inServer())), webp), answerAboutWebp());
+  }
+
+  @Test
+  void inAModuleLayerWhoseControllerGrantsNativeAccessItAnswers() throws Exception {
+    List<String> flags = and(VECTOR_API, and(NATIVE_ACCESS, inLayer(NATIVE_MODULES)));
+    answers(java(and("--illegal-native-access=deny", flags), webp), answerAboutWebp());
+  }
+
+  @Test
+  void withoutNativeAccessAModuleLayerWithADriverIsToldOfItsController() throws Exception {
+    Path driver = Files.createFile(folder.resolve("libcuda.so.1"));
+    List<String> flags =
+        and(
+            "--illegal-native-access=deny",
+            and(
+                "-Dpyramiddrop.cuda.driver=" + driver,
+                and(VECTOR_API, and(NATIVE_ACCESS, inLayer("org.pyramiddrop.loader")))));
+    assertThat(java(flags, image).out().strip())
+        .startsWith("org.pyramiddrop.kernels.DeviceException: an NVIDIA driver is there")
+        .contains("ModuleLayer.Controller enableNativeAccess")
+        .doesNotContain("--enable-native-access")
+        .hasLineCount(1);
   }
 
   @Test

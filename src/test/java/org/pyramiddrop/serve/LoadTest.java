@@ -26,6 +26,7 @@ import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.transformer.Answer;
+import org.pyramiddrop.transformer.Llava;
 import org.pyramiddrop.transformer.Options;
 import org.pyramiddrop.transformer.Question;
 import org.pyramiddrop.transformer.SchedulerLimits;
@@ -208,16 +209,73 @@ final class LoadTest {
   }
 
   @Test
+  void requestsThatMemoryHasNoRoomForWaitAndNoMoreOfThemThanMay()
+      throws IOException, InterruptedException {
+    int tokens = 480;
+    long bytes = keyValueBytes(tokens);
+    // Rows and places for bodies allow more than the queue does.
+    SchedulerLimits limits = new SchedulerLimits(4, 1, bytes + bytes / 2);
+    String longest = asking(WORDS).put("max_tokens", tokens).toString();
+    try (Served served = served(limits)) {
+      try (Socket _ = post(served, longest)) {
+        await(() -> served.metric("pyramiddrop_requests_running") == 1);
+        assertThat(served.metric("pyramiddrop_key_value_bytes")).isEqualTo((double) bytes);
+        try (Socket _ = post(served, longest)) {
+          await(() -> served.metric("pyramiddrop_requests_waiting") == 1);
+          HttpResponse<String> refused = served.complete(longest);
+          assertThat(refused.statusCode()).as(refused.body()).isEqualTo(429);
+          assertThat(json(refused).at("/error/message").asString())
+              .isEqualTo("the queue is full, with 1 waiting; ask again later");
+          assertThat(served.metric("pyramiddrop_requests_running")).isEqualTo(1);
+          assertThat(served.metric("pyramiddrop_key_value_bytes")).isEqualTo((double) bytes);
+        }
+      }
+      awaitIdle(served);
+      assertThat(served.complete(asking(WORDS).put("max_tokens", 1)).statusCode()).isEqualTo(200);
+    }
+  }
+
+  private static long keyValueBytes(int tokens) {
+    Options options = Options.defaults().withPruning(PruningPlan.none()).withMaxTokens(tokens);
+    try (Llava model = Llava.load(ENDLESS)) {
+      return model.ask(Question.of(WORDS), options, (id, text) -> false).kvBytes();
+    }
+  }
+
+  /** A client that is asked for its body, sends the first byte, and no more. */
+  private static Socket hanging(Served served) throws IOException {
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), served.address().getPort());
+    String head =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n";
+    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+    String asked = "HTTP/1.1 100 Continue\r\n\r\n";
+    byte[] answered = socket.getInputStream().readNBytes(asked.length());
+    assertThat(new String(answered, StandardCharsets.US_ASCII)).isEqualTo(asked);
+    socket.getOutputStream().write('{');
+    return socket;
+  }
+
+  @Test
   void aClientThatNeverSendsItsBodyHoldsUpNobody() throws IOException, InterruptedException {
     try (Served served = served(SchedulerLimits.defaults());
-        Socket hanging = new Socket(InetAddress.getLoopbackAddress(), served.address().getPort())) {
-      hanging
-          .getOutputStream()
-          .write(
-              "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-                  .getBytes(StandardCharsets.US_ASCII));
+        Socket _ = hanging(served)) {
       HttpResponse<String> next = served.complete(asking(WORDS).put("max_tokens", 1));
       assertThat(next.statusCode()).as(next.body()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void bodiesAreReadOfAsManyRequestsAsMayRunAndWait() throws IOException, InterruptedException {
+    SchedulerLimits limits = SchedulerLimits.defaults().withRows(1).withWaiting(1);
+    ObjectNode shortest = asking(WORDS).put("max_tokens", 1);
+    try (Served served = served(limits)) {
+      try (Socket _ = hanging(served)) {
+        try (Socket _ = hanging(served)) {
+          HttpResponse<String> refused = served.complete(shortest);
+          assertThat(refused.statusCode()).as(refused.body()).isEqualTo(429);
+        }
+        await(() -> served.complete(shortest).statusCode() == 200);
+      }
     }
   }
 

@@ -40,6 +40,7 @@ final class JavaFlagsTest {
                 yield "opened";
               }
               case "fastest" -> Devices.fastest();
+              case "fastest-without-gpu" -> Devices.fastestWithoutGpu();
               default -> Devices.all().toString();
             });
       } catch (Throwable e) {
@@ -127,6 +128,7 @@ final class JavaFlagsTest {
         .startsWith(EXCEPTION + "an NVIDIA driver is there")
         .contains(NATIVE_ACCESS)
         .hasLineCount(1);
+    assertThat(java(flags, "fastest-without-gpu")).isEqualTo("cpu");
   }
 
   @Test

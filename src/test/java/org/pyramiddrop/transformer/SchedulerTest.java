@@ -71,37 +71,82 @@ final class SchedulerTest {
     }
   }
 
+  /** Notes a name at each token. */
+  private static TokenListener noting(String name, List<String> order) {
+    return (id, text) -> {
+      order.add(name);
+      return true;
+    };
+  }
+
   @Test
-  void aRequestJoinsBetweenTheStepsOfOthers() {
+  void requestsJoinOneByOneBetweenTheStepsOfOthers() {
     try (Fixture fixture = new Fixture("mha-float32");
         Llava model = Llava.load(fixture.folder(), TestDevice.options());
         Scheduler scheduler = model.scheduler(LIMITS)) {
       Request longer = request(fixture, 24);
       Request shorter = request(fixture, 3);
       List<String> order = Collections.synchronizedList(new ArrayList<>());
-      Submission[] joined = new Submission[1];
+      List<Submission> joined = new ArrayList<>();
       Submission first =
           scheduler.submit(
               longer,
               (id, text) -> {
                 order.add("long");
-                if (joined[0] == null) {
-                  joined[0] =
-                      scheduler.submit(
-                          shorter,
-                          (otherId, otherText) -> {
-                            order.add("short");
-                            return true;
-                          });
+                if (joined.isEmpty()) {
+                  joined.add(scheduler.submit(shorter, noting("second", order)));
+                  joined.add(scheduler.submit(shorter, noting("third", order)));
                 }
                 return true;
               });
       assertSame(first.answer().join(), model.ask(longer.question(), longer.options()));
-      assertSame(joined[0].answer().join(), model.ask(shorter.question(), shorter.options()));
-      // The prompt that was let in held up one step of the running request, and no more.
-      assertThat(order.subList(0, 7))
-          .containsExactly("long", "long", "short", "long", "short", "long", "short");
-      assertThat(order).hasSize(27);
+      Answer alone = model.ask(shorter.question(), shorter.options());
+      joined.forEach(submission -> assertSame(submission.answer().join(), alone));
+      // Each prompt that was let in held up one step of the running requests, and no more.
+      assertThat(order.subList(0, 11))
+          .containsExactly(
+              "long", "long", "second", "long", "second", "third", "long", "second", "third",
+              "long", "third");
+      assertThat(order).hasSize(30);
+    }
+  }
+
+  @Test
+  void nobodyIsOvertakenNotByThoseThatMemoryHasRoomForNow() {
+    try (Fixture fixture = new Fixture("mha-float32");
+        Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
+      Request small = request(fixture, 3);
+      Request large = request(fixture, 200);
+      long bytes = model.ask(large.question(), large.options(), (id, text) -> false).kvBytes();
+      // A small one would fit beside another, a large one only alone.
+      try (Scheduler scheduler = model.scheduler(new SchedulerLimits(3, 8, bytes))) {
+        List<String> order = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch submitted = new CountDownLatch(1);
+        List<Submission> all = new ArrayList<>();
+        all.add(
+            scheduler.submit(
+                small,
+                (id, text) -> {
+                  awaitQuietly(submitted);
+                  order.add("first");
+                  return true;
+                }));
+        all.add(
+            scheduler.submit(
+                large,
+                (id, text) -> {
+                  order.add("large");
+                  return order.size() < 6;
+                }));
+        all.add(scheduler.submit(small, noting("third", order)));
+        all.add(scheduler.submit(small, noting("fourth", order)));
+        submitted.countDown();
+        all.forEach(submission -> submission.answer().join());
+        assertThat(order)
+            .containsExactly(
+                "first", "first", "first", "large", "large", "large", "third", "third", "fourth",
+                "third", "fourth", "fourth");
+      }
     }
   }
 
@@ -112,46 +157,56 @@ final class SchedulerTest {
   }
 
   @Test
-  void neverMoreRunsOrWaitsThanMay() throws InterruptedException {
+  void neverMoreRunsOrWaitsThanMay() {
     try (Fixture fixture = new Fixture("mha-float32");
         Llava model = Llava.load(fixture.folder(), TestDevice.options())) {
       Request request = request(fixture, 6);
-      long bytes = model.ask(request.question(), request.options()).kvBytes();
-      // Rows allow three, bytes two.
-      SchedulerLimits limits = new SchedulerLimits(3, 4, 2 * bytes + bytes / 2);
-      try (Scheduler scheduler = model.scheduler(limits)) {
-        CountDownLatch full = new CountDownLatch(1);
-        AtomicInteger most = new AtomicInteger();
-        TokenListener watching =
-            (id, text) -> {
-              awaitQuietly(full);
-              SchedulerLoad load = scheduler.load();
-              most.accumulateAndGet(load.running(), Math::max);
-              assertThat(load.keyValueBytes()).isEqualTo(load.running() * bytes);
-              return true;
-            };
-        List<Submission> taken = new ArrayList<>();
-        taken.add(scheduler.submit(request, watching));
-        while (scheduler.load().running() == 0) {
-          Thread.onSpinWait();
+      Answer alone = model.ask(request.question(), request.options());
+      long bytes = alone.kvBytes();
+      // Two may run: once for want of memory, once for want of rows.
+      for (SchedulerLimits limits :
+          List.of(
+              new SchedulerLimits(3, 4, 2 * bytes + bytes / 2),
+              new SchedulerLimits(2, 4, 9 * bytes))) {
+        try (Scheduler scheduler = model.scheduler(limits)) {
+          assertThat(mostRunning(scheduler, limits, request, alone)).as("%s", limits).isEqualTo(2);
         }
-        for (int i = 0; i < limits.waiting(); i++) {
-          taken.add(scheduler.submit(request, watching));
-        }
-        assertThatThrownBy(() -> scheduler.submit(request))
-            .isInstanceOf(QueueFullException.class)
-            .hasMessage("4 requests are waiting, which is the most; ask again later");
-        full.countDown();
-        Answer alone = model.ask(request.question(), request.options());
-        taken.forEach(submission -> assertSame(submission.answer().join(), alone));
-        assertThat(most).hasValue(2);
       }
-      try (Scheduler small = model.scheduler(limits.withKeyValueBytes(bytes - 1))) {
+      try (Scheduler small = model.scheduler(LIMITS.withKeyValueBytes(bytes - 1))) {
         assertThatThrownBy(() -> small.submit(request))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("bytes for keys and values");
       }
     }
+  }
+
+  /** How many run at most when as many are submitted as may, and one more is refused. */
+  private static int mostRunning(
+      Scheduler scheduler, SchedulerLimits limits, Request request, Answer alone) {
+    CountDownLatch full = new CountDownLatch(1);
+    AtomicInteger most = new AtomicInteger();
+    TokenListener watching =
+        (id, text) -> {
+          awaitQuietly(full);
+          SchedulerLoad load = scheduler.load();
+          most.accumulateAndGet(load.running(), Math::max);
+          assertThat(load.keyValueBytes()).isEqualTo(load.running() * alone.kvBytes());
+          return true;
+        };
+    List<Submission> taken = new ArrayList<>();
+    taken.add(scheduler.submit(request, watching));
+    while (scheduler.load().running() == 0) {
+      Thread.onSpinWait();
+    }
+    for (int i = 0; i < limits.waiting(); i++) {
+      taken.add(scheduler.submit(request, watching));
+    }
+    assertThatThrownBy(() -> scheduler.submit(request))
+        .isInstanceOf(QueueFullException.class)
+        .hasMessage("the queue is full, with 4 waiting; ask again later");
+    full.countDown();
+    taken.forEach(submission -> assertSame(submission.answer().join(), alone));
+    return most.get();
   }
 
   private static void awaitQuietly(CountDownLatch latch) {
@@ -179,7 +234,11 @@ final class SchedulerTest {
                 awaitQuietly(submitted);
                 if (told.incrementAndGet() == 3) {
                   all[1].cancel();
+                  // One that waits has left before its turn comes.
+                  int waiting = scheduler.load().waiting();
                   all[3].cancel();
+                  assertThat(all[3].answer()).isDone();
+                  assertThat(scheduler.load().waiting()).isEqualTo(waiting - 1);
                 }
                 return true;
               });

@@ -53,6 +53,11 @@ public final class Devices {
     return fastest(providers().stream().filter(DeviceProvider::trains).toList());
   }
 
+  /** The same of those that compute in the host's memory: no GPU, whether one is there or not. */
+  public static String fastestWithoutGpu() {
+    return fastest(providers().stream().filter(DeviceProvider::readsInPlace).toList());
+  }
+
   private static String fastest(List<DeviceProvider> providers) {
     String fastest = CPU;
     for (DeviceProvider provider : providers) {

@@ -40,13 +40,9 @@ public final class HugePages {
 
   /** Why copies of weights don't lie in huge pages; empty where they do. */
   public static Optional<String> missing() {
-    if (!HugePages.class.getModule().isNativeAccessEnabled()) {
-      return Optional.of(
-          "Java may not call native code: start it with --enable-native-access=%s"
-              .formatted(
-                  HugePages.class.getModule().isNamed()
-                      ? HugePages.class.getModule().getName()
-                      : "ALL-UNNAMED"));
+    Module module = HugePages.class.getModule();
+    if (!module.isNativeAccessEnabled()) {
+      return Optional.of(withoutNativeAccess(module));
     }
     try {
       return Files.readString(SWITCH).contains("[never]")
@@ -61,6 +57,17 @@ public final class HugePages {
   public static SegmentAllocator allocator(Arena arena) {
     return (bytes, alignment) ->
         allocate(bytes, arena).orElseGet(() -> arena.allocate(bytes, alignment));
+  }
+
+  /** The same words as those of the backends that call native code. */
+  private static String withoutNativeAccess(Module module) {
+    ModuleLayer layer = module.getLayer();
+    if (layer == null || layer.equals(ModuleLayer.boot())) {
+      return "Java may not call native code: start it with --enable-native-access=%s"
+          .formatted(module.isNamed() ? module.getName() : "ALL-UNNAMED");
+    }
+    return "Java may not call native code from module %s: no flag reaches its layer, so let the layer's ModuleLayer.Controller enableNativeAccess for it"
+        .formatted(module.getName());
   }
 
   /**

@@ -39,13 +39,7 @@ public final class CudaDriver {
     } catch (MissingLibraryException e) {
       return new Unavailable(String.valueOf(e.getMessage()));
     } catch (IllegalCallerException e) {
-      return new Unavailable(
-          "Java may not call native code: start it with --enable-native-access=%s"
-              .formatted(
-                  CudaDriver.class.getModule().isNamed()
-                      ? CudaDriver.class.getModule().getName()
-                      : "ALL-UNNAMED"),
-          driverSeen());
+      return new Unavailable(NativeAccess.missing(CudaDriver.class.getModule()), driverSeen());
     }
   }
 

@@ -9,7 +9,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.pyramiddrop.transformer.Answer;
 import org.pyramiddrop.transformer.Scheduler;
@@ -123,9 +122,7 @@ final class Metrics {
     imageTokens.inc(answer.imageTokens());
     List<Stage> stages = answer.stages();
     for (int stage = 0; stage < stages.size(); stage++) {
-      keptTokens
-          .labelValues(String.format(Locale.ROOT, "%d", stage))
-          .inc(stages.get(stage).imageTokens());
+      keptTokens.labelValues(Integer.toString(stage)).inc(stages.get(stage).imageTokens());
     }
   }
 

@@ -16,6 +16,11 @@ public enum Backend {
   /** An NVIDIA GPU. */
   CUDA;
 
+  /** What {@link #AUTO} stands for where no GPU is wanted, one there or not. */
+  public static Backend fastestWithoutGpu() {
+    return Devices.fastestWithoutGpu().equals(NATIVE.device()) ? NATIVE : CPU;
+  }
+
   /** What {@link Devices} calls it. */
   public String device() {
     return switch (this) {

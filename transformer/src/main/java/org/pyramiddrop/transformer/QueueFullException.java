@@ -5,6 +5,6 @@ public final class QueueFullException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   QueueFullException(int waiting) {
-    super("%d requests are waiting, which is the most; ask again later".formatted(waiting));
+    super("the queue is full, with %d waiting; ask again later".formatted(waiting));
   }
 }

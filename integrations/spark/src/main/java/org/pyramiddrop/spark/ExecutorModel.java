@@ -22,7 +22,8 @@ import org.pyramiddrop.transformer.WeightType;
  * @param visionTower the folder of its vision tower, for a checkpoint in the layout of the original
  *     LLaVA repository; null for all others
  * @param backend what runs it; {@link Backend#AUTO} is the GPU for a task that Spark gives one
- *     ({@code spark.task.resource.gpu.amount}), and the CPU for all others
+ *     ({@code spark.task.resource.gpu.amount}), and for all others the CPU, with native products
+ *     where its executor has them
  * @param dtype the type of its weights
  * @param threads threads of the CPU backend; 0 for as many as the executor has cores
  * @param copy whether weights are copied into memory instead of mapped

@@ -14,7 +14,8 @@ final class TaskDevice {
   /**
    * The backend of a task.
    *
-   * @param asked what the user wants; {@code AUTO} goes by the resources
+   * @param asked what the user wants; {@code AUTO} goes by the resources, and without a GPU takes
+   *     what the library takes on a machine that has none
    * @param resources the task's, by name
    * @param visible the process's {@code CUDA_VISIBLE_DEVICES}; null where it isn't set
    * @throws IllegalStateException if Spark gave it a GPU other than the first that the process
@@ -24,7 +25,8 @@ final class TaskDevice {
       Backend asked, Map<String, ResourceInformation> resources, @Nullable String visible) {
     ResourceInformation gpus = resources.get(GPU);
     String given = gpus == null || gpus.addresses().length == 0 ? null : gpus.addresses()[0];
-    Backend backend = asked != Backend.AUTO ? asked : given == null ? Backend.CPU : Backend.CUDA;
+    Backend backend =
+        asked != Backend.AUTO ? asked : given == null ? Backend.fastestWithoutGpu() : Backend.CUDA;
     if (backend == Backend.CUDA && given != null) {
       refuseAnother(given, visible == null ? "0" : visible.split(",", -1)[0].strip());
     }

@@ -40,7 +40,8 @@ final class ClusterTest {
     SparkSession spark = cluster();
     try {
       Dataset<Row> answers =
-          on(Backend.CPU).answers(Scenes.frame(spark, Scenes.rows(scenes, ROWS), 8));
+          on(Backend.fastestWithoutGpu())
+              .answers(Scenes.frame(spark, Scenes.rows(scenes, ROWS), 8));
       answered =
           answers
               .drop("content")

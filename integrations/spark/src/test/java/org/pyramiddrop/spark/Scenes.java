@@ -98,9 +98,10 @@ final class Scenes {
     }
   }
 
-  /** The model in this process, on the CPU as in tasks that Spark gives no GPU. */
+  /** The model in this process, on what runs it in tasks that Spark gives no GPU. */
   static Llava load() {
-    return Llava.load(Path.of(MODEL), LoadOptions.defaults().withBackend(Backend.CPU));
+    return Llava.load(
+        Path.of(MODEL), LoadOptions.defaults().withBackend(Backend.fastestWithoutGpu()));
   }
 
   static ImageQuestions questions() {

@@ -6,25 +6,43 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.Map;
 import org.apache.spark.resource.ResourceInformation;
 import org.junit.jupiter.api.Test;
+import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.transformer.Backend;
 
 /** Devices by the resources that Spark gives tasks. */
 final class TaskDeviceTest {
+  private static final String NATIVE_LIBRARY = "pyramiddrop.native.library";
+
   private static Map<String, ResourceInformation> gpus(String... addresses) {
     return Map.of("gpu", new ResourceInformation("gpu", addresses));
   }
 
+  private static Map<String, ResourceInformation> fpga() {
+    return Map.of("fpga", new ResourceInformation("fpga", new String[] {"0"}));
+  }
+
+  private static boolean hasNativeProducts() {
+    return Devices.all().stream()
+        .anyMatch(device -> device.name().equals("native") && device.available());
+  }
+
   @Test
-  void aTaskThatIsGivenAGpuRunsOnItAndOthersOnTheCpu() {
+  void aTaskThatIsGivenAGpuRunsOnItAndOthersOnTheFastestWithoutOne() {
     assertThat(TaskDevice.of(Backend.AUTO, gpus("0"), null)).isEqualTo(Backend.CUDA);
-    assertThat(TaskDevice.of(Backend.AUTO, gpus(), null)).isEqualTo(Backend.CPU);
-    assertThat(TaskDevice.of(Backend.AUTO, Map.of(), null)).isEqualTo(Backend.CPU);
-    assertThat(
-            TaskDevice.of(
-                Backend.AUTO,
-                Map.of("fpga", new ResourceInformation("fpga", new String[] {"0"})),
-                null))
-        .isEqualTo(Backend.CPU);
+    Backend others = hasNativeProducts() ? Backend.NATIVE : Backend.CPU;
+    assertThat(TaskDevice.of(Backend.AUTO, gpus(), null)).isEqualTo(others);
+    assertThat(TaskDevice.of(Backend.AUTO, Map.of(), null)).isEqualTo(others);
+    assertThat(TaskDevice.of(Backend.AUTO, fpga(), null)).isEqualTo(others);
+  }
+
+  @Test
+  void aTaskWithoutAGpuRunsInJavaAloneWhereNativeProductsCannotBeHad() {
+    System.setProperty(NATIVE_LIBRARY, "/no/such/library.so");
+    try {
+      assertThat(TaskDevice.of(Backend.AUTO, Map.of(), null)).isEqualTo(Backend.CPU);
+    } finally {
+      System.clearProperty(NATIVE_LIBRARY);
+    }
   }
 
   @Test

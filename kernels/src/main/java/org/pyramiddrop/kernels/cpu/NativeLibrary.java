@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntUnaryOperator;
+import org.pyramiddrop.cuda.NativeAccess;
 import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
@@ -71,11 +72,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
                   .invokeExact();
       return new NativeLibrary(functions, features);
     } catch (IllegalCallerException e) {
-      Module module = NativeLibrary.class.getModule();
-      throw new DeviceException(
-          "Java may not call native code: start it with --enable-native-access=%s"
-              .formatted(module.isNamed() ? module.getName() : "ALL-UNNAMED"),
-          e);
+      throw new DeviceException(NativeAccess.missing(NativeLibrary.class.getModule()), e);
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {

@@ -14,14 +14,20 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.lang.module.Configuration;
+import java.lang.module.ModuleFinder;
+import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pyramiddrop.cuda.CudaDriver;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Devices;
@@ -43,6 +49,7 @@ class NativeProviderTest {
     TestLibrary.open();
     assertThat(provider.missing()).isEmpty();
     assertThat(Devices.fastest()).isIn("native", "cuda");
+    assertThat(Devices.fastestWithoutGpu()).isEqualTo("native");
     assertThat(Devices.fastestThatTrains()).isIn("cpu", "cuda");
     assertThat(Devices.readsInPlace("native")).isTrue();
   }
@@ -56,10 +63,37 @@ class NativeProviderTest {
           .hasValueSatisfying(reason ->
               assertThat(reason).startsWith(file + " can't be loaded: ").doesNotContain("\n"));
       assertThat(Devices.fastest()).isIn("cpu", "cuda");
+      assertThat(Devices.fastestWithoutGpu()).isEqualTo("cpu");
       assertThatExceptionOfType(DeviceException.class)
           .isThrownBy(() -> Devices.require("native"))
           .withMessageStartingWith("the native backend can't be used: ");
     }
+  }
+
+  @Test
+  void aModuleLayerWithoutNativeAccessIsToldOfItsController() throws Exception {
+    // Which file that is doesn't matter: Java refuses before it is looked at.
+    System.setProperty(NativeLibrary.PROPERTY, folder.resolve("none.so").toString());
+    Configuration configuration =
+        ModuleLayer.boot()
+            .configuration()
+            .resolve(
+                ModuleFinder.of(origin(Devices.class), origin(CudaDriver.class)),
+                ModuleFinder.of(),
+                Set.of("org.pyramiddrop.kernels"));
+    ModuleLayer layer =
+        ModuleLayer.defineModulesWithOneLoader(
+                configuration, List.of(ModuleLayer.boot()), ClassLoader.getPlatformClassLoader())
+            .layer();
+    Class<?> devices =
+        layer.findLoader("org.pyramiddrop.kernels").loadClass(Devices.class.getName());
+    assertThat(String.valueOf(devices.getMethod("all").invoke(null)))
+        .contains(
+            "DeviceStatus[name=native, available=false, detail=Java may not call native code from module org.pyramiddrop.kernels:");
+  }
+
+  private static Path origin(Class<?> type) throws URISyntaxException {
+    return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
   }
 
   @Test
