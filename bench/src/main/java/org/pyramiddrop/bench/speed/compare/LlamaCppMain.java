@@ -34,7 +34,7 @@ public final class LlamaCppMain {
   private final int threads;
   private Supplier<List<Double>> prepared = List::of;
 
-  private LlamaCppMain(String program, int threads) {
+  LlamaCppMain(String program, int threads) {
     this.program = program;
     this.threads = threads;
   }
@@ -79,7 +79,8 @@ public final class LlamaCppMain {
     return JsonMapper.shared().createObjectNode();
   }
 
-  private ObjectNode hello(Path model) {
+  /** What it is, tried on one layer of a checkpoint. */
+  ObjectNode hello(Path model) {
     Path file = file(model, 1, DType.BFLOAT16);
     JsonNode said = run(List.of(file), 0, 1, 1, false).getFirst();
     String version =

@@ -92,7 +92,6 @@ public record PeerProcess(
     List<String> command =
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--add-modules=jdk.incubator.vector",
             "-cp",
             System.getProperty("java.class.path"),
             LlamaCppMain.class.getName(),
