@@ -92,8 +92,8 @@ training: benchmarks ## Time training steps with and without drops, ARGS=--pytho
 starts: benchmarks ## Time operations in twenty starts of Java, and fail if one start is slower; ARGS="--starts 5"
 	$(BENCH) starts $(ARGS)
 
-compare: benchmarks ## Time operations and whole models in turn with Jlama and PyTorch, with PYTHON (torch, transformers); ARGS=--quick
-	$(BENCH) compare --python $(PYTHON) $(ARGS)
+compare: benchmarks ## Time operations and whole models in turn with Jlama, PyTorch (PYTHON, with transformers) and LLAMA_CPP, if a folder is given; ARGS=--quick
+	$(BENCH) compare --python $(PYTHON) $(if $(LLAMA_CPP),--llama-cpp '$(LLAMA_CPP)') $(ARGS)
 
 pruning: benchmarks ## Time vision, prefill, decode and answers under ten plans beside their FLOPs; ARGS="--plan divprune:64" yours
 	$(BENCH) pruning $(ARGS)

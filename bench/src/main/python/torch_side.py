@@ -10,6 +10,8 @@ Reads one JSON object a line on stdin and answers each with one on stdout:
         a whole LLaVA on float32 pixel values                          -> {"output": ..., "tokens": [17, ...]}
     {"op": "train", "model": FOLDER, ...}
         a training step, as torch_training.py has it                   -> {"output": "float32"}
+    {"op": "decoder", "model": FOLDER, "ids": [1, ...], "tokens": 8, "dtype": ..., "mapped": false}
+        the same without an image; PyTorch has weights in memory always -> {"output": ..., "tokens": [17, ...]}
     {"op": "time"}
         runs the prepared operation once                               -> {"millis": [412.7]}
 
@@ -129,7 +131,9 @@ class Model:
             request["model"], dtype=getattr(torch, request["dtype"]), attn_implementation="sdpa"
         ).eval()
         self.ids = torch.tensor([request["ids"]])
-        self.pixels = mapped(request["data"], torch.float32, 0, 1, *request["pixels"])
+        self.pixels = None
+        if "pixels" in request:
+            self.pixels = mapped(request["data"], torch.float32, 0, 1, *request["pixels"])
         self.tokens = request["tokens"]
 
     def answer(self):
@@ -170,7 +174,7 @@ def training(request: dict):
     return Training(torch, request, mapped(request["data"], torch.float32, 0, *request["pixels"]))
 
 
-OPERATIONS = {"linear": Linear, "layer": Layer, "model": Model, "train": training}
+OPERATIONS = {"linear": Linear, "layer": Layer, "model": Model, "decoder": Model, "train": training}
 
 
 def serve():

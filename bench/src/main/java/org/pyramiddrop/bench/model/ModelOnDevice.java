@@ -135,6 +135,13 @@ public record ModelOnDevice(LlavaConfig config, Engine engine, double loadMillis
         });
   }
 
+  /** An answer to random words, without an image and without pruning. */
+  public RepeatedAnswer answer(int words, int furtherTokens, long seed) {
+    PromptShape shape = new PromptShape(List.of(words), List.of(), 0);
+    return new RepeatedAnswer(
+        engine, prompt(shape, seed).prompt(), PruningPlan.none(), furtherTokens, (_, _) -> {});
+  }
+
   @Override
   public void close() {
     owned.close();

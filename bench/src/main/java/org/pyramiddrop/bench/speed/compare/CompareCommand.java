@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.Machine;
 import org.pyramiddrop.bench.report.OptionValues;
 import org.pyramiddrop.bench.report.OutputFile.BenchFolder;
@@ -21,7 +22,7 @@ import picocli.CommandLine.Option;
  */
 @Command(
     name = "compare",
-    description = "Times operations and whole models in turn with PyTorch and Jlama.")
+    description = "Times operations and whole models in turn with PyTorch, Jlama and llama.cpp.")
 public final class CompareCommand extends ReportingCommand {
   private static final long PAUSE_MILLIS = 300;
   private static final int DISAGREEMENT = 1;
@@ -36,6 +37,9 @@ public final class CompareCommand extends ReportingCommand {
 
   @Option(names = "--script")
   private Path script = Path.of("bench", "src", "main", "python", "torch_side.py");
+
+  @Option(names = "--llama-cpp")
+  private @Nullable Path llamaCpp;
 
   @Option(names = "--quick")
   private boolean quick;
@@ -67,7 +71,7 @@ public final class CompareCommand extends ReportingCommand {
     if (!(until >= 0)) {
       throw new IllegalArgumentException("--seconds must not be negative, not " + until);
     }
-    if (without.size() == PeerName.values().length) {
+    if (llamaCpp == null && without.size() == PeerName.values().length) {
       throw new IllegalArgumentException("--without leaves nobody to compare with");
     }
     checkMarkdown();
@@ -105,6 +109,10 @@ public final class CompareCommand extends ReportingCommand {
     if (!without.contains(PeerName.JLAMA)) {
       peers.add(PeerProcess.jlama(threads));
     }
+    if (llamaCpp != null) {
+      Path program = LlamaCppMain.program(llamaCpp);
+      peers.add(PeerProcess.llamaCpp(program, threads, ModelSize.TINY.checkpoint()));
+    }
     for (PeerProcess peer : peers) {
       if (peer.threads() != threads) {
         throw new PeerProcess.Failure(
@@ -116,7 +124,8 @@ public final class CompareCommand extends ReportingCommand {
   private void hold(List<PeerProcess> peers, Rounds rounds, List<Result> results) {
     for (Comparison comparison : Comparisons.all()) {
       if (comparison.name().contains(only)
-          && peers.stream().anyMatch(peer -> peer.has(comparison.operation()))) {
+          && peers.stream()
+              .anyMatch(peer -> peer.has(comparison.operation(), comparison.dtype()))) {
         out().println("running " + comparison.name() + ", " + comparison.dtype().label());
         out().flush();
         results.add(Result.of(comparison, BenchFolder.root(), backend, peers, threads, rounds));

@@ -19,12 +19,14 @@ import org.pyramiddrop.bench.speed.compare.Comparison.OwnSide;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
+import org.pyramiddrop.loader.FileAccess;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.Pixels;
 import org.pyramiddrop.loader.Resolution;
 import org.pyramiddrop.transformer.pruning.PromptShape;
 import org.pyramiddrop.transformer.pruning.PruningPlan;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /** The comparisons that {@code make compare} holds. */
 final class Comparisons {
@@ -36,6 +38,9 @@ final class Comparisons {
 
   /** What the last of four stages that halve has of it. */
   private static final int LAST_STAGE = 132;
+
+  /** What weights take less memory in than in float32. */
+  private static final List<DType> NARROW = List.of(DType.BFLOAT16, DType.INT8, DType.INT4);
 
   private static final Path SCENES = Path.of("models", "scenes");
   private static final String QUESTION = "what number is on the gray triangle ?";
@@ -61,12 +66,16 @@ final class Comparisons {
         ModelInput.random(
             LlavaConfig.read(middle), new Resolution(336, 336), ModelWork.TEXT_TOKENS, 9);
     List<DType> dtypes = List.of(DType.BFLOAT16, DType.FLOAT32);
+    List<DType> all = List.of(DType.BFLOAT16, DType.FLOAT32, DType.INT8, DType.INT4);
     String size = "random model, 173 M weights";
     return Stream.of(
             dtypes.stream().map(dtype -> linear(new Product(PROMPT, 4096, 11008), 1, dtype)),
             dtypes.stream().map(dtype -> linear(new Product(1, 4096, 11008), 8, dtype)),
-            dtypes.stream().map(dtype -> layer(layers, PROMPT, dtype)),
-            dtypes.stream().map(dtype -> layer(layers, LAST_STAGE, dtype)),
+            Stream.of(PROMPT, LAST_STAGE)
+                .flatMap(tokens -> all.stream().map(dtype -> layer(layers, tokens, dtype))),
+            Stream.of(FileAccess.values())
+                .flatMap(reading ->
+                    NARROW.stream().map(dtype -> decoder(layers, PROMPT, ANSWER, dtype, reading))),
             dtypes.stream().map(dtype -> model("demo model", demo, scene, ANSWER, dtype)),
             dtypes.stream().map(dtype -> model(size, middle, random, ANSWER, dtype)))
         .flatMap(comparisons -> comparisons)
@@ -154,6 +163,89 @@ final class Comparisons {
   }
 
   /**
+   * A decoder that answers random words, without an image.
+   *
+   * @param tokens of the answer, at least two
+   * @param reading how weights get into memory, where a side can choose
+   */
+  static Comparison decoder(Path model, int words, int tokens, DType dtype, FileAccess reading) {
+    double bound = Verdict.bound(dtype, 0.1);
+    boolean mapped = reading == FileAccess.MAPPED;
+    return new Comparison(
+        "decoder of %d layers, %d words, weights %s"
+            .formatted(
+                LlavaConfig.read(model).text().layers(), words, mapped ? "mapped" : "in memory"),
+        dtype,
+        "decoder",
+        "the same checkpoint and token ids, llama.cpp's its own random ones; from ids to the first token, then %d decode steps; int8 and int4 are converted by each side, its head to 8 bits; PyTorch's weights are always in memory, its last layer runs for all rows and its head for the last one, except in rows of logits_to_keep=1, where it copies the whole head in bfloat16; the first token's logits within %s of their deviation"
+            .formatted(tokens - 1, bound),
+        rows(tokens),
+        phases -> times(phases, tokens),
+        (_, backend, threads) -> {
+          ModelOnDevice answers =
+              ModelOnDevice.open(
+                  model, reading, Optional.of(dtype), ModelOnDevice.device(backend, threads));
+          RepeatedAnswer plain = answers.answer(words, tokens - 1, /* seed= */ 10);
+          return answering(
+              Comparison.request("decoder", dtype)
+                  .put("model", model.toString())
+                  .put("mapped", mapped),
+              answers,
+              plain,
+              Optional.empty(),
+              tokens,
+              bound);
+        });
+  }
+
+  private static List<String> rows(int tokens) {
+    return List.of(
+        "to the first token",
+        "to the first token, PyTorch by logits_to_keep=1",
+        "each further token",
+        "%d tokens".formatted(tokens));
+  }
+
+  /** The times of {@link #rows}. */
+  private static List<Double> times(List<Double> phases, int tokens) {
+    double first = phases.get(0);
+    double further = phases.get(1);
+    // PyTorch alone has a second way to the first token.
+    double sliced = phases.size() > 2 ? phases.get(2) : first;
+    return List.of(first, sliced, further / (tokens - 1), first + further);
+  }
+
+  /**
+   * Our side of a comparison of answers.
+   *
+   * @param request to which the prompt and the answer's length are added
+   * @param model closed at the end, as the answers are
+   */
+  private static OwnSide answering(
+      ObjectNode request,
+      ModelOnDevice model,
+      RepeatedAnswer plain,
+      Optional<RepeatedAnswer> pruned,
+      int tokens,
+      double bound) {
+    int[] answer = plain.answer(tokens);
+    plain.prefill();
+    float[] logits = plain.logits();
+    request.put("tokens", tokens).set("ids", JsonMapper.shared().valueToTree(plain.ids()));
+    return new OwnSide(
+        request,
+        () -> time(plain, tokens),
+        pruned.map(less -> () -> time(less, tokens)),
+        (said, theirs) ->
+            Verdict.ofAnswer(Verdict.near(logits, theirs, bound), answer, said.path("tokens")),
+        () -> {
+          plain.close();
+          pruned.ifPresent(RepeatedAnswer::close);
+          model.close();
+        });
+  }
+
+  /**
    * A whole model that answers a question about an image, unpruned; beside it, this library's own
    * pruned run.
    *
@@ -167,18 +259,8 @@ final class Comparisons {
         "model",
         "the same checkpoint, pixel values and token ids; from pixels to the first token, then %d greedy decode steps; no preprocessing, tokenizer or loading; of the vision tower's layers ours runs those that its features come from, PyTorch all; PyTorch's output head runs on the last row alone, except in rows of logits_to_keep=1, where it copies the whole head in bfloat16; without pruning on both sides except in rows that say so, which do less work; the first token's logits within %s of their deviation"
             .formatted(tokens - 1, bound),
-        List.of(
-            "to the first token",
-            "to the first token, PyTorch by logits_to_keep=1",
-            "each further token",
-            "%d tokens".formatted(tokens)),
-        phases -> {
-          double first = phases.get(0);
-          double further = phases.get(1);
-          // PyTorch alone has a second way to the first token.
-          double sliced = phases.size() > 2 ? phases.get(2) : first;
-          return List.of(first, sliced, further / (tokens - 1), first + further);
-        },
+        rows(tokens),
+        phases -> times(phases, tokens),
         (scratch, backend, threads) -> {
           Path file = scratch.resolve("pixels.raw");
           Pixels pixels = input.image().crops().getFirst();
@@ -187,27 +269,17 @@ final class Comparisons {
               ModelOnDevice.open(model, Optional.of(dtype), ModelOnDevice.device(backend, threads));
           RepeatedAnswer plain = answers.answer(input, PruningChoice.NONE.plan(), tokens - 1);
           RepeatedAnswer pruned = answers.answer(input, PruningChoice.PYRAMID.plan(), tokens - 1);
-          int[] answer = plain.answer(tokens);
-          plain.prefill();
-          float[] logits = plain.logits();
           int[] shape = {pixels.channels(), pixels.height(), pixels.width()};
-          return new OwnSide(
+          return answering(
               Comparison.request("model", dtype)
                   .put("model", model.toString())
                   .put("data", file.toString())
-                  .put("tokens", tokens)
-                  .set("pixels", JsonMapper.shared().valueToTree(shape))
-                  .set("ids", JsonMapper.shared().valueToTree(plain.ids())),
-              () -> time(plain, tokens),
-              Optional.of(() -> time(pruned, tokens)),
-              (said, theirs) ->
-                  Verdict.ofAnswer(
-                      Verdict.near(logits, theirs, bound), answer, said.path("tokens")),
-              () -> {
-                plain.close();
-                pruned.close();
-                answers.close();
-              });
+                  .set("pixels", JsonMapper.shared().valueToTree(shape)),
+              answers,
+              plain,
+              Optional.of(pruned),
+              tokens,
+              bound);
         });
   }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.pyramiddrop.kernels.DType;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -31,6 +32,7 @@ public record PeerProcess(
     implements AutoCloseable {
   static final String TORCH = "PyTorch";
   static final String JLAMA = "Jlama";
+  static final String LLAMA_CPP = "llama.cpp";
 
   /** The other side can't be asked, or failed; the message says why. */
   public static final class Failure extends RuntimeException {
@@ -80,6 +82,25 @@ public record PeerProcess(
     return start(JLAMA, JLAMA, command, "; leave it out with --without jlama");
   }
 
+  /**
+   * Starts what runs llama.cpp's {@code llama-bench} ({@link LlamaCppMain}).
+   *
+   * @param model a small checkpoint to try it on
+   * @throws Failure if it can't be run, or is of a version whose options or output differ
+   */
+  static PeerProcess llamaCpp(Path program, int threads, Path model) {
+    List<String> command =
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            LlamaCppMain.class.getName(),
+            program.toAbsolutePath().toString(),
+            String.valueOf(threads),
+            model.toString());
+    return start(LLAMA_CPP, LLAMA_CPP + ":", command, "; build it anew, or leave out --llama-cpp");
+  }
+
   private static PeerProcess start(
       String name, String program, List<String> command, String advice) {
     Process process;
@@ -98,14 +119,18 @@ public record PeerProcess(
     }
   }
 
-  /** Whether it has an operation of the protocol. */
-  boolean has(String operation) {
-    return name.equals(TORCH) || operation.equals("linear");
+  /** Whether it has an operation of the protocol with weights of a type. */
+  boolean has(String operation, DType dtype) {
+    return switch (name) {
+      case TORCH -> !dtype.inBlocks();
+      case LLAMA_CPP -> List.of("layer", "decoder").contains(operation) && dtype != DType.FLOAT32;
+      default -> operation.equals("linear");
+    };
   }
 
   /** Its libraries and theirs. */
   public String versions() {
-    return Stream.of("torch", "transformers", "jlama", "gpu")
+    return Stream.of("torch", "transformers", "jlama", "llama.cpp", "gpu")
         .filter(hello::has)
         .map(what -> what + " " + hello.path(what).stringValue())
         .collect(Collectors.joining(", "));

@@ -60,7 +60,7 @@ record Report(
 
   Document document(List<String> facts) {
     Table<Operation> table =
-        new Table<>("beside PyTorch and Jlama, in turn", operations)
+        new Table<>("beside other libraries, in turn", operations)
             .column("operation", Operation::name)
             .column("weights", Operation::dtype)
             .column("rounds", operation -> operation.oursMillis().count())

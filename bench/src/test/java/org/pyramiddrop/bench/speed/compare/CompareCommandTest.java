@@ -18,6 +18,7 @@ class CompareCommandTest {
         "--seconds -1|2|--seconds must not be negative, not -1.0",
         "--threads 0|2|--threads must be at least 1, not 0",
         "--script no-such.py|2|no script at no-such.py; run from the project's root",
+        "--without torch,jlama --llama-cpp no-such|2|no llama-bench in no-such, nor in its bin or build/bin; build or install llama.cpp and name its folder",
         "--script pom.xml --python no-such-python|1|no-such-python can't be started; set PYTHON to one with torch and transformers",
       })
   void refusesWhatItCannotDoInOneLine(String arguments, int code, String message) {

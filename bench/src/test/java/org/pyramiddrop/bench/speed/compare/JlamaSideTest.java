@@ -43,8 +43,8 @@ class JlamaSideTest {
   void saysWhatItIs() {
     assertThat(jlama.versions()).matches("jlama \\d+\\.\\d+\\.\\d+");
     assertThat(jlama.threads()).isEqualTo(2);
-    assertThat(jlama.has("linear")).isTrue();
-    assertThat(jlama.has("model")).isFalse();
+    assertThat(jlama.has("linear", DType.FLOAT32)).isTrue();
+    assertThat(jlama.has("model", DType.FLOAT32)).isFalse();
   }
 
   @ParameterizedTest
