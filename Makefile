@@ -77,11 +77,11 @@ soak: tools ## Ask one model REQUESTS (2000) of all kinds and watch what its pro
 	  $(if $(filter emulated,$(BACKEND)),$(EMULATED)) -cp "src/test/target/test-classes:bench/target/lib/*" \
 	  org.pyramiddrop.soak.Soak $(or $(REQUESTS),2000) $(or $(BACKEND:emulated=cuda),cpu) $(SCENES)
 
-load: native tools ## Serve MODEL (the demo's) to one client and to eight in turn, and print both speeds; BACKEND=cpu
+load: native tools ## Serve MODEL (the demo's) to one client and to eight in turn, and print both speeds; BACKEND=cpu, THREADS=1
 	@$(MAVEN) $(QUIET) -q -pl src/test -am package -DskipTests -Dspotless.check.skip
 	@cd src/test && '$(JAVA_HOME)/bin/java' --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC \
 	  -cp "target/test-classes:../../cli/target/lib/*" org.pyramiddrop.serve.ServeSpeed \
-	  '$(abspath $(or $(MODEL),$(SCENES)/model))' "$(or $(QUESTION),how many triangle s are there ?)" $(or $(TOKENS),60) $(or $(BACKEND),auto) $(or $(ROUNDS),5)
+	  '$(abspath $(or $(MODEL),$(SCENES)/model))' "$(or $(QUESTION),how many triangle s are there ?)" $(or $(TOKENS),60) $(or $(BACKEND),auto) $(or $(ROUNDS),5) $(or $(THREADS),2)
 
 bench: benchmarks ## Time operations and layers in under ten minutes; FULL=1 takes longer, ARGS="--only Decode" picks some
 	$(BENCH) run $(if $(FULL),,--quick) $(ARGS)

@@ -113,7 +113,10 @@ final class ServeCommandTest {
       strings = {
         "--key-file=/nowhere, no such file",
         "--allow-files=/nowhere, no such folder",
-        "--rows=0, room for 1 row",
+        "--rows=0, --rows must be at least 1",
+        "--queue=0, --queue must be at least 1",
+        "--kv-memory=-1, --kv-memory must be at least 1",
+        "--kv-memory=9000000000000, --kv-memory 9000000000000 is more than can be",
         "--max-body=0, --max-body must be",
         "--plan=nonsense, nonsense"
       })

@@ -195,7 +195,7 @@ final class RefusalTest {
   void whatIsNotThereIsSaidToBe() throws IOException, InterruptedException {
     assertRefused(served.get("/v1/nothing"), 404, "not_found", "/v1/nothing");
     assertRefused(
-        served.get("/v1/chat/completions"), 405, "method_not_allowed", "GET can't be done");
+        served.get("/v1/chat/completions"), 405, "method_not_allowed", "takes POST, not GET");
     assertRefused(
         complete(asking(WORDS).put("model", "gpt-4").toString()),
         404,

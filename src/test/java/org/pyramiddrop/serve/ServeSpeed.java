@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.pyramiddrop.transformer.Backend;
+import org.pyramiddrop.transformer.LoadOptions;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -35,7 +36,10 @@ final class ServeSpeed {
 
   private ServeSpeed() {}
 
-  /** Takes a model's folder, its question, the most tokens of an answer, a backend, and rounds. */
+  /**
+   * Takes a model's folder, its question, the most tokens of an answer, a backend, rounds, and how
+   * many threads the model has on the CPU.
+   */
   public static void main(String[] args) throws Exception {
     Path model = Path.of(args[0]);
     String question = args[1];
@@ -43,7 +47,9 @@ final class ServeSpeed {
     List<ObjectNode> requests = requests(question, most);
     int rounds = Integer.parseInt(args[4]);
     Backend backend = Backend.valueOf(args[3].toUpperCase(Locale.ROOT));
-    try (Served served = Served.of(model, backend, options -> options)) {
+    LoadOptions loading =
+        LoadOptions.defaults().withBackend(backend).withThreads(Integer.parseInt(args[5]));
+    try (Served served = Served.of(model, loading, options -> options)) {
       System.out.printf(
           "%s, %d requests of %d to %d tokens, %s%n",
           model.getFileName(), REQUESTS, most / 2, most, served.model().device());

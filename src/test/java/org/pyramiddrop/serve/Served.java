@@ -49,11 +49,10 @@ final class Served implements AutoCloseable {
   }
 
   static Served of(Path folder, UnaryOperator<ServerOptions> options) {
-    return of(folder, Backend.CPU, options);
+    return of(folder, LoadOptions.defaults().withBackend(Backend.CPU).withThreads(2), options);
   }
 
-  static Served of(Path folder, Backend backend, UnaryOperator<ServerOptions> options) {
-    LoadOptions loading = LoadOptions.defaults().withBackend(backend).withThreads(2);
+  static Served of(Path folder, LoadOptions loading, UnaryOperator<ServerOptions> options) {
     return new Served(Llava.load(folder, loading), options);
   }
 

@@ -182,6 +182,15 @@ final class ServeCommand implements Callable<Integer> {
     if (bodyMebibytes < 1 || bodyMebibytes > Integer.MAX_VALUE / MEBIBYTE) {
       throw new UsageException("--max-body must be 1 to 2047, got " + bodyMebibytes);
     }
+    atLeastOne("--rows", rows);
+    atLeastOne("--queue", queue);
+    Long memory = keyValueMebibytes;
+    if (memory != null) {
+      atLeastOne("--kv-memory", memory);
+      if (memory > Long.MAX_VALUE / MEBIBYTE) {
+        throw new UsageException("--kv-memory " + memory + " is more than can be");
+      }
+    }
     if (stopSeconds < 0) {
       throw new UsageException("--stop-within must not be negative, got " + stopSeconds);
     }
@@ -189,8 +198,8 @@ final class ServeCommand implements Callable<Integer> {
       throw new UsageException("--allow-files " + files + ": no such folder");
     }
     SchedulerLimits scheduling = DEFAULTS.scheduling().withRows(rows).withWaiting(queue);
-    if (keyValueMebibytes != null) {
-      scheduling = scheduling.withKeyValueBytes(Math.multiplyExact(keyValueMebibytes, MEBIBYTE));
+    if (memory != null) {
+      scheduling = scheduling.withKeyValueBytes(memory * MEBIBYTE);
     }
     ImageLimits images = DEFAULTS.images();
     return ServerOptions.defaults(name == null ? model.name() : name)
@@ -202,6 +211,12 @@ final class ServeCommand implements Callable<Integer> {
         .withKey(key())
         .withFiles(files)
         .withStopWithin(Duration.ofSeconds(stopSeconds));
+  }
+
+  private static void atLeastOne(String option, long value) {
+    if (value < 1) {
+      throw new UsageException(option + " must be at least 1, got " + value);
+    }
   }
 
   private @Nullable String key() {

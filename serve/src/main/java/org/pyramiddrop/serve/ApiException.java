@@ -68,13 +68,13 @@ final class ApiException extends RuntimeException {
     return new ApiException(404, BAD_REQUEST, "not_found", null, "there is nothing at " + path);
   }
 
-  static ApiException badMethod(String method, String path) {
+  static ApiException badMethod(String method, String path, String wanted) {
     return new ApiException(
         405,
         BAD_REQUEST,
         "method_not_allowed",
         null,
-        "%s can't be done to %s".formatted(method, path));
+        "%s takes %s, not %s".formatted(path, wanted, method));
   }
 
   static ApiException tooSlow() {

@@ -142,7 +142,7 @@ final class Routes extends Handler.Abstract {
   private static void require(Request request, String path, String method) {
     boolean head = method.equals("GET") && request.getMethod().equals("HEAD");
     if (!head && !request.getMethod().equals(method)) {
-      throw ApiException.badMethod(request.getMethod(), path);
+      throw ApiException.badMethod(request.getMethod(), path, method);
     }
   }
 
