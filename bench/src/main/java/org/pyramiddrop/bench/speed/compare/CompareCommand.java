@@ -123,10 +123,11 @@ public final class CompareCommand extends ReportingCommand {
 
   private void hold(List<PeerProcess> peers, Rounds rounds, List<Result> results) {
     for (Comparison comparison : Comparisons.all()) {
-      if (comparison.name().contains(only)
+      String title = comparison.name() + ", " + comparison.dtype().label();
+      if (title.contains(only)
           && peers.stream()
               .anyMatch(peer -> peer.has(comparison.operation(), comparison.dtype()))) {
-        out().println("running " + comparison.name() + ", " + comparison.dtype().label());
+        out().println("running " + title);
         out().flush();
         results.add(Result.of(comparison, BenchFolder.root(), backend, peers, threads, rounds));
       }

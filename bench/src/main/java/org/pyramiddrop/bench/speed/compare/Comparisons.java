@@ -177,10 +177,10 @@ final class Comparisons {
                 LlavaConfig.read(model).text().layers(), words, mapped ? "mapped" : "in memory"),
         dtype,
         "decoder",
-        "the same checkpoint and token ids, llama.cpp's its own random ones; from ids to the first token, then %d decode steps; int8 and int4 are converted by each side, its head to 8 bits; PyTorch's weights are always in memory, its last layer runs for all rows and its head for the last one, except in rows of logits_to_keep=1, where it copies the whole head in bfloat16; the first token's logits within %s of their deviation"
+        "the same checkpoint and token ids, llama.cpp's its own random ones; from ids to the first token, then %d decode steps; each side converts to int8 and int4 itself, its head to 8 bits; PyTorch's weights are always in memory, its last layer runs for all rows and its head for the last one, except in rows of logits_to_keep=1, where it copies the whole head in bfloat16; the first token's logits within %s of their deviation"
             .formatted(tokens - 1, bound),
-        rows(tokens),
-        phases -> times(phases, tokens),
+        rows(tokens, dtype),
+        phases -> times(phases, tokens, dtype),
         (_, backend, threads) -> {
           ModelOnDevice answers =
               ModelOnDevice.open(
@@ -198,21 +198,25 @@ final class Comparisons {
         });
   }
 
-  private static List<String> rows(int tokens) {
-    return List.of(
-        "to the first token",
-        "to the first token, PyTorch by logits_to_keep=1",
-        "each further token",
-        "%d tokens".formatted(tokens));
+  private static List<String> rows(int tokens, DType dtype) {
+    List<String> rows =
+        List.of(
+            "to the first token",
+            "each further token",
+            "%d tokens".formatted(tokens),
+            "to the first token, PyTorch by logits_to_keep=1");
+    // PyTorch has no weights in blocks.
+    return dtype.inBlocks() ? rows.subList(0, 3) : rows;
   }
 
   /** The times of {@link #rows}. */
-  private static List<Double> times(List<Double> phases, int tokens) {
+  private static List<Double> times(List<Double> phases, int tokens, DType dtype) {
     double first = phases.get(0);
     double further = phases.get(1);
     // PyTorch alone has a second way to the first token.
     double sliced = phases.size() > 2 ? phases.get(2) : first;
-    return List.of(first, sliced, further / (tokens - 1), first + further);
+    List<Double> times = List.of(first, further / (tokens - 1), first + further, sliced);
+    return dtype.inBlocks() ? times.subList(0, 3) : times;
   }
 
   /**
@@ -259,8 +263,8 @@ final class Comparisons {
         "model",
         "the same checkpoint, pixel values and token ids; from pixels to the first token, then %d greedy decode steps; no preprocessing, tokenizer or loading; of the vision tower's layers ours runs those that its features come from, PyTorch all; PyTorch's output head runs on the last row alone, except in rows of logits_to_keep=1, where it copies the whole head in bfloat16; without pruning on both sides except in rows that say so, which do less work; the first token's logits within %s of their deviation"
             .formatted(tokens - 1, bound),
-        rows(tokens),
-        phases -> times(phases, tokens),
+        rows(tokens, dtype),
+        phases -> times(phases, tokens, dtype),
         (scratch, backend, threads) -> {
           Path file = scratch.resolve("pixels.raw");
           Pixels pixels = input.image().crops().getFirst();

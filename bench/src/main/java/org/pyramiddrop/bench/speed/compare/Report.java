@@ -73,7 +73,7 @@ record Report(
                 .column(peer, operation -> millis(operation.peers().get(peer)))
                 .column("times as fast", operation -> ratio(operation.peers().get(peer))));
     table.note(
-        "Milliseconds: median (lowest–highest). Result.Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.");
+        "Milliseconds: median (lowest–highest). Times as fast: their median by ours, in brackets the lowest and highest of any round; below 1 we are slower. In each round every side runs once, begun by another than the round before, with a pause behind each run.");
     statements.forEach(table::note);
     String sides = "sides: %s; threads of each: %d".formatted(String.join("; ", peers), threads);
     return new Document(Stream.concat(facts.stream(), Stream.of(sides)).toList(), List.of(table));

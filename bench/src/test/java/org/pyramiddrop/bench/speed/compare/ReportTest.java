@@ -49,13 +49,13 @@ class ReportTest {
                       List.of(new Pixels(1, 1, 1, new float[1])))),
               3,
               DType.BFLOAT16),
-          new Result.Times(List.of(List.of(100.0, 100.0, 10.0, 120.0))),
-          Optional.of(new Result.Times(List.of(List.of(50.0, 50.0, 8.0, 66.0)))),
+          new Result.Times(List.of(List.of(100.0, 10.0, 120.0, 100.0))),
+          Optional.of(new Result.Times(List.of(List.of(50.0, 8.0, 66.0, 50.0)))),
           Map.of(
               "PyTorch",
               new Result.Peer(
                   Verdict.right("near"),
-                  Optional.of(new Result.Times(List.of(List.of(200.0, 300.0, 5.0, 210.0)))))));
+                  Optional.of(new Result.Times(List.of(List.of(200.0, 5.0, 210.0, 300.0)))))));
   private static final Report REPORT =
       Report.of(List.of("torch 1", "jlama 2"), 2, "bench compare", List.of(LINEAR, MODEL));
   private static final Document DOCUMENT = REPORT.document(List.of("machine: a processor"));
