@@ -26,19 +26,51 @@ final class Workers implements AutoCloseable {
 
   private static final int SPINS = 2_000;
 
-  /** One parallel call: its tasks, and how many workers have yet to leave it. */
+  /**
+   * One parallel call. A helper that has not come by the time all tasks are taken is not waited
+   * for: where others want its core, that may be long.
+   */
   private static final class Job {
-    final Task task;
-    final int tasks;
-    final AtomicInteger next = new AtomicInteger();
-    final AtomicInteger activeHelpers;
-    final Thread caller = Thread.currentThread();
-    volatile @Nullable Throwable failure;
+    /** No helper comes in any more. */
+    private static final int CLOSED = 1 << 30;
 
-    Job(Task task, int tasks, int helpers) {
+    private final Task task;
+    private final int tasks;
+    private final AtomicInteger next = new AtomicInteger();
+
+    /** How many helpers are inside, and {@link #CLOSED}. */
+    private final AtomicInteger helpers = new AtomicInteger();
+
+    private final Thread caller = Thread.currentThread();
+    private volatile @Nullable Throwable failure;
+
+    Job(Task task, int tasks) {
       this.task = task;
       this.tasks = tasks;
-      this.activeHelpers = new AtomicInteger(helpers);
+    }
+
+    /** Works in a helper, unless the job is closed. */
+    void help(int worker) {
+      int before = helpers.getAndUpdate(state -> state < CLOSED ? state + 1 : state);
+      if (before >= CLOSED) {
+        return;
+      }
+      work(worker);
+      if (helpers.decrementAndGet() == CLOSED) {
+        LockSupport.unpark(caller);
+      }
+    }
+
+    /** Lets no helper in any more, and waits for those inside. */
+    void close() {
+      helpers.getAndUpdate(state -> state | CLOSED);
+      for (int spins = 0; helpers.get() != CLOSED; spins++) {
+        if (spins < SPINS) {
+          Thread.onSpinWait();
+        } else {
+          LockSupport.park(this);
+        }
+      }
     }
 
     void work(int worker) {
@@ -87,19 +119,13 @@ final class Workers implements AutoCloseable {
       }
       return;
     }
-    Job mine = new Job(task, tasks, helpers.length);
+    Job mine = new Job(task, tasks);
     job = mine;
     for (Thread helper : helpers) {
       LockSupport.unpark(helper);
     }
     mine.work(0);
-    for (int spins = 0; mine.activeHelpers.get() > 0; spins++) {
-      if (spins < SPINS) {
-        Thread.onSpinWait();
-      } else {
-        LockSupport.park(mine);
-      }
-    }
+    mine.close();
     job = null;
     Throwable failure = mine.failure;
     if (failure instanceof RuntimeException e) {
@@ -161,11 +187,8 @@ final class Workers implements AutoCloseable {
       if (closed || now == null) {
         return;
       }
-      now.work(worker);
+      now.help(worker);
       last = now;
-      if (now.activeHelpers.decrementAndGet() == 0) {
-        LockSupport.unpark(now.caller);
-      }
     }
   }
 
