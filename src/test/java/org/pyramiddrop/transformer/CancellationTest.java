@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -145,12 +146,18 @@ final class CancellationTest {
           new Heard((phase, done, total) -> {
             heard.onProgress(phase, done, total);
             if (phase == Phase.VISION && done == 2) {
+              AtomicBoolean runs = new AtomicBoolean();
               other[0] =
                   Thread.ofPlatform()
                       .start(() -> {
+                        runs.set(true);
                         asking.interrupt();
                         heardBefore[0] = heard.count();
                       });
+              // Where all cores are taken it may begin when a model so small has answered.
+              while (!runs.get()) {
+                Thread.onSpinWait();
+              }
             }
             return true;
           });
