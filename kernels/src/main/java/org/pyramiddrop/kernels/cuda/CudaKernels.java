@@ -127,7 +127,7 @@ final class CudaKernels implements Kernels {
         if (kept.inBlocks()) {
           gpu.uploadBlocks(parts, new Blocks(kept, rows, columns), buffer.address());
         } else {
-          uploadNumbers(parts, buffer.address());
+          gpu.uploadNumbers(parts, kept, buffer.address());
         }
       } catch (RuntimeException | Error e) {
         closeAfter(e, () -> gpu.memory().free(buffer));
@@ -140,14 +140,6 @@ final class CudaKernels implements Kernels {
           rows,
           columns);
     });
-  }
-
-  private void uploadNumbers(List<HostMatrix> parts, long address) {
-    long to = address;
-    for (HostMatrix part : parts) {
-      gpu.uploadAs(dtype, part.dtype(), part.data(), to);
-      to += dtype.bytes(part.rows(), part.columns());
-    }
   }
 
   @Override

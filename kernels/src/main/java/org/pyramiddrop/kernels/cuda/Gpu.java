@@ -230,6 +230,15 @@ final class Gpu implements AutoCloseable {
         });
   }
 
+  /** Copies matrices to the device, stacked along their rows, and converts them there. */
+  void uploadNumbers(List<HostMatrix> parts, DType wanted, long to) {
+    long at = to;
+    for (HostMatrix part : parts) {
+      uploadAs(wanted, part.dtype(), part.data(), at);
+      at += wanted.bytes(part.rows(), part.columns());
+    }
+  }
+
   /**
    * Copies matrices in blocks to the device, plane by plane, stacked along their rows.
    *
