@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cpu;
 
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
@@ -90,14 +91,23 @@ final class Workers implements AutoCloseable {
   private volatile boolean closed;
 
   Workers(int count) {
+    this(count, Thread.ofPlatform().daemon().name("pyramiddrop-", 1).factory());
+  }
+
+  /**
+   * Starts helpers, one less than workers.
+   *
+   * @param threads makes them
+   */
+  Workers(int count, ThreadFactory threads) {
     if (count < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + count);
     }
     helpers = new Thread[count - 1];
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
-      helpers[i] =
-          Thread.ofPlatform().daemon().name("pyramiddrop-" + worker).start(() -> serve(worker));
+      helpers[i] = threads.newThread(() -> serve(worker));
+      helpers[i].start();
     }
   }
 

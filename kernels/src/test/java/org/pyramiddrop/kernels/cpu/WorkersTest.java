@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -55,6 +56,37 @@ class WorkersTest {
               LockSupport.parkNanos(50_000_000);
             }
             met.addAndGet(bothCame ? 1 : 0);
+          });
+      assertThat(met.get()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void waitsForNoThreadThatHasNotCome() {
+    CountDownLatch late = new CountDownLatch(1);
+    ThreadFactory threads =
+        work ->
+            Thread.ofPlatform()
+                .daemon()
+                .unstarted(() -> {
+                  await(late);
+                  work.run();
+                });
+    try (Workers workers = new Workers(2, threads)) {
+      AtomicIntegerArray runs = new AtomicIntegerArray(300);
+      workers.run(300, (task, worker) -> runs.addAndGet(task, 1 + worker));
+      for (int task = 0; task < 300; task++) {
+        assertThat(runs.get(task)).isOne();
+      }
+      late.countDown();
+      // It comes to the next job.
+      CountDownLatch both = new CountDownLatch(2);
+      AtomicInteger met = new AtomicInteger();
+      workers.run(
+          2,
+          (task, worker) -> {
+            both.countDown();
+            met.addAndGet(await(both) ? 1 : 0);
           });
       assertThat(met.get()).isEqualTo(2);
     }
