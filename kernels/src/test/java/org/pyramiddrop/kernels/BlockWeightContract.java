@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -306,6 +307,45 @@ public interface BlockWeightContract extends ContractPart {
         device()
             .check(
                 "filled up, " + dtype,
+                out,
+                Reference.linear(exact, values, inputs, null, Activation.NONE, none));
+        device().endCase();
+      }
+    }
+  }
+
+  /**
+   * Rows of one number, whose sums over the largest numbers of a block are the largest there are.
+   */
+  @Test
+  default void sumsTheLargestNumbersOfABlock() {
+    for (DType dtype : TYPES) {
+      for (int rows : new int[] {1, 4, 20}) {
+        int inputs = random().between(97, 160);
+        int outputs = random().between(1, 40);
+        Blocks blocks = new Blocks(dtype, outputs, inputs);
+        MemorySegment data = Arena.ofAuto().allocate(blocks.bytes(), 16);
+        float[] values = new float[outputs * inputs];
+        for (int i = 0; i < values.length; i++) {
+          int row = i / inputs;
+          blocks.scale(data, row, i % inputs / Blocks.SIZE, 0.25f);
+          blocks.number(data, row, i % inputs, dtype == DType.INT8 ? -128 : 15);
+          values[i] = blocks.value(data, row, i % inputs);
+        }
+        Weight w =
+            device().owned(kernels().weight(List.of(new HostMatrix(dtype, data, outputs, inputs))));
+        float[] numbers = random().normal(rows, 1);
+        float[] x = new float[rows * inputs];
+        for (int row = 0; row < rows; row++) {
+          Arrays.fill(x, row * inputs, (row + 1) * inputs, numbers[row]);
+        }
+        Output out = device().output(rows, outputs);
+        kernels().linear(device().input(x, inputs), w, null, Activation.NONE, out.view());
+        float[] none = new float[rows * outputs];
+        float[] exact = device().multiplied(dtype, inputs, x);
+        device()
+            .check(
+                "largest, " + dtype,
                 out,
                 Reference.linear(exact, values, inputs, null, Activation.NONE, none));
         device().endCase();
