@@ -46,7 +46,7 @@ final class ModelOptions {
       description =
           "How the decoder's matrices are held: as they are stored, or converted while they are"
               + " loaded to 8 or 4 bits in blocks of 32, which takes half or a quarter of the memory"
-              + " of bfloat16 and that much less time a token.")
+              + " of bfloat16, and less time a token.")
   private WeightFormat weights = WeightFormat.STORED;
 
   @Option(

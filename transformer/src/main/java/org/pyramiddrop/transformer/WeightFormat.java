@@ -5,8 +5,8 @@ import org.pyramiddrop.kernels.DType;
 
 /**
  * How the matrices of the decoder's layers are held, which are most of a model: whole numbers of
- * few bits take less memory, and a decode step that much less time. All else stays as {@link
- * WeightType} says, but for an output head that isn't the embedding: it is INT8 in both.
+ * few bits take less memory, and a decode step less time. All else stays as {@link WeightType}
+ * says, but for an output head that isn't the embedding: it is INT8 in both.
  */
 public enum WeightFormat {
   /** As they are stored. */
