@@ -14,7 +14,9 @@ public enum DType {
   /** Signed bytes in blocks of 32 with a scale each: {@link Blocks}. */
   INT8(0),
   /** Four bits in blocks of 32 with a scale and a zero each: {@link Blocks}. */
-  INT4(0);
+  INT4(0),
+  /** {@link Float8 Eight-bit floats} with a scale for each row: {@link Blocks}. */
+  FP8(0);
 
   private static final List<DType> SINGLE = List.of(FLOAT32, FLOAT16, BFLOAT16);
 
@@ -29,7 +31,7 @@ public enum DType {
     return SINGLE;
   }
 
-  /** Whether numbers are stored in {@link Blocks}, and only matrices can be. */
+  /** Whether numbers share scales, as {@link Blocks} says, and only matrices can be stored so. */
   public boolean inBlocks() {
     return bytes == 0;
   }
@@ -56,7 +58,7 @@ public enum DType {
   /** What to throw where only numbers that are stored one by one can be used. */
   public IllegalArgumentException notSingle() {
     return new IllegalArgumentException(
-        label() + " is stored in blocks, which only a matrix of weights can be");
+        label() + " has scales that numbers share, which only a matrix of weights can have");
   }
 
   /** Its usual name: {@code float32}, {@code float16}, {@code bfloat16}, {@code int8}, … */

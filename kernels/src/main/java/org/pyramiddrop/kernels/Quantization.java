@@ -15,6 +15,9 @@ import java.util.function.IntUnaryOperator;
  * would lose 7.8, 9.0 and 9.2%, at 5 bits a number instead of 4.625.
  *
  * <p>The scale is rounded to binary16 first, and numbers to the nearest level of that.
+ *
+ * <p>FP8: the scale is the largest magnitude of a row over {@link Float8#MAX}, in float32, and
+ * numbers over the scale are rounded to the nearest {@link Float8}.
  */
 public final class Quantization {
   /**
@@ -31,6 +34,9 @@ public final class Quantization {
   private final byte[] zeros;
   private final short[] scales;
 
+  /** FP8's. */
+  private float rowScale;
+
   /**
    * Quantizes rows one after the other; another thread may quantize other rows with another
    * instance.
@@ -42,7 +48,7 @@ public final class Quantization {
     this.out = out;
     numbers = new byte[Math.toIntExact(blocks.numberBytes())];
     zeros = new byte[(int) blocks.zeroBytes()];
-    scales = new short[blocks.perRow()];
+    scales = new short[blocks.dtype() == DType.FP8 ? 0 : blocks.perRow()];
   }
 
   /**
@@ -53,6 +59,9 @@ public final class Quantization {
    */
   public void row(int row, float[] values) {
     Arrays.fill(zeros, (byte) 0);
+    if (blocks.dtype() == DType.FP8) {
+      fp8(values);
+    }
     for (int b = 0; b < scales.length; b++) {
       int from = b * Blocks.SIZE;
       int count = Math.min(Blocks.SIZE, blocks.columns() - from);
@@ -72,11 +81,14 @@ public final class Quantization {
   }
 
   /**
-   * Takes a row of whole numbers as they are.
+   * Takes a row of numbers as they are.
    *
-   * @param whole the numbers from {@code at} on, of which the matrix has as many as columns
-   * @param zeroOf the zero of a block; 0 with INT8
-   * @throws ArithmeticException if a scale isn't finite or too large, or a zero is more than 15
+   * @param whole the numbers from {@code at} on, of which the matrix has as many as columns; of FP8
+   *     their bits
+   * @param scaleOf the scale of a block; with FP8 only the first block's is asked for
+   * @param zeroOf the zero of a block; 0 but with INT4
+   * @throws ArithmeticException if a scale isn't finite or too large, a zero is more than 15, or a
+   *     number of FP8 is NaN
    */
   public void row(int row, byte[] whole, int at, Scales scaleOf, IntUnaryOperator zeroOf) {
     Arrays.fill(numbers, (byte) 0);
@@ -93,7 +105,18 @@ public final class Quantization {
         zeros[b / 2] |= (byte) (zero << (4 * (b % 2)));
       }
     }
-    if (blocks.dtype() == DType.INT8) {
+    if (blocks.dtype() == DType.FP8) {
+      rowScale = scaleOf.of(0);
+      if (!Float.isFinite(rowScale)) {
+        throw new ArithmeticException("a scale of " + rowScale);
+      }
+      for (int c = 0; c < blocks.columns(); c++) {
+        if (Float8.isNaN(whole[at + c])) {
+          throw new ArithmeticException("NaN");
+        }
+      }
+    }
+    if (blocks.dtype() != DType.INT4) {
       System.arraycopy(whole, at, numbers, 0, blocks.columns());
     } else {
       for (int c = 0; c < blocks.columns(); c++) {
@@ -108,6 +131,9 @@ public final class Quantization {
 
   private void write(int row) {
     MemorySegment.copy(numbers, 0, out, ValueLayout.JAVA_BYTE, blocks.numbers(row), numbers.length);
+    if (blocks.dtype() == DType.FP8) {
+      blocks.scale(out, row, 0, rowScale);
+    }
     long at = blocks.scales(row);
     for (short scale : scales) {
       out.set(Blocks.SHORT, at, scale);
@@ -115,6 +141,20 @@ public final class Quantization {
     }
     at = blocks.zeros(row);
     MemorySegment.copy(zeros, 0, out, ValueLayout.JAVA_BYTE, at, zeros.length);
+  }
+
+  private void fp8(float[] values) {
+    float most = 0;
+    for (int i = 0; i < blocks.columns(); i++) {
+      most = Math.max(most, Math.abs(values[i]));
+    }
+    if (!Float.isFinite(most)) {
+      throw new ArithmeticException("NaN or infinity");
+    }
+    rowScale = most == 0 ? 0 : Math.max(most / Float8.MAX, Float.MIN_VALUE);
+    for (int i = 0; i < blocks.columns(); i++) {
+      numbers[i] = most == 0 ? 0 : Float8.of(values[i] / rowScale);
+    }
   }
 
   private void int8(float[] values, int from, int count, int block) {
