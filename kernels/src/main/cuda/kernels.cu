@@ -20,6 +20,7 @@
 #include "merging.cu"
 #include "norm_gradients.cu"
 #include "norms.cu"
+#include "quantize_rows.cu"
 #include "relevance.cu"
 #include "rotary.cu"
 #include "rows.cu"

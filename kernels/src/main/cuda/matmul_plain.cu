@@ -46,8 +46,8 @@ __device__ __forceinline__ float weight(const Arguments<T>& a, int row, int inpu
                                            : a.w[static_cast<int64_t>(input) * a.end.outputs + row]);
 }
 
-template <Transposed TRANSPOSED, typename T, int BITS>
-__device__ __forceinline__ float weight(const Arguments<T, blocks::Matrix<BITS>>& a, int row, int input) {
+template <Transposed TRANSPOSED, typename T, typename F>
+__device__ __forceinline__ float weight(const Arguments<T, blocks::Matrix<F>>& a, int row, int input) {
   static_assert(TRANSPOSED == Transposed::W, "blocks lie along the inputs");
   return widen(narrow<T>(blocks::value(a.w.from(row, a.inputs), input)));
 }
@@ -117,19 +117,20 @@ EXPORT_EACH_TYPE(swiglu_plain, Arguments, THREADS)
 EXPORT_EACH_TYPE(matmul_plain_x_w, Arguments, THREADS)
 EXPORT_EACH_TYPE(matmul_plain_xt_w, Arguments, THREADS)
 
-#define MULTIPLY_PLAIN(BITS)                                                                    \
-  template <typename T> using Arguments##BITS = Arguments<T, blocks::Matrix<BITS>>;             \
-  template <typename T> __device__ void matmul_int##BITS##_plain(const Arguments##BITS<T>& a) { \
-    multiply<T, false, Transposed::W>(a);                                                       \
-  }                                                                                             \
-  template <typename T> __device__ void swiglu_int##BITS##_plain(const Arguments##BITS<T>& a) { \
-    multiply<T, true, Transposed::W>(a);                                                        \
-  }                                                                                             \
-  EXPORT_EACH_TYPE(matmul_int##BITS##_plain, Arguments##BITS, THREADS)                          \
-  EXPORT_EACH_TYPE(swiglu_int##BITS##_plain, Arguments##BITS, THREADS)
+#define MULTIPLY_PLAIN(name, F)                                                               \
+  template <typename T> using Arguments_##name = Arguments<T, blocks::Matrix<F>>;             \
+  template <typename T> __device__ void matmul_##name##_plain(const Arguments_##name<T>& a) { \
+    multiply<T, false, Transposed::W>(a);                                                     \
+  }                                                                                           \
+  template <typename T> __device__ void swiglu_##name##_plain(const Arguments_##name<T>& a) { \
+    multiply<T, true, Transposed::W>(a);                                                      \
+  }                                                                                           \
+  EXPORT_EACH_TYPE(matmul_##name##_plain, Arguments_##name, THREADS)                          \
+  EXPORT_EACH_TYPE(swiglu_##name##_plain, Arguments_##name, THREADS)
 
-MULTIPLY_PLAIN(8)
-MULTIPLY_PLAIN(4)
+MULTIPLY_PLAIN(int8, blocks::Int8)
+MULTIPLY_PLAIN(int4, blocks::Int4)
+MULTIPLY_PLAIN(fp8, blocks::Fp8)
 
 }  // namespace matmul_plain
 

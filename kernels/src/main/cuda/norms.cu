@@ -3,9 +3,8 @@
 //   rms_norm    out = x / √(mean(x²) + epsilon) ∘ w                  (Zhang and Sennrich 2019)
 //   layer_norm  out = (x - mean) / √(variance + epsilon) ∘ w + bias  (Ba, Kiros and Hinton 2016)
 //
-// A row belongs to one warp, or to a whole block where it is long. Its threads keep their numbers in shared memory
-// between the passes over them; nobody else reads these, so the passes need no barrier for it.
 #include "rms.cuh"
+#include "shared_rows.cuh"
 
 template <typename T> struct RmsNorm {
   const T* x;   // (rows, columns)
@@ -28,28 +27,9 @@ template <typename T> struct LayerNorm {
 
 namespace norms {
 
-// Sums of a block's warps, three times: a sum may begin while others still read the one before.
-constexpr int SUMS = WARP;
-constexpr int SCRATCH_BYTES = 3 * SUMS * sizeof(float);
-
-// A thread's part of its row.
-template <typename T> struct Row {
-  int64_t begin;   // of the row, in numbers
-  int thread;      // among those that share the row
-  T* kept;         // room for the row
-  float* scratch;  // SUMS floats, for each sum
-};
-
-template <typename T> __device__ Row<T> row_of(int index, int columns, int threads) {
-  unsigned char* shared = shared_memory();
-  T* kept = reinterpret_cast<T*>(shared + SCRATCH_BYTES) + static_cast<int>(threadIdx.x) / threads * columns;
-  return {static_cast<int64_t>(index) * columns, static_cast<int>(threadIdx.x) % threads, kept,
-          reinterpret_cast<float*>(shared)};
-}
-
-__device__ __forceinline__ float row_sum(float x, int threads, float* scratch) {
-  return threads == WARP ? warp_sum(x) : block_sum(x, scratch);
-}
+using shared_rows::Row;
+using shared_rows::row_sum;
+using shared_rows::SUMS;
 
 template <int N, typename T> __device__ void rms_row(const RmsNorm<T>& a, const Row<T>& row) {
   int step = a.threads * N;
@@ -107,7 +87,7 @@ template <typename T> __device__ void rms_norm(const RmsNorm<T>& a) {
   constexpr int N = VECTOR<T>;
   int index = blockIdx.x * (blockDim.x / a.threads) + threadIdx.x / a.threads;
   if (index >= a.rows) return;  // only warps that have a row alone
-  norms::Row<T> row = norms::row_of<T>(index, a.columns, a.threads);
+  norms::Row<T> row = shared_rows::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.out, a.columns)) {
     norms::rms_row<N>(a, row);
   } else {
@@ -119,7 +99,7 @@ template <typename T> __device__ void layer_norm(const LayerNorm<T>& a) {
   constexpr int N = VECTOR<T>;
   int index = blockIdx.x * (blockDim.x / a.threads) + threadIdx.x / a.threads;
   if (index >= a.rows) return;  // only warps that have a row alone
-  norms::Row<T> row = norms::row_of<T>(index, a.columns, a.threads);
+  norms::Row<T> row = shared_rows::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.bias, a.columns) &&
       packs::fit<N>(a.out, a.columns)) {
     norms::layer_row<N>(a, row);

@@ -1,6 +1,6 @@
-// The products of streaming.cu by weights in blocks: fewer bytes are read, and widened in registers to whole numbers
-// that float32 has exactly. Sums of a block, or of the half of it that one access brings, are multiplied with its scale.
-// Of 4 bits there are so many numbers that arithmetic would bind, so zeros never meet them: Σ (q - zero)·x is Σ q·x less
+// The products of streaming.cu by weights in blocks: fewer bytes are read, and widened in registers to numbers that
+// float32 has exactly. Sums of a block, or of the half of it that one access brings, are multiplied with its scale, or
+// all of a row's with the row's. Of 4 bits there are so many numbers that arithmetic would bind, so zeros never meet them: Σ (q - zero)·x is Σ q·x less
 // zero times the block's sum of x, which is the same for all rows of w and waits behind the panel.
 //
 // x (rows, inputs), out (rows, outputs), row-major; w (outputs, inputs) as blocks.cuh has it. A lane meets as many
@@ -19,8 +19,8 @@ using streaming::PANEL;
 using streaming::THREADS;
 using streaming::WEIGHTS;
 
-template <typename T, int BITS> using Arguments = linear::Arguments<T, blocks::Matrix<BITS>>;
-template <typename T, int BITS> using NormedArguments = streaming::NormedArguments<T, blocks::Matrix<BITS>>;
+template <typename T, typename F> using Arguments = linear::Arguments<T, blocks::Matrix<F>>;
+template <typename T, typename F> using NormedArguments = streaming::NormedArguments<T, blocks::Matrix<F>>;
 
 // Inputs of x in all banks of shared memory, of which a panel has a whole number.
 template <typename T> constexpr int LINE = 128 / sizeof(T);
@@ -51,10 +51,10 @@ __device__ __forceinline__ void sum_blocks(const T* panel, int stride, int rows,
 }
 
 // x as it is.
-template <typename T, int BITS> struct Plain {
+template <typename T, typename F> struct Plain {
   static constexpr bool WHOLE = false;
 
-  const Arguments<T, BITS>& a;
+  const Arguments<T, F>& a;
 
   __device__ __forceinline__ void begin(T* panel, int stride) const { fill(0, panel, stride); }
 
@@ -67,9 +67,9 @@ template <typename T, int BITS> struct Plain {
   }
 };
 
-template <typename T, int BITS, bool GATED, typename Rows>
-__device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows& rows) {
-  constexpr int N = blocks::ACCESS<BITS>, RUN = VECTOR<T>, STEP = WARP * N * DEEP;
+template <typename T, typename F, bool GATED, typename Rows>
+__device__ __forceinline__ void multiply(const Arguments<T, F>& a, const Rows& rows) {
+  constexpr int N = blocks::ACCESS<F>, RUN = VECTOR<T>, STEP = WARP * N * DEEP;
   static_assert(PANEL % STEP == 0, "a panel is whole steps");
   T* panel = reinterpret_cast<T*>(shared_memory());
   int padded = blocks::per_row(a.inputs) * blocks::SIZE;
@@ -78,12 +78,12 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
   int sums_stride = stride / blocks::SIZE;
   int lane = threadIdx.x % WARP;
   streaming::Pair<GATED> pair(a.end.outputs);
-  blocks::Matrix<BITS> w[WEIGHTS];
+  blocks::Matrix<F> w[WEIGHTS];
 #pragma unroll
   for (int j = 0; j < WEIGHTS; j++) w[j] = a.w.from(pair.row[j], a.inputs);
 
   blocks::Access pieces[WEIGHTS][DEEP] = {};
-  float16 scales[WEIGHTS][DEEP];
+  typename F::Scale scales[WEIGHTS][DEEP];
   unsigned zeros[WEIGHTS][DEEP] = {};
   auto fetch = [&](int from, int d) {
     int input = from + (d * WARP + lane) * N, block = input / blocks::SIZE;
@@ -91,8 +91,8 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
     for (int j = 0; j < WEIGHTS; j++) {
       if (pair.there[j] && input < padded) {
         pieces[j][d] = w[j].numbers[input / N];
-        scales[j][d] = w[j].scales[block];
-        zeros[j][d] = blocks::zeros_of<BITS>(w[j].zeros, block);
+        if constexpr (!F::ROW_SCALES) scales[j][d] = w[j].scales[block];
+        zeros[j][d] = blocks::zeros_of<F>(w[j].zeros, block);
       }
     }
   };
@@ -114,7 +114,7 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
       panel[i / tail * stride + Turned<T>::place(end - first - 1 - i % tail)] = narrow<T>(0.0f);
     }
     __syncthreads();
-    if constexpr (BITS == 4) {
+    if constexpr (F::ZEROS) {
       // What normalised x lay here, and is not needed any more.
       sum_blocks(panel, stride, a.rows, (end - first) / blocks::SIZE, block_sums);
       __syncthreads();
@@ -128,16 +128,16 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
           int block = input / blocks::SIZE;
           float origin[WEIGHTS], parts[WEIGHTS][MOST_ROWS] = {};
 #pragma unroll
-          for (int j = 0; j < WEIGHTS; j++) origin[j] = blocks::origin<BITS>(zeros[j][d], block);
+          for (int j = 0; j < WEIGHTS; j++) origin[j] = blocks::origin<F>(zeros[j][d], block);
 #pragma unroll
           for (int k = 0; k < N / RUN; k++) {
             float wide[WEIGHTS][RUN];
 #pragma unroll
             for (int j = 0; j < WEIGHTS; j++) {
 #pragma unroll
-              for (int i = 0; i < RUN; i += 4) blocks::raise_four<BITS>(pieces[j][d], (k * RUN + i) / 4, wide[j] + i);
+              for (int i = 0; i < RUN; i += 4) blocks::raise_four<F>(pieces[j][d], (k * RUN + i) / 4, wide[j] + i);
 #pragma unroll
-              for (int i = 0; i < RUN && BITS == 8; i++) wide[j][i] -= origin[j];
+              for (int i = 0; i < RUN && !F::ZEROS; i++) wide[j][i] -= origin[j];
             }
 #pragma unroll
             for (int r = 0; r < MOST_ROWS; r++) {
@@ -152,12 +152,13 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
           }
 #pragma unroll
           for (int j = 0; j < WEIGHTS; j++) {
-            float scale = pair.there[j] ? widen(scales[j][d]) : 0.0f;
+            float scale = 1;
+            if constexpr (!F::ROW_SCALES) scale = pair.there[j] ? blocks::factor(scales[j][d]) : 0.0f;
 #pragma unroll
             for (int r = 0; r < MOST_ROWS; r++) {
               if (r >= a.rows) break;
               float sum = parts[j][r];
-              if (BITS == 4) sum -= origin[j] * block_sums[r * sums_stride + (input - first) / blocks::SIZE];
+              if (F::ZEROS) sum -= origin[j] * block_sums[r * sums_stride + (input - first) / blocks::SIZE];
               sums[j][r] += sum * scale;
             }
           }
@@ -166,40 +167,49 @@ __device__ __forceinline__ void multiply(const Arguments<T, BITS>& a, const Rows
       }
     }
   }
+  if constexpr (F::ROW_SCALES) {
+#pragma unroll
+    for (int j = 0; j < WEIGHTS; j++) {
+      float scale = pair.there[j] ? blocks::factor(w[j].scales[0]) : 0.0f;
+#pragma unroll
+      for (int r = 0; r < MOST_ROWS; r++) sums[j][r] *= scale;
+    }
+  }
   streaming::finish(a.end, a.rows, pair, sums);
 }
 
-template <typename T, int BITS, bool GATED> __device__ __forceinline__ void plain(const Arguments<T, BITS>& a) {
-  multiply<T, BITS, GATED>(a, Plain<T, BITS>{a});
+template <typename T, typename F, bool GATED> __device__ __forceinline__ void plain(const Arguments<T, F>& a) {
+  multiply<T, F, GATED>(a, Plain<T, F>{a});
 }
 
-template <typename T, int BITS, bool GATED> __device__ __forceinline__ void normed(const NormedArguments<T, BITS>& a) {
-  typedef streaming::Normed<T, VECTOR<T>, Turned<T>, blocks::Matrix<BITS>> Norm;
-  multiply<T, BITS, GATED>(a.product, Norm{a});
+template <typename T, typename F, bool GATED> __device__ __forceinline__ void normed(const NormedArguments<T, F>& a) {
+  typedef streaming::Normed<T, VECTOR<T>, Turned<T>, blocks::Matrix<F>> Norm;
+  multiply<T, F, GATED>(a.product, Norm{a});
 }
 
-#define STREAM(BITS)                                                                                \
-  template <typename T> using Arguments##BITS = Arguments<T, BITS>;                                 \
-  template <typename T> using Normed##BITS = NormedArguments<T, BITS>;                              \
-  template <typename T> __device__ void streaming_int##BITS(const Arguments##BITS<T>& a) {          \
-    plain<T, BITS, false>(a);                                                                       \
-  }                                                                                                 \
-  template <typename T> __device__ void streaming_swiglu_int##BITS(const Arguments##BITS<T>& a) {   \
-    plain<T, BITS, true>(a);                                                                        \
-  }                                                                                                 \
-  template <typename T> __device__ void streaming_norm_int##BITS(const Normed##BITS<T>& a) {        \
-    normed<T, BITS, false>(a);                                                                      \
-  }                                                                                                 \
-  template <typename T> __device__ void streaming_norm_swiglu_int##BITS(const Normed##BITS<T>& a) { \
-    normed<T, BITS, true>(a);                                                                       \
-  }                                                                                                 \
-  EXPORT_EACH_TYPE(streaming_int##BITS, Arguments##BITS, THREADS)                                   \
-  EXPORT_EACH_TYPE(streaming_swiglu_int##BITS, Arguments##BITS, THREADS)                            \
-  EXPORT_EACH_TYPE(streaming_norm_int##BITS, Normed##BITS, THREADS)                                 \
-  EXPORT_EACH_TYPE(streaming_norm_swiglu_int##BITS, Normed##BITS, THREADS)
+#define STREAM(name, F)                                                                           \
+  template <typename T> using Arguments_##name = Arguments<T, F>;                                 \
+  template <typename T> using Normed_##name = NormedArguments<T, F>;                              \
+  template <typename T> __device__ void streaming_##name(const Arguments_##name<T>& a) {          \
+    plain<T, F, false>(a);                                                                        \
+  }                                                                                               \
+  template <typename T> __device__ void streaming_swiglu_##name(const Arguments_##name<T>& a) {   \
+    plain<T, F, true>(a);                                                                         \
+  }                                                                                               \
+  template <typename T> __device__ void streaming_norm_##name(const Normed_##name<T>& a) {        \
+    normed<T, F, false>(a);                                                                       \
+  }                                                                                               \
+  template <typename T> __device__ void streaming_norm_swiglu_##name(const Normed_##name<T>& a) { \
+    normed<T, F, true>(a);                                                                        \
+  }                                                                                               \
+  EXPORT_EACH_TYPE(streaming_##name, Arguments_##name, THREADS)                                   \
+  EXPORT_EACH_TYPE(streaming_swiglu_##name, Arguments_##name, THREADS)                            \
+  EXPORT_EACH_TYPE(streaming_norm_##name, Normed_##name, THREADS)                                 \
+  EXPORT_EACH_TYPE(streaming_norm_swiglu_##name, Normed_##name, THREADS)
 
-STREAM(8)
-STREAM(4)
+STREAM(int8, blocks::Int8)
+STREAM(int4, blocks::Int4)
+STREAM(fp8, blocks::Fp8)
 
 }  // namespace streaming_blocks
 

@@ -6,17 +6,17 @@ namespace widen_rows {
 
 constexpr int THREADS = 256;
 
-template <typename T, int BITS> struct Arguments {
-  blocks::Matrix<BITS> w;  // (w_rows, columns)
+template <typename T, typename F> struct Arguments {
+  blocks::Matrix<F> w;  // (w_rows, columns)
   const int* rows;         // (rows), or null
   T* out;                  // (rows, columns)
   int w_rows, columns;
 };
 
-template <typename T, int BITS> __device__ __forceinline__ void widen_row(const Arguments<T, BITS>& a) {
+template <typename T, typename F> __device__ __forceinline__ void widen_row(const Arguments<T, F>& a) {
   int row = a.rows == nullptr ? static_cast<int>(blockIdx.x) : a.rows[blockIdx.x];
   bool inside = row >= 0 && row < a.w_rows;
-  blocks::Matrix<BITS> w = a.w.from(inside ? row : 0, a.columns);
+  blocks::Matrix<F> w = a.w.from(inside ? row : 0, a.columns);
   T* out = a.out + static_cast<int64_t>(blockIdx.x) * a.columns;
   for (int c = threadIdx.x; c < a.columns; c += THREADS) {
     float value = inside ? blocks::value(w, c) : NAN;
@@ -24,15 +24,16 @@ template <typename T, int BITS> __device__ __forceinline__ void widen_row(const 
   }
 }
 
-#define WIDEN(BITS)                                                                         \
-  template <typename T> using Arguments##BITS = Arguments<T, BITS>;                         \
-  template <typename T> __device__ void widen_rows_int##BITS(const Arguments##BITS<T>& a) { \
-    widen_row<T, BITS>(a);                                                                  \
-  }                                                                                         \
-  EXPORT_EACH_TYPE(widen_rows_int##BITS, Arguments##BITS, THREADS)
+#define WIDEN(name, F)                                                                    \
+  template <typename T> using Arguments_##name = Arguments<T, F>;                         \
+  template <typename T> __device__ void widen_rows_##name(const Arguments_##name<T>& a) { \
+    widen_row<T, F>(a);                                                                   \
+  }                                                                                       \
+  EXPORT_EACH_TYPE(widen_rows_##name, Arguments_##name, THREADS)
 
-WIDEN(8)
-WIDEN(4)
+WIDEN(int8, blocks::Int8)
+WIDEN(int4, blocks::Int4)
+WIDEN(fp8, blocks::Fp8)
 
 }  // namespace widen_rows
 
