@@ -15,6 +15,11 @@ public final class CublasLt extends NativeResource {
   /** What NVIDIA advises for Hopper; smaller GPUs want less. */
   private static final long WORKSPACE_BYTES = 32 << 20;
 
+  /** Of the library, the first that takes a scale for each row; and the GPUs that it does so on. */
+  private static final long SCALES_SINCE = 120900;
+
+  private static final int HOPPER = 90;
+
   private final MemorySegment handle;
   private final DeviceBuffer workspace;
 
@@ -48,6 +53,15 @@ public final class CublasLt extends NativeResource {
   }
 
   /**
+   * Whether products of {@link ElementType#FLOAT8_E4M3} can be asked for: cuBLASLt has a scale for
+   * each row since version 12.9, and on compute capability 9.0 only. Where it is false, {@link
+   * #algorithms} has none for them.
+   */
+  public boolean supportsFloat8() {
+    return version() >= SCALES_SINCE && context().computeCapability() == HOPPER;
+  }
+
+  /**
    * The algorithms for a product, the one that the library expects to be fastest first; empty if it
    * has none. Those that split the inputs and add up the parts (split-k) are among them.
    *
@@ -60,6 +74,9 @@ public final class CublasLt extends NativeResource {
     requireOpen();
     if (most < 1) {
       throw new IllegalArgumentException("%d algorithms can't be asked for".formatted(most));
+    }
+    if (shape.scaled() && !supportsFloat8()) {
+      return List.of();
     }
     ProductDescriptors descriptors = ProductDescriptors.of(shape);
     try {
@@ -94,6 +111,9 @@ public final class CublasLt extends NativeResource {
    */
   public Optional<MatrixProduct> plan(ProductShape shape, CublasLtAlgorithm algorithm) {
     requireOpen();
+    if (shape.scaled() && !supportsFloat8()) {
+      return Optional.empty();
+    }
     ProductDescriptors descriptors = ProductDescriptors.of(shape);
     MemorySegment bytes = algorithm.in(Arena.ofAuto());
     if (CublasLtHeuristic.accepts(handle, descriptors, bytes, workspace.bytes())) {

@@ -43,7 +43,9 @@ final class CublasLtHeuristic {
                 most,
                 results,
                 slot);
-        if (status == cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED()) {
+        // What of narrow numbers is refused in which words is not documented.
+        if (status == cublasLt_h.CUBLAS_STATUS_NOT_SUPPORTED()
+            || (shape.scaled() && status == cublasLt_h.CUBLAS_STATUS_INVALID_VALUE())) {
           return List.of();
         }
         if (status != cublasLt_h.CUBLAS_STATUS_SUCCESS()) {

@@ -7,7 +7,9 @@ public enum ElementType {
   /** IEEE half precision. */
   FLOAT16(2),
   /** The upper half of a float32. */
-  BFLOAT16(2);
+  BFLOAT16(2),
+  /** Eight bits: a sign, four of exponent, three of mantissa; up to 448, and no infinity. */
+  FLOAT8_E4M3(1);
 
   private final int bytes;
 

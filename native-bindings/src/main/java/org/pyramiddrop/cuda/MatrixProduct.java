@@ -35,16 +35,18 @@ public final class MatrixProduct extends NativeResource {
   }
 
   /**
-   * Multiplies, after what the stream was given before.
+   * Multiplies matrices without scales, after what the stream was given before.
    *
    * @param x address of {@code [rows, inputs]}, or as {@link Transposed} says
    * @param w address of {@code [outputs, inputs]}, or as it says, its rows close together
    * @param bias address of {@code [outputs]}; not looked at if the shape has none
    * @param out address of {@code [rows, outputs]}, apart from the others
-   * @throws IllegalArgumentException if an address is not aligned as planned
+   * @throws IllegalArgumentException if an address is not aligned as planned, or if the shape is
+   *     {@link ProductShape#scaled}
    */
   public void run(CudaStream stream, long x, long w, long bias, long out) {
     requireOpen();
+    requireScales(false);
     long addresses = x | w | out | (shape.bias() ? bias : 0);
     if ((addresses & (shape.alignment() - 1)) != 0) {
       throw new IllegalArgumentException(
@@ -54,6 +56,39 @@ public final class MatrixProduct extends NativeResource {
     if (shape.bias()) {
       descriptors.setBias(bias);
     }
+    multiply(stream, x, w, out);
+  }
+
+  /**
+   * Multiplies matrices with scales, after what the stream was given before.
+   *
+   * @param x {@code [rows, inputs]}, with {@code rows} scales
+   * @param w {@code [outputs, inputs]}, its rows close together, with {@code outputs} scales
+   * @param out address of {@code [rows, outputs]}, apart from the others
+   * @throws IllegalArgumentException if an address is not aligned as planned, or if the shape is
+   *     not {@link ProductShape#scaled}
+   */
+  public void run(CudaStream stream, ScaledMatrix x, ScaledMatrix w, long out) {
+    requireOpen();
+    requireScales(true);
+    long addresses = x.address() | x.scales() | w.address() | w.scales() | out;
+    if ((addresses & (shape.alignment() - 1)) != 0) {
+      throw new IllegalArgumentException(
+          "an address is no multiple of %d: x %#x, its scales %#x, w %#x, its scales %#x, out %#x"
+              .formatted(shape.alignment(), x.address(), x.scales(), w.address(), w.scales(), out));
+    }
+    descriptors.setScales(x.scales(), w.scales());
+    multiply(stream, x.address(), w.address(), out);
+  }
+
+  private void requireScales(boolean given) {
+    if (given != shape.scaled()) {
+      throw new IllegalArgumentException(
+          (given ? "scales given that were not planned: " : "no scales given: ") + shape);
+    }
+  }
+
+  private void multiply(CudaStream stream, long x, long w, long out) {
     MemorySegment result = MemorySegment.ofAddress(out);
     int status =
         cublasLt_h.cublasLtMatmul(

@@ -11,7 +11,8 @@ import org.pyramiddrop.cuda.bindings.cublasLt_h;
  * The descriptors of a product, as cuBLASLt wants them. Its matrices are column-major, and ours are
  * row-major, so it sees each of ours transposed. For {@code out = x · wᵀ} it is asked for {@code
  * outᵀ = w · xᵀ}: its first matrix is w, with the flag that transposes it back, its second is x. So
- * for {@code out = x · w} neither has that flag, and for {@code out = xᵀ · w} only x.
+ * for {@code out = x · w} neither has that flag, and for {@code out = xᵀ · w} only x. Scales are a
+ * vector for each of the two: one number for every row of w, one for every row of x.
  */
 final class ProductDescriptors {
   private final Deque<Runnable> destructors = new ArrayDeque<>();
@@ -56,6 +57,14 @@ final class ProductDescriptors {
     setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_BIAS_POINTER(), Long.BYTES);
   }
 
+  /** Sets the scales' addresses for the next product; while planning, any aligned like them. */
+  void setScales(long ofX, long ofW) {
+    slot.set(ValueLayout.JAVA_LONG, 0, ofW);
+    setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_A_SCALE_POINTER(), Long.BYTES);
+    slot.set(ValueLayout.JAVA_LONG, 0, ofX);
+    setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_B_SCALE_POINTER(), Long.BYTES);
+  }
+
   /** Destroys what was created; none of it is on the GPU, so nothing waits. */
   void destroy() {
     Cleanup cleanup = new Cleanup();
@@ -84,6 +93,13 @@ final class ProductDescriptors {
       setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_EPILOGUE(), Integer.BYTES);
       // The heuristic reads the bias's alignment off its address.
       setBias(shape.alignment());
+    }
+    if (shape.scaled()) {
+      slot.set(ValueLayout.JAVA_INT, 0, cublasLt_h.CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F());
+      setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_A_SCALE_MODE(), Integer.BYTES);
+      setOperation(cublasLt_h.CUBLASLT_MATMUL_DESC_B_SCALE_MODE(), Integer.BYTES);
+      // Without scales the library would look for another kind of product.
+      setScales(shape.alignment(), shape.alignment());
     }
     w = layout(shape.in(), shape.wColumns(), shape.wRows(), shape.wColumns());
     x = layout(shape.in(), shape.xColumns(), shape.xRows(), shape.xStride());
@@ -117,6 +133,7 @@ final class ProductDescriptors {
       case FLOAT32 -> cublasLt_h.CUDA_R_32F();
       case FLOAT16 -> cublasLt_h.CUDA_R_16F();
       case BFLOAT16 -> cublasLt_h.CUDA_R_16BF();
+      case FLOAT8_E4M3 -> cublasLt_h.CUDA_R_8F_E4M3();
     };
   }
 }

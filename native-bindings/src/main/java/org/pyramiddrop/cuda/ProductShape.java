@@ -4,6 +4,11 @@ package org.pyramiddrop.cuda;
  * A matrix product {@code out = x · wᵀ}, {@code x · w} or {@code xᵀ · w}, {@code + bias}, {@code +
  * out}, all but its addresses. Matrices are row after row.
  *
+ * <p>Matrices of {@link ElementType#FLOAT8_E4M3} have a float32 scale for each of their rows:
+ * {@code out[i][j] = xScale[i] · wScale[j] · Σ x[i][k] · w[j][k]}. cuBLASLt does only {@link
+ * Transposed#W} of them, wants every address and every row of every matrix to take a multiple of 16
+ * bytes, and beside a float32 out only a bias of another type; so they have no bias here.
+ *
  * @param transposed which matrix is transposed, and so how x and w lie
  * @param rows of out
  * @param outputs columns of out, length of the bias
@@ -11,8 +16,9 @@ package org.pyramiddrop.cuda;
  * @param xStride elements from one row of x to the next, at least as many as a row has
  * @param outStride elements from one row of out to the next, at least {@code outputs}
  * @param in type of x and w
- * @param out type of out and of the bias: {@code in}, or float32
- * @param bias whether a bias is added to each row
+ * @param out type of out and of the bias: {@code in}, or float32; after {@link
+ *     ElementType#FLOAT8_E4M3} any other
+ * @param bias whether a bias is added to each row; never with {@link ElementType#FLOAT8_E4M3}
  * @param accumulate whether the product is added to what out holds
  * @param alignment what every address is a multiple of, in bytes: a power of two up to 16, the more
  *     the faster
@@ -45,7 +51,9 @@ public record ProductShape(
           "strides %d and %d are shorter than rows of %d and %d"
               .formatted(xStride, outStride, xColumns, outputs));
     }
-    if (out != in && out != ElementType.FLOAT32) {
+    if (in == ElementType.FLOAT8_E4M3) {
+      requireFloat8(transposed, inputs, outputs, xStride, outStride, out, bias, alignment);
+    } else if (out != in && out != ElementType.FLOAT32) {
       throw new IllegalArgumentException(
           "a product of %s gives %s or float32, not %s".formatted(in, in, out));
     }
@@ -53,6 +61,31 @@ public record ProductShape(
         || alignment < Math.max(in.bytes(), out.bytes())
         || alignment > WIDEST) {
       throw new IllegalArgumentException("addresses can't be multiples of %d".formatted(alignment));
+    }
+  }
+
+  private static void requireFloat8(
+      Transposed transposed,
+      int inputs,
+      int outputs,
+      int xStride,
+      int outStride,
+      ElementType out,
+      boolean bias,
+      int alignment) {
+    if (transposed != Transposed.W || bias || out == ElementType.FLOAT8_E4M3) {
+      throw new IllegalArgumentException(
+          "a product of FLOAT8_E4M3 is x · wᵀ without a bias, and gives a wider type: asked for"
+              + " %s transposed, %s, out %s"
+                  .formatted(transposed, bias ? "a bias" : "no bias", out));
+    }
+    // Bits below 16 are set in this if they are set in any.
+    int bytes = inputs | xStride | outputs * out.bytes() | outStride * out.bytes() | alignment;
+    if (bytes % WIDEST != 0) {
+      throw new IllegalArgumentException(
+          ("rows and addresses of a product of FLOAT8_E4M3 are multiples of 16 bytes: asked for %d"
+                  + " inputs, %d outputs, strides %d and %d, addresses in multiples of %d, out %s")
+              .formatted(inputs, outputs, xStride, outStride, alignment, out));
     }
   }
 
@@ -67,6 +100,32 @@ public record ProductShape(
     int xColumns = xColumns(transposed, rows, inputs);
     return new ProductShape(
         transposed, rows, outputs, inputs, xColumns, outputs, type, type, false, false, WIDEST);
+  }
+
+  /**
+   * A product {@code x · wᵀ} of {@link ElementType#FLOAT8_E4M3} with scales, rows close together.
+   *
+   * @param inputs a multiple of 16
+   * @param outputs so many that a row of out takes a multiple of 16 bytes
+   */
+  public static ProductShape ofFloat8(int rows, int outputs, int inputs, ElementType out) {
+    return new ProductShape(
+        Transposed.W,
+        rows,
+        outputs,
+        inputs,
+        inputs,
+        outputs,
+        ElementType.FLOAT8_E4M3,
+        out,
+        false,
+        false,
+        WIDEST);
+  }
+
+  /** Whether x and w have scales. */
+  public boolean scaled() {
+    return in == ElementType.FLOAT8_E4M3;
   }
 
   /** How many rows x has. */

@@ -69,7 +69,7 @@ public final class TensorMap {
         switch (type) {
           case FLOAT16 -> cuda_h.CU_TENSOR_MAP_DATA_TYPE_FLOAT16();
           case BFLOAT16 -> cuda_h.CU_TENSOR_MAP_DATA_TYPE_BFLOAT16();
-          case FLOAT32 ->
+          case FLOAT32, FLOAT8_E4M3 ->
               throw new IllegalArgumentException("boxes are of two-byte numbers, not " + type);
         };
     int rows = matrices.rows;
