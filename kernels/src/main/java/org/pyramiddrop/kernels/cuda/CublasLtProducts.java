@@ -5,11 +5,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CublasLtAlgorithm;
 import org.pyramiddrop.cuda.ElementType;
 import org.pyramiddrop.cuda.MatrixProduct;
 import org.pyramiddrop.cuda.ProductShape;
+import org.pyramiddrop.cuda.ScaledMatrix;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Profile;
@@ -17,8 +19,7 @@ import org.pyramiddrop.kernels.Profile;
 /**
  * Products by cuBLASLt, with a plan for each shape and algorithm.
  *
- * <p>What it can't finish is finished by a kernel of ours, on sums in float32: those of a gated
- * product rounded to bfloat16 would be off by 2⁻⁹ each, which is more than the contract allows.
+ * <p>What it can't finish is finished by a kernel of ours, on sums of {@link Product#sumsType}.
  *
  * <p>So is a residual: cuBLASLt rounds a product to the type of out before it adds what out held.
  * An H100 showed it, version 13.1, with sums that are not split and parts that may only be added in
@@ -31,6 +32,9 @@ final class CublasLtProducts {
   /** Prompts differ in length, and every length has its own plans. */
   private static final int PLANS_KEPT = 512;
 
+  /** Of a product that tells whether there are any like it. */
+  private static final int SIZE = 256;
+
   /** What one plan is for. */
   private record Key(ProductShape shape, ProductAlgorithm algorithm) {}
 
@@ -38,6 +42,7 @@ final class CublasLtProducts {
   private final LinearKernels kernels;
   private final DeviceMemory memory;
   private final Launcher launcher;
+  private final RowQuantization quantization;
   private final Map<Key, MatrixProduct> plans = new LinkedHashMap<>(16, 0.75f, true);
 
   /**
@@ -50,6 +55,15 @@ final class CublasLtProducts {
     this.cublas = cublas;
     this.kernels = kernels;
     this.memory = memory;
+    quantization = new RowQuantization(launcher, memory);
+  }
+
+  /** Whether cuBLASLt has products of eight-bit floats here, in all types that are asked for. */
+  boolean multipliesFloat8() {
+    return cublas.supportsFloat8()
+        && Stream.of(ElementType.FLOAT32, type(launcher.dtype()))
+            .allMatch(out ->
+                !cublas.algorithms(ProductShape.ofFloat8(SIZE, SIZE, SIZE, out), 1).isEmpty());
   }
 
   /** Algorithms for a product, the one that cuBLASLt thinks fastest first. */
@@ -86,7 +100,7 @@ final class CublasLtProducts {
       kernels.finish(
           product, product.out().address(), added ? Activation.NONE : product.activation());
     } else {
-      long bytes = (long) product.rows() * product.sums() * Float.BYTES;
+      long bytes = (long) product.rows() * product.sums() * product.sumsType().bytes();
       try (DeviceMemory.Block sums = memory.allocate(bytes)) {
         run(plan, product, sums.address());
         kernels.finish(product, sums.address(), product.activation());
@@ -95,12 +109,20 @@ final class CublasLtProducts {
   }
 
   private void run(MatrixProduct plan, Product product, long out) {
-    plan.run(
-        launcher.stream(),
-        product.x().address(),
-        product.w().address(),
-        product.biasAddress(),
-        out);
+    if (product.quantizes()) {
+      CudaWeight.Planes w = product.w().planes();
+      try (RowQuantization.Rows x = quantization.quantize(product)) {
+        plan.run(
+            launcher.stream(), x.matrix(), new ScaledMatrix(w.numbers(), w.scales()), out);
+      }
+    } else {
+      plan.run(
+          launcher.stream(),
+          product.x().address(),
+          product.w().address(),
+          product.biasAddress(),
+          out);
+    }
     launcher
         .timeline()
         .launched(
@@ -113,14 +135,18 @@ final class CublasLtProducts {
   /** What cuBLASLt is asked to do. */
   private static ProductShape shape(Product product) {
     boolean all = product.libraryPart() == Product.LibraryPart.ALL;
+    ElementType out = type(all ? product.out().dtype() : product.sumsType());
     ProductShape shape =
-        ProductShape.of(
-                product.transposed(),
-                product.rows(),
-                product.sums(),
-                product.inputs(),
-                type(product.x().dtype()))
-            .withOutType(all ? type(product.out().dtype()) : ElementType.FLOAT32);
+        product.quantizes()
+            ? ProductShape.ofFloat8(
+                product.rows(), product.sums(), RowQuantization.padded(product.inputs()), out)
+            : ProductShape.of(
+                    product.transposed(),
+                    product.rows(),
+                    product.sums(),
+                    product.inputs(),
+                    type(product.x().dtype()))
+                .withOutType(out);
     shape = all && product.bias() != null ? shape.withBias() : shape;
     boolean adds = product.activation() == Activation.ADD;
     return adds && (all || product.sumsFitInOut()) ? shape.withAccumulation() : shape;
@@ -155,7 +181,7 @@ final class CublasLtProducts {
       case FLOAT32 -> ElementType.FLOAT32;
       case FLOAT16 -> ElementType.FLOAT16;
       case BFLOAT16 -> ElementType.BFLOAT16;
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 }

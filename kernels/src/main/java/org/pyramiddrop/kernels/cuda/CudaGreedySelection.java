@@ -51,7 +51,15 @@ final class CudaGreedySelection {
       scaling.scale(x, rows, inverse == null ? 0 : inverse.address());
       Product product =
           new Product(
-              Transposed.W, rows, CudaWeight.of(rows), null, Activation.NONE, out, false, false);
+              Transposed.W,
+              rows,
+              CudaWeight.of(rows),
+              null,
+              Activation.NONE,
+              out,
+              false,
+              null,
+              new LibraryUse(false, false));
       if (x.dtype() == DType.FLOAT32) {
         linear.multiplyPlain(product);
       } else {

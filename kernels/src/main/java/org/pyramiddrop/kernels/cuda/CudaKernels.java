@@ -311,6 +311,10 @@ final class CudaKernels implements Kernels {
       launch(() ->
           gpu.streaming()
               .normLinear(from, (CudaWeight) norm, epsilon, (CudaWeight) w, weight(bias), to));
+    } else if (gpu.linear().supportsNorm(from, (CudaWeight) w)) {
+      CudaTensor to = (CudaTensor) out;
+      Product.Norm by = new Product.Norm((CudaWeight) norm, epsilon);
+      launch(() -> gpu.linear().normLinear(from, by, (CudaWeight) w, weight(bias), to));
     } else {
       Kernels.super.normLinear(x, norm, epsilon, w, bias, out);
     }
@@ -323,6 +327,9 @@ final class CudaKernels implements Kernels {
     if (gpu.streaming().supportsNorm(from, (CudaWeight) norm, (CudaWeight) gateUp)) {
       launch(() ->
           gpu.streaming().normSwiGlu(from, (CudaWeight) norm, epsilon, (CudaWeight) gateUp, to));
+    } else if (gpu.linear().supportsNorm(from, (CudaWeight) gateUp)) {
+      Product.Norm by = new Product.Norm((CudaWeight) norm, epsilon);
+      launch(() -> gpu.linear().normSwiGlu(from, by, (CudaWeight) gateUp, to));
     } else {
       Kernels.super.normSwiGlu(x, norm, epsilon, gateUp, out);
     }

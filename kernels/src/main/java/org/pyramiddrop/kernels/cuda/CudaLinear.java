@@ -12,22 +12,22 @@ final class CudaLinear {
   private final CudaStreaming streaming;
   private final ProductAlgorithms algorithms;
   private final @Nullable ProductTuner tuner;
-  private final boolean libraryAdds;
+  private final LibraryUse library;
 
   /**
    * Linear layers on one GPU.
    *
-   * @param libraryAdds whether cuBLASLt adds residuals of two bytes
+   * @param library what cuBLASLt may do
    * @param tuner chooses algorithms; without one nothing is measured
    */
   CudaLinear(
       CudaStreaming streaming,
       ProductAlgorithms algorithms,
-      boolean libraryAdds,
+      LibraryUse library,
       @Nullable ProductTuner tuner) {
     this.streaming = streaming;
     this.algorithms = algorithms;
-    this.libraryAdds = libraryAdds;
+    this.library = library;
     this.tuner = tuner;
   }
 
@@ -38,7 +38,7 @@ final class CudaLinear {
       @Nullable CudaWeight bias,
       Activation activation,
       CudaTensor out) {
-    multiply(new Product(Transposed.W, x, w, bias, activation, out, false, libraryAdds));
+    multiply(new Product(Transposed.W, x, w, bias, activation, out, false, null, library));
   }
 
   /**
@@ -53,18 +53,42 @@ final class CudaLinear {
               .formatted(w.dtype().label()));
     }
     Activation activation = add ? Activation.ADD : Activation.NONE;
-    multiply(new Product(Transposed.NONE, dy, w, null, activation, dx, false, libraryAdds));
+    multiply(new Product(Transposed.NONE, dy, w, null, activation, dx, false, null, library));
   }
 
   /** {@code gradient += dyᵀ · x}; gradient is float32. */
   void weight(CudaTensor x, CudaTensor dy, CudaTensor gradient) {
     CudaWeight w = CudaWeight.of(x);
-    multiply(new Product(Transposed.X, dy, w, null, Activation.ADD, gradient, false, libraryAdds));
+    multiply(
+        new Product(Transposed.X, dy, w, null, Activation.ADD, gradient, false, null, library));
   }
 
   /** {@code out = silu(x · gateᵀ) ∘ (x · upᵀ)}. */
   void swiGlu(CudaTensor x, CudaWeight gateUp, CudaTensor out) {
-    multiply(new Product(Transposed.W, x, gateUp, null, Activation.NONE, out, true, libraryAdds));
+    gated(x, null, gateUp, out);
+  }
+
+  /** Whether the RMS norm of as many rows is part of a product, which quantises it. */
+  boolean supportsNorm(CudaTensor x, CudaWeight w) {
+    return x.rows() > CudaStreaming.MOST_ROWS && library.quantizes(w);
+  }
+
+  /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #supportsNorm}. */
+  void normLinear(
+      CudaTensor x, Product.Norm norm, CudaWeight w, @Nullable CudaWeight bias, CudaTensor out) {
+    multiply(
+        new Product(Transposed.W, x, w, bias, Activation.NONE, out, false, norm, library));
+  }
+
+  /** The gated product of a norm; see {@link #supportsNorm}. */
+  void normSwiGlu(CudaTensor x, Product.Norm norm, CudaWeight gateUp, CudaTensor out) {
+    gated(x, norm, gateUp, out);
+  }
+
+  private void gated(
+      CudaTensor x, Product.@Nullable Norm norm, CudaWeight gateUp, CudaTensor out) {
+    multiply(
+        new Product(Transposed.W, x, gateUp, null, Activation.NONE, out, true, norm, library));
   }
 
   private void multiply(Product product) {

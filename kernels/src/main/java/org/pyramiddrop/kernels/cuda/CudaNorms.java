@@ -27,7 +27,8 @@ final class CudaNorms {
   void rmsNorm(CudaTensor x, CudaWeight w, float epsilon, CudaTensor out) {
     if (x.rows() > 0) {
       launcher.kernel("rms_norm").pointer(x.address()).pointer(w.address());
-      launch(x, epsilon, out);
+      launcher.pointer(out.address());
+      launch(launcher, x, epsilon);
     }
   }
 
@@ -39,16 +40,19 @@ final class CudaNorms {
           .pointer(x.address())
           .pointer(w.address())
           .pointer(bias.address());
-      launch(x, epsilon, out);
+      launcher.pointer(out.address());
+      launch(launcher, x, epsilon);
     }
   }
 
-  /** How a row is shared follows from its length alone, so its result does not depend on others. */
-  private void launch(CudaTensor x, float epsilon, CudaTensor out) {
+  /**
+   * Appends what kernels of {@code shared_rows.cuh} take last, and starts one. How a row is shared
+   * follows from its length alone, so its result does not depend on others.
+   */
+  static void launch(Launcher launcher, CudaTensor x, float epsilon) {
     int threads = threads(x.columns(), x.dtype().bytes());
     int rows = threads == WARP ? SHORT_ROWS : 1;
     launcher
-        .pointer(out.address())
         .int32(x.rows())
         .int32(x.columns())
         .int32(threads)

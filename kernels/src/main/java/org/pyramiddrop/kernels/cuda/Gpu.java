@@ -90,15 +90,15 @@ final class Gpu implements AutoCloseable {
     CublasLt cublas = CublasLt.open(context);
     LinearKernels kernels = new LinearKernels(launcher);
     CublasLtProducts library = new CublasLtProducts(launcher, cublas, kernels, memory);
+    LibraryUse use = new LibraryUse(options.libraryAdds(), hopper && library.multipliesFloat8());
     ProductAlgorithms algorithms = new ProductAlgorithms(launcher, kernels, library, hopper);
-    boolean libraryAdds = options.libraryAdds();
     return switch (options.tuning()) {
-      case Tuning.Off _ -> new CudaLinear(streaming, algorithms, libraryAdds, null);
+      case Tuning.Off _ -> new CudaLinear(streaming, algorithms, use, null);
       case Tuning.Measured(Path folder, Tuning.StopwatchFactory stopwatches) -> {
         Stopwatch stopwatch = stopwatches.create(context, stream, memory);
         TuningCache cache = new TuningCache(folder, describe(cublas, image));
         ProductTuner tuner = new ProductTuner(algorithms, stream, memory, stopwatch, cache);
-        yield new CudaLinear(streaming, algorithms, libraryAdds, tuner);
+        yield new CudaLinear(streaming, algorithms, use, tuner);
       }
     };
   }

@@ -82,14 +82,17 @@ final class LinearKernels {
   /**
    * Makes what the product gives of its sums.
    *
-   * @param sums address of rows × rows of w, float32; may be that of out
+   * @param sums address of rows × rows of w, of {@link Product#sumsType}; may be that of out
    * @param activation what is left to do
    */
   void finish(Product product, long sums, Activation activation) {
-    launcher
-        .kernel(product.gated() ? "silu_times" : "activate")
-        .pointer(sums)
-        .int32(product.rows());
+    if (product.gated()) {
+      boolean wide = product.sumsType() == DType.FLOAT32;
+      launcher.kernel("silu_times").pointer(wide ? sums : 0).pointer(wide ? 0 : sums);
+    } else {
+      launcher.kernel("activate").pointer(sums);
+    }
+    launcher.int32(product.rows());
     long runs = (long) product.rows() * Math.ceilDiv(product.outputs(), FINISH_RUN);
     LinearArguments.appendEpilogue(launcher, product.bias(), activation, product.out())
         .launch(

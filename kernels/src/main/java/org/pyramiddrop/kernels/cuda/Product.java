@@ -16,7 +16,8 @@ import org.pyramiddrop.kernels.DType;
  * @param bias outputs, or none; a gated product has none
  * @param activation {@code NONE} of a gated product
  * @param out rows × outputs, of the type of x or float32
- * @param libraryAdds whether cuBLASLt may add the product to an out of two-byte numbers
+ * @param norm what x is normalised by first; only of a product that {@link #quantizes}
+ * @param library what cuBLASLt may do
  */
 record Product(
     Transposed transposed,
@@ -26,18 +27,38 @@ record Product(
     Activation activation,
     CudaTensor out,
     boolean gated,
-    boolean libraryAdds) {
+    @Nullable Norm norm,
+    LibraryUse library) {
   /** What tensor cores and cuBLASLt want addresses and rows to be multiples of, in bytes. */
   private static final int ALIGNMENT = 16;
+
+  /** An RMS norm's weight, one number a column of x, and its epsilon. */
+  record Norm(CudaWeight weight, float epsilon) {}
 
   /** How much of a product cuBLASLt can do. */
   enum LibraryPart {
     /** All of it. */
     ALL,
-    /** The sums, in float32; a kernel of ours finishes them. */
+    /** The sums; a kernel of ours finishes them. */
     SUMS,
     /** Nothing: it wants other addresses, sizes or weights. */
     NONE
+  }
+
+  /** Refuses a norm where nothing would do it. */
+  Product {
+    if (norm != null && !quantizes(transposed, w, library)) {
+      throw new IllegalArgumentException("x is normalised only where it is quantised");
+    }
+  }
+
+  private static boolean quantizes(Transposed transposed, CudaWeight w, LibraryUse library) {
+    return transposed == Transposed.W && library.quantizes(w);
+  }
+
+  /** Whether rows of x become eight-bit floats first, as those of w are. */
+  boolean quantizes() {
+    return quantizes(transposed, w, library);
   }
 
   int rows() {
@@ -64,7 +85,8 @@ record Product(
 
   /** The same product of other matrices, written elsewhere. */
   Product of(CudaTensor otherX, CudaWeight otherW, CudaTensor otherOut) {
-    return new Product(transposed, otherX, otherW, bias, activation, otherOut, gated, libraryAdds);
+    return new Product(
+        transposed, otherX, otherW, bias, activation, otherOut, gated, norm, library);
   }
 
   /** Whether rows of x and w are whole accesses, as those of w in blocks always are. */
@@ -84,6 +106,10 @@ record Product(
   }
 
   LibraryPart libraryPart() {
+    if (quantizes()) {
+      boolean all = !gated && libraryActivates() && bias == null && outAligned();
+      return all ? LibraryPart.ALL : LibraryPart.SUMS;
+    }
     if (!aligned() || w.dtype().inBlocks()) {
       return LibraryPart.NONE;
     }
@@ -97,7 +123,7 @@ record Product(
   private boolean libraryActivates() {
     return switch (activation) {
       case NONE -> true;
-      case ADD -> libraryAdds || out.dtype() == DType.FLOAT32;
+      case ADD -> library.adds() || out.dtype() == DType.FLOAT32;
       case GELU, QUICK_GELU -> false;
     };
   }
@@ -105,6 +131,15 @@ record Product(
   /** cuBLASLt wants an aligned bias of the type of out. */
   private boolean biasFits() {
     return bias == null || (out.dtype() == bias.dtype() && biasAddress() % ALIGNMENT == 0);
+  }
+
+  /**
+   * The type of sums that a kernel of ours finishes. Rounded to two bytes, those of a gated product
+   * would be off by 2⁻⁹ each, which is more than the contract allows, but where x was quantised:
+   * there they are off by more already.
+   */
+  DType sumsType() {
+    return gated && quantizes() ? x.dtype() : DType.FLOAT32;
   }
 
   /** Whether out has room for sums that are not finished yet. */

@@ -43,7 +43,7 @@ final class ProductAlgorithms {
   }
 
   private static boolean isLibraryFirst(Product product) {
-    return switch (product.libraryPart()) {
+    return product.quantizes() || switch (product.libraryPart()) {
       case ALL -> true;
       case SUMS -> product.sumsFitInOut() || product.activation() == Activation.ADD;
       case NONE -> false;
@@ -51,7 +51,7 @@ final class ProductAlgorithms {
   }
 
   /**
-   * All algorithms worth a measurement, at least one. The first is the kind that {@link
+   * All algorithms worth a measurement. The first is the kind that {@link
    * #defaultFor} takes.
    *
    * @param most how many algorithms cuBLASLt is asked for
@@ -69,8 +69,14 @@ final class ProductAlgorithms {
     return all;
   }
 
-  /** Kernels of ours that do all of it, the one that should be fastest first. */
+  /**
+   * Kernels of ours that do all of it, the one that should be fastest first: none where x is
+   * quantised, since theirs would be another result.
+   */
   private List<ProductAlgorithm> ownKernels(Product product) {
+    if (product.quantizes()) {
+      return List.of();
+    }
     if (launcher.dtype() == DType.FLOAT32
         || product.transposed() != Transposed.W
         || !product.aligned()) {

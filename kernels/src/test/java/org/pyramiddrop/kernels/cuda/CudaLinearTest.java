@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.HostMatrix;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Reference;
@@ -24,8 +25,22 @@ import org.pyramiddrop.kernels.Weight;
 class CudaLinearTest {
   record Sizes(int rows, int inputs, int outputs) {}
 
-  /** A layer's numbers, and what they should give. */
-  record Layer(DType dtype, Sizes sizes, Activation activation, boolean biased, boolean gated) {
+  /**
+   * A layer's numbers, and what they should give.
+   *
+   * @param weights the type of the matrix, the device's or FP8
+   */
+  record Layer(
+      DType dtype,
+      DType weights,
+      Sizes sizes,
+      Activation activation,
+      boolean biased,
+      boolean gated) {
+    Layer(DType dtype, Sizes sizes, Activation activation, boolean biased, boolean gated) {
+      this(dtype, dtype, sizes, activation, biased, gated);
+    }
+
     String run(DType outType) {
       TestGpu.prepare();
       CudaOptions portable = CudaOptions.defaults().withHopper(false);
@@ -43,9 +58,18 @@ class CudaLinearTest {
       float[] w = random.weights(dtype, (gated ? 2 : 1) * outputs * inputs, 2 / Math.sqrt(inputs));
       float[] bias = random.weights(dtype, outputs, 1);
       float[] before = random.normal(sizes.rows * outputs, 1);
+      boolean quantized =
+          CudaFloat8Test.quantizes(kernels, weights, sizes.rows, (gated ? 2 : 1) * outputs);
+      HostMatrix matrix = Stored.matrix(dtype, w, inputs);
+      if (weights == DType.FP8) {
+        boolean rounded = !quantized && sizes.rows > CudaStreaming.MOST_ROWS;
+        matrix = CudaFloat8Test.quantize(w, inputs);
+        w = CudaFloat8Test.values(matrix, rounded ? dtype : DType.FLOAT32);
+      }
+      float[] multiplied = quantized ? CudaFloat8Test.quantizedRows(x, inputs) : x;
       try (Tensor from = kernels.allocate(sizes.rows, inputs);
           Tensor out = kernels.allocate(outType, sizes.rows, outputs);
-          Weight weight = kernels.weight(List.of(Stored.matrix(dtype, w, inputs)));
+          Weight weight = kernels.weight(List.of(matrix));
           Weight added = kernels.weight(List.of(Stored.matrix(dtype, bias, 1)))) {
         kernels.upload(x, from);
         kernels.upload(before, out);
@@ -58,8 +82,8 @@ class CudaLinearTest {
         for (int i = 0; i < actual.length; i++) {
           String wrong =
               gated
-                  ? gate(x, w, i, actual[i], outType)
-                  : activate(x, w, biased ? bias : null, before[i], i, actual[i], outType);
+                  ? gate(multiplied, w, i, actual[i], outType, quantized)
+                  : activate(multiplied, w, biased ? bias : null, before[i], i, actual[i], outType);
           if (!wrong.isEmpty()) {
             return "%s: element (%d, %d) %s".formatted(this, i / outputs, i % outputs, wrong);
           }
@@ -77,7 +101,13 @@ class CudaLinearTest {
       return sum;
     }
 
-    private String gate(float[] x, float[] w, int at, float actual, DType outType) {
+    /**
+     * What is wrong with an output.
+     *
+     * @param rounded whether sums are rounded to the device's type before they are gated
+     */
+    private String gate(
+        float[] x, float[] w, int at, float actual, DType outType, boolean rounded) {
       int row = at / sizes.outputs;
       int column = at % sizes.outputs;
       double gate = dot(x, row, w, column, false);
@@ -86,7 +116,9 @@ class CudaLinearTest {
       double scale =
           dot(x, row, w, column, true) * Math.abs(up)
               + Math.abs(silu) * dot(x, row, w, sizes.outputs + column, true);
-      return difference(silu * up, scale, actual, outType);
+      // The slope of silu is 1.1 at most.
+      double more = rounded ? rounding(dtype) * Math.abs(up) * (1.1 * Math.abs(gate) + Math.abs(silu)) : 0;
+      return difference(silu * up, scale, actual, outType, more);
     }
 
     private String activate(
@@ -109,20 +141,24 @@ class CudaLinearTest {
             case GELU -> sum * Reference.normal(sum);
             case QUICK_GELU -> sum / (1 + Math.exp(-1.702 * sum));
           };
-      return difference(value, scale, actual, outType);
+      return difference(value, scale, actual, outType, 0);
     }
 
-    private static String difference(double value, double scale, float actual, DType type) {
+    /** The most that is rounded off a number, relative to itself. */
+    private static double rounding(DType type) {
+      return switch (type) {
+        case FLOAT32 -> 0x1p-24;
+        case FLOAT16 -> 0x1p-11;
+        case BFLOAT16 -> 0x1p-8;
+        case INT8, INT4, FP8 -> throw type.notSingle();
+      };
+    }
+
+    private static String difference(
+        double value, double scale, float actual, DType type, double more) {
       // Sums are float32 in every type; what is stored is rounded once.
-      double rounding =
-          switch (type) {
-            case FLOAT32 -> 0x1p-24;
-            case FLOAT16 -> 0x1p-11;
-            case BFLOAT16 -> 0x1p-8;
-            case INT8, INT4 -> throw type.notSingle();
-          };
       double smallest = type == DType.FLOAT16 ? 0x1p-25 : Float.MIN_NORMAL;
-      double allowed = 1e-5 * scale + rounding * Math.abs(value) + smallest;
+      double allowed = 1e-5 * scale + rounding(type) * Math.abs(value) + smallest + more;
       return Math.abs(actual - value) <= allowed
           ? ""
           : "is %s, not %s ± %.2g".formatted(actual, value, allowed);
