@@ -27,6 +27,7 @@ static int failing_with;
 static int open_handles;
 static uintptr_t next_handle = 0x1000;
 static int capture_spoilt;
+static int capability = CAPABILITY;
 static unsigned char arguments[64];
 
 const char *stub_calls(void) { return calls; }
@@ -37,9 +38,11 @@ void stub_fail(const char *call, int code) {
   snprintf(failing, sizeof failing, "%s", call);
   failing_with = code;
 }
+void stub_capability(int now) { capability = now; }
 void stub_reset(void) {
   calls[0] = failing[0] = 0;
   open_handles = capture_spoilt = 0;
+  capability = CAPABILITY;
 }
 
 // Writes the call down; what it has to return.
@@ -75,8 +78,8 @@ int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = TOTAL; return devi
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   switch (attribute) {
     case 16: *value = 132; break;
-    case 75: *value = CAPABILITY / 10; break;
-    case 76: *value = CAPABILITY % 10; break;
+    case 75: *value = capability / 10; break;
+    case 76: *value = capability % 10; break;
     case 97: *value = 232448; break;
     default: return 1;
   }

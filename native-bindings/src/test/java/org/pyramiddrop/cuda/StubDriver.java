@@ -87,6 +87,21 @@ final class StubDriver {
     call(cublas, "lt_want_workspace", FunctionDescriptor.ofVoid(JAVA_LONG), bytes);
   }
 
+  /** Lets cuBLASLt's heuristic refuse whatever it is asked, with a status; 0 for not any more. */
+  void refuse(int status) {
+    call(cublas, "lt_refuse", FunctionDescriptor.ofVoid(JAVA_INT), status);
+  }
+
+  /** Which version cuBLASLt is, 0 for the one it was built as. */
+  void cublasVersion(int version) {
+    call(cublas, "lt_set_version", FunctionDescriptor.ofVoid(JAVA_INT), version);
+  }
+
+  /** What contexts opened from now on take the GPU for, 90 for 9.0. */
+  void computeCapability(int capability) {
+    call(driver, "stub_capability", FunctionDescriptor.ofVoid(JAVA_INT), capability);
+  }
+
   private static Object call(
       SymbolLookup library, String name, FunctionDescriptor type, Object... arguments) {
     try {
