@@ -87,7 +87,7 @@ class CudaBlockWeightTest extends BlockOnlyContract {
         Tensor x = kernels.allocate(3, 16)) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> kernels.rmsNorm(x, w, 1, x))
-          .withMessageContaining("int8 is stored in blocks");
+          .withMessageContaining("int8 has scales that numbers share");
     }
   }
 }
