@@ -1,5 +1,6 @@
 // An emulated cuBLASLt: what the backend uses of it, run in the emulated driver's order. Matrices are column-major,
-// D = alpha op(A) op(B) + beta C (+ bias); types are those of cublasLt.h, handles travel as 64-bit numbers.
+// D = alpha op(A) op(B) + beta C (+ bias), where FP8 has a scale for each row of D and one for each column, which op(A)
+// op(B) is multiplied by; types are those of cublasLt.h, handles travel as 64-bit numbers.
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -25,6 +26,13 @@ constexpr int COMPUTE_32F_PEDANTIC = 69;
 constexpr unsigned NO_EPILOGUE = 1;
 constexpr unsigned BIAS_EPILOGUE = 4;
 constexpr uint32_t COMPUTE_TYPE_SCHEME = 2;
+constexpr int32_t ONE_SCALE = 0;
+constexpr int32_t OUTER_VECTORS = 3;
+// Of cuBLASLt, since when it knows modes of scales, and this mode.
+constexpr int MODES_SINCE = 120800;
+constexpr int OUTER_VECTORS_SINCE = 120900;
+// What all of an FP8 product is a multiple of, in bytes.
+constexpr uint64_t FLOAT8_MULTIPLE = 16;
 
 // What an algorithm is like. The first sums in double, the others in float32: all of it, or in parts which are added up
 // in a workspace; the last wants an even number of columns of D.
@@ -40,6 +48,8 @@ struct Description {
   unsigned epilogue = NO_EPILOGUE;
   uint64_t bias = 0;
   int bias_type = -1;
+  uint64_t a_scales = 0, b_scales = 0;
+  int32_t a_scale_mode = ONE_SCALE, b_scale_mode = ONE_SCALE;
 };
 
 struct Preference {
@@ -110,7 +120,9 @@ int refuse(int status, const std::string& why) {
   return status;
 }
 
-bool is_type(int type) { return type == FLOAT32 || type == FLOAT16 || type == BFLOAT16; }
+bool is_type(int type) {
+  return type == FLOAT32 || type == FLOAT16 || type == BFLOAT16 || type == FLOAT8_E4M3;
+}
 
 // Why the shapes and types can't go together; empty if they can.
 std::string conflict(const Description& what, const Layout& a, const Layout& b, const Layout& c, const Layout& d) {
@@ -122,7 +134,32 @@ std::string conflict(const Description& what, const Layout& a, const Layout& b, 
   return "";
 }
 
-std::string unsupported(const Description& what, const Layout& a, const Layout& d) {
+// Rows and leading dimensions that are no multiples of 16 bytes.
+bool is_ragged(const Layout& layout) {
+  return (layout.rows | static_cast<uint64_t>(layout.leading)) * size_of(layout.type) % FLOAT8_MULTIPLE != 0;
+}
+
+// Why the library has no FP8 product like this; empty if it has.
+std::string unsupported_float8(const Description& what, const Layout& a, const Layout& b, const Layout& d) {
+  if (library().version < OUTER_VECTORS_SINCE) return "FP8 with vectors of scales before 12.9";
+  if (emulated_capability() != 90) return "FP8 with vectors of scales on a GPU other than compute capability 9.0";
+  if (what.a_scale_mode != OUTER_VECTORS || what.b_scale_mode != OUTER_VECTORS) {
+    return "FP8 with scales other than outer vectors";
+  }
+  if (what.a_scales == 0 || what.b_scales == 0) return "outer vectors of scales without their addresses";
+  if ((what.a_scales | what.b_scales) % FLOAT8_MULTIPLE != 0) return "scales at no multiple of 16 bytes";
+  if (!what.transpose_a || what.transpose_b) return "FP8 with anything but A transposed and B not";
+  if (what.epilogue != NO_EPILOGUE) return "FP8 with an epilogue";
+  if (d.type == FLOAT8_E4M3) return "a D of FP8";
+  if (is_ragged(a) || is_ragged(b) || is_ragged(d)) return "FP8 with rows that take no multiple of 16 bytes";
+  return "";
+}
+
+std::string unsupported(const Description& what, const Layout& a, const Layout& b, const Layout& d) {
+  if (a.type == FLOAT8_E4M3) return unsupported_float8(what, a, b, d);
+  if (what.a_scale_mode != ONE_SCALE || what.b_scale_mode != ONE_SCALE || what.a_scales != 0 || what.b_scales != 0) {
+    return "scales of other than FP8";
+  }
   if (d.type != a.type && d.type != FLOAT32) return "this type of D with this type of A";
   if (what.epilogue != NO_EPILOGUE && what.epilogue != BIAS_EPILOGUE) return "an epilogue other than bias";
   if (what.bias_type != -1 && what.bias_type != a.type && what.bias_type != d.type) return "this type of bias";
@@ -135,6 +172,9 @@ std::string unfit(const Algorithm& algorithm, const Layout& a, const Layout& d) 
     return "an algorithm that no heuristic gave";
   }
   if (algorithm.type != a.type) return "an algorithm for another type";
+  for (unsigned alignment : algorithm.alignment) {
+    if (a.type == FLOAT8_E4M3 && alignment % FLOAT8_MULTIPLE != 0) return "FP8 at addresses of a lesser alignment";
+  }
   uint64_t multiple = KINDS[algorithm.kind].columns_multiple;
   if (d.columns % multiple != 0) return "an algorithm for columns in multiples of " + std::to_string(multiple);
   return "";
@@ -197,7 +237,13 @@ EXPORTED int cublasLtMatmulDescSetAttribute(uint64_t handle, int attribute, cons
     case 4: return take(&what.transpose_b, value, bytes);
     case 7: return take(&what.epilogue, value, bytes);
     case 8: return take(&what.bias, value, bytes);
+    case 17: return take(&what.a_scales, value, bytes);
+    case 18: return take(&what.b_scales, value, bytes);
     case 26: return take(&what.bias_type, value, bytes);
+    case 31:
+    case 32:
+      if (library().version < MODES_SINCE) return refuse(INVALID_VALUE, "a mode of scales before 12.8");
+      return take(attribute == 31 ? &what.a_scale_mode : &what.b_scale_mode, value, bytes);
     default: return refuse(INVALID_VALUE, "no attribute " + std::to_string(attribute) + " of products here");
   }
 }
@@ -245,7 +291,7 @@ EXPORTED int cublasLtMatmulAlgoGetHeuristic(uint64_t handle, uint64_t descriptio
   *answered = 0;
   std::string wrong = conflict(l.descriptions[description], l.layouts[a], l.layouts[b], l.layouts[c], l.layouts[d]);
   if (!wrong.empty()) return refuse(INVALID_VALUE, wrong);
-  wrong = unsupported(l.descriptions[description], l.layouts[a], l.layouts[d]);
+  wrong = unsupported(l.descriptions[description], l.layouts[a], l.layouts[b], l.layouts[d]);
   if (!wrong.empty()) return refuse(NOT_SUPPORTED, wrong);
   const Preference& preferred = l.preferences[preference];
   for (int kind = 0; kind < KIND_COUNT && *answered < wanted; kind++) {
@@ -275,7 +321,7 @@ EXPORTED int cublasLtMatmulAlgoCheck(uint64_t handle, uint64_t description, uint
   if (!conflict(l.descriptions[description], l.layouts[a], l.layouts[b], l.layouts[c], l.layouts[d]).empty()) {
     return INVALID_VALUE;
   }
-  if (!unsupported(l.descriptions[description], l.layouts[a], l.layouts[d]).empty() ||
+  if (!unsupported(l.descriptions[description], l.layouts[a], l.layouts[b], l.layouts[d]).empty() ||
       !unfit(*algorithm, l.layouts[a], l.layouts[d]).empty()) {
     return NOT_SUPPORTED;
   }
@@ -313,6 +359,8 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
   p.alpha = *alpha;
   p.beta = *beta;
   p.c = p.beta == 0 ? 0 : c;
+  p.a_scales = what.a_scales;
+  p.b_scales = what.b_scales;
   p.transpose_a = what.transpose_a;
   p.transpose_b = what.transpose_b;
   p.inner = what.transpose_a ? p.a_layout.rows : p.a_layout.columns;
@@ -323,7 +371,7 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
 
   wrong = conflict(what, p.a_layout, p.b_layout, p.c_layout, p.d_layout);
   if (!wrong.empty()) return refuse(INVALID_VALUE, wrong);
-  wrong = unsupported(what, p.a_layout, p.d_layout);
+  wrong = unsupported(what, p.a_layout, p.b_layout, p.d_layout);
   if (!wrong.empty()) return refuse(NOT_SUPPORTED, wrong);
   if (workspace_bytes < p.workspace_bytes) return refuse(INVALID_VALUE, "less workspace than the algorithm needs");
   const uint64_t addresses[] = {a, b, p.c, d};
@@ -338,12 +386,16 @@ EXPORTED int cublasLtMatmul(uint64_t handle, uint64_t description, const float* 
       return refuse(INVALID_VALUE, "the bias is not in device memory");
     }
   }
+  if (p.a_layout.type == FLOAT8_E4M3 && (!emulated_holds(p.a_scales, p.d_layout.rows * sizeof(float)) ||
+                                         !emulated_holds(p.b_scales, p.d_layout.columns * sizeof(float)))) {
+    return refuse(INVALID_VALUE, "scales are not in device memory, or fewer than rows of D or columns");
+  }
   if (!in_memory(a, p.a_layout) || !in_memory(b, p.b_layout) || !in_memory(d, p.d_layout) ||
       (p.c != 0 && !in_memory(p.c, p.c_layout)) ||
       (p.workspace_bytes != 0 && !emulated_holds(workspace, p.workspace_bytes))) {
     return refuse(INVALID_VALUE, "a matrix or the workspace is not in device memory, or longer than its allocation");
   }
-  return emulated_enqueue(stream, "cublasLtMatmul", multiply, &p, sizeof p, 6) == 0 ? SUCCESS : EXECUTION_FAILED;
+  return emulated_enqueue(stream, "cublasLtMatmul", multiply, &p, sizeof p, ADDRESSES) == 0 ? SUCCESS : EXECUTION_FAILED;
 }
 
 // Hooks for tests ---------------------------------------------------------------------------------------------------

@@ -194,6 +194,11 @@ int emulated_has_context() {
   return current_context() != nullptr;
 }
 
+int emulated_capability() {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  return driver().compute_capability;
+}
+
 void emulated_complain(const char* text) {
   std::lock_guard<std::mutex> holding(driver().lock);
   driver().complain(text);

@@ -19,3 +19,6 @@ EXPORTED int emulated_holds(uint64_t address, size_t bytes);
 
 // Whether the calling thread has a current context.
 EXPORTED int emulated_has_context();
+
+// Of all devices, 90 for 9.0.
+EXPORTED int emulated_capability();

@@ -9,6 +9,8 @@ using std::isnan;
 
 struct bfloat16 { uint16_t bits; };
 struct float16 { uint16_t bits; };
+// A sign, four bits of exponent, three of mantissa: no infinity, and one NaN of each sign.
+struct float8_e4m3 { uint8_t bits; };
 
 inline float widen(float x) { return x; }
 inline float widen(bfloat16 x) {
@@ -28,6 +30,13 @@ inline float widen(float16 x) {
   bits |= (magnitude >= 0x7c00u << 13 ? 0x7f800000u : 0u) | static_cast<uint32_t>(x.bits & 0x8000) << 16;
   memcpy(&wide, &bits, 4);
   return wide;
+}
+
+inline float widen(float8_e4m3 x) {
+  int exponent = x.bits >> 3 & 15, mantissa = x.bits & 7;
+  float magnitude = exponent == 0 ? ldexpf(mantissa, -9) : ldexpf(8 + mantissa, exponent - 10);
+  if (exponent == 15 && mantissa == 7) magnitude = NAN;
+  return x.bits & 0x80 ? -magnitude : magnitude;
 }
 
 template <typename T> T narrow(float x);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -12,7 +13,7 @@
 namespace emulated {
 
 // Element types, by cuBLASLt's numbers.
-enum Type : int { FLOAT32 = 0, FLOAT16 = 2, BFLOAT16 = 14 };
+enum Type : int { FLOAT32 = 0, FLOAT16 = 2, BFLOAT16 = 14, FLOAT8_E4M3 = 28 };
 
 // Column-major.
 struct Layout {
@@ -24,6 +25,8 @@ struct Layout {
 // A product that is ready to run. Travels through the driver's queue by value, addresses first.
 struct Product {
   uint64_t a, b, c, d, bias, workspace;
+  // A float32 number for each row of D and for each column, null where all of them are 1.
+  uint64_t a_scales, b_scales;
   Layout a_layout, b_layout, c_layout, d_layout;
   uint64_t inner, workspace_bytes;
   float alpha, beta;
@@ -31,7 +34,10 @@ struct Product {
   int parts;  // that the inner dimension is cut into, each summed in float32; 0 sums all of it in double
 };
 
-inline size_t size_of(int type) { return type == FLOAT32 ? 4 : 2; }
+// How many of a product's first fields are addresses.
+constexpr size_t ADDRESSES = offsetof(Product, a_layout) / sizeof(uint64_t);
+
+inline size_t size_of(int type) { return type == FLOAT32 ? 4 : type == FLOAT8_E4M3 ? 1 : 2; }
 
 inline double load(const unsigned char* at, int type) {
   if (type == FLOAT32) {
@@ -39,11 +45,13 @@ inline double load(const unsigned char* at, int type) {
     memcpy(&x, at, 4);
     return x;
   }
+  if (type == FLOAT8_E4M3) return widen(float8_e4m3{*at});
   uint16_t bits;
   memcpy(&bits, at, 2);
   return type == FLOAT16 ? widen(float16{bits}) : widen(bfloat16{bits});
 }
 
+// D's types: never FLOAT8_E4M3.
 inline void store(unsigned char* at, int type, double x) {
   float rounded = static_cast<float>(x);
   if (type == FLOAT32) {
@@ -64,6 +72,10 @@ inline double round_to(int type, double x) {
 inline double element(uint64_t matrix, const Layout& layout, uint64_t row, uint64_t column) {
   uint64_t at = row + column * static_cast<uint64_t>(layout.leading);
   return load(reinterpret_cast<const unsigned char*>(matrix) + at * size_of(layout.type), layout.type);
+}
+
+inline double scale(uint64_t scales, uint64_t i) {
+  return scales == 0 ? 1 : load(reinterpret_cast<const unsigned char*>(scales) + i * sizeof(float), FLOAT32);
 }
 
 // sums[i] += a[k, i] · b(k) for k in [from, to), in the precision of sums.
@@ -111,7 +123,7 @@ inline void multiply(const void* arguments) {
       add_parts(a, b, p.inner, p.parts, sums);
     }
     for (uint64_t i = 0; i < rows; i++) {
-      double x = p.alpha * sums[i];
+      double x = p.alpha * scale(p.a_scales, i) * scale(p.b_scales, j) * sums[i];
       // The library stores what it multiplied in the output's type before it adds C: on an H100, version 13.1, a sum of
       // 4.4014 became 4.375, where 4.40625 is the nearest bfloat16.
       if (p.beta != 0) x = round_to(p.d_layout.type, x) + p.beta * element(p.c, p.c_layout, i, j);
