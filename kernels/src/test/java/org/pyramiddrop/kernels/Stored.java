@@ -30,7 +30,7 @@ public final class Stored {
       case FLOAT32 -> 0;
       case FLOAT16 -> Math.scalb(1.0, Math.max(Math.getExponent(value), -14) - 11);
       case BFLOAT16 -> Math.scalb(1.0, Math.max(Math.getExponent(value), -126) - 8);
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 
@@ -45,7 +45,7 @@ public final class Stored {
             ? (bits >>> 16) | 0x40
             : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
       }
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 
@@ -54,7 +54,7 @@ public final class Stored {
       case FLOAT32 -> Float.intBitsToFloat(bits);
       case FLOAT16 -> Float.float16ToFloat((short) bits);
       case BFLOAT16 -> Float.intBitsToFloat(bits << 16);
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 

@@ -38,7 +38,7 @@ final class Numbers {
           out[at + i * stride] = bfloat16(from.get(SHORT, bytes + 2L * i));
         }
       }
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     }
   }
 

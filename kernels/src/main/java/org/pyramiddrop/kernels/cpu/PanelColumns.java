@@ -52,7 +52,7 @@ final class PanelColumns {
             each(dtype, w, start, rowBytes, rows, count, out, at);
           }
         }
-        case INT8, INT4 -> throw dtype.notSingle();
+        case INT8, INT4, FP8 -> throw dtype.notSingle();
       }
     } else {
       each(dtype, w, start, rowBytes, rows, count, out, at);

@@ -61,7 +61,7 @@ final class PanelRows {
           case FLOAT32 -> float32(w, start, rowBytes, count, out, at, stride);
           case BFLOAT16 -> bfloat16(w, start, rowBytes, count, out, at, stride);
           case FLOAT16 -> float16(w, start, rowBytes, count, out, at, stride);
-          case INT8, INT4 -> throw dtype.notSingle();
+          case INT8, INT4, FP8 -> throw dtype.notSingle();
         };
     for (int r = 0; r < COUNT && done < count; r++) {
       long from = start + r * rowBytes + (long) done * dtype.bytes();

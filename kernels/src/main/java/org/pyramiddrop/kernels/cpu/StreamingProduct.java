@@ -159,7 +159,7 @@ final class StreamingProduct {
         case BFLOAT16 -> bfloat16(segment, w.offset(row), rows, x, sums, done);
         case FLOAT16 -> float16(segment, w.offset(row), rows, x, sums, done);
         case FLOAT32 -> float32(segment, w.offset(row), rows, x, sums, done);
-        case INT8, INT4 -> StreamingBlocks.products(w, row, rows, x, sums, done);
+        case INT8, INT4, FP8 -> StreamingBlocks.products(w, row, rows, x, sums, done);
       }
       done += rows;
     }

@@ -155,7 +155,7 @@ final class CublasLtProducts {
       case FLOAT32 -> ElementType.FLOAT32;
       case FLOAT16 -> ElementType.FLOAT16;
       case BFLOAT16 -> ElementType.BFLOAT16;
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 }

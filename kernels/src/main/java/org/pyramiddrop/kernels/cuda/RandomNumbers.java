@@ -44,7 +44,7 @@ final class RandomNumbers {
       case BFLOAT16 ->
           numbers.setAtIndex(
               ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     }
   }
 }

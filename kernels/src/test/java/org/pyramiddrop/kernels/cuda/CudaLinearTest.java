@@ -119,7 +119,7 @@ class CudaLinearTest {
             case FLOAT32 -> 0x1p-24;
             case FLOAT16 -> 0x1p-11;
             case BFLOAT16 -> 0x1p-8;
-            case INT8, INT4 -> throw type.notSingle();
+            case INT8, INT4, FP8 -> throw type.notSingle();
           };
       double smallest = type == DType.FLOAT16 ? 0x1p-25 : Float.MIN_NORMAL;
       double allowed = 1e-5 * scale + rounding * Math.abs(value) + smallest;
