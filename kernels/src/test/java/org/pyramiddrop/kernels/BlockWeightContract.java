@@ -14,31 +14,52 @@ import org.junit.jupiter.api.Test;
  * is no error of a kernel.
  */
 public interface BlockWeightContract extends ContractPart {
-  List<DType> TYPES = List.of(DType.INT8, DType.INT4);
+  /** The types in blocks that the device multiplies. */
+  default List<DType> types() {
+    return List.of(DType.INT8, DType.INT4, DType.FP8);
+  }
 
-  /** What a float16 scale can't be, so that reading a row too many is seen. */
+  /** What a scale inside is far from, so that reading a row too many is seen. */
   float POISON = Float.MAX_VALUE;
 
   /**
-   * A matrix's values, exactly as they are stored, and the matrix on the device. A value is a
-   * number less its zero, and a device may multiply the two one by one: errors grow with both.
+   * A matrix's values, exactly as they are stored and as float32 has them, and the matrix on the
+   * device. A value is a number less its zero, and a device may multiply the two one by one: errors
+   * grow with both.
    */
   final class StoredBlocks {
     private final Weight weight;
+    private final double[] exact;
     private final float[] values;
     private final float[] sizes;
 
-    StoredBlocks(Weight weight, float[] values, float[] sizes) {
+    StoredBlocks(Weight weight, double[] exact, float[] values, float[] sizes) {
       this.weight = weight;
+      this.exact = exact;
       this.values = values;
       this.sizes = sizes;
     }
+  }
+
+  /** The value at a place, which a float may not hold. */
+  private static double exact(Blocks blocks, MemorySegment data, int row, int column) {
+    return blocks.dtype() == DType.FP8
+        ? blocks.scale(data, row, 0)
+            * (double) Float8.toFloat((byte) blocks.number(data, row, column))
+        : blocks.value(data, row, column);
+  }
+
+  /** The values that a product of as many rows multiplies: the exact ones, or rounded to floats. */
+  private double[] multiplied(int rows, StoredBlocks w) {
+    float[] widened = device().widened(rows, w.values);
+    return Arrays.equals(widened, w.values) ? w.exact : Reference.doubles(widened);
   }
 
   /** Whole numbers, scales and zeros of any kind, in parts, as a view between rows of poison. */
   private StoredBlocks stored(DType dtype, int rows, int columns) {
     int before = random().between(0, 5);
     int total = before + rows + random().between(0, 4);
+    double[] exact = new double[rows * columns];
     float[] values = new float[rows * columns];
     float[] sizes = new float[rows * columns];
     List<HostMatrix> parts = new ArrayList<>();
@@ -54,11 +75,13 @@ public interface BlockWeightContract extends ContractPart {
         fill(blocks, data, row - from, inside);
         for (int c = 0; c < columns && inside; c++) {
           int at = (row - before) * columns + c;
+          exact[at] = exact(blocks, data, row - from, c);
           values[at] = blocks.value(data, row - from, c);
           int block = c / Blocks.SIZE;
           int zero = blocks.zero(data, row - from, block);
           int both = Math.abs(blocks.number(data, row - from, c)) + zero;
-          sizes[at] = blocks.scale(data, row - from, block) * both;
+          sizes[at] =
+              dtype == DType.FP8 ? values[at] : blocks.scale(data, row - from, block) * both;
         }
       }
       parts.add(new HostMatrix(dtype, data, to - from, columns));
@@ -67,7 +90,7 @@ public interface BlockWeightContract extends ContractPart {
     Weight all = device().owned(kernels().weight(parts));
     int first = random().between(0, before);
     return new StoredBlocks(
-        all.rows(first, total - first).rows(before - first, rows), values, sizes);
+        all.rows(first, total - first).rows(before - first, rows), exact, values, sizes);
   }
 
   private void fill(Blocks blocks, MemorySegment data, int row, boolean inside) {
@@ -83,14 +106,30 @@ public interface BlockWeightContract extends ContractPart {
       }
     }
     for (int c = 0; c < blocks.columns(); c++) {
-      boolean bytes = blocks.dtype() == DType.INT8;
-      blocks.number(data, row, c, bytes ? random().between(-128, 127) : random().between(0, 15));
+      blocks.number(
+          data,
+          row,
+          c,
+          switch (blocks.dtype()) {
+            case INT4 -> random().between(0, 15);
+            case FP8 -> 128 * random().between(0, 1) + random().between(0, 0x7e);
+            default -> random().between(-128, 127);
+          });
     }
+    if (blocks.dtype() == DType.FP8) {
+      fillUp(blocks, data, row);
+    }
+  }
+
+  /** The zeros behind a row of FP8. */
+  private static void fillUp(Blocks blocks, MemorySegment data, int row) {
+    long from = blocks.numbers(row) + blocks.columns();
+    data.asSlice(from, blocks.numberBytes() - blocks.columns()).fill((byte) 0);
   }
 
   private List<LinearContract.Sizes> sizes() {
     List<LinearContract.Sizes> all = new ArrayList<>();
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int inputs : LinearContract.INPUTS) {
         for (int outputs : LinearContract.OUTPUTS) {
           all.add(
@@ -138,7 +177,7 @@ public interface BlockWeightContract extends ContractPart {
       Weight b = bias == null ? null : device().weight(DType.FLOAT16, bias, 1);
       kernels().linear(device().input(x, inputs), w.weight, b, activation, out.view());
       float[] exact = device().multiplied(sizes.dtype(), inputs, x);
-      float[] values = device().widened(sizes.rows(), w.values);
+      double[] values = multiplied(sizes.rows(), w);
       Expected expected =
           Reference.linear(exact, values, w.sizes, inputs, bias, activation, before);
       device().check("linear %s, %s".formatted(sizes, activation), out, expected);
@@ -156,7 +195,7 @@ public interface BlockWeightContract extends ContractPart {
       Output out = device().output(sizes.rows(), sizes.outputs());
       kernels().swiGlu(device().input(x, inputs), w.weight, out.view());
       float[] exact = device().multiplied(sizes.dtype(), inputs, x);
-      float[] values = device().widened(sizes.rows(), w.values);
+      double[] values = multiplied(sizes.rows(), w);
       Expected expected = Reference.swiGlu(exact, values, w.sizes, inputs);
       device().check("swiGlu " + sizes, out, expected);
       device().endCase();
@@ -166,7 +205,7 @@ public interface BlockWeightContract extends ContractPart {
   /** Nothing is rounded to a narrow type there, so nothing of it may be seen. */
   @Test
   default void writesProductsInBlocksInFloat32WhereTheOutputIs() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int rows : new int[] {1, 3, 37}) {
         for (int inputs : new int[] {17, 64, 136}) {
           int outputs = random().oneOf(LinearContract.OUTPUTS);
@@ -175,7 +214,7 @@ public interface BlockWeightContract extends ContractPart {
           Output out = device().output(DType.FLOAT32, rows, outputs);
           kernels().linear(device().input(x, inputs), w.weight, null, Activation.NONE, out.view());
           float[] exact = device().multiplied(dtype, inputs, x);
-          float[] values = device().widened(rows, w.values);
+          double[] values = multiplied(rows, w);
           float[] none = new float[rows * outputs];
           Reference.linear(exact, values, w.sizes, inputs, null, Activation.NONE, none)
               .check("float32 by " + dtype, DType.FLOAT32, out.read(), 1e-5);
@@ -187,7 +226,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void multipliesANormByBlocksAsBothOperationsInARowDo() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int rows : new int[] {1, 2, 4, 6}) {
         for (int inputs : new int[] {8, 33, 72, 264, 1032, 4104}) {
           int outputs = random().between(1, 40);
@@ -215,7 +254,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void readsEveryNumberOfABlockWhereItStands() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int inputs : new int[] {1, 31, 32, 67, 300}) {
         int outputs = random().between(1, 70);
         StoredBlocks w = stored(dtype, outputs, inputs);
@@ -227,7 +266,7 @@ public interface BlockWeightContract extends ContractPart {
         kernels()
             .linear(device().input(identity, inputs), w.weight, null, Activation.NONE, out.view());
         float[] none = new float[inputs * outputs];
-        float[] values = device().widened(inputs, w.values);
+        double[] values = multiplied(inputs, w);
         Expected expected =
             Reference.linear(identity, values, w.sizes, inputs, null, Activation.NONE, none);
         device().check("identity " + dtype, out, expected);
@@ -238,7 +277,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void readsRowsInBlocks() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int columns : new int[] {1, 31, 64, 130}) {
         int rows = random().between(1, 40);
         StoredBlocks table = stored(dtype, rows, columns);
@@ -260,14 +299,14 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void keepsWhatIsNotFiniteInItsRowOfAProductInBlocks() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int rows : new int[] {2, 4, 7}) {
         float[] x = random().normal(rows * 67, 1);
         x[67 + random().between(0, 66)] = Float.NaN;
         StoredBlocks w = stored(dtype, 41, 67);
         Output out = device().output(rows, 41);
         kernels().linear(device().input(x, 67), w.weight, null, Activation.NONE, out.view());
-        float[] values = device().widened(rows, w.values);
+        double[] values = multiplied(rows, w);
         Expected expected =
             Reference.linear(x, values, w.sizes, 67, null, Activation.NONE, new float[rows * 41]);
         device().check("not finite, " + dtype, out, expected);
@@ -276,10 +315,13 @@ public interface BlockWeightContract extends ContractPart {
     }
   }
 
-  /** It may be so large that an activation's type has no number for it, nor a product with 0. */
+  /**
+   * It may be so large that an activation's type has no number for it, nor a product with 0; but in
+   * FP8, where it is zero.
+   */
   @Test
   default void whatFillsALastBlockUpMeetsNothing() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : List.of(DType.INT8, DType.INT4)) {
       for (int rows : new int[] {1, 4, 6, 70}) {
         int inputs = 40;
         int outputs = random().between(1, 70);
@@ -319,7 +361,7 @@ public interface BlockWeightContract extends ContractPart {
    */
   @Test
   default void sumsTheLargestNumbersOfABlock() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       for (int rows : new int[] {1, 4, 20}) {
         int inputs = random().between(97, 160);
         int outputs = random().between(1, 40);
@@ -329,7 +371,15 @@ public interface BlockWeightContract extends ContractPart {
         for (int i = 0; i < values.length; i++) {
           int row = i / inputs;
           blocks.scale(data, row, i % inputs / Blocks.SIZE, 0.25f);
-          blocks.number(data, row, i % inputs, dtype == DType.INT8 ? -128 : 15);
+          blocks.number(
+              data,
+              row,
+              i % inputs,
+              switch (dtype) {
+                case INT4 -> 15;
+                case FP8 -> 0xfe;
+                default -> -128;
+              });
           values[i] = blocks.value(data, row, i % inputs);
         }
         Weight w =
@@ -355,7 +405,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void givesABlockedProductTheSameBitsEachTime() {
-    for (DType dtype : TYPES) {
+    for (DType dtype : types()) {
       StoredBlocks w = stored(dtype, 130, 515);
       Tensor x = device().input(random().normal(43 * 515, 1), 515);
       for (int rows : new int[] {2, 43}) {

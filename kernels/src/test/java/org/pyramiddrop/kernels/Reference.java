@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -16,17 +17,24 @@ public final class Reference {
       float @Nullable [] bias,
       Activation activation,
       float[] before) {
-    return linear(x, w, w, inputs, bias, activation, before);
+    return linear(x, doubles(w), w, inputs, bias, activation, before);
+  }
+
+  /** The same numbers. */
+  static double[] doubles(float[] values) {
+    double[] doubles = new double[values.length];
+    Arrays.setAll(doubles, i -> values[i]);
+    return doubles;
   }
 
   /**
-   * The same of weights that are sums themselves.
+   * The same of weights that are sums or products themselves.
    *
    * @param sizes what rounding errors of each weight's products grow with
    */
   static Expected linear(
       float[] x,
-      float[] w,
+      double[] w,
       float[] sizes,
       int inputs,
       float @Nullable [] bias,
@@ -69,15 +77,15 @@ public final class Reference {
 
   /** {@code silu(x · gateᵀ) ∘ (x · upᵀ)}. */
   static Expected swiGlu(float[] x, float[] gateUp, int inputs) {
-    return swiGlu(x, gateUp, gateUp, inputs);
+    return swiGlu(x, doubles(gateUp), gateUp, inputs);
   }
 
   /**
-   * The same of weights that are sums themselves.
+   * The same of weights that are sums or products themselves.
    *
    * @param sizes what rounding errors of each weight's products grow with
    */
-  static Expected swiGlu(float[] x, float[] gateUp, float[] sizes, int inputs) {
+  static Expected swiGlu(float[] x, double[] gateUp, float[] sizes, int inputs) {
     int rows = x.length / inputs;
     int hidden = gateUp.length / inputs / 2;
     Expected expected = new Expected(rows, hidden);

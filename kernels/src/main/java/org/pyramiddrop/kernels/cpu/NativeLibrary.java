@@ -185,7 +185,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
               inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
               Short.BYTES * RUN));
     }
-    if (weights.inBlocks() && has(VNNI)) {
+    if ((weights == DType.INT8 || weights == DType.INT4) && has(VNNI)) {
       return Optional.of(
           NativeKernel.of(
               functions,

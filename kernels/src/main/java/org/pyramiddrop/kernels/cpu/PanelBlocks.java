@@ -19,7 +19,7 @@ final class PanelBlocks {
   private PanelBlocks() {}
 
   /**
-   * Puts number i of row r at {@code out[at + i·stride + r]}, exactly as it is stored.
+   * Puts number i of row r at {@code out[at + i·stride + r]}, as {@link Blocks#value} gives it.
    *
    * @param row the first of four rows that lie together
    * @param column the first number of each row, which begins a block
@@ -44,6 +44,9 @@ final class PanelBlocks {
     if (blocks.dtype() == DType.INT8) {
       float[] words = words(data, from, blocks.numberBytes(), bound / 4);
       int8(words, scales, out, at, stride);
+    } else if (blocks.dtype() == DType.FP8) {
+      float[] words = words(data, from, blocks.numberBytes(), bound / 4);
+      fp8(words, scales, out, at, stride);
     } else {
       float[] words = words(data, from, blocks.numberBytes(), bound / 8);
       int4(words, scales, least, out, at, stride);
@@ -80,6 +83,21 @@ final class PanelBlocks {
       number =
           (FloatVector) bytes.lanewise(VectorOperators.ASHR, 24).convert(VectorOperators.I2F, 0);
       number.mul(scale).intoArray(out, to + 3 * stride);
+    }
+  }
+
+  /** A number brought to the top reads as {@link StreamingBlocks} says. */
+  private static void fp8(float[] words, float[] scales, float[] out, int at, int stride) {
+    for (int i = 0; i < words.length; i += PanelRows.COUNT) {
+      FloatVector scale = FloatVector.fromArray(F, scales, i / Blocks.SIZE * PanelRows.COUNT);
+      IntVector bytes = FloatVector.fromArray(F, words, i).reinterpretAsInts();
+      int to = at + i * stride;
+      for (int b = 0; b < 4; b++) {
+        IntVector top = bytes.lanewise(VectorOperators.LSHL, 24 - 8 * b);
+        top = top.lanewise(VectorOperators.ASHR, 4).and(StreamingBlocks.FLOAT8_BITS);
+        FloatVector number = top.reinterpretAsFloats().mul(StreamingBlocks.FLOAT8_SCALE);
+        number.mul(scale).intoArray(out, to + b * stride);
+      }
     }
   }
 

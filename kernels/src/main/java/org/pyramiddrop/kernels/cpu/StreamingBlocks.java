@@ -14,10 +14,12 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.Float8;
 
 /**
  * Decode's products with weights in {@link Blocks}: whole numbers are widened in registers, summed
- * over two vectors, and only that sum meets the block's scale.
+ * over two vectors, and only that sum meets the block's scale. Those of {@link DType#FP8} are
+ * summed over the row before they meet its only scale.
  *
  * <p>A row's scales are widened before its numbers are read. The zeros of {@link DType#INT4} never
  * meet the numbers: {@code Σ scale · (q - zero) · x} is {@code Σ scale · q · x} less {@code scale ·
@@ -44,6 +46,15 @@ final class StreamingBlocks {
   private static final int SECOND = BYTES.length() == LANES ? LANES : 0;
 
   private static final int SECOND_PART = SECOND == 0 ? 1 : 0;
+
+  /** Sign, exponent and mantissa of an eight-bit float that was shifted to a float's place. */
+  static final int FLOAT8_BITS = 0x87f00000;
+
+  /**
+   * What a float of these bits is too small by, since its exponent has another bias; of subnormal
+   * numbers, too.
+   */
+  static final float FLOAT8_SCALE = 0x1p120f;
 
   /** What brings four bits of an int to the bottom of each lane. */
   private static final IntVector HALVES = halves();
@@ -76,7 +87,7 @@ final class StreamingBlocks {
     for (int i = 0; i < inputs; i++) {
       out[padded + i / Blocks.SIZE] += x[at + i];
     }
-    if (dtype == DType.INT8) {
+    if (dtype != DType.INT4) {
       System.arraycopy(x, at, out, 0, inputs);
       return out;
     }
@@ -104,14 +115,22 @@ final class StreamingBlocks {
     int perRow = blocks.perRow();
     int inputs = perRow * Blocks.SIZE;
     int bound = inputs - inputs % (UNROLLED * STEP);
-    float[] scales = new float[perRow];
+    boolean ofRow = blocks.dtype() == DType.FP8;
+    float[] scales = new float[ofRow ? 0 : perRow];
     float[] lanes = new float[LANES];
     for (int j = 0; j < rows; j++) {
       int row = w.within(first) + j;
       widen(data, blocks.scales(row), scales);
       long from = blocks.numbers(row);
       float sum;
-      if (blocks.dtype() == DType.INT8) {
+      if (ofRow) {
+        fp8(data, from, bound, x, lanes);
+        sum = Lanes.sum(lanes, 0);
+        for (int i = bound; i < inputs; i++) {
+          sum += Float8.toFloat(data.get(ValueLayout.JAVA_BYTE, from + i)) * x[i];
+        }
+        sum *= blocks.scale(data, row, 0);
+      } else if (blocks.dtype() == DType.INT8) {
         int8(data, from, bound, x, scales, lanes);
         sum = Lanes.sum(lanes, 0);
         for (int i = bound; i < inputs; i++) {
@@ -191,6 +210,97 @@ final class StreamingBlocks {
       low = low.mul(FloatVector.fromArray(F, x, i + 3 * STEP));
       low = high.fma(FloatVector.fromArray(F, x, i + 3 * STEP + LANES), low);
       d = low.fma(FloatVector.broadcast(F, scales[(i + 3 * STEP) / Blocks.SIZE]), d);
+    }
+    a.add(b).add(c.add(d)).intoArray(lanes, 0);
+  }
+
+  /**
+   * A number's bits, with its sign ahead of them, need one shift and one mask to be a float's but
+   * for the bias.
+   */
+  private static void fp8(MemorySegment w, long row, int inputs, float[] x, float[] lanes) {
+    FloatVector a = FloatVector.zero(F);
+    FloatVector b = a;
+    FloatVector c = a;
+    FloatVector d = a;
+    IntVector numbers;
+    for (int i = 0; i < inputs; i += UNROLLED * STEP) {
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + i, LITTLE)
+                  .convertShape(VectorOperators.B2I, I, 0);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      a = numbers.reinterpretAsFloats().mul(FLOAT8_SCALE).fma(FloatVector.fromArray(F, x, i), a);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + i + SECOND, LITTLE)
+                  .convertShape(VectorOperators.B2I, I, SECOND_PART);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      a =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + LANES), a);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 1 * STEP), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, 0);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      b =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 1 * STEP), b);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 1 * STEP + SECOND), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, SECOND_PART);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      b =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 1 * STEP + LANES), b);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 2 * STEP), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, 0);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      c =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 2 * STEP), c);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 2 * STEP + SECOND), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, SECOND_PART);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      c =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 2 * STEP + LANES), c);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 3 * STEP), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, 0);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      d =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 3 * STEP), d);
+      numbers =
+          (IntVector)
+              ByteVector.fromMemorySegment(BYTES, w, row + (i + 3 * STEP + SECOND), LITTLE)
+                  .convertShape(VectorOperators.B2I, I, SECOND_PART);
+      numbers = numbers.lanewise(VectorOperators.LSHL, 20).and(FLOAT8_BITS);
+      d =
+          numbers
+              .reinterpretAsFloats()
+              .mul(FLOAT8_SCALE)
+              .fma(FloatVector.fromArray(F, x, i + 3 * STEP + LANES), d);
     }
     a.add(b).add(c.add(d)).intoArray(lanes, 0);
   }

@@ -19,9 +19,12 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.AllOperations;
 import org.pyramiddrop.kernels.BlockWeightContract;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Devices;
 import org.pyramiddrop.kernels.Heads;
@@ -30,6 +33,7 @@ import org.pyramiddrop.kernels.Indices;
 import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.KernelsContract;
 import org.pyramiddrop.kernels.Mask;
+import org.pyramiddrop.kernels.Quantization;
 import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Rotary;
 import org.pyramiddrop.kernels.Tensor;
@@ -94,6 +98,44 @@ class CpuKernelsTest extends KernelsContract implements BlockWeightContract {
         assertThat(kernels.download(out.rows(0, rows)))
             .as("%d rows", rows)
             .isEqualTo(Arrays.copyOf(all, rows * outputs));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"INT8", "INT4", "FP8"})
+  void givesTheGradientOfAnInputOfWeightsInBlocks(DType dtype) {
+    Kernels kernels = device().kernels();
+    RandomData random = new RandomData("gradient of " + dtype, DType.FLOAT32);
+    int rows = 7;
+    int outputs = 45;
+    int inputs = 131;
+    Blocks blocks = new Blocks(dtype, outputs, inputs);
+    MemorySegment data = Arena.ofAuto().allocate(blocks.bytes());
+    Quantization quantization = new Quantization(blocks, data);
+    for (int row = 0; row < outputs; row++) {
+      quantization.row(row, random.normal(inputs, 1));
+    }
+    float[] gradients = random.normal(rows * outputs, 1);
+    float[] before = random.normal(rows * inputs, 1);
+    try (Tensor dy = kernels.allocate(rows, outputs);
+        Tensor dx = kernels.allocate(rows, inputs);
+        Weight w = kernels.weight(List.of(new HostMatrix(dtype, data, outputs, inputs)))) {
+      kernels.upload(gradients, dy);
+      kernels.upload(before, dx);
+      kernels.gradients().linearInput(dy, w, true, dx);
+      float[] actual = kernels.download(dx);
+      for (int i = 0; i < actual.length; i++) {
+        double sum = before[i];
+        double size = Math.abs(sum);
+        for (int output = 0; output < outputs; output++) {
+          double term =
+              (double) gradients[i / inputs * outputs + output]
+                  * blocks.value(data, output, i % inputs);
+          sum += term;
+          size += Math.abs(term);
+        }
+        assertThat((double) actual[i]).isBetween(sum - 1e-5 * size, sum + 1e-5 * size);
       }
     }
   }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pyramiddrop.kernels.Blocks;
@@ -36,6 +37,14 @@ class NativeKernelTest {
         }
       }
     }
+  }
+
+  /** On a processor that has everything, whatever this one has. */
+  @Test
+  void leavesEightBitFloatsToTheVectorApi() {
+    NativeLibrary library = new NativeLibrary(_ -> Optional.empty(), -1);
+    assertThat(library.streaming(DType.FP8)).isEmpty();
+    assertThat(library.matmul(DType.FP8)).isEmpty();
   }
 
   private void multiplies(NativeKernel kernel, DType dtype, int rows, int inputs, int columns) {

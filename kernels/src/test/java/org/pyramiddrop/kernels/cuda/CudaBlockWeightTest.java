@@ -20,7 +20,7 @@ import org.pyramiddrop.kernels.Weight;
 
 /**
  * Products by weights in blocks hold their contract by either tile, and by the plain kernel where
- * tiles can't be.
+ * tiles can't be. {@link CudaFloat8Test} has those that round activations, too.
  */
 @ParameterizedClass(name = "{0}, algorithm {1}")
 @CsvSource({"FLOAT32, 0", "FLOAT16, 0", "FLOAT16, 1", "BFLOAT16, 0", "BFLOAT16, 1"})
@@ -39,7 +39,7 @@ class CudaBlockWeightTest extends BlockOnlyContract {
     TestGpu.prepare();
     Stopwatch stopwatch = new RiggedStopwatch(fastest, false);
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    return TestGpu.open(dtype, new CudaOptions(true, false, tuning));
+    return TestGpu.open(dtype, new CudaOptions(true, false, tuning).withHopper(false));
   }
 
   /** Values of more rows than are streamed are rounded to the type that is multiplied. */

@@ -23,7 +23,7 @@ final class StoredNumbers {
       case FLOAT32 -> StoredType.F32;
       case FLOAT16 -> StoredType.F16;
       case BFLOAT16 -> StoredType.BF16;
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 

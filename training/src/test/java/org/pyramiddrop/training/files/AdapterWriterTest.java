@@ -117,7 +117,7 @@ class AdapterWriterTest {
               case FLOAT32 -> 1.001f;
               case FLOAT16 -> 1 + 0x1p-10f;
               case BFLOAT16 -> 1;
-              case INT8, INT4 -> throw dtype.notSingle();
+              case INT8, INT4, FP8 -> throw dtype.notSingle();
             };
         assertThat(Numbers.floats(file.tensor(name))).containsOnly(expected);
       }

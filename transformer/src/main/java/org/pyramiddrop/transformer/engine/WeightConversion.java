@@ -50,13 +50,13 @@ public final class WeightConversion {
             case FLOAT32 -> data.get(FLOAT, 4 * i);
             case FLOAT16 -> Float.float16ToFloat(data.get(SHORT, 2 * i));
             case BFLOAT16 -> Float.intBitsToFloat(data.get(SHORT, 2 * i) << 16);
-            case INT8, INT4 -> throw from.notSingle();
+            case INT8, INT4, FP8 -> throw from.notSingle();
           };
       switch (to) {
         case FLOAT32 -> out.set(FLOAT, 4 * i, value);
         case FLOAT16 -> out.set(SHORT, 2 * i, Float.floatToFloat16(value));
         case BFLOAT16 -> out.set(SHORT, 2 * i, bfloat16(value));
-        case INT8, INT4 -> throw to.notSingle();
+        case INT8, INT4, FP8 -> throw to.notSingle();
       }
     }
   }
@@ -86,9 +86,9 @@ public final class WeightConversion {
   }
 
   /**
-   * A matrix that is stored as whole numbers, number by number as it is.
+   * A matrix that is stored in few bits, number by number as it is.
    *
-   * @throws ArithmeticException if blocks can't hold a scale or zero
+   * @throws ArithmeticException if blocks can't hold a number, scale or zero
    */
   static HostMatrix repacked(PackedMatrix matrix, DType type, SegmentAllocator memory) {
     Blocks blocks = new Blocks(type, matrix.rows(), matrix.columns());

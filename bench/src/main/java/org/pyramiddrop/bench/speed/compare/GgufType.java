@@ -35,7 +35,7 @@ enum GgufType {
       case BFLOAT16 -> BF16;
       case INT8 -> Q8_0;
       case INT4 -> Q4_0;
-      case FLOAT32, FLOAT16 ->
+      case FLOAT32, FLOAT16, FP8 ->
           throw new IllegalArgumentException(
               "llama.cpp is measured in bfloat16, int8 and int4, not in " + dtype.label());
     };

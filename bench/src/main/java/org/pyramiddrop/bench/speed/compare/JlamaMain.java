@@ -111,7 +111,7 @@ public final class JlamaMain {
       return switch (data.dtype()) {
         case FLOAT32 -> new FloatBufferTensor("mapped", buffer.asFloatBuffer(), shape, true);
         case BFLOAT16 -> new BFloat16BufferTensor("mapped", buffer.asShortBuffer(), shape, true);
-        case FLOAT16, INT8, INT4 ->
+        case FLOAT16, INT8, INT4, FP8 ->
             throw new IllegalArgumentException(
                 "products of Jlama are measured in float32 and bfloat16");
       };

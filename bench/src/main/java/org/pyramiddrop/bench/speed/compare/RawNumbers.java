@@ -62,7 +62,7 @@ public final class RawNumbers {
       case FLOAT32 -> numbers.get(FLOAT, index * Float.BYTES);
       case BFLOAT16 -> Float.intBitsToFloat(numbers.get(SHORT, index * Short.BYTES) << Short.SIZE);
       case FLOAT16 -> Float.float16ToFloat(numbers.get(SHORT, index * Short.BYTES));
-      case INT8, INT4 -> throw dtype.notSingle();
+      case INT8, INT4, FP8 -> throw dtype.notSingle();
     };
   }
 }

@@ -76,7 +76,7 @@ class CeilingBenchmarksTest {
             case FLOAT32 -> data.getAtIndex(ValueLayout.JAVA_FLOAT, i);
             case FLOAT16 -> Float.float16ToFloat(data.getAtIndex(ValueLayout.JAVA_SHORT, i));
             case BFLOAT16 -> Float.intBitsToFloat(data.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
-            case INT8, INT4 -> throw dtype.notSingle();
+            case INT8, INT4, FP8 -> throw dtype.notSingle();
           };
     }
     return values;

@@ -31,7 +31,7 @@ final class Reference {
               case FLOAT32 -> data.get(FLOAT, 4L * i);
               case FLOAT16 -> Float.float16ToFloat(data.get(SHORT, 2L * i));
               case BFLOAT16 -> Float.intBitsToFloat(data.get(SHORT, 2L * i) << 16);
-              case INT8, INT4 -> throw dtype.notSingle();
+              case INT8, INT4, FP8 -> throw dtype.notSingle();
             })
         .toArray();
   }
