@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What the emulated cuBLASLt refuses of products of eight-bit floats, as the library does. What
- * they give is {@link Float8ProductTest}'s.
+ * they give is {@link CudaFloat8ProductTest}'s.
  */
 class EmulatedFloat8Test {
   private static final int FLOAT32 = 0;

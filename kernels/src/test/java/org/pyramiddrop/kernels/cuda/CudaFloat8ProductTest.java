@@ -26,7 +26,7 @@ import org.pyramiddrop.cuda.ProductShape;
 import org.pyramiddrop.cuda.ScaledMatrix;
 
 /** Products of eight-bit floats by cuBLASLt, each of its algorithms, against sums in double. */
-class Float8ProductTest {
+class CudaFloat8ProductTest {
   private static final long SEED = Long.getLong("pyramiddrop.seed", System.nanoTime());
   private static final byte NAN = 0x7f;
 
