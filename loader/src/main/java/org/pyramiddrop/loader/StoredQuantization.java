@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  */
 public record StoredQuantization(Layout layout, int bits, int groupSize, boolean symmetric) {
   /** The group of a scale that a whole matrix shares; only eight-bit floats have one. */
-  static final int WHOLE_MATRIX = -1;
+  public static final int WHOLE_MATRIX = -1;
 
   private static final String KEY = "quantization_config";
   private static final int MULTIPLE = 32;
