@@ -81,6 +81,22 @@ def gptq(tensors: dict, name: str, groups: int, stored_less: int) -> None:
     tensors[f"{name}.expected"] = values(numbers, scales, zeros)
 
 
+def float8(code: int) -> float:
+    """What eight bits of E4M3 stand for: a sign, four of exponent and three of mantissa."""
+    sign = -1.0 if code & 128 else 1.0
+    exponent, mantissa = code >> 3 & 15, code & 7
+    return sign * (mantissa / 8 * 2.0**-6 if exponent == 0 else (1 + mantissa / 8) * 2.0 ** (exponent - 7))
+
+
+def float_quantized(tensors: dict, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    codes = torch.randint(0, 127, (ROWS, COLUMNS)) + 128 * torch.randint(0, 2, (ROWS, COLUMNS))
+    scales = (torch.rand(shape) * 0.02 + 0.001).to(dtype)
+    tensors[f"{name}.q_proj.weight"] = codes.to(torch.uint8).view(torch.float8_e4m3fn)
+    tensors[f"{name}.q_proj.weight_scale"] = scales
+    numbers = torch.tensor([[float8(code) for code in row] for row in codes.tolist()], dtype=torch.float64)
+    tensors[f"{name}.expected"] = (scales.double().reshape(-1, 1) * numbers).float()
+
+
 def main() -> None:
     torch.manual_seed(11)
     tensors: dict[str, torch.Tensor] = {}
@@ -93,6 +109,10 @@ def main() -> None:
     awq(tensors, "awq", COLUMNS // 64)
     gptq(tensors, "gptq", COLUMNS // 32, 1)
     gptq(tensors, "gptq2", COLUMNS // 96, 0)
+    float_quantized(tensors, "float8row", (ROWS, 1), torch.bfloat16)
+    float_quantized(tensors, "float8flat", (ROWS,), torch.float32)
+    float_quantized(tensors, "float8whole", (1,), torch.float16)
+    float_quantized(tensors, "float8scalar", (), torch.float32)
     RESOURCES.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in tensors.items()}, RESOURCES / "model.safetensors")
 

@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +32,7 @@ import org.pyramiddrop.loader.DecoderDescription;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
 import org.pyramiddrop.loader.StoredTensor;
+import org.pyramiddrop.loader.StoredType;
 import org.pyramiddrop.training.files.ModelFolderWriter;
 import org.pyramiddrop.training.files.QuantizedModelWriter;
 import org.pyramiddrop.transformer.engine.WeightTypes;
@@ -73,8 +77,10 @@ class WeightFormatTest {
   @CsvSource({
     "gqa-bfloat16-sharded, INT8",
     "gqa-bfloat16-sharded, INT4",
+    "gqa-bfloat16-sharded, FP8",
     "mha-float16, INT4",
-    "next-vicuna-float32, INT8"
+    "next-vicuna-float32, INT8",
+    "next-vicuna-float32, FP8"
   })
   void computesWithTheLayersMatricesInBlocksAndAllElseAsItIs(String name, DType type)
       throws IOException {
@@ -86,7 +92,8 @@ class WeightFormatTest {
           if (LAYER_MATRIX.matcher(tensor).matches()) {
             values.put(tensor, () -> roundTrip(checkpoint.tensor(tensor), type));
           } else if (tensor.endsWith("lm_head.weight")) {
-            values.put(tensor, () -> roundTrip(checkpoint.tensor(tensor), DType.INT8));
+            DType head = type == DType.FP8 ? DType.FP8 : DType.INT8;
+            values.put(tensor, () -> roundTrip(checkpoint.tensor(tensor), head));
           }
         }
         ModelFolderWriter.write(checkpoint, target, values, Optional.of(DType.FLOAT32));
@@ -168,7 +175,9 @@ class WeightFormatTest {
   @CsvSource({
     "gqa-bfloat16-sharded, INT8",
     "gqa-bfloat16-sharded, INT4",
-    "next-vicuna-float32, INT4"
+    "gqa-bfloat16-sharded, FP8",
+    "next-vicuna-float32, INT4",
+    "next-vicuna-float32, FP8"
   })
   void aQuantizedFolderComputesWhatConvertingAtLoadDoes(String name, DType type)
       throws IOException {
@@ -199,5 +208,40 @@ class WeightFormatTest {
           .isThrownBy(() -> Llava.load(target, cpu.withWeights(other)).close())
           .withMessageContaining("stored as " + type.label());
     }
+  }
+
+  /** Files are anyone's: a number that is none must not reach products, which read it as one. */
+  @Test
+  void refusesAFolderOfEightBitFloatsThatHoldsNaN() throws IOException {
+    Path target = folder.resolve("quantized");
+    try (Fixture fixture = new Fixture("mha-float16");
+        Checkpoint checkpoint = Checkpoint.open(fixture.folder())) {
+      LlavaConfig config = LlavaConfig.read(fixture.folder());
+      DecoderDescription decoder = ModelDescription.of(config, checkpoint, checkpoint).decoder();
+      QuantizedModelWriter.write(checkpoint, decoder, target, DType.FP8, (done, all) -> {});
+    }
+    String name;
+    byte[] numbers;
+    try (Checkpoint written = Checkpoint.open(target)) {
+      name =
+          written.names().stream()
+              .filter(tensor -> LAYER_MATRIX.matcher(tensor).matches())
+              .findFirst()
+              .orElseThrow();
+      assertThat(written.tensor(name).type()).isEqualTo(StoredType.F8_E4M3);
+      numbers = written.tensor(name).data().toArray(ValueLayout.JAVA_BYTE);
+    }
+    load(target, Optional.empty()).close();
+    Path file = target.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    int at = 0;
+    while (!Arrays.equals(bytes, at, at + numbers.length, numbers, 0, numbers.length)) {
+      at++;
+    }
+    bytes[at + numbers.length - 1] = (byte) 0xff;
+    Files.write(file, bytes);
+    assertThatExceptionOfType(CheckpointException.class)
+        .isThrownBy(() -> load(target, Optional.empty()).close())
+        .withMessageContainingAll(name, "can't be converted", "it holds NaN");
   }
 }

@@ -19,8 +19,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "quantize",
     description = {
-      "Writes a model's folder with the decoder's matrices in 8 or 4 bits, in groups of 32.",
-      "The folder is in the layout of compressed-tensors (pack-quantized); all else is carried over."
+      "Writes a model's folder with the decoder's matrices in 8 or 4 bits, in groups of 32, or in"
+          + " 8-bit floats with a scale a row.",
+      "The folder is in the layout of compressed-tensors (pack-quantized, float-quantized); all else"
+          + " is carried over."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -43,7 +45,7 @@ final class QuantizeCommand implements Callable<Integer> {
 
   @Option(
       names = "--weights",
-      paramLabel = "int8|int4",
+      paramLabel = "int8|int4|fp8",
       required = true,
       converter = EnumOption.OfWeightFormat.class,
       description = "What the matrices are converted to.")
@@ -59,7 +61,7 @@ final class QuantizeCommand implements Callable<Integer> {
     var type =
         weights
             .converted()
-            .orElseThrow(() -> new UsageException("--weights takes int8 or int4 here"));
+            .orElseThrow(() -> new UsageException("--weights takes int8, int4 or fp8 here"));
     try (Checkpoint checkpoint = Checkpoint.open(model);
         Progress bar = new Progress(CONVERTING)) {
       DecoderDescription decoder = ModelDescription.of(config, checkpoint, checkpoint).decoder();

@@ -42,7 +42,7 @@ public interface BlockWeightContract extends ContractPart {
   }
 
   /** The value at a place, which a float may not hold. */
-  private static double exact(Blocks blocks, MemorySegment data, int row, int column) {
+  static double exact(Blocks blocks, MemorySegment data, int row, int column) {
     return blocks.dtype() == DType.FP8
         ? blocks.scale(data, row, 0)
             * (double) Float8.toFloat((byte) blocks.number(data, row, column))
@@ -76,7 +76,7 @@ public interface BlockWeightContract extends ContractPart {
         for (int c = 0; c < columns && inside; c++) {
           int at = (row - before) * columns + c;
           exact[at] = exact(blocks, data, row - from, c);
-          values[at] = blocks.value(data, row - from, c);
+          values[at] = (float) exact[at];
           int block = c / Blocks.SIZE;
           int zero = blocks.zero(data, row - from, block);
           int both = Math.abs(blocks.number(data, row - from, c)) + zero;

@@ -8,9 +8,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A linear layer's matrix that lies in several tensors: whole numbers, and a scale and a zero for
- * each group of a row's neighbours; the value is {@code scale · (number - zero)}.
+ * each group of a row's neighbours; the value is {@code scale · (number - zero)}. Or eight-bit
+ * floats, and a scale for each row or for all.
  *
- * <p>Numbers are handed out as they are, 0 to 15 or -128 to 127, row by row, whatever the layout.
+ * <p>Numbers are handed out as they are, 0 to 15 or -128 to 127, or a float's bits, row by row,
+ * whatever the layout.
  */
 public final class PackedMatrix {
   private static final ValueLayout.OfInt INT =
@@ -59,13 +61,17 @@ public final class PackedMatrix {
     }
 
     StoredTensor get(String name, List<StoredType> types, long rows, long columns) {
+      return get(name, types, List.of(List.of(rows, columns)));
+    }
+
+    /** A tensor of one of the types and shapes, of which the first are the usual ones. */
+    StoredTensor get(String name, List<StoredType> types, List<List<Long>> shapes) {
       StoredTensor tensor = checkpoint.tensor(base + name);
-      if (!types.contains(tensor.type()) || !tensor.shape().equals(List.of(rows, columns))) {
+      if (!types.contains(tensor.type()) || !shapes.contains(tensor.shape())) {
         throw wrong(
             name,
             "must be %s of the shape %s, is %s of %s"
-                .formatted(
-                    types.getFirst(), List.of(rows, columns), tensor.type(), tensor.shape()));
+                .formatted(types.getFirst(), shapes.getFirst(), tensor.type(), tensor.shape()));
       }
       return tensor;
     }
@@ -94,7 +100,7 @@ public final class PackedMatrix {
       Checkpoint checkpoint, String name, int rows, int columns, StoredQuantization stored) {
     Tensors tensors = new Tensors(checkpoint, name);
     int groups =
-        stored.groupSize() == 0 ? 1 : (columns + stored.groupSize() - 1) / stored.groupSize();
+        stored.groupSize() <= 0 ? 1 : (columns + stored.groupSize() - 1) / stored.groupSize();
     List<StoredType> ints = List.of(StoredType.I32, StoredType.U32);
     List<StoredType> floats = List.of(StoredType.F16, StoredType.BF16, StoredType.F32);
     return switch (stored.layout()) {
@@ -118,6 +124,19 @@ public final class PackedMatrix {
               columns,
               tensors.get("weight", List.of(StoredType.I8), rows, columns),
               tensors.get("weight_scale", floats, rows, groups),
+              null);
+      case FLOAT_QUANTIZED ->
+          new PackedMatrix(
+              stored,
+              rows,
+              columns,
+              tensors.get("weight", List.of(StoredType.F8_E4M3), rows, columns),
+              tensors.get(
+                  "weight_scale",
+                  floats,
+                  stored.groupSize() == StoredQuantization.WHOLE_MATRIX
+                      ? List.of(List.of(1L), List.of())
+                      : List.of(List.of((long) rows, 1L), List.of((long) rows))),
               null);
       case AWQ -> {
         long packed = packed(tensors, rows);
@@ -204,16 +223,17 @@ public final class PackedMatrix {
   }
 
   private int group(int column) {
-    return stored.groupSize() == 0 ? 0 : column / stored.groupSize();
+    return stored.groupSize() <= 0 ? 0 : column / stored.groupSize();
   }
 
   /** The scale that a number is multiplied with. */
   public float scale(int row, int column) {
-    long groups = scales.dim(1);
     int group = group(column);
     return switch (stored.layout()) {
-      case PACK_QUANTIZED, INT_QUANTIZED -> scales.number(row * groups + group);
-      case AWQ, GPTQ, GPTQ_V2 -> scales.number(group * groups + row);
+      case PACK_QUANTIZED, INT_QUANTIZED -> scales.number((long) row * scales.dim(1) + group);
+      case FLOAT_QUANTIZED ->
+          scales.number(stored.groupSize() == StoredQuantization.WHOLE_MATRIX ? 0 : row);
+      case AWQ, GPTQ, GPTQ_V2 -> scales.number((long) group * scales.dim(1) + row);
     };
   }
 
@@ -228,7 +248,8 @@ public final class PackedMatrix {
     int group = group(column);
     int within = row % PER_INT;
     return switch (stored.layout()) {
-      case PACK_QUANTIZED, INT_QUANTIZED -> four(word(zeros, row / PER_INT, group), within);
+      case PACK_QUANTIZED, INT_QUANTIZED, FLOAT_QUANTIZED ->
+          four(word(zeros, row / PER_INT, group), within);
       case AWQ -> four(word(zeros, group, row / PER_INT), placeOf(within));
       case GPTQ -> four(word(zeros, group, row / PER_INT), within) + 1;
       case GPTQ_V2 -> four(word(zeros, group, row / PER_INT), within);
@@ -259,7 +280,7 @@ public final class PackedMatrix {
     int count = Math.min(PER_INT, rows - first);
     MemorySegment data = numbers.data();
     switch (stored.layout()) {
-      case INT_QUANTIZED ->
+      case INT_QUANTIZED, FLOAT_QUANTIZED ->
           MemorySegment.copy(
               data, ValueLayout.JAVA_BYTE, (long) first * columns, out, 0, count * columns);
       case PACK_QUANTIZED -> {

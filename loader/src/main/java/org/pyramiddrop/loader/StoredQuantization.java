@@ -7,21 +7,26 @@ import java.util.regex.Pattern;
 
 /**
  * How a folder's {@code config.json} says that its linear layers' matrices are quantised: whole
- * numbers with a scale, and for four bits a zero, for each group of a row's neighbours. Which
- * layers are, their tensors say.
+ * numbers with a scale, and for four bits a zero, for each group of a row's neighbours; or
+ * eight-bit floats. Which layers are, their tensors say.
  *
  * @param layout how the numbers are packed
  * @param bits 4 or 8
- * @param groupSize neighbours of a row that share a scale, a multiple of 32; 0 if a whole row does
+ * @param groupSize neighbours of a row that share a scale, a multiple of 32; 0 if a whole row does,
+ *     {@link #WHOLE_MATRIX} if all rows do
  * @param symmetric whether the zeros are in the middle and not stored
  */
 public record StoredQuantization(Layout layout, int bits, int groupSize, boolean symmetric) {
+  /** The group of a scale that a whole matrix shares; only eight-bit floats have one. */
+  public static final int WHOLE_MATRIX = -1;
+
   private static final String KEY = "quantization_config";
   private static final int MULTIPLE = 32;
 
   /** What lies beside a matrix's numbers. */
   private static final Pattern BESIDE =
-      Pattern.compile(".*\\.(weight_(scale|zero_point|shape|g_idx)|scales|qzeros|g_idx)");
+      Pattern.compile(
+          ".*\\.(weight_(scale|zero_point|shape|g_idx)|input_scale|scales|qzeros|g_idx)");
 
   /** What the tensors are called and how they are packed. */
   public enum Layout {
@@ -29,6 +34,8 @@ public record StoredQuantization(Layout layout, int bits, int groupSize, boolean
     PACK_QUANTIZED,
     /** compressed-tensors' {@code int-quantized}: bytes as they are. */
     INT_QUANTIZED,
+    /** compressed-tensors' {@code float-quantized}: eight-bit floats, E4M3. */
+    FLOAT_QUANTIZED,
     /** AutoAWQ's {@code gemm}. */
     AWQ,
     /** GPTQ, whose stored zeros are one too small. */
@@ -39,10 +46,16 @@ public record StoredQuantization(Layout layout, int bits, int groupSize, boolean
 
   /** What it is, in words. */
   public String label() {
-    return "%d bits in %s (%s)"
+    String group =
+        switch (groupSize) {
+          case 0 -> "whole rows";
+          case WHOLE_MATRIX -> "whole matrices";
+          default -> "groups of " + groupSize;
+        };
+    return "%s in %s (%s)"
         .formatted(
-            bits,
-            groupSize == 0 ? "whole rows" : "groups of " + groupSize,
+            layout == Layout.FLOAT_QUANTIZED ? "8-bit floats" : bits + " bits",
+            group,
             layout.name().toLowerCase(Locale.ROOT).replace('_', '-'));
   }
 
@@ -91,13 +104,16 @@ public record StoredQuantization(Layout layout, int bits, int groupSize, boolean
   private static CheckpointException refusal(ConfigFields config, String method) {
     return config.wrong(
         KEY,
-        "says that the weights are quantised (quant_method %s), which isn't read there; take the model's float16 or bfloat16 weights, and --weights int8 or int4"
+        "says that the weights are quantised (quant_method %s), which isn't read there; take the model's float16 or bfloat16 weights, and --weights int8, int4 or fp8"
             .formatted(OneLine.shorten(method)));
   }
 
   private static StoredQuantization compressed(ConfigFields fields) {
     String format =
-        fields.oneOf("format", "", List.of("pack-quantized", "int-quantized", "naive-quantized"));
+        fields.oneOf(
+            "format",
+            "",
+            List.of("pack-quantized", "int-quantized", "float-quantized", "naive-quantized"));
     if (fields.has("kv_cache_scheme")) {
       throw fields.wrong("kv_cache_scheme", "isn't supported");
     }
@@ -109,7 +125,15 @@ public record StoredQuantization(Layout layout, int bits, int groupSize, boolean
       throw fields.wrong("config_groups", "must be one group of layers");
     }
     ConfigFields weights = groups.getFirst().object("weights");
-    weights.oneOf("type", "int", List.of("int"));
+    List<String> types =
+        switch (format) {
+          case "float-quantized" -> List.of("float");
+          case "naive-quantized" -> List.of("int", "float");
+          default -> List.of("int");
+        };
+    if (weights.oneOf("type", "int", types).equals("float")) {
+      return floats(weights);
+    }
     int bits = bits(weights, "num_bits", 4, 8);
     String strategy = weights.oneOf("strategy", "", List.of("group", "channel"));
     if (weights.has("actorder") && !weights.text("actorder", "").equals("static")) {
@@ -128,6 +152,17 @@ public record StoredQuantization(Layout layout, int bits, int groupSize, boolean
         bits,
         strategy.equals("channel") ? 0 : groupSize(weights),
         symmetric);
+  }
+
+  /** Only E4M3 has this type and as many bits. */
+  private static StoredQuantization floats(ConfigFields weights) {
+    int bits = bits(weights, "num_bits", 8);
+    String strategy = weights.oneOf("strategy", "", List.of("channel", "tensor"));
+    if (!weights.flag("symmetric", true)) {
+      throw weights.wrong("symmetric", "isn't supported with floats");
+    }
+    return new StoredQuantization(
+        Layout.FLOAT_QUANTIZED, bits, strategy.equals("channel") ? 0 : WHOLE_MATRIX, true);
   }
 
   private static StoredQuantization awq(ConfigFields fields) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pyramiddrop.loader.StoredQuantization.Layout;
 
 class LlavaConfigTest {
   @TempDir Path folder;
@@ -330,6 +332,91 @@ class LlavaConfigTest {
         "{'model_type':'llava'," + fields + "}",
         "quantization_config",
         "quant_method bitsandbytes");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp8", "fbgemm_fp8", "modelopt"})
+  void refusesEightBitFloatsOfOtherMethods(String method) {
+    assertRefused(
+        "{'model_type':'llava','quantization_config':{'quant_method':'%s','fmt':'e4m3'}}"
+            .formatted(method),
+        "quantization_config",
+        "quant_method " + method,
+        "--weights int8, int4 or fp8");
+  }
+
+  private static String compressed(String format, String weights, String more) {
+    return "{'model_type':'llava','quantization_config':{'quant_method':'compressed-tensors',"
+        + "'format':'%s','config_groups':{'group_0':{'targets':['Linear'],'weights':{%s}%s}}}}"
+            .formatted(format, weights, more);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "float-quantized | channel | 0 | 8-bit floats in whole rows (float-quantized)",
+        "naive-quantized | channel | 0 | 8-bit floats in whole rows (float-quantized)",
+        "float-quantized | tensor | -1 | 8-bit floats in whole matrices (float-quantized)",
+      })
+  void takesEightBitFloats(String format, String strategy, int group, String label)
+      throws IOException {
+    String weights = "'num_bits':8,'type':'float','symmetric':true,'strategy':'" + strategy + "'";
+    for (String activations :
+        List.of(
+            "",
+            ",'input_activations':null",
+            ",'input_activations':{'num_bits':8,'type':'float','strategy':'token','dynamic':true}",
+            ",'input_activations':{'num_bits':8,'type':'float','strategy':'tensor','dynamic':false}")) {
+      StoredQuantization stored =
+          read(compressed(format, weights, activations)).quantization().orElseThrow();
+      assertThat(stored).isEqualTo(new StoredQuantization(Layout.FLOAT_QUANTIZED, 8, group, true));
+      assertThat(stored.label()).isEqualTo(label);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "float-quantized | 'num_bits':8,'type':'float','strategy':'block' | strategy",
+        "float-quantized | 'num_bits':8,'type':'float','strategy':'group','group_size':128 | strategy",
+        "float-quantized | 'num_bits':8,'type':'float' | strategy",
+        "float-quantized | 'num_bits':4,'type':'float','strategy':'tensor' | num_bits",
+        "float-quantized | 'num_bits':8,'type':'float','strategy':'tensor','symmetric':false | symmetric",
+        "float-quantized | 'num_bits':8,'type':'int','strategy':'channel' | type",
+        "float-quantized | 'num_bits':8,'strategy':'channel' | type",
+        "int-quantized | 'num_bits':8,'type':'float','strategy':'channel' | type",
+        "pack-quantized | 'num_bits':8,'type':'float','strategy':'channel' | type",
+        "nvfp4-pack-quantized | 'num_bits':4,'type':'float','strategy':'tensor_group' | format",
+        "int-quantized | 'num_bits':8,'type':'int','strategy':'tensor' | strategy",
+      })
+  void refusesOtherEightBitFloatsByTheirField(String format, String weights, String field) {
+    assertRefused(
+        compressed(format, weights, ""), "quantization_config.", field, "isn't supported");
+  }
+
+  @Test
+  void countsNoParametersOfScales() {
+    StoredQuantization stored = new StoredQuantization(Layout.FLOAT_QUANTIZED, 8, 0, true);
+    for (String beside : List.of("weight_scale", "input_scale")) {
+      StoredTensor tensor =
+          new StoredTensor(
+              "layers.0.q_proj." + beside,
+              StoredType.F32,
+              List.of(3L),
+              MemorySegment.ofArray(new byte[12]));
+      assertThat(stored.parameters(tensor)).as(beside).isZero();
+    }
+    StoredTensor numbers =
+        new StoredTensor(
+            "layers.0.q_proj.weight",
+            StoredType.F8_E4M3,
+            List.of(3L, 4L),
+            MemorySegment.ofArray(new byte[12]));
+    assertThat(stored.parameters(numbers)).isEqualTo(12);
   }
 
   @Test

@@ -1,7 +1,9 @@
 package org.pyramiddrop.bench.speed;
 
 import java.util.List;
+import java.util.Optional;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.transformer.engine.WeightTypes;
 import org.pyramiddrop.transformer.pruning.FlopCounter;
 import org.pyramiddrop.transformer.pruning.ModelShape;
 import org.pyramiddrop.transformer.pruning.PromptShape;
@@ -60,11 +62,14 @@ public final class ModelWork {
 
   /**
    * Bytes of the matrices that each decode step reads: all layers' and the output head, which is
-   * held in {@link DType#INT8} beside layers in blocks.
+   * held in eight bits beside layers in blocks.
    */
   public static double weightBytes(ModelShape shape, DType dtype) {
     double head = (double) shape.hidden() * shape.vocab();
-    DType ofHead = dtype.inBlocks() ? DType.INT8 : dtype;
+    DType ofHead =
+        dtype.inBlocks()
+            ? new WeightTypes(Optional.empty(), Optional.of(dtype)).head().orElse(dtype)
+            : dtype;
     return (weights(shape) - head) * bytes(dtype) + head * bytes(ofHead);
   }
 

@@ -131,7 +131,7 @@ class CpuKernelsTest extends KernelsContract implements BlockWeightContract {
         for (int output = 0; output < outputs; output++) {
           double term =
               (double) gradients[i / inputs * outputs + output]
-                  * blocks.value(data, output, i % inputs);
+                  * BlockWeightContract.exact(blocks, data, output, i % inputs);
           sum += term;
           size += Math.abs(term);
         }

@@ -30,8 +30,9 @@ import org.pyramiddrop.transformer.engine.WeightConversion;
 
 /**
  * Writes the folder of a model whose decoder layers' matrices are in blocks, as the
- * compressed-tensors library stores them ({@code pack-quantized}, groups of 32): other software
- * reads them, too. All other tensors and files stay as they are.
+ * compressed-tensors library stores them ({@code pack-quantized}, groups of 32; eight-bit floats
+ * {@code float-quantized}, by row): other software reads them, too. All other tensors and files
+ * stay as they are.
  */
 public final class QuantizedModelWriter {
   private static final ValueLayout.OfInt INT =
@@ -52,6 +53,7 @@ public final class QuantizedModelWriter {
           "mlp.down_proj");
 
   private static final String CONFIG = "config.json";
+  private static final String GROUPS = "\n        \"group_size\": " + Blocks.SIZE + ",";
 
   /** Hears how many matrices are written, and how many will be. */
   @FunctionalInterface
@@ -89,7 +91,7 @@ public final class QuantizedModelWriter {
    *
    * @param source a checkpoint that isn't quantised
    * @param target not the source's folder
-   * @param type INT8 or INT4
+   * @param type INT8, INT4 or FP8
    * @throws IOException if it can't be written, in one message that names the target and has the
    *     system's reason
    * @throws CheckpointException if a matrix isn't in the source, is of no type or shape it may have
@@ -150,7 +152,9 @@ public final class QuantizedModelWriter {
       }
     }
     for (String name : source.names()) {
-      if (matrices.containsKey(name)) {
+      if (matrices.containsKey(name) && type == DType.FP8) {
+        floats(name, matrices.size());
+      } else if (matrices.containsKey(name)) {
         matrix(name, matrices.size());
       } else {
         StoredTensor tensor = source.tensor(name);
@@ -200,6 +204,27 @@ public final class QuantizedModelWriter {
         out -> convert(tensor, (blocks, data) -> scales(blocks, data, out)));
   }
 
+  private void floats(String name, int all) {
+    StoredTensor tensor = source.tensor(name);
+    long rows = tensor.dim(0);
+    add(
+        name,
+        StoredType.F8_E4M3,
+        List.of(rows, (long) tensor.dim(1)),
+        out -> {
+          convert(tensor, (blocks, data) -> bytes(blocks, data, out));
+          listener.written(++done, all);
+        });
+    add(
+        name + "_scale",
+        StoredType.F32,
+        List.of(rows, 1L),
+        out ->
+            convert(
+                tensor,
+                (blocks, data) -> out.copyFrom(data.asSlice(blocks.scales(), out.byteSize()))));
+  }
+
   /** Takes what it needs of a matrix in blocks. */
   private interface Part {
     void take(Blocks blocks, MemorySegment data);
@@ -238,6 +263,14 @@ public final class QuantizedModelWriter {
     if (last != null) {
       last.arena.close();
       last = null;
+    }
+  }
+
+  /** Rows of bytes, without what fills them up. */
+  private static void bytes(Blocks blocks, MemorySegment data, MemorySegment out) {
+    long columns = blocks.columns();
+    for (int row = 0; row < blocks.rows(); row++) {
+      MemorySegment.copy(data, blocks.numbers(row), out, row * columns, columns);
     }
   }
 
@@ -285,6 +318,29 @@ public final class QuantizedModelWriter {
     }
   }
 
+  /** How the matrices' numbers are stored. */
+  private String stored() {
+    return switch (type) {
+      case FP8 -> numbers(8, "float", true, "channel", "", false);
+      case INT4 -> numbers(4, "int", false, "group", GROUPS, false);
+      default -> numbers(8, "int", true, "group", GROUPS, false);
+    };
+  }
+
+  private static String numbers(
+      int bits, String kind, boolean symmetric, String strategy, String groups, boolean dynamic) {
+    return """
+    {
+            "num_bits": %d,
+            "type": "%s",
+            "symmetric": %b,
+            "strategy": "%s",%s
+            "dynamic": %b
+          }\
+    """
+        .formatted(bits, kind, symmetric, strategy, groups, dynamic);
+  }
+
   /** The configuration with a first field that says how the matrices are stored. */
   private byte[] configuration(byte[] config) {
     String text = new String(config, StandardCharsets.UTF_8);
@@ -294,20 +350,13 @@ public final class QuantizedModelWriter {
 
         "quantization_config": {
           "quant_method": "compressed-tensors",
-          "format": "pack-quantized",
+          "format": "%s",
           "quantization_status": "compressed",
           "config_groups": {
             "group_0": {
               "targets": ["Linear"],
-              "weights": {
-                "num_bits": %d,
-                "type": "int",
-                "symmetric": %b,
-                "strategy": "group",
-                "group_size": %d,
-                "dynamic": false
-              },
-              "input_activations": null,
+              "weights": %s,
+              "input_activations": %s,
               "output_activations": null
             }
           },
@@ -315,7 +364,12 @@ public final class QuantizedModelWriter {
           "kv_cache_scheme": null
         },\
         """
-            .formatted(type == DType.INT8 ? 8 : 4, type == DType.INT8, Blocks.SIZE);
+            .formatted(
+                type == DType.FP8 ? "float-quantized" : "pack-quantized",
+                stored(),
+                // GPUs multiply eight-bit floats by their like. What can't, or needn't, takes
+                // activations as they are.
+                type == DType.FP8 ? numbers(8, "float", true, "token", "", true) : "null");
     return (text.substring(0, begin) + field + text.substring(begin))
         .getBytes(StandardCharsets.UTF_8);
   }

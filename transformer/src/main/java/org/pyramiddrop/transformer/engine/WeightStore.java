@@ -105,8 +105,15 @@ public final class WeightStore implements AutoCloseable {
     return types.matrices().map(type -> inBlocks(type, parts)).orElseGet(() -> matrix(parts));
   }
 
+  private static DType type(StoredQuantization stored) {
+    if (stored.layout() == StoredQuantization.Layout.FLOAT_QUANTIZED) {
+      return DType.FP8;
+    }
+    return stored.bits() == 8 ? DType.INT8 : DType.INT4;
+  }
+
   private Weight packed(StoredQuantization stored, Matrix... parts) {
-    DType type = stored.bits() == 8 ? DType.INT8 : DType.INT4;
+    DType type = type(stored);
     types
         .matrices()
         .filter(asked -> asked != type)
@@ -148,9 +155,9 @@ public final class WeightStore implements AutoCloseable {
     }
   }
 
-  /** An output head that isn't the embedding: in bytes, if the layers' matrices are in blocks. */
+  /** An output head that isn't the embedding: eight bits, if the layers' matrices are in blocks. */
   public Weight head(Matrix head) {
-    return types.matrices().isPresent() ? inBlocks(DType.INT8, head) : matrix(head);
+    return types.head().map(type -> inBlocks(type, head)).orElseGet(() -> matrix(head));
   }
 
   private Weight inBlocks(DType type, Matrix... parts) {

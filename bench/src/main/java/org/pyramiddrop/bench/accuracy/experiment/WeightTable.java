@@ -161,6 +161,7 @@ final class WeightTable {
         .column("same tokens kept", row -> Format.percent(row.sameTokens))
         .note(
             "int8 and int4: the decoder layers' matrices, and the output head in int8, in blocks of 32."
+                + " fp8: both in 8-bit floats with a scale a row."
                 + " Against weights as they are stored, under the same plan: the Kullback-Leibler"
                 + " divergence of the first answered token's probabilities in nats, answers that are the"
                 + " same token by token, image tokens of the last stage that are the same.");

@@ -168,11 +168,12 @@ class ExperimentCommandTest {
   void comparesWeightsOfFewBitsWithThoseThatAreStored() throws IOException {
     assertThat(run("weights")).as(err.toString()).isZero();
     assertThat(column("weights", 0))
-        .containsExactly("weights", "stored", "stored", "int8", "int8", "int4", "int4");
+        .containsExactly(
+            "weights", "stored", "stored", "int8", "int8", "int4", "int4", "fp8", "fp8");
     List<Double> divergences =
         column("weights", 5).stream().skip(1).map(Double::parseDouble).toList();
     assertThat(divergences.subList(0, 2)).containsOnly(0.0);
-    assertThat(divergences.subList(4, 6)).allMatch(lost -> lost > 0 && lost < 1);
+    assertThat(divergences.subList(4, 8)).allMatch(lost -> lost > 0 && lost < 1);
     assertThat(column("weights", 7).subList(1, 3)).containsOnly("100.0 %");
   }
 
