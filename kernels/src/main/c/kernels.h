@@ -19,7 +19,8 @@
 #define INLINE static inline __attribute__((always_inline))
 
 // One object serves all processors: a function names what it needs, and pyramiddrop_processor says what is there.
-#define AVX2 __attribute__((target("avx2,fma")))
+// Whatever has AVX2 converts float16, too.
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #define AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))

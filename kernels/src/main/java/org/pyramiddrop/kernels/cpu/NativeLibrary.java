@@ -152,15 +152,34 @@ record NativeLibrary(SymbolLookup functions, int features) {
           inputs ->
               PARTS * padded(inputs, 2 * VECTOR) + 2 * Float.BYTES * padded(blocks(inputs), LANES));
     }
+    if (weights == DType.INT8 && has(AVX2)) {
+      // Two digits an input.
+      return streaming(
+          weights,
+          "_256",
+          inputs ->
+              2 * Short.BYTES * padded(inputs, Blocks.SIZE)
+                  + Float.BYTES * padded(blocks(inputs), LANES / 2));
+    }
+    if (weights == DType.INT4 && has(AVX2)) {
+      return streaming(
+          weights,
+          "_256",
+          inputs ->
+              PARTS * padded(inputs, 2 * Blocks.SIZE)
+                  + 2 * Float.BYTES * padded(blocks(inputs), LANES / 2));
+    }
     return Optional.empty();
   }
 
   private Optional<NativeKernel> streaming(DType weights, String width, IntUnaryOperator packed) {
     String name = "streaming_" + weights.label();
+    // Rows lie in blocks as wide vectors meet them, and for bfloat16 alike for all widths.
+    String packs = weights.inBlocks() ? name + width : name;
     return Optional.of(
         NativeKernel.of(
             functions,
-            name + "_pack",
+            packs + "_pack",
             name + width,
             planes(weights),
             StreamingProduct.MAX_ROWS,

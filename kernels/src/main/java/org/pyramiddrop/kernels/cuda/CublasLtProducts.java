@@ -112,8 +112,7 @@ final class CublasLtProducts {
     if (product.quantizes()) {
       CudaWeight.Planes w = product.w().planes();
       try (RowQuantization.Rows x = quantization.quantize(product)) {
-        plan.run(
-            launcher.stream(), x.matrix(), new ScaledMatrix(w.numbers(), w.scales()), out);
+        plan.run(launcher.stream(), x.matrix(), new ScaledMatrix(w.numbers(), w.scales()), out);
       }
     } else {
       plan.run(

@@ -76,8 +76,7 @@ final class CudaLinear {
   /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #supportsNorm}. */
   void normLinear(
       CudaTensor x, Product.Norm norm, CudaWeight w, @Nullable CudaWeight bias, CudaTensor out) {
-    multiply(
-        new Product(Transposed.W, x, w, bias, Activation.NONE, out, false, norm, library));
+    multiply(new Product(Transposed.W, x, w, bias, Activation.NONE, out, false, norm, library));
   }
 
   /** The gated product of a norm; see {@link #supportsNorm}. */
@@ -85,10 +84,8 @@ final class CudaLinear {
     gated(x, norm, gateUp, out);
   }
 
-  private void gated(
-      CudaTensor x, Product.@Nullable Norm norm, CudaWeight gateUp, CudaTensor out) {
-    multiply(
-        new Product(Transposed.W, x, gateUp, null, Activation.NONE, out, true, norm, library));
+  private void gated(CudaTensor x, Product.@Nullable Norm norm, CudaWeight gateUp, CudaTensor out) {
+    multiply(new Product(Transposed.W, x, gateUp, null, Activation.NONE, out, true, norm, library));
   }
 
   private void multiply(Product product) {

@@ -43,16 +43,16 @@ final class ProductAlgorithms {
   }
 
   private static boolean isLibraryFirst(Product product) {
-    return product.quantizes() || switch (product.libraryPart()) {
-      case ALL -> true;
-      case SUMS -> product.sumsFitInOut() || product.activation() == Activation.ADD;
-      case NONE -> false;
-    };
+    return product.quantizes()
+        || switch (product.libraryPart()) {
+          case ALL -> true;
+          case SUMS -> product.sumsFitInOut() || product.activation() == Activation.ADD;
+          case NONE -> false;
+        };
   }
 
   /**
-   * All algorithms worth a measurement. The first is the kind that {@link
-   * #defaultFor} takes.
+   * All algorithms worth a measurement. The first is the kind that {@link #defaultFor} takes.
    *
    * @param most how many algorithms cuBLASLt is asked for
    */

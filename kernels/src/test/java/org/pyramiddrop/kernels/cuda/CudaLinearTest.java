@@ -117,7 +117,8 @@ class CudaLinearTest {
           dot(x, row, w, column, true) * Math.abs(up)
               + Math.abs(silu) * dot(x, row, w, sizes.outputs + column, true);
       // The slope of silu is 1.1 at most.
-      double more = rounded ? rounding(dtype) * Math.abs(up) * (1.1 * Math.abs(gate) + Math.abs(silu)) : 0;
+      double more =
+          rounded ? rounding(dtype) * Math.abs(up) * (1.1 * Math.abs(gate) + Math.abs(silu)) : 0;
       return difference(silu * up, scale, actual, outType, more);
     }
 
