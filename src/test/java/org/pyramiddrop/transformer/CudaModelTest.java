@@ -143,6 +143,25 @@ final class CudaModelTest {
     assertLikeTheCpu(SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(blocks));
   }
 
+  /** On compute capability 9.0 prefill rounds activations to eight bits, which the CPU doesn't. */
+  @ParameterizedTest
+  @MethodSource("eightBitFloats")
+  void byEightBitFloatsTheTrainedModelComesOutAsOnTheCpu(String hopper, PruningPlan plan) {
+    List<Question> questions = List.of(sceneQuestion());
+    System.setProperty("pyramiddrop.cuda.hopper", hopper);
+    try {
+      assertLikeTheCpu(
+          SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(DType.FP8));
+    } finally {
+      System.clearProperty("pyramiddrop.cuda.hopper");
+    }
+  }
+
+  static Stream<Arguments> eightBitFloats() {
+    return Stream.of("true", "false")
+        .flatMap(hopper -> plans().subList(0, 2).stream().map(plan -> Arguments.of(hopper, plan)));
+  }
+
   private static void assertLikeTheCpu(
       Path folder, List<Question> questions, PruningPlan plan, Agreement agreement) {
     assertLikeTheCpu(folder, questions, plan, agreement, Optional.empty());
