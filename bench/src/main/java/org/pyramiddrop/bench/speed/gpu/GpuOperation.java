@@ -50,9 +50,13 @@ record GpuOperation(
         by(DType.BFLOAT16, new Product(1, 4096, 2 * 11008)),
         by(DType.INT8, new Product(1, 4096, 2 * 11008)),
         by(DType.INT4, new Product(1, 4096, 2 * 11008)),
+        by(DType.FP8, new Product(1, 4096, 2 * 11008)),
         by(DType.BFLOAT16, new Product(636, 4096, 2 * 11008)),
         by(DType.INT8, new Product(636, 4096, 2 * 11008)),
-        by(DType.INT4, new Product(636, 4096, 2 * 11008)));
+        by(DType.INT4, new Product(636, 4096, 2 * 11008)),
+        by(DType.FP8, new Product(636, 4096, 2 * 11008)),
+        by(DType.BFLOAT16, new Product(2988, 4096, 2 * 11008)),
+        by(DType.FP8, new Product(2988, 4096, 2 * 11008)));
   }
 
   /** The same in sizes that an emulated device runs in a moment. */
@@ -63,7 +67,8 @@ record GpuOperation(
         swiGlu(new Product(20, 64, 96)),
         linear("output projection", new Product(20, 64, 64)),
         by(DType.INT8, new Product(1, 64, 96)),
-        by(DType.INT4, new Product(20, 64, 96)));
+        by(DType.INT4, new Product(20, 64, 96)),
+        by(DType.FP8, new Product(20, 64, 96)));
   }
 
   /** The choice of {@code keep} tokens by their scores, and the gathering of their rows. */
