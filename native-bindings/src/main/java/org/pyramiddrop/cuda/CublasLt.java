@@ -15,9 +15,10 @@ public final class CublasLt extends NativeResource {
   /** What NVIDIA advises for Hopper; smaller GPUs want less. */
   private static final long WORKSPACE_BYTES = 32 << 20;
 
-  /** Of the library, the first that takes a scale for each row; and the GPUs that it does so on. */
-  private static final long SCALES_SINCE = 120900;
+  /** The first version that takes a scale for each row. */
+  private static final long ROW_SCALES_SINCE = 120900;
 
+  /** The one compute capability that it does so on. */
   private static final int HOPPER = 90;
 
   private final MemorySegment handle;
@@ -58,7 +59,7 @@ public final class CublasLt extends NativeResource {
    * #algorithms} has none for them.
    */
   public boolean supportsFloat8() {
-    return version() >= SCALES_SINCE && context().computeCapability() == HOPPER;
+    return version() >= ROW_SCALES_SINCE && context().computeCapability() == HOPPER;
   }
 
   /**
