@@ -150,8 +150,7 @@ final class CudaModelTest {
     List<Question> questions = List.of(sceneQuestion());
     System.setProperty("pyramiddrop.cuda.hopper", hopper);
     try {
-      assertLikeTheCpu(
-          SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(DType.FP8));
+      assertLikeTheCpu(SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(DType.FP8));
     } finally {
       System.clearProperty("pyramiddrop.cuda.hopper");
     }
