@@ -62,10 +62,29 @@ final class ProductShapeTest {
     refuses(() -> ProductShape.ofFloat8(3, 20, 48, BFLOAT16), "20 outputs");
     refuses(() -> ProductShape.ofFloat8(3, 6, 48, FLOAT32), "6 outputs");
     assertThat(ProductShape.ofFloat8(3, 4, 48, FLOAT32).outputs()).isEqualTo(4);
+    // Sizes are looked at apart from strides.
+    refuses(() -> float8(24, 56, 64, 24), "56 inputs");
+    refuses(() -> float8(20, 48, 48, 24), "20 outputs");
+    assertThat(float8(24, 48, 64, 32)).isEqualTo(shape.withStrides(64, 32));
     refuses(() -> shape.withStrides(56, 24), "strides 56 and 24");
     refuses(() -> shape.withStrides(64, 28), "strides 64 and 28");
     assertThat(shape.withStrides(64, 32).xStride()).isEqualTo(64);
     refuses(() -> shape.withAlignmentOf(256, 256 + 8, 0, 256), "multiples of 8");
+  }
+
+  private static ProductShape float8(int outputs, int inputs, int xStride, int outStride) {
+    return new ProductShape(
+        Transposed.W,
+        3,
+        outputs,
+        inputs,
+        xStride,
+        outStride,
+        FLOAT8_E4M3,
+        BFLOAT16,
+        false,
+        false,
+        16);
   }
 
   @Test
