@@ -19,7 +19,6 @@
 #define INLINE static inline __attribute__((always_inline))
 
 // One object serves all processors: a function names what it needs, and pyramiddrop_processor says what is there.
-// Whatever has AVX2 converts float16, too.
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
@@ -38,9 +37,17 @@ enum {
   STREAMED_ROWS = 4,
   // Weight rows that a streaming product reads side by side.
   STREAMS = 4,
+  // Bytes of a whole number that stands for a row's input in products by weights in blocks.
+  PARTS = 3,
+  // The largest such numbers: four products by bytes, and eight by half bytes, are below 2^31, and the highest byte is one.
+  INT8_LARGEST = (1 << 22) - 1,
+  INT4_LARGEST = 127 << 16,
   // How far ahead of its reads a stream asks for memory, in bytes: what the processor does by itself ends with a page.
   AHEAD = 1024
 };
+
+// Below this a row's block is taken for zero, so that the inverse of its scale is finite.
+#define SMALLEST 0x1p-100f
 
 // Blocks of a row of weights in blocks.
 INLINE int32_t blocks_of(int32_t inputs) {

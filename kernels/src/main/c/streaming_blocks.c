@@ -16,17 +16,9 @@
 #include "kernels.h"
 
 enum {
-  // Bytes of a whole number.
-  PARTS = 3,
   VECTOR = 64,
-  INT8_OFFSET = 128,
-  // So that four products by bytes, and eight by half bytes, are below 2^31, and the highest byte is one.
-  INT8_LARGEST = (1 << 22) - 1,
-  INT4_LARGEST = 127 << 16
+  INT8_OFFSET = 128
 };
-
-// Below this a block is taken for zero, so that the inverse of its scale is finite.
-#define SMALLEST 0x1p-100f
 
 // Blocks whose numbers are read together.
 INLINE int32_t together(const int int4) {

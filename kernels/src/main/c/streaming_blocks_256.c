@@ -1,7 +1,7 @@
 // The products of streaming_blocks.c on processors with AVX2 alone. A block of x becomes whole numbers there, too, of 23
 // bits (24 for int4) with a scale, which are taken apart so that vectors of bytes and shorts sum them exactly.
 //
-// packed  int8: of each block the upper 11 bits of all inputs, then the lower 12, all signed shorts; int4: of each pair of
+// packed  int8: of each block the upper digits of all inputs, then the lower ones of 12 bits, all signed shorts; int4: of each pair of
 //         blocks the highest, middle and lowest bytes of the first halves of both, then of the second halves; then the
 //         blocks' scales; for int4, then the blocks' sums; both float32 and filled up to whole groups of 8
 // w, panels, sums as in streaming_blocks.c
@@ -13,18 +13,11 @@
 enum {
   // Blocks whose scales are in one vector.
   GROUP = 8,
-  PARTS = 3,
   BYTES = 32,
   LINE = 64,
   // Bits of int8's lower digit.
-  LOW_BITS = 12,
-  // So that sums of four products, and for int4 of eight, are below 2^31.
-  INT8_LARGEST = (1 << 22) - 1,
-  INT4_LARGEST = 127 << 16
+  LOW_BITS = 12
 };
-
-// Below this a block is taken for zero, so that the inverse of its scale is finite.
-#define SMALLEST 0x1p-100f
 
 INLINE int64_t groups_of(int32_t blocks) {
   return ((int64_t)blocks + GROUP - 1) / GROUP;
@@ -179,7 +172,9 @@ AVX2 INLINE __m256 scales_of(const char *at, int32_t count) {
 
 // The zeros of eight blocks, as floats.
 AVX2 INLINE __m256 zeros_of(const char *at) {
-  __m256i word = _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(at)));
+  int32_t eight;
+  __builtin_memcpy(&eight, at, sizeof eight);
+  __m256i word = _mm256_set1_epi32(eight);
   __m256i shifts = _mm256_set_epi32(28, 24, 20, 16, 12, 8, 4, 0);
   return _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srlv_epi32(word, shifts), _mm256_set1_epi32(15)));
 }

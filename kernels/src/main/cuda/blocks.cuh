@@ -56,7 +56,7 @@ template <typename F> __device__ __forceinline__ unsigned zeros_of(const unsigne
 __device__ __forceinline__ float factor(float16 scale) { return widen(scale); }
 __device__ __forceinline__ float factor(float scale) { return 256 * scale; }
 
-// The n-th four neighbours of an access, raised.
+// The n-th four neighbours of an access, raised; an eight-bit float as it is, 2⁸ times smaller.
 template <typename F> __device__ __forceinline__ void raise_four(const Access& access, int n, float* to);
 
 // The bits of 2²³ + 128 + q.

@@ -1,7 +1,6 @@
 // The products of matmul.cu by weights in blocks. Numbers wait in registers while the stage before is multiplied, and
-// are then written into shared memory as T: scale · (q - zero), which float32 has exactly or, of eight-bit
-// floats, rounded, rounded to T. So each block
-// of threads widens the rows of w that it needs, and nowhere is a second copy of w.
+// are then written into shared memory: scale · (q - zero) in float32, rounded to T. So each block of threads widens the
+// rows of w that it needs, and nowhere is a second copy of w.
 //
 // x (rows, inputs), out (rows, outputs), row-major; w (outputs, inputs) as blocks.cuh has it. inputs is a multiple of 8,
 // and x begins at a multiple of 16 bytes.

@@ -2,7 +2,6 @@
 //
 //   rms_norm    out = x / √(mean(x²) + epsilon) ∘ w                  (Zhang and Sennrich 2019)
 //   layer_norm  out = (x - mean) / √(variance + epsilon) ∘ w + bias  (Ba, Kiros and Hinton 2016)
-//
 #include "rms.cuh"
 #include "shared_rows.cuh"
 

@@ -11,8 +11,8 @@ constexpr int THREADS = 256;
 constexpr int RUN = 8;
 
 template <typename T> struct Arguments {
-  const float* sums;  // (rows, 2·outputs), or null where rounded is not
-  const T* rounded;   // (rows, 2·outputs), or null
+  const float* sums;  // (rows, 2·outputs), or null
+  const T* rounded;   // the same in T, where sums is null
   int rows;
   linear::Epilogue<T> end;  // without a bias
 };

@@ -148,11 +148,12 @@ final class CudaModelTest {
   @MethodSource("eightBitFloats")
   void byEightBitFloatsTheTrainedModelComesOutAsOnTheCpu(String hopper, PruningPlan plan) {
     List<Question> questions = List.of(sceneQuestion());
+    String before = System.getProperty("pyramiddrop.cuda.hopper", "true");
     System.setProperty("pyramiddrop.cuda.hopper", hopper);
     try {
       assertLikeTheCpu(SCENES.resolve("model"), questions, plan, TRAINED, Optional.of(DType.FP8));
     } finally {
-      System.clearProperty("pyramiddrop.cuda.hopper");
+      System.setProperty("pyramiddrop.cuda.hopper", before);
     }
   }
 

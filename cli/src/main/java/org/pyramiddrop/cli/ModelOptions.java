@@ -46,8 +46,7 @@ final class ModelOptions {
       description =
           "How the decoder's matrices are held: as they are stored, or converted while they are"
               + " loaded to 8 or 4 bits in blocks of 32 (int8, int4) or to 8-bit floats with a scale"
-              + " a row (fp8), which takes half or a quarter of the memory of bfloat16, and less"
-              + " time a token.")
+              + " a row (fp8), which takes half or a quarter of the memory of bfloat16.")
   private WeightFormat weights = WeightFormat.STORED;
 
   @Option(

@@ -28,6 +28,9 @@ public final class Quantization {
   /** Added and subtracted again, it rounds a small float to an integer. */
   private static final float ROUND = 12582912f;
 
+  /** What a scale of FP8 is multiplied with at most: a number, or what kernels move bits by. */
+  private static final float LARGEST_FACTOR = 512;
+
   private final Blocks blocks;
   private final MemorySegment out;
   private final byte[] numbers;
@@ -107,8 +110,8 @@ public final class Quantization {
     }
     if (blocks.dtype() == DType.FP8) {
       rowScale = scaleOf.of(0);
-      if (!Float.isFinite(rowScale)) {
-        throw new ArithmeticException("a scale of " + rowScale);
+      if (!Float.isFinite(rowScale * LARGEST_FACTOR)) {
+        throw new ArithmeticException("a scale of %s, which fp8 can't have".formatted(rowScale));
       }
       for (int c = 0; c < blocks.columns(); c++) {
         if (Float8.isNaN(whole[at + c])) {

@@ -14,10 +14,7 @@ import org.junit.jupiter.api.Test;
  * is no error of a kernel.
  */
 public interface BlockWeightContract extends ContractPart {
-  /** The types in blocks that the device multiplies. */
-  default List<DType> types() {
-    return List.of(DType.INT8, DType.INT4, DType.FP8);
-  }
+  List<DType> TYPES = List.of(DType.INT8, DType.INT4, DType.FP8);
 
   /** What a scale inside is far from, so that reading a row too many is seen. */
   float POISON = Float.MAX_VALUE;
@@ -129,7 +126,7 @@ public interface BlockWeightContract extends ContractPart {
 
   private List<LinearContract.Sizes> sizes() {
     List<LinearContract.Sizes> all = new ArrayList<>();
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int inputs : LinearContract.INPUTS) {
         for (int outputs : LinearContract.OUTPUTS) {
           all.add(
@@ -205,7 +202,7 @@ public interface BlockWeightContract extends ContractPart {
   /** Nothing is rounded to a narrow type there, so nothing of it may be seen. */
   @Test
   default void writesProductsInBlocksInFloat32WhereTheOutputIs() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int rows : new int[] {1, 3, 37}) {
         for (int inputs : new int[] {17, 64, 136}) {
           int outputs = random().oneOf(LinearContract.OUTPUTS);
@@ -226,7 +223,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void multipliesANormByBlocksAsBothOperationsInARowDo() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int rows : new int[] {1, 2, 4, 6}) {
         for (int inputs : new int[] {8, 33, 72, 264, 1032, 4104}) {
           int outputs = random().between(1, 40);
@@ -254,7 +251,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void readsEveryNumberOfABlockWhereItStands() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int inputs : new int[] {1, 31, 32, 67, 300}) {
         int outputs = random().between(1, 70);
         StoredBlocks w = stored(dtype, outputs, inputs);
@@ -277,7 +274,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void readsRowsInBlocks() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int columns : new int[] {1, 31, 64, 130}) {
         int rows = random().between(1, 40);
         StoredBlocks table = stored(dtype, rows, columns);
@@ -299,7 +296,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void keepsWhatIsNotFiniteInItsRowOfAProductInBlocks() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int rows : new int[] {2, 4, 7}) {
         float[] x = random().normal(rows * 67, 1);
         x[67 + random().between(0, 66)] = Float.NaN;
@@ -361,7 +358,7 @@ public interface BlockWeightContract extends ContractPart {
    */
   @Test
   default void sumsTheLargestNumbersOfABlock() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       for (int rows : new int[] {1, 4, 20}) {
         int inputs = random().between(97, 160);
         int outputs = random().between(1, 40);
@@ -405,7 +402,7 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void givesABlockedProductTheSameBitsEachTime() {
-    for (DType dtype : types()) {
+    for (DType dtype : TYPES) {
       StoredBlocks w = stored(dtype, 130, 515);
       Tensor x = device().input(random().normal(43 * 515, 1), 515);
       for (int rows : new int[] {2, 43}) {

@@ -5,8 +5,9 @@ import org.pyramiddrop.kernels.DType;
 
 /**
  * How the matrices of the decoder's layers are held, which are most of a model: numbers of few bits
- * take less memory, and a decode step less time. All else stays as {@link WeightType} says, but for
- * an output head that isn't the embedding: it is FP8 beside FP8, and INT8 beside both others.
+ * take less memory, and where kernels are made for them a decode step takes less time. All else
+ * stays as {@link WeightType} says, but for an output head that isn't the embedding: it is FP8
+ * beside FP8, and INT8 beside INT8 and INT4.
  */
 public enum WeightFormat {
   /** As they are stored. */

@@ -14,13 +14,16 @@ import org.pyramiddrop.kernels.Quantization;
 
 /** A short comparison of the native kernels with the Vector API, before any of them is used. */
 final class NativeSelfTest {
-  /** Two whole tiles and one more row; nothing is a multiple of a vector. */
+  /**
+   * Two whole tiles and one more row; nothing is a multiple of a vector, and inputs are a whole
+   * group of 16 blocks and a rest.
+   */
   private static final int ROWS = 25;
 
-  private static final int INPUTS = 67;
+  private static final int INPUTS = 547;
   private static final int OUTPUTS = 45;
 
-  /** Of a sum of some dozens of terms up to 1. */
+  /** Of a sum of some hundreds of terms up to 1. */
   private static final double TOLERANCE = 1e-3;
 
   private NativeSelfTest() {}

@@ -6,14 +6,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.CublasLt;
 import org.pyramiddrop.cuda.CublasLtAlgorithm;
+import org.pyramiddrop.cuda.CudaException;
 import org.pyramiddrop.cuda.ElementType;
 import org.pyramiddrop.cuda.MatrixProduct;
 import org.pyramiddrop.cuda.ProductShape;
 import org.pyramiddrop.cuda.ScaledMatrix;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
+import org.pyramiddrop.kernels.DeviceException;
 import org.pyramiddrop.kernels.Profile;
 
 /**
@@ -32,7 +36,7 @@ final class CublasLtProducts {
   /** Prompts differ in length, and every length has its own plans. */
   private static final int PLANS_KEPT = 512;
 
-  /** Of a product that tells whether there are any like it. */
+  /** Rows, inputs and outputs of a product that tells whether there are any like it. */
   private static final int SIZE = 256;
 
   /** What one plan is for. */
@@ -43,6 +47,7 @@ final class CublasLtProducts {
   private final DeviceMemory memory;
   private final Launcher launcher;
   private final RowQuantization quantization;
+  private @Nullable Boolean float8;
   private final Map<Key, MatrixProduct> plans = new LinkedHashMap<>(16, 0.75f, true);
 
   /**
@@ -58,12 +63,31 @@ final class CublasLtProducts {
     quantization = new RowQuantization(launcher, memory);
   }
 
-  /** Whether cuBLASLt has products of eight-bit floats here, in all types that are asked for. */
+  /**
+   * Whether cuBLASLt has products of eight-bit floats here: a small and a larger one, in all types
+   * and ways that are asked for. Whatever it says to the question, all else goes on.
+   */
   boolean multipliesFloat8() {
-    return cublas.supportsFloat8()
-        && Stream.of(ElementType.FLOAT32, type(launcher.dtype()))
-            .allMatch(out ->
-                !cublas.algorithms(ProductShape.ofFloat8(SIZE, SIZE, SIZE, out), 1).isEmpty());
+    if (float8 == null) {
+      float8 =
+          cublas.supportsFloat8()
+              && Stream.of(ElementType.FLOAT32, type(launcher.dtype()))
+                  .flatMap(out ->
+                      Stream.of(
+                          ProductShape.ofFloat8(LibraryUse.EXACT_ROWS + 1, 16, Blocks.SIZE, out),
+                          ProductShape.ofFloat8(SIZE, SIZE, SIZE, out)))
+                  .flatMap(shape -> Stream.of(shape, shape.withAccumulation()))
+                  .allMatch(this::hasAlgorithm);
+    }
+    return float8;
+  }
+
+  private boolean hasAlgorithm(ProductShape shape) {
+    try {
+      return !cublas.algorithms(shape, 1).isEmpty();
+    } catch (CudaException e) {
+      return false;
+    }
   }
 
   /** Algorithms for a product, the one that cuBLASLt thinks fastest first. */
@@ -159,9 +183,23 @@ final class CublasLtProducts {
     Optional<MatrixProduct> made =
         key.algorithm instanceof ProductAlgorithm.CublasLt(CublasLtAlgorithm algorithm)
             ? cublas.plan(key.shape, algorithm)
-            : Optional.of(cublas.plan(key.shape));
+            : Optional.of(plan(key.shape));
     made.ifPresent(plan -> keep(key, plan));
     return made;
+  }
+
+  private MatrixProduct plan(ProductShape shape) {
+    try {
+      return cublas.plan(shape);
+    } catch (CudaException e) {
+      if (!shape.scaled()) {
+        throw e;
+      }
+      throw new DeviceException(
+          "cuBLASLt has no %s; -D%s=false multiplies without it"
+              .formatted(shape, CudaOptions.HOPPER_PROPERTY),
+          e);
+    }
   }
 
   private void keep(Key key, MatrixProduct plan) {

@@ -59,7 +59,7 @@ final class CudaGreedySelection {
               out,
               false,
               null,
-              new LibraryUse(false, false));
+              new LibraryUse(false, () -> false));
       if (x.dtype() == DType.FLOAT32) {
         linear.multiplyPlain(product);
       } else {

@@ -70,7 +70,7 @@ final class CudaLinear {
 
   /** Whether the RMS norm of as many rows is part of a product, which quantises it. */
   boolean supportsNorm(CudaTensor x, CudaWeight w) {
-    return x.rows() > CudaStreaming.MOST_ROWS && library.quantizes(w);
+    return library.quantizes(x.rows(), w);
   }
 
   /** {@code out = rmsNorm(x) · wᵀ + bias}; see {@link #supportsNorm}. */

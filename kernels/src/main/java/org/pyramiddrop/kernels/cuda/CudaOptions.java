@@ -26,7 +26,7 @@ record CudaOptions(
   /**
    * {@code false} makes a GPU of compute capability 9.0 run the kernels that others run. On an H100
    * its own attention takes half to two thirds of the time; the gated product's is one of the
-   * algorithms that are measured.
+   * algorithms that are measured. Products by {@code FP8} leave activations as they are then.
    */
   static final String HOPPER_PROPERTY = "pyramiddrop.cuda.hopper";
 

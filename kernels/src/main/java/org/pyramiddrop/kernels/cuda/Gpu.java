@@ -90,7 +90,8 @@ final class Gpu implements AutoCloseable {
     CublasLt cublas = CublasLt.open(context);
     LinearKernels kernels = new LinearKernels(launcher);
     CublasLtProducts library = new CublasLtProducts(launcher, cublas, kernels, memory);
-    LibraryUse use = new LibraryUse(options.libraryAdds(), hopper && library.multipliesFloat8());
+    LibraryUse use =
+        new LibraryUse(options.libraryAdds(), () -> hopper && library.multipliesFloat8());
     ProductAlgorithms algorithms = new ProductAlgorithms(launcher, kernels, library, hopper);
     return switch (options.tuning()) {
       case Tuning.Off _ -> new CudaLinear(streaming, algorithms, use, null);

@@ -47,18 +47,19 @@ record Product(
 
   /** Refuses a norm where nothing would do it. */
   Product {
-    if (norm != null && !quantizes(transposed, w, library)) {
+    if (norm != null && !quantizes(transposed, x, w, library)) {
       throw new IllegalArgumentException("x is normalised only where it is quantised");
     }
   }
 
-  private static boolean quantizes(Transposed transposed, CudaWeight w, LibraryUse library) {
-    return transposed == Transposed.W && library.quantizes(w);
+  private static boolean quantizes(
+      Transposed transposed, CudaTensor x, CudaWeight w, LibraryUse library) {
+    return transposed == Transposed.W && library.quantizes(x.rows(), w);
   }
 
   /** Whether rows of x become eight-bit floats first, as those of w are. */
   boolean quantizes() {
-    return quantizes(transposed, w, library);
+    return quantizes(transposed, x, w, library);
   }
 
   int rows() {
@@ -134,12 +135,12 @@ record Product(
   }
 
   /**
-   * The type of sums that a kernel of ours finishes. Rounded to two bytes, those of a gated product
+   * The type of sums that a kernel of ours finishes. Rounded to bfloat16, those of a gated product
    * would be off by 2⁻⁹ each, which is more than the contract allows, but where x was quantised:
-   * there they are off by more already.
+   * there they are off by more already. Float16 has no room for all of them.
    */
   DType sumsType() {
-    return gated && quantizes() ? x.dtype() : DType.FLOAT32;
+    return gated && x.dtype() == DType.BFLOAT16 && quantizes() ? DType.BFLOAT16 : DType.FLOAT32;
   }
 
   /** Whether out has room for sums that are not finished yet. */
