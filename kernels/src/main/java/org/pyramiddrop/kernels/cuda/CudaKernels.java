@@ -302,6 +302,11 @@ final class CudaKernels implements Kernels {
     launch(() -> gpu.norms().rmsNorm(from, (CudaWeight) w, epsilon, to));
   }
 
+  /** Whether a product quantises its rows; the library is asked on the GPU's thread. */
+  private boolean quantizes(CudaTensor x, CudaWeight w) {
+    return w.dtype() == DType.FP8 && onGpu(() -> gpu.linear().supportsNorm(x, w));
+  }
+
   @Override
   public void normLinear(
       Tensor x, Weight norm, float epsilon, Weight w, @Nullable Weight bias, Tensor out) {
@@ -311,7 +316,7 @@ final class CudaKernels implements Kernels {
       launch(() ->
           gpu.streaming()
               .normLinear(from, (CudaWeight) norm, epsilon, (CudaWeight) w, weight(bias), to));
-    } else if (gpu.linear().supportsNorm(from, (CudaWeight) w)) {
+    } else if (quantizes(from, (CudaWeight) w)) {
       CudaTensor to = (CudaTensor) out;
       Product.Norm by = new Product.Norm((CudaWeight) norm, epsilon);
       launch(() -> gpu.linear().normLinear(from, by, (CudaWeight) w, weight(bias), to));
@@ -327,7 +332,7 @@ final class CudaKernels implements Kernels {
     if (gpu.streaming().supportsNorm(from, (CudaWeight) norm, (CudaWeight) gateUp)) {
       launch(() ->
           gpu.streaming().normSwiGlu(from, (CudaWeight) norm, epsilon, (CudaWeight) gateUp, to));
-    } else if (gpu.linear().supportsNorm(from, (CudaWeight) gateUp)) {
+    } else if (quantizes(from, (CudaWeight) gateUp)) {
       Product.Norm by = new Product.Norm((CudaWeight) norm, epsilon);
       launch(() -> gpu.linear().normSwiGlu(from, by, (CudaWeight) gateUp, to));
     } else {

@@ -76,7 +76,10 @@ class NativeKernelTest {
         sums.set(FLOAT, 4L * i, Float.NaN);
       }
       kernel.multiply(packed, rows, height, inputs, addresses, columns, panels, sums);
-      float[] exact = kernel.panelBytes() == 0 ? x : TestLibrary.rounded(dtype, inputs, x);
+      float[] exact =
+          kernel.panelBytes() == 0
+              ? TestLibrary.streamed(dtype, inputs, x)
+              : TestLibrary.rounded(dtype, inputs, x);
       for (int r = 0; r < rows; r++) {
         for (int c = 0; c < columns; c++) {
           double sum = 0;

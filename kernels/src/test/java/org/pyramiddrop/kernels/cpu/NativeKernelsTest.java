@@ -36,12 +36,14 @@ class NativeKernelsTest extends KernelsContract implements BlockWeightContract {
     return Checked.over(new CpuKernels(threads, library()));
   }
 
-  /** Rounded where the processor multiplies what is narrow; few rows stay as they are. */
+  /** Rounded where the processor multiplies what is narrow, few rows beside blocks much less. */
   @Override
   protected float[] multiplied(DType weights, int inputs, float[] x) {
-    boolean streamed =
-        x.length / inputs <= NativeProducts.STREAMED_ROWS || library().matmul(weights).isEmpty();
-    return streamed ? x : TestLibrary.rounded(weights, inputs, x);
+    if (x.length / inputs <= NativeProducts.STREAMED_ROWS) {
+      boolean vector = library().streaming(weights).isEmpty();
+      return vector ? x : TestLibrary.streamed(weights, inputs, x);
+    }
+    return library().matmul(weights).isEmpty() ? x : TestLibrary.rounded(weights, inputs, x);
   }
 
   @Test

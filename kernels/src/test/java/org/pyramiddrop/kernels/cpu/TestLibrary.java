@@ -37,21 +37,38 @@ final class TestLibrary {
       }
       return rounded;
     }
-    for (int row = 0; row < x.length; row += inputs) {
-      for (int from = row; from < row + inputs; from += Blocks.SIZE) {
-        block(rounded, from, Math.min(from + Blocks.SIZE, row + inputs));
-      }
-    }
+    blocks(inputs, rounded, 127);
     return rounded;
   }
 
-  private static void block(float[] x, int from, int end) {
+  /**
+   * Activations as products of few rows by weights in blocks take them: whole numbers of 23 bits,
+   * of INT4 24, with a scale for each 32. A number that is small beside a block's largest keeps
+   * fewer.
+   */
+  static float[] streamed(DType weights, int inputs, float[] x) {
+    float[] whole = x.clone();
+    if (weights.inBlocks()) {
+      blocks(inputs, whole, weights == DType.INT4 ? 127 << 16 : (1 << 22) - 1);
+    }
+    return whole;
+  }
+
+  private static void blocks(int inputs, float[] x, int largest) {
+    for (int row = 0; row < x.length; row += inputs) {
+      for (int from = row; from < row + inputs; from += Blocks.SIZE) {
+        block(x, from, Math.min(from + Blocks.SIZE, row + inputs), largest);
+      }
+    }
+  }
+
+  private static void block(float[] x, int from, int end, int largest) {
     float most = 0;
     for (int i = from; i < end; i++) {
       most = Math.max(most, Math.abs(x[i]));
     }
-    float scale = most / 127;
-    float inverse = most == 0 ? 0 : 127 / most;
+    float scale = most / largest;
+    float inverse = most == 0 ? 0 : largest / most;
     for (int i = from; i < end; i++) {
       x[i] = Float.isFinite(most) ? (float) Math.rint(x[i] * inverse) * scale : Float.NaN;
     }

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,6 +45,9 @@ class CudaFloat8Test {
   /** A GPU sums eight-bit floats in fewer bits than float32 has. */
   private static final double SUM_ROUNDING = TestGpu.isReal() ? 0x1p-8 : 1e-5;
 
+  /** Whether the GPU and cuBLASLt have products of eight-bit floats. */
+  private static boolean supported;
+
   /** Odd numbers of rows, inputs that end within a block, and more columns than threads. */
   private static final List<Sizes> SIZES =
       List.of(
@@ -59,21 +63,23 @@ class CudaFloat8Test {
         && kernels.description().contains("9.0")
         && rows > LibraryUse.EXACT_ROWS
         && sums % MULTIPLE == 0
-        && isSupported();
+        && supported;
   }
 
-  private static boolean isSupported() {
+  /** Asked before a device takes the context for a thread of its own. */
+  @BeforeAll
+  static void askTheLibrary() {
+    TestGpu.prepare();
     try (Context context = Context.open(0);
         CublasLt cublas = CublasLt.open(context)) {
-      return cublas.supportsFloat8();
+      supported = cublas.supportsFloat8();
     }
   }
 
   /** Opens a GPU that multiplies eight-bit floats. */
   private static Kernels open(DType dtype) {
-    Kernels kernels = open(dtype, true);
-    assumeTrue(isSupported(), "this GPU and cuBLASLt have no products of eight-bit floats");
-    return kernels;
+    assumeTrue(supported, "this GPU and cuBLASLt have no products of eight-bit floats");
+    return open(dtype, true);
   }
 
   /** A matrix of eight-bit floats. */
@@ -311,6 +317,7 @@ class CudaFloat8Test {
   @ParameterizedTest
   @EnumSource(names = {"FLOAT16", "BFLOAT16"})
   void measuresItsAlgorithms(DType dtype, @TempDir Path folder) {
+    assumeTrue(supported, "this GPU and cuBLASLt have no products of eight-bit floats");
     TestGpu.prepare();
     RandomData random = new RandomData("algorithms", dtype);
     float[] x = random.normal(40 * 72, 1);
@@ -321,7 +328,6 @@ class CudaFloat8Test {
       Path own = folder.resolve(String.valueOf(fastest));
       Tuning tuning = new Tuning.Measured(own, (_, _, _) -> stopwatch);
       CudaOptions options = new CudaOptions(true, true, tuning).withHopper(true);
-      open(dtype).close();
       try (Kernels kernels = TestGpu.open(dtype, options);
           Tensor from = kernels.allocate(40, 72);
           Tensor out = kernels.allocate(40, 48);
