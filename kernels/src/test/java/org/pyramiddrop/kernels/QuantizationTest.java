@@ -122,10 +122,10 @@ class QuantizationTest {
           .isThrownBy(() -> quantization.row(0, numbers, nan, _ -> 1, _ -> 0))
           .withMessage("NaN");
     }
-    for (float scale : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+    for (float scale : new float[] {Float.NaN, Float.POSITIVE_INFINITY, 1e36f}) {
       assertThatExceptionOfType(ArithmeticException.class)
           .isThrownBy(() -> quantization.row(0, numbers, 0, _ -> scale, _ -> 0))
-          .withMessage("a scale of " + scale);
+          .withMessage("a scale of %s, which fp8 can't have", scale);
     }
   }
 }
