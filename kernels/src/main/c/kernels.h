@@ -67,6 +67,13 @@ INLINE void step_of(const char *const *w, int32_t columns, int32_t quarter, int3
   }
 }
 
+// The sum of a vector's numbers.
+AVX2 INLINE float sum_of(__m256 x) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
 // Puts the sums of one step of all streams into their places.
 AVX512 INLINE void store_step(const int rows, __m512 sum[STREAMS][STREAMED_ROWS], int32_t columns, int32_t quarter,
                               int32_t step, int64_t stride, float *sums) {

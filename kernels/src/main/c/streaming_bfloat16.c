@@ -91,12 +91,6 @@ AVX2 INLINE __m256i pairs_of(const char *w, int32_t left) {
   return _mm256_load_si256((const __m256i *)there);
 }
 
-AVX2 INLINE float lanes_of(__m256 x) {
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
 // One row of x at a time: sixteen registers have no room for the sums of more.
 AVX2 EXPORT void pyramiddrop_streaming_bfloat16_256(const float *x, int32_t rows, int32_t height, int32_t inputs,
                                                     const char *const *w, int32_t columns, char *panels,
@@ -132,7 +126,7 @@ AVX2 EXPORT void pyramiddrop_streaming_bfloat16_256(const float *x, int32_t rows
 #pragma GCC unroll 4
       for (int s = 0; s < STREAMS; s++) {
         int32_t j = s * quarter + step;
-        float value = lanes_of(_mm256_add_ps(even[s], odd[s]));
+        float value = sum_of(_mm256_add_ps(even[s], odd[s]));
         if (j < columns) {
           sums[r * stride + j] = value;
         }

@@ -16,16 +16,6 @@ namespace loss {
 constexpr int THREADS = 512;
 constexpr int IGNORED = -1;
 
-// As block_sum.
-__device__ __forceinline__ float block_max(float x, float* scratch) {
-  int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  x = warp_max(x);
-  if (lane == 0) scratch[warp] = x;
-  __syncthreads();
-  int warps = blockDim.x / WARP;
-  return warp_max(lane < warps ? scratch[lane] : -INFINITY);
-}
-
 template <typename T> __device__ void fill(T* row, int columns, float x) {
   for (int c = threadIdx.x; c < columns; c += blockDim.x) row[c] = narrow<T>(x);
 }
@@ -46,7 +36,7 @@ template <typename T> __device__ void cross_entropy(const CrossEntropy<T>& a) {
   }
   float highest = -INFINITY;
   for (int c = threadIdx.x; c < a.columns; c += blockDim.x) highest = fmaxf(highest, logits[c]);
-  highest = loss::block_max(highest, scratch);
+  highest = block_max(highest, scratch);
   // Of all but the label, so that what a sure label leaves to the others isn't lost beside 1.
   float others = 0;
   for (int c = threadIdx.x; c < a.columns; c += blockDim.x) {

@@ -74,14 +74,14 @@ __device__ __forceinline__ float block_sum(float x, float* scratch) {
   return warp_sum(lane < warps ? scratch[lane] : 0.0f);
 }
 
-// The same of the largest number; none is negative.
+// The same of the largest number.
 __device__ __forceinline__ float block_max(float x, float* scratch) {
   int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
   x = warp_max(x);
   if (lane == 0) scratch[warp] = x;
   __syncthreads();
   int warps = blockDim.x / WARP;
-  return warp_max(lane < warps ? scratch[lane] : 0.0f);
+  return warp_max(lane < warps ? scratch[lane] : -INFINITY);
 }
 
 // `kernel` is a __device__ function of one Arguments; `threads` the most that a block of it has.

@@ -29,7 +29,7 @@ __device__ __forceinline__ float row_sum(float x, int threads, float* scratch) {
   return threads == WARP ? warp_sum(x) : block_sum(x, scratch);
 }
 
-// The largest number of a row; x is not negative.
+// The largest number of a row.
 __device__ __forceinline__ float row_max(float x, int threads, float* scratch) {
   return threads == WARP ? warp_max(x) : block_max(x, scratch);
 }
