@@ -79,11 +79,11 @@ final class CutReference {
                 double distance =
                     others
                         .filter(this::directed)
-                        .mapToDouble(j -> 1 - cosine(i, j))
+                        .mapToDouble(j -> first(i) == first(j) ? 0 : 1 - cosine(i, j))
                         .min()
                         .orElse(Double.MAX_VALUE);
-                // Copies of two different rows are both 0 from theirs, but for what rounding makes
-                // of it.
+                // Copies of two different rows are both 0 from theirs, but for what a device's
+                // rounding makes of it.
                 distance += distance == 0 ? first(i) * Double.MIN_VALUE : 0;
                 return directed(i) ? distance : Double.NaN;
               });
