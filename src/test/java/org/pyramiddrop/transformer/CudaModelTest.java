@@ -29,6 +29,7 @@ import org.pyramiddrop.loader.DecoderDescription;
 import org.pyramiddrop.loader.Image;
 import org.pyramiddrop.loader.LlavaConfig;
 import org.pyramiddrop.loader.ModelDescription;
+import org.pyramiddrop.loader.StoredQuantization;
 import org.pyramiddrop.training.files.QuantizedModelWriter;
 import org.pyramiddrop.transformer.engine.Prompt;
 import org.pyramiddrop.transformer.engine.RunnerPool;
@@ -294,6 +295,28 @@ final class CudaModelTest {
         }
       }
     }
+  }
+
+  /** Four bits as AutoAWQ and GPTQ pack them are the model that compressed-tensors' folder has. */
+  @ParameterizedTest
+  @EnumSource(names = {"AWQ", "GPTQ", "GPTQ_V2"})
+  void aFolderOfOtherSoftwareAnswersAsItDoesOnTheCpu(
+      StoredQuantization.Layout layout, @TempDir Path temporary) throws IOException {
+    Path compressed = temporary.resolve("compressed");
+    Path packed = temporary.resolve("packed");
+    PackedFolder.compressed(SCENES.resolve("model"), compressed);
+    PackedFolder.repack(compressed, packed, layout);
+    PruningPlan plan = PruningPlan.pyramid(4, 0.5);
+    Question question = sceneQuestion();
+    try (LoadedModel ofCompressed = onTheCpu(compressed);
+        LoadedModel ofPacked = onTheCpu(packed)) {
+      assertThat(ofPacked.logits(question, plan)).isEqualTo(ofCompressed.logits(question, plan));
+    }
+    assertLikeTheCpu(packed, List.of(question), plan, TRAINED);
+  }
+
+  private static LoadedModel onTheCpu(Path folder) {
+    return new LoadedModel(folder, "cpu", DType.FLOAT32, UnaryOperator.identity());
   }
 
   /** Prefill and decode steps; the folder's output head is converted as well, as it is at load. */
