@@ -139,23 +139,32 @@ __device__ __forceinline__ void add_values(const unsigned char* tile, const floa
   }
 }
 
-// A channel of a head: its splits, in their order, under one level. Those without keys have zeros at the lowest level.
+// What a head's splits count in its result: their weights under one level, divided by all weights together. Splits
+// without keys have zeros at the lowest level. One warp.
 template <typename T>
-__device__ __forceinline__ float combined(const AttentionDecode<T>& d, int row, int head, int channel) {
-  int64_t first = (static_cast<int64_t>(row) * d.attention.heads + head) * d.splits;
+__device__ __forceinline__ void share_out_splits(const AttentionDecode<T>& d, int64_t first, float* shares) {
+  int lane = threadIdx.x % WARP;
   const float* totals = d.totals + 2 * first;
-  const float* sums = d.sums + first * d.attention.size + channel;
-  float highest = -INFINITY;
-#pragma unroll 4
-  for (int s = 0; s < d.splits; s++) highest = fmaxf(highest, totals[2 * s]);
-  float sum = 0, total = 0;
-#pragma unroll 4
-  for (int s = 0; s < d.splits; s++) {
-    float rescale = correction(totals[2 * s], highest);
-    sum = fmaf(sums[s * d.attention.size], rescale, sum);
-    total = fmaf(totals[2 * s + 1], rescale, total);
+  float highest = -INFINITY, total = 0;
+  for (int s = lane; s < d.splits; s += WARP) highest = fmaxf(highest, totals[2 * s]);
+  highest = warp_max(highest);
+  for (int s = lane; s < d.splits; s += WARP) {
+    shares[s] = correction(totals[2 * s], highest);
+    total = fmaf(totals[2 * s + 1], shares[s], total);
   }
-  return sum / total;
+  total = warp_sum(total);
+  for (int s = lane; s < d.splits; s += WARP) shares[s] /= total;
+}
+
+// A channel of a head: its splits, in their order. Many loads are under way at once, for nothing else hides how long
+// they take.
+template <typename T>
+__device__ __forceinline__ float combined(const AttentionDecode<T>& d, int64_t first, int channel, const float* shares) {
+  const float* sums = d.sums + first * d.attention.size + channel;
+  float sum = 0;
+#pragma unroll 16
+  for (int s = 0; s < d.splits; s++) sum = fmaf(sums[s * d.attention.size], shares[s], sum);
+  return sum;
 }
 
 // A block's keys of one row, and what is left to do behind the last of its blocks.
@@ -173,7 +182,8 @@ __device__ __forceinline__ void run(const AttentionDecode<T>& d, const Source& s
   float* sums = weights + heads * key_tile::KEYS;                      // (heads, size)
   float* totals = sums + heads * size;                                 // (heads, 2): level, sum of weights
   float* rescale = totals + 2 * heads;                                 // (heads)
-  unsigned* before = reinterpret_cast<unsigned*>(rescale + heads);     // for is_last_block
+  float* shares = rescale + heads;                                     // (heads, splits)
+  unsigned* before = reinterpret_cast<unsigned*>(shares + heads * d.splits);  // for is_last_block
 
   int64_t sees = attention::visible(a, row);
   int begin = static_cast<int>(sees * split / d.splits), end = static_cast<int>(sees * (split + 1) / d.splits);
@@ -228,16 +238,23 @@ __device__ __forceinline__ void run(const AttentionDecode<T>& d, const Source& s
     for (int i = threadIdx.x; i < heads * size; i += THREADS) out[i] = narrow<T>(sums[i] / totals[i / size * 2 + 1]);
     return;
   }
+  // The first split of this block's first head.
+  int64_t first = (static_cast<int64_t>(row) * a.heads + kv_head * heads) * d.splits;
   for (int h = 0; h < heads; h++) {
-    int64_t partial = (static_cast<int64_t>(row) * a.heads + kv_head * heads + h) * d.splits + split;
+    int64_t partial = first + h * d.splits + split;
     for (int channel = threadIdx.x; channel < size; channel += THREADS) {
       d.sums[partial * size + channel] = sums[h * size + channel];
     }
     if (threadIdx.x < 2) d.totals[2 * partial + threadIdx.x] = totals[2 * h + threadIdx.x];
   }
   if (!is_last_block(d.arrived + row * a.kv_heads + kv_head, d.splits, before)) return;
+  for (int h = threadIdx.x / WARP; h < heads; h += THREADS / WARP) {
+    share_out_splits(d, first + h * d.splits, shares + h * d.splits);
+  }
+  __syncthreads();
   for (int i = threadIdx.x; i < heads * size; i += THREADS) {
-    out[i] = narrow<T>(combined(d, row, kv_head * heads + i / size, i % size));
+    int h = i / size;
+    out[i] = narrow<T>(combined(d, first + h * d.splits, i % size, shares + h * d.splits));
   }
 }
 
@@ -260,4 +277,4 @@ EXPORT_EACH_TYPE(attention_decode_step, DecodeStep, attention::decode::THREADS)
 //   grid     (splits, kv_heads, rows)
 //   threads  128
 //   shared   two tiles of 32 · row_bytes(size) bytes; for each of the heads / kv_heads heads padded(size) + size + 32 + 3
-//            floats; one more number
+//            + splits floats; one more number

@@ -102,6 +102,15 @@ template <> __device__ __forceinline__ float origin<Int4>(unsigned zeros, int bl
 }
 template <> __device__ __forceinline__ float origin<Fp8>(unsigned, int) { return 0.0f; }
 
+// The eight neighbours of an access from the 8·n-th on; `factor` is that of their scale.
+template <typename F>
+__device__ __forceinline__ void eight(const Access& access, int n, float origin, float factor, float (&to)[8]) {
+  raise_four<F>(access, 2 * n, to);
+  raise_four<F>(access, 2 * n + 1, to + 4);
+#pragma unroll
+  for (int i = 0; i < 8; i++) to[i] = (to[i] - origin) * factor;
+}
+
 // One number of the first row.
 template <typename F> __device__ __forceinline__ float value(const Matrix<F>& w, int input) {
   constexpr int HALF = SIZE / 2;

@@ -124,92 +124,94 @@ __device__ __forceinline__ uint64_t box_descriptor(const void* at, unsigned colu
          SWIZZLE_128_BYTES << 62;
 }
 
-#define EACH_SUM                                                                                                     \
-  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15," \
-  " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31," \
-  " %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47," \
-  " %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}"
-#define EACH_OF_32_SUMS                                                                                              \
-  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15," \
-  " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
+// Registers of a thread's sums, as a product names them and as it is given them, by how many columns it has.
+#define REGISTERS_64 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15" \
+  ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define REGISTERS_128 REGISTERS_64 \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47" \
+  ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define REGISTERS_224 REGISTERS_128 \
+  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79" \
+  ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95" \
+  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
+#define REGISTERS_256 REGISTERS_224 \
+  ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define SUMS_OF(n) "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3])
-#define ALL_OF_32_SUMS                                                                                               \
+#define SUMS_64 \
   SUMS_OF(0), SUMS_OF(1), SUMS_OF(2), SUMS_OF(3), SUMS_OF(4), SUMS_OF(5), SUMS_OF(6), SUMS_OF(7)
-#define ALL_SUMS                                                                                                     \
-  ALL_OF_32_SUMS, SUMS_OF(8), SUMS_OF(9), SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
+#define SUMS_128 \
+  SUMS_64, SUMS_OF(8), SUMS_OF(9), SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
+#define SUMS_224 \
+  SUMS_128, SUMS_OF(16), SUMS_OF(17), SUMS_OF(18), SUMS_OF(19), SUMS_OF(20), SUMS_OF(21), SUMS_OF(22), \
+  SUMS_OF(23), SUMS_OF(24), SUMS_OF(25), SUMS_OF(26), SUMS_OF(27)
+#define SUMS_256 \
+  SUMS_224, SUMS_OF(28), SUMS_OF(29), SUMS_OF(30), SUMS_OF(31)
 
-// d (64×128) = a (64×16) · bᵀ, b (128×16), or d += that. Each row of a and b is 32 bytes of a row of its box; `a` and
-// `b` point there in the first row. Warp w of the warpgroup has rows 16w to 16w + 15 of d, as in tensor_core.cuh:
-// d[n] is columns 8n to 8n + 7.
-template <typename T>
-__device__ __forceinline__ void multiply_rows(float (&d)[16][4], const void* a, const void* b, bool add) {
-#define MULTIPLY_ROWS(type)                                                                                          \
+// d (64×columns) = a (64×16) · bᵀ, b (columns×16), or d += that. Each row of a and b is 32 bytes of a row of its box; `a`
+// and `b` point there in the first row, and b may be of several boxes that lie behind each other. Warp w of the
+// warpgroup has rows 16w to 16w + 15 of d, as in tensor_core.cuh: d[n] is columns 8n to 8n + 7.
+#define MULTIPLY_ROWS(columns, type, a_operand, b_operand, add_operand)                                                \
   asm volatile(                                                                                                      \
       "{\n"                                                                                                          \
       ".reg .pred add;\n"                                                                                            \
-      "setp.ne.b32 add, %66, 0;\n"                                                                                   \
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " " EACH_SUM ", %64, %65, add, 1, 1, 0, 0;\n"     \
+      "setp.ne.b32 add, " add_operand ", 0;\n"                                                                       \
+      "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." type "." type " {" REGISTERS_##columns "}, " a_operand \
+      ", " b_operand ", add, 1, 1, 0, 0;\n"                                                                          \
       "}"                                                                                                            \
-      : ALL_SUMS                                                                                                     \
+      : SUMS_##columns                                                                                               \
       : "l"(box_descriptor(a, 0)), "l"(box_descriptor(b, 0)), "r"(static_cast<int>(add)))
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    MULTIPLY_ROWS("bf16");
-  } else {
-    MULTIPLY_ROWS("f16");
+#define MULTIPLY_ROWS_OF(columns, a_operand, b_operand, add_operand)                                                  \
+  template <typename T>                                                                                              \
+  __device__ __forceinline__ void multiply_rows(float (&d)[columns / 8][4], const void* a, const void* b, bool add) {  \
+    if constexpr (std::is_same_v<T, bfloat16>) {                                                                     \
+      MULTIPLY_ROWS(columns, "bf16", a_operand, b_operand, add_operand);                                             \
+    } else {                                                                                                         \
+      MULTIPLY_ROWS(columns, "f16", a_operand, b_operand, add_operand);                                              \
+    }                                                                                                                \
   }
+MULTIPLY_ROWS_OF(128, "%64", "%65", "%66")
+MULTIPLY_ROWS_OF(224, "%112", "%113", "%114")
+MULTIPLY_ROWS_OF(256, "%128", "%129", "%130")
 #undef MULTIPLY_ROWS
-}
+#undef MULTIPLY_ROWS_OF
 
-// d (64×128) += a (64×16) · b (16×128). `a` is in registers, as in tensor_core.cuh; b is 16 rows of two boxes, the
-// second `columns_apart` bytes behind the first, and `b` points to the first of them.
-template <typename T>
-__device__ __forceinline__ void multiply_columns(float (&d)[16][4], const unsigned (&a)[4], const void* b,
-                                                 unsigned columns_apart) {
-#define MULTIPLY_COLUMNS(type)                                                                                       \
+// d (64×columns) += a (64×16) · b (16×columns). `a` is in registers, as in tensor_core.cuh; b is 16 rows of as many boxes
+// of 64 columns, the second `columns_apart` bytes behind the first, and `b` points to the first of them.
+#define MULTIPLY_COLUMNS(columns, type, a_operands, b_operand, add_operand)                                           \
   asm volatile(                                                                                                      \
       "{\n"                                                                                                          \
       ".reg .pred add;\n"                                                                                            \
-      "setp.ne.b32 add, %69, 0;\n"                                                                                   \
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " " EACH_SUM                                      \
-      ", {%64, %65, %66, %67}, %68, add, 1, 1, 1;\n"                                                                 \
+      "setp.ne.b32 add, " add_operand ", 0;\n"                                                                       \
+      "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." type "." type " {" REGISTERS_##columns "}, {" a_operands \
+      "}, " b_operand ", add, 1, 1, 1;\n"                                                                            \
       "}"                                                                                                            \
-      : ALL_SUMS                                                                                                     \
+      : SUMS_##columns                                                                                               \
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(box_descriptor(b, columns_apart)), "r"(1))
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    MULTIPLY_COLUMNS("bf16");
-  } else {
-    MULTIPLY_COLUMNS("f16");
+#define MULTIPLY_COLUMNS_OF(columns, a_operands, b_operand, add_operand)                                              \
+  template <typename T>                                                                                              \
+  __device__ __forceinline__ void multiply_columns(float (&d)[columns / 8][4], const unsigned (&a)[4], const void* b, \
+                                                   unsigned columns_apart) {                                          \
+    if constexpr (std::is_same_v<T, bfloat16>) {                                                                     \
+      MULTIPLY_COLUMNS(columns, "bf16", a_operands, b_operand, add_operand);                                         \
+    } else {                                                                                                         \
+      MULTIPLY_COLUMNS(columns, "f16", a_operands, b_operand, add_operand);                                          \
+    }                                                                                                                \
   }
+MULTIPLY_COLUMNS_OF(64, "%32, %33, %34, %35", "%36", "%37")
+MULTIPLY_COLUMNS_OF(128, "%64, %65, %66, %67", "%68", "%69")
 #undef MULTIPLY_COLUMNS
-}
+#undef MULTIPLY_COLUMNS_OF
 
-// The same with one box of columns: d (64×64) += a (64×16) · b (16×64).
-template <typename T>
-__device__ __forceinline__ void multiply_columns(float (&d)[8][4], const unsigned (&a)[4], const void* b,
-                                                 unsigned columns_apart) {
-#define MULTIPLY_COLUMNS(type)                                                                                       \
-  asm volatile(                                                                                                      \
-      "{\n"                                                                                                          \
-      ".reg .pred add;\n"                                                                                            \
-      "setp.ne.b32 add, %37, 0;\n"                                                                                   \
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " " EACH_OF_32_SUMS                                \
-      ", {%32, %33, %34, %35}, %36, add, 1, 1, 1;\n"                                                                 \
-      "}"                                                                                                            \
-      : ALL_OF_32_SUMS                                                                                               \
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(box_descriptor(b, columns_apart)), "r"(1))
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    MULTIPLY_COLUMNS("bf16");
-  } else {
-    MULTIPLY_COLUMNS("f16");
-  }
-#undef MULTIPLY_COLUMNS
-}
-
-#undef EACH_SUM
-#undef EACH_OF_32_SUMS
+#undef REGISTERS_64
+#undef REGISTERS_128
+#undef REGISTERS_224
+#undef REGISTERS_256
 #undef SUMS_OF
-#undef ALL_OF_32_SUMS
-#undef ALL_SUMS
+#undef SUMS_64
+#undef SUMS_128
+#undef SUMS_224
+#undef SUMS_256
 
 #else
 #define HOPPER 1

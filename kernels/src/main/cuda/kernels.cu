@@ -36,4 +36,5 @@
 #include "streaming.cu"
 #include "streaming_blocks.cu"
 #include "sums.cu"
+#include "widen_matrix.cu"
 #include "widen_rows.cu"

@@ -1,6 +1,6 @@
 // The products of matmul.cu by weights in blocks. Numbers wait in registers while the stage before is multiplied, and
 // are then written into shared memory: scale · (q - zero) in float32, rounded to T. So each block of threads widens the
-// rows of w that it needs, and nowhere is a second copy of w.
+// rows of w that it needs, and nowhere is a second copy of w; widen_matrix.cu makes one, for other products.
 //
 // x (rows, inputs), out (rows, outputs), row-major; w (outputs, inputs) as blocks.cuh has it. inputs is a multiple of 8,
 // and x begins at a multiple of 16 bytes.
@@ -67,13 +67,10 @@ template <typename T, typename F, typename Shape, bool GATED> struct Widened {
         // What fills a row's last block up may be too large for T, and must not meet the zeros of x.
         float scale = first + 8 * c < inputs ? blocks::factor(scales[i]) : 0.0f;
         float wide[8];
-        blocks::raise_four<F>(pieces[i], 2 * c, wide);
-        blocks::raise_four<F>(pieces[i], 2 * c + 1, wide + 4);
+        blocks::eight<F>(pieces[i], c, origin, scale, wide);
         Pack<unsigned, 4> narrowed;
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-          narrowed.at[j] = pack_two<T>((wide[2 * j] - origin) * scale, (wide[2 * j + 1] - origin) * scale);
-        }
+        for (int j = 0; j < 4; j++) narrowed.at[j] = pack_two<T>(wide[2 * j], wide[2 * j + 1]);
         *reinterpret_cast<Pack<unsigned, 4>*>(matmul::place(tile, n + i * STEP, chunk + c)) = narrowed;
       }
     }

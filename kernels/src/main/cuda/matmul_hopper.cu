@@ -4,16 +4,16 @@
 //   swiglu_hopper  out = silu(x · gateᵀ) ∘ (x · upᵀ), gate stacked on up in w
 //
 // x (rows, inputs), w (outputs or 2·outputs, inputs), out (rows, outputs), row-major. A block does one tile of 128 rows
-// and two times 128 rows of w after the other: neighbours of each other, or the gates and the ups of 128 outputs. Of its
+// and two boxes of w after the other: neighbours of each other, or the gates and the ups of as many outputs. Of its
 // three warpgroups, one thread of the first has the copy engine fetch 64 inputs at a time of the tile's rows and of both
-// halves, STAGES stages ahead and on into the next tile while the other two, 64 rows each, still finish the last. Sums
-// go from registers through the epilogue to out, rounded once.
+// boxes, some stages ahead and on into the next tile while the other two, 64 rows each, still finish the last. Both
+// boxes are the right side of one product. Sums go from registers through the epilogue to out, rounded once.
 #include "hopper.cuh"
 #include "linear.cuh"
 
 template <typename T> struct MatmulHopper {
   TensorMap x;  // (rows, inputs), in boxes of 128 rows
-  TensorMap w;  // (outputs or 2·outputs, inputs), in boxes of 128 rows
+  TensorMap w;  // (outputs or 2·outputs, inputs), in boxes of 128 rows, of a gated product 112
   int rows, inputs;
   linear::Epilogue<T> end;  // of a gated product `out` alone
 };
@@ -22,33 +22,41 @@ namespace matmul_boxes {
 
 using namespace ::hopper;
 
-constexpr int HALF = BOX_ROWS;      // rows of w
-template <bool GATED> constexpr int OUTPUTS = GATED ? HALF : 2 * HALF;
 constexpr int DEPTH = BOX_COLUMNS;  // inputs of a stage
-constexpr int STAGES = 4;
 constexpr int BAND = 16;            // row tiles whose blocks run side by side
-constexpr int STAGE = 3 * BOX;      // rows of x, both halves of w
 
-struct Barriers {
-  uint64_t there[STAGES], free[STAGES];
+// Rows of w in a box. 636 rows of 11008 gated outputs are 495 tiles of 112, which 132 multiprocessors do in 3.75 rounds;
+// of 128 they would be 430, 3.3 rounds, and the last as long as the others.
+template <bool GATED> constexpr int HALF = GATED ? 112 : 128;
+template <bool GATED> constexpr int OUTPUTS = GATED ? HALF<GATED> : 2 * HALF<GATED>;
+template <bool GATED> constexpr int SUMS = 2 * HALF<GATED> / 8;  // products of eight columns
+template <bool GATED> constexpr int HALF_BYTES = HALF<GATED> * ROW_BYTES;
+template <bool GATED> constexpr int STAGE = BOX + 2 * HALF_BYTES<GATED>;  // rows of x, both boxes of w
+template <bool GATED> constexpr int STAGES = GATED ? 5 : 4;
+
+template <bool GATED> struct Barriers {
+  uint64_t there[STAGES<GATED>], free[STAGES<GATED>];
 };
-constexpr int SHARED_BYTES = BOX_ALIGNMENT + STAGES * STAGE + static_cast<int>(sizeof(Barriers));
-static_assert(SHARED_BYTES == 197696, "LinearKernels asks for as much");
+template <bool GATED>
+constexpr int SHARED_BYTES =
+    BOX_ALIGNMENT + STAGES<GATED> * STAGE<GATED> + static_cast<int>(sizeof(Barriers<GATED>));
+static_assert(SHARED_BYTES<false> == 197696 && SHARED_BYTES<true> == 226384, "LinearKernels asks for as much");
 
 // The stages, used one after the other over all tiles of a block.
-struct Stages {
+template <bool GATED> struct Stages {
   unsigned char* begin;
-  Barriers* barriers;
+  Barriers<GATED>* barriers;
   int now = 0;
   unsigned parity = 0;
 
   __device__ __forceinline__ Stages()
-      : begin(first_box()), barriers(reinterpret_cast<Barriers*>(begin + STAGES * STAGE)) {}
+      : begin(first_box()), barriers(reinterpret_cast<Barriers<GATED>*>(begin + STAGES<GATED> * STAGE<GATED>)) {}
 
-  __device__ __forceinline__ unsigned char* box(int which) const { return begin + now * STAGE + which * BOX; }
+  __device__ __forceinline__ unsigned char* x() const { return begin + now * STAGE<GATED>; }
+  __device__ __forceinline__ unsigned char* w() const { return x() + BOX; }
 
   __device__ __forceinline__ void next() {
-    if (++now == STAGES) {
+    if (++now == STAGES<GATED>) {
       now = 0;
       parity ^= 1;
     }
@@ -74,8 +82,8 @@ struct Tiles {
 
 // What one thread does: all copies of a block.
 template <bool GATED, typename T>
-__device__ __forceinline__ void produce(const MatmulHopper<T>& a, Stages stages, Tiles tiles) {
-  int apart = GATED ? a.end.outputs : HALF;
+__device__ __forceinline__ void produce(const MatmulHopper<T>& a, Stages<GATED> stages, Tiles tiles) {
+  int apart = GATED ? a.end.outputs : HALF<GATED>;
   for (int tile = blockIdx.x; tile < tiles.count; tile += gridDim.x) {
     int row, output;
     tiles.place(tile, &row, &output);
@@ -83,44 +91,42 @@ __device__ __forceinline__ void produce(const MatmulHopper<T>& a, Stages stages,
       // A barrier's first phase is that of its first use, so the phase before counts as over.
       barrier_wait(&stages.barriers->free[stages.now], stages.parity ^ 1);
       uint64_t* there = &stages.barriers->there[stages.now];
-      barrier_expect(there, STAGE);
-      copy_box(stages.box(0), &a.x, input, row, there);
-      copy_box(stages.box(1), &a.w, input, output, there);
-      copy_box(stages.box(2), &a.w, input, apart + output, there);
+      barrier_expect(there, STAGE<GATED>);
+      copy_box(stages.x(), &a.x, input, row, there);
+      copy_box(stages.w(), &a.w, input, output, there);
+      copy_box(stages.w() + HALF_BYTES<GATED>, &a.w, input, apart + output, there);
       stages.next();
     }
   }
 }
 
-// Stores a lane's part of two rows; `column` is the first of a pair.
-template <typename T>
-__device__ __forceinline__ void store_gated(const MatmulHopper<T>& a, int row, int column, float (&gate)[HALF / 8][4],
-                                            float (&up)[HALF / 8][4]) {
-#pragma unroll
-  for (int r = 0; r < 2; r++) {
-    if (row + 8 * r >= a.rows) continue;
-    T* out = a.end.out + static_cast<int64_t>(row + 8 * r) * a.end.outputs + column;
-#pragma unroll
-    for (int n = 0; n < HALF / 8; n++) {
-      // Outputs are an even number, and so are the columns.
-      if (column + 8 * n < a.end.outputs) {
-        *reinterpret_cast<unsigned*>(out + 8 * n) =
-            pack_two<T>(linear::silu_times(gate[n][2 * r], up[n][2 * r]),
-                        linear::silu_times(gate[n][2 * r + 1], up[n][2 * r + 1]));
-      }
-    }
-  }
+// linear::silu_times, exact enough for results of two bytes, in a third of its instructions: no products run meanwhile.
+__device__ __forceinline__ float silu_times(float gate, float up) {
+#ifdef __CUDACC__
+  return __fdividef(gate, 1.0f + __expf(-gate)) * up;
+#else
+  return linear::silu_times(gate, up);
+#endif
 }
 
-template <typename T>
-__device__ __forceinline__ void store(const MatmulHopper<T>& a, int row, int column, float (&sums)[HALF / 8][4]) {
+// Stores a lane's part of two rows; `column` is the first of a pair.
+template <bool GATED, typename T>
+__device__ __forceinline__ void store(const MatmulHopper<T>& a, int row, int column, float (&sums)[SUMS<GATED>][4]) {
+  constexpr int PAIRS = OUTPUTS<GATED> / 8;
 #pragma unroll
   for (int r = 0; r < 2; r++) {
     if (row + 8 * r >= a.rows) continue;
 #pragma unroll
-    for (int n = 0; n < HALF / 8; n++) {
-      if (column + 8 * n < a.end.outputs) {
-        float pair[2] = {sums[n][2 * r], sums[n][2 * r + 1]};
+    for (int n = 0; n < PAIRS; n++) {
+      if (column + 8 * n >= a.end.outputs) continue;
+      float pair[2] = {sums[n][2 * r], sums[n][2 * r + 1]};
+      if constexpr (GATED) {
+        // Outputs are an even number, and so are the columns.
+        int64_t at = static_cast<int64_t>(row + 8 * r) * a.end.outputs + column + 8 * n;
+        float(&up)[4] = sums[PAIRS + n];
+        *reinterpret_cast<unsigned*>(a.end.out + at) =
+            pack_two<T>(silu_times(pair[0], up[2 * r]), silu_times(pair[1], up[2 * r + 1]));
+      } else {
         linear::finish<2>(a.end, row + 8 * r, column + 8 * n, pair);
       }
     }
@@ -128,20 +134,18 @@ __device__ __forceinline__ void store(const MatmulHopper<T>& a, int row, int col
 }
 
 template <bool GATED, typename T>
-__device__ __forceinline__ void consume(const MatmulHopper<T>& a, Stages stages, Tiles tiles) {
-  float left[HALF / 8][4], right[HALF / 8][4];
+__device__ __forceinline__ void consume(const MatmulHopper<T>& a, Stages<GATED> stages, Tiles tiles) {
+  float sums[SUMS<GATED>][4];
   for (int tile = blockIdx.x; tile < tiles.count; tile += gridDim.x) {
     int before = -1;
 #pragma unroll 1
     for (int input = 0; input < a.inputs; input += DEPTH) {
       barrier_wait(&stages.barriers->there[stages.now], stages.parity);
-      const unsigned char* x = stages.box(0) + consumer() * GROUP_ROWS * ROW_BYTES;
-      products_begin(left, right);
+      const unsigned char* x = stages.x() + consumer() * GROUP_ROWS * ROW_BYTES;
+      products_begin(sums);
 #pragma unroll
       for (int k = 0; k < DEPTH / 16; k++) {
-        bool add = input > 0 || k > 0;
-        multiply_rows<T>(left, x + 32 * k, stages.box(1) + 32 * k, add);
-        multiply_rows<T>(right, x + 32 * k, stages.box(2) + 32 * k, add);
+        multiply_rows<T>(sums, x + 32 * k, stages.w() + 32 * k, input > 0 || k > 0);
       }
       products_sent();
       // Those of the stage before are done now, while these run on.
@@ -150,26 +154,20 @@ __device__ __forceinline__ void consume(const MatmulHopper<T>& a, Stages stages,
       before = stages.now;
       stages.next();
     }
-    products_arrived<0>(left, right);
+    products_arrived<0>(sums);
     release(&stages.barriers->free[before]);
     int row, output;
     tiles.place(tile, &row, &output);
-    row += consumer() * GROUP_ROWS + row_of_lane();
     int column = output + static_cast<int>(threadIdx.x) % 4 * 2;
-    if constexpr (GATED) {
-      store_gated(a, row, column, left, right);
-    } else {
-      store(a, row, column, left);
-      store(a, row, column + HALF, right);
-    }
+    store<GATED>(a, row + consumer() * GROUP_ROWS + row_of_lane(), column, sums);
   }
 }
 
 template <bool GATED, typename T> __device__ __forceinline__ void run(const MatmulHopper<T>& a) {
 #if HOPPER
-  Stages stages;
+  Stages<GATED> stages;
   if (threadIdx.x == 0) {
-    for (int s = 0; s < STAGES; s++) {
+    for (int s = 0; s < STAGES<GATED>; s++) {
       barrier_init(&stages.barriers->there[s], 1);
       barrier_init(&stages.barriers->free[s], RELEASES);
     }
@@ -193,6 +191,6 @@ EXPORT_ALONE(matmul_hopper_bfloat16, matmul_hopper<bfloat16>, MatmulHopper<bfloa
 EXPORT_ALONE(swiglu_hopper_float16, swiglu_hopper<float16>, MatmulHopper<float16>, hopper::THREADS)
 EXPORT_ALONE(swiglu_hopper_bfloat16, swiglu_hopper<bfloat16>, MatmulHopper<bfloat16>, hopper::THREADS)
 
-// Launch: any grid, best a block a multiprocessor and no more than ⌈rows / 128⌉ · ⌈outputs / 256⌉, or 128 if gated; 384
-// threads; SHARED_BYTES (197696) of shared memory. x and w begin at multiples of 16 bytes, as do their rows. A gated
-// product's out begins at a multiple of 4, and its outputs are even.
+// Launch: any grid, best a block a multiprocessor and no more than ⌈rows / 128⌉ · ⌈outputs / 256⌉, or 112 if gated; 384
+// threads; SHARED_BYTES of shared memory (197696, gated 226384). x and w begin at multiples of 16 bytes, as do their
+// rows. A gated product's out begins at a multiple of 4, and its outputs are even.

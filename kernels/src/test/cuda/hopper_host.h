@@ -115,9 +115,9 @@ template <int pending, typename... Sums> void products_arrived(Sums&...) {
   emulation::all_lanes([](const void* const*, void* const*, unsigned, const void*) { emulation::later_arrived(pending); });
 }
 
-template <typename T> void multiply_rows(float (&d)[16][4], const void* a, const void* b, bool add) {
+template <typename T, int N> void multiply_rows(float (&d)[N][4], const void* a, const void* b, bool add) {
   emulation::ProductOperands own{d[0], nullptr, a, b, 0, add};
-  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T, 128>, nullptr);
+  emulation::together(0xffffffffu, &own, nullptr, emulation::begin_product<T, 8 * N>, nullptr);
 }
 
 template <typename T, int N>

@@ -38,8 +38,11 @@ final class CudaAttention {
   private static final int MEAN_KEYS = 128;
   private static final int MEAN_THREADS = 512;
 
-  /** Blocks of decode that a multiprocessor holds, so that some load while others compute. */
-  private static final int BLOCKS_EACH = 4;
+  /** Blocks of decode that a multiprocessor holds at most: some load while others compute. */
+  private static final int MOST_BLOCKS_EACH = 6;
+
+  /** Shared memory that the driver takes of each block. */
+  private static final int RESERVED_BYTES = 1 << 10;
 
   private static final int MOST_SPLITS = 64;
 
@@ -66,7 +69,8 @@ final class CudaAttention {
     this.memory = memory;
     this.hopper = hopper;
     // With more rows and heads than half the blocks there is one split each.
-    arrived = memory.allocateBuffer((long) blocks() / 2 * Integer.BYTES);
+    long blocks = (long) launcher.multiprocessors() * MOST_BLOCKS_EACH;
+    arrived = memory.allocateBuffer(blocks / 2 * Integer.BYTES);
     launcher.stream().fill(arrived.address(), (byte) 0, arrived.bytes());
   }
 
@@ -301,7 +305,7 @@ final class CudaAttention {
   private void decode(String kernel, Operands operands, Consumer<Launcher> rest) {
     Heads heads = operands.heads;
     int rows = operands.rows();
-    int splits = splits(rows * heads.keyValue(), operands.keyCount());
+    int splits = splits(heads, rows, operands.keyCount());
     if (splits == 1) {
       decode(kernel, operands, rest, 0, 0, 1);
       return;
@@ -326,15 +330,16 @@ final class CudaAttention {
     launcher.launch(splits, heads.keyValue(), operands.rows(), THREADS, decodeSharedBytes(heads));
   }
 
-  /** How many blocks of decode fill the GPU once. */
-  private int blocks() {
-    return launcher.multiprocessors() * BLOCKS_EACH;
-  }
-
-  /** How many blocks share the keys of a row and head, {@code each} of which there are. */
-  private int splits(int each, int keys) {
+  /**
+   * How many blocks share the keys of a row and key/value head: so many that all blocks together
+   * fill the GPU once.
+   */
+  private int splits(Heads heads, int rows, int keys) {
+    // A multiprocessor has room for one largest block and what is reserved for it.
+    int room = launcher.maxSharedBytes() + RESERVED_BYTES;
+    int each = Math.clamp(room / (decodeSharedBytes(heads) + RESERVED_BYTES), 1, MOST_BLOCKS_EACH);
     int most = Math.clamp(Math.ceilDiv(keys, TILE_KEYS), 1, MOST_SPLITS);
-    return Math.clamp(blocks() / each, 1, most);
+    return Math.clamp(launcher.multiprocessors() * each / (rows * heads.keyValue()), 1, most);
   }
 
   private Launcher start(String kernel, Operands operands) {
@@ -438,7 +443,7 @@ final class CudaAttention {
    */
   private int decodeSharedBytes(Heads heads) {
     int group = heads.query() / heads.keyValue();
-    int numbers = paddedSize(heads) + heads.size() + TILE_KEYS + 3;
+    int numbers = paddedSize(heads) + heads.size() + TILE_KEYS + 3 + MOST_SPLITS;
     return 2 * tileBytes(heads) + (group * numbers + 1) * Float.BYTES;
   }
 

@@ -92,7 +92,8 @@ final class Gpu implements AutoCloseable {
     CublasLtProducts library = new CublasLtProducts(launcher, cublas, kernels, memory);
     LibraryUse use =
         new LibraryUse(options.libraryAdds(), () -> hopper && library.multipliesFloat8());
-    ProductAlgorithms algorithms = new ProductAlgorithms(launcher, kernels, library, hopper);
+    ProductAlgorithms algorithms =
+        new ProductAlgorithms(launcher, kernels, library, memory, hopper);
     return switch (options.tuning()) {
       case Tuning.Off _ -> new CudaLinear(streaming, algorithms, use, null);
       case Tuning.Measured(Path folder, Tuning.StopwatchFactory stopwatches) -> {

@@ -9,19 +9,23 @@ final class Hopper {
   /** Three warpgroups. */
   static final int THREADS = 384;
 
-  /** Rows of a box, and of a block's tile. */
+  /** Rows of a block's tile, and of a box of activations. */
   static final int ROWS = 128;
 
   private Hopper() {}
 
   /** Describes rows of activations, which are two-byte numbers. */
   static TensorMap tensorMap(CudaTensor x) {
-    return tensorMap(x.dtype(), x.address(), x.rows(), x.columns());
+    return tensorMap(x.dtype(), x.address(), x.rows(), x.columns(), ROWS);
   }
 
-  /** Describes rows of a matrix, which are two-byte numbers. */
-  static TensorMap tensorMap(CudaWeight w) {
-    return tensorMap(w.dtype(), w.address(), w.rows(), w.columns());
+  /**
+   * Describes rows of a matrix, which are two-byte numbers.
+   *
+   * @param boxRows rows of a box
+   */
+  static TensorMap tensorMap(CudaWeight w, int boxRows) {
+    return tensorMap(w.dtype(), w.address(), w.rows(), w.columns(), boxRows);
   }
 
   /** Describes several matrices, whose numbers take two bytes. */
@@ -29,8 +33,9 @@ final class Hopper {
     return TensorMap.of(type(dtype), address, matrices, ROWS);
   }
 
-  private static TensorMap tensorMap(DType dtype, long address, int rows, int columns) {
-    return TensorMap.of(type(dtype), address, rows, columns, ROWS);
+  private static TensorMap tensorMap(
+      DType dtype, long address, int rows, int columns, int boxRows) {
+    return TensorMap.of(type(dtype), address, rows, columns, boxRows);
   }
 
   private static ElementType type(DType dtype) {

@@ -6,18 +6,24 @@ import org.pyramiddrop.kernels.DType;
 
 /**
  * Launches our own kernels of products of many rows: {@code matmul.cu}, {@code matmul_blocks.cu},
- * {@code matmul_hopper.cu}, {@code matmul_plain.cu}, and {@code activate.cu} and {@code
- * silu_times.cu}, which finish what cuBLASLt began.
+ * {@code matmul_hopper.cu}, {@code matmul_plain.cu}, {@code widen_matrix.cu}, and {@code
+ * activate.cu} and {@code silu_times.cu}, which finish what cuBLASLt began.
  */
 final class LinearKernels {
   private static final int PLAIN_TILE = 64;
   private static final int PLAIN_THREADS = 256;
   private static final int PLAIN_SHARED_BYTES = 2 * 16 * (PLAIN_TILE + 4) * Float.BYTES;
 
-  /** Rows of w that a tile has. */
-  private static final int HOPPER_SUMS = 256;
+  /** Rows of w in a box, of which a tile has two. */
+  private static final int HOPPER_BOX = 128;
+
+  /** The same of a gated product. */
+  private static final int HOPPER_GATED_BOX = 112;
 
   private static final int HOPPER_SHARED_BYTES = 197_696;
+  private static final int HOPPER_GATED_SHARED_BYTES = 226_384;
+
+  private static final int WIDEN_THREADS = 128;
 
   private static final int FINISH_THREADS = 256;
   private static final int FINISH_RUN = 8;
@@ -36,19 +42,20 @@ final class LinearKernels {
 
   /** On compute capability 9.0; see {@link #supportsHopper}. */
   void multiplyOnHopper(Product product) {
-    int outputs = product.gated() ? HOPPER_SUMS / 2 : HOPPER_SUMS;
+    int boxRows = product.gated() ? HOPPER_GATED_BOX : HOPPER_BOX;
+    int outputs = product.gated() ? boxRows : 2 * boxRows;
+    int sharedBytes = product.gated() ? HOPPER_GATED_SHARED_BYTES : HOPPER_SHARED_BYTES;
     int tiles =
         Math.ceilDiv(product.rows(), Hopper.ROWS) * Math.ceilDiv(product.outputs(), outputs);
     launcher
         .kernel(operation(product) + "_hopper")
         .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
         .tensorMap(Hopper.tensorMap(product.x()))
-        .tensorMap(Hopper.tensorMap(product.w()))
+        .tensorMap(Hopper.tensorMap(product.w(), boxRows))
         .int32(product.rows())
         .int32(product.inputs());
     LinearArguments.appendEpilogue(launcher, product.bias(), product.activation(), product.out())
-        .launch(
-            Math.min(tiles, launcher.multiprocessors()), 1, 1, Hopper.THREADS, HOPPER_SHARED_BYTES);
+        .launch(Math.min(tiles, launcher.multiprocessors()), 1, 1, Hopper.THREADS, sharedBytes);
   }
 
   /**
@@ -65,6 +72,18 @@ final class LinearKernels {
         && !product.w().dtype().inBlocks()
         && launcher.dtype() != DType.FLOAT32
         && (pairs || !product.gated());
+  }
+
+  /**
+   * A matrix in blocks, of whole accesses a row, as one of the device's type: {@code
+   * widen_matrix.cu}.
+   */
+  void widen(CudaWeight w, CudaTensor out) {
+    launcher.kernel(LinearArguments.kernel("widen_matrix", w));
+    LinearArguments.appendMatrix(launcher, w)
+        .pointer(out.address())
+        .int32(w.columns())
+        .launch(w.rows(), 1, 1, WIDEN_THREADS, 0);
   }
 
   /** Any type, shape and address. */

@@ -33,6 +33,19 @@ sealed interface ProductAlgorithm {
     }
   }
 
+  /**
+   * Weights in blocks become a matrix of the device's type, and that is multiplied by what is the
+   * default for it.
+   */
+  record Widened() implements ProductAlgorithm {
+    private static final String TEXT = "widened";
+
+    @Override
+    public String text() {
+      return TEXT;
+    }
+  }
+
   /** cuBLASLt by one of its algorithms, and a kernel of ours for what it leaves to do. */
   record CublasLt(CublasLtAlgorithm algorithm) implements ProductAlgorithm {
     @Override
@@ -64,6 +77,9 @@ sealed interface ProductAlgorithm {
     }
     if (text.equals(Plain.TEXT)) {
       return Optional.of(new Plain());
+    }
+    if (text.equals(Widened.TEXT)) {
+      return Optional.of(new Widened());
     }
     try {
       return Optional.of(new CublasLt(new CublasLtAlgorithm(text)));

@@ -12,18 +12,25 @@ final class ProductAlgorithms {
   private final Launcher launcher;
   private final LinearKernels kernels;
   private final CublasLtProducts library;
+  private final DeviceMemory memory;
   private final boolean hopper;
 
   /**
    * The algorithms of one GPU.
    *
+   * @param memory for matrices that are widened
    * @param hopper whether kernels for compute capability 9.0 are among them
    */
   ProductAlgorithms(
-      Launcher launcher, LinearKernels kernels, CublasLtProducts library, boolean hopper) {
+      Launcher launcher,
+      LinearKernels kernels,
+      CublasLtProducts library,
+      DeviceMemory memory,
+      boolean hopper) {
     this.launcher = launcher;
     this.kernels = kernels;
     this.library = library;
+    this.memory = memory;
     this.hopper = hopper;
   }
 
@@ -98,6 +105,10 @@ final class ProductAlgorithms {
         all.add(new ProductAlgorithm.Tiled(tile));
       }
     }
+    if (product.w().dtype().inBlocks()) {
+      // No GPU has timed it, either.
+      all.add(new ProductAlgorithm.Widened());
+    }
     return all;
   }
 
@@ -107,7 +118,10 @@ final class ProductAlgorithms {
    */
   boolean supports(Product product, ProductAlgorithm algorithm) {
     return switch (algorithm) {
-      case ProductAlgorithm.Tiled _, ProductAlgorithm.Hopper _, ProductAlgorithm.Plain _ ->
+      case ProductAlgorithm.Tiled _,
+          ProductAlgorithm.Hopper _,
+          ProductAlgorithm.Plain _,
+          ProductAlgorithm.Widened _ ->
           ownKernels(product).contains(algorithm);
       case ProductAlgorithm.CublasLtDefault _ -> product.libraryPart() != LibraryPart.NONE;
       case ProductAlgorithm.CublasLt cublas ->
@@ -121,8 +135,18 @@ final class ProductAlgorithms {
       case ProductAlgorithm.Tiled(Tile tile) -> kernels.multiply(product, tile);
       case ProductAlgorithm.Hopper _ -> kernels.multiplyOnHopper(product);
       case ProductAlgorithm.Plain _ -> kernels.multiplyPlain(product);
+      case ProductAlgorithm.Widened _ -> multiplyWidened(product);
       case ProductAlgorithm.CublasLt _, ProductAlgorithm.CublasLtDefault _ ->
           library.run(product, algorithm);
+    }
+  }
+
+  private void multiplyWidened(Product product) {
+    CudaWeight w = product.w();
+    try (CudaTensor wide = CudaTensor.allocate(memory, launcher.dtype(), w.rows(), w.columns())) {
+      kernels.widen(w, wide);
+      Product widened = product.of(product.x(), CudaWeight.of(wide), product.out());
+      run(widened, defaultFor(widened));
     }
   }
 

@@ -1,6 +1,8 @@
 package org.pyramiddrop.kernels.cuda;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.BlockOnlyContract;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
@@ -19,25 +22,35 @@ import org.pyramiddrop.kernels.Tensor;
 import org.pyramiddrop.kernels.Weight;
 
 /**
- * Products by weights in blocks hold their contract by either tile, and by the plain kernel where
- * tiles can't be. {@link CudaFloat8Test} has those that round activations, too.
+ * Products by weights in blocks hold their contract by either tile, widened to a matrix of numbers,
+ * and by the plain kernel where tiles can't be. {@link CudaFloat8Test} has those that round
+ * activations, too.
  */
 @ParameterizedClass(name = "{0}, algorithm {1}")
-@CsvSource({"FLOAT32, 0", "FLOAT16, 0", "FLOAT16, 1", "BFLOAT16, 0", "BFLOAT16, 1"})
+@CsvSource({
+  "FLOAT32, 0",
+  "FLOAT16, 0",
+  "FLOAT16, 1",
+  "FLOAT16, 2",
+  "BFLOAT16, 0",
+  "BFLOAT16, 1",
+  "BFLOAT16, 2"
+})
 class CudaBlockWeightTest extends BlockOnlyContract {
   private final DType dtype;
+  private final RiggedStopwatch stopwatch;
   private final int fastest;
   @TempDir private Path folder;
 
   CudaBlockWeightTest(DType dtype, int fastest) {
     this.dtype = dtype;
     this.fastest = fastest;
+    stopwatch = new RiggedStopwatch(fastest, false);
   }
 
   @Override
   protected Kernels open() {
     TestGpu.prepare();
-    Stopwatch stopwatch = new RiggedStopwatch(fastest, false);
     Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
     return TestGpu.open(dtype, new CudaOptions(true, false, tuning).withHopper(false));
   }
@@ -63,6 +76,21 @@ class CudaBlockWeightTest extends BlockOnlyContract {
   @Override
   protected double tolerance() {
     return dtype == DType.FLOAT32 ? 1e-5 : 1e-3;
+  }
+
+  @Test
+  void offersBothTilesAndToWidenTheMatrix() {
+    assumeThat(dtype).as("float32 has the plain kernel alone").isNotEqualTo(DType.FLOAT32);
+    Kernels kernels = device().kernels();
+    MemorySegment zeros = Arena.ofAuto().allocate(DType.INT4.bytes(24, 64));
+    try (Weight w = kernels.weight(List.of(new HostMatrix(DType.INT4, zeros, 24, 64)));
+        Tensor x = kernels.allocate(40, 64);
+        Tensor out = kernels.allocate(40, 24)) {
+      kernels.linear(x, w, null, Activation.NONE, out);
+    }
+    assertThat(stopwatch.algorithms()).isEqualTo(3);
+    Class<?> winner = fastest == 2 ? ProductAlgorithm.Widened.class : ProductAlgorithm.Tiled.class;
+    assertThat(stopwatch.winner()).isInstanceOf(winner);
   }
 
   @Test
