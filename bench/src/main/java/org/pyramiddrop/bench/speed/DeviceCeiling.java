@@ -1,42 +1,53 @@
 package org.pyramiddrop.bench.speed;
 
-import org.pyramiddrop.bench.speed.DeviceScratch.Probe;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Indices;
+import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.Tensor;
 
-/** What a device's own speed is measured with: a large square product, copy and read. */
-public final class DeviceCeiling {
-  /** Rows, inputs and outputs of the product; columns of what is copied. */
-  public static final int SIDE = 8192;
+/**
+ * What a device's own speed is measured with: a large square product, and a read of much memory
+ * that writes next to nothing, for GPUs lose time where they turn from reading to writing.
+ *
+ * @param side rows, inputs and outputs of the product; columns of what is read
+ * @param rows that are read
+ */
+public record DeviceCeiling(int side, int rows) {
+  /** A gigabyte or two. */
+  public static final DeviceCeiling LARGE = new DeviceCeiling(8192, 65_536);
 
-  /** Rows that the copy reads and writes. */
-  public static final int COPIED_ROWS = 65_536;
+  /** Next to nothing, to see that all runs. */
+  public static final DeviceCeiling TINY = new DeviceCeiling(64, 256);
 
   /** Bytes a number of the read; an H100 read fastest where no thread reads twice. */
   private static final int READ_BY_A_BLOCK = 1 << 14;
 
-  private DeviceCeiling() {}
-
-  public static Probe copy(DeviceScratch scratch, int rows, int columns) {
-    Tensor from = scratch.random(rows, columns);
-    Tensor to = scratch.empty(rows, columns);
-    return new Probe(from, null, to, () -> scratch.kernels().copy(from, to));
+  /** That of benchmarks on models of a size. */
+  public static DeviceCeiling of(ModelSize size) {
+    return size == ModelSize.TINY ? TINY : LARGE;
   }
 
-  /** A read of as much as the copy reads, and of nothing else. */
-  public static Runnable read(DeviceScratch scratch, int rows, int columns) {
-    Tensor from = scratch.random(rows, columns);
-    long bytes = (long) rows * columns * from.dtype().bytes();
-    Indices sums = scratch.indices((int) Math.max(1, bytes / READ_BY_A_BLOCK));
-    return () -> scratch.kernels().checksums(from, sums);
+  public Product product() {
+    return new Product(side, side, side);
   }
 
-  /**
-   * Bytes that the copy reads and writes.
-   *
-   * @param bytes of one number
-   */
-  public static double copiedBytes(int rows, int columns, int bytes) {
-    return 2.0 * rows * columns * bytes;
+  /** Bytes that are read, if this is the numbers' type. */
+  public double readBytes(DType dtype) {
+    return (double) rows * side * dtype.bytes();
+  }
+
+  /** All that is read, and a number for each part of it. */
+  public record Read(Kernels kernels, Tensor from, Indices sums) implements Runnable {
+    @Override
+    public void run() {
+      kernels.checksums(from, sums);
+    }
+  }
+
+  public Read read(DeviceScratch scratch) {
+    Tensor from = scratch.random(rows, side);
+    int parts = (int) Math.max(1, readBytes(from.dtype()) / READ_BY_A_BLOCK);
+    return new Read(scratch.kernels(), from, scratch.indices(parts));
   }
 }

@@ -278,9 +278,7 @@ public final class GpuCommand extends BenchCommand {
 
   private Ceilings ceilings(OperationTimer timer) {
     say("the machine's ceilings");
-    return tiny
-        ? timer.ceilings(64, 256)
-        : timer.ceilings(DeviceCeiling.SIDE, DeviceCeiling.COPIED_ROWS);
+    return timer.ceilings(tiny ? DeviceCeiling.TINY : DeviceCeiling.LARGE);
   }
 
   private void say(String what) {

@@ -56,24 +56,12 @@ record OperationTimer(Kernels kernels, @Nullable PeerProcess torch, int repeats,
     }
   }
 
-  /**
-   * What the device itself reaches: a square product, and a pure read, for GPUs lose time where
-   * they turn from reading to writing; the copy only where it is faster all the same.
-   *
-   * @param side rows, inputs and outputs of the product
-   * @param copiedRows rows of as many numbers that are read, and that the copy writes
-   */
-  Ceilings ceilings(int side, int copiedRows) {
-    Product square = new Product(side, side, side);
+  /** What the device itself reaches. */
+  Ceilings ceilings(DeviceCeiling of) {
+    Product square = of.product();
     double product = micros(scratch -> scratch.product(square, Activation.NONE).run());
-    double copy = micros(scratch -> DeviceCeiling.copy(scratch, copiedRows, side).run());
-    double read = micros(scratch -> DeviceCeiling.read(scratch, copiedRows, side));
-    int size = kernels.dtype().bytes();
-    double bandwidth =
-        Math.max(
-            DeviceCeiling.copiedBytes(copiedRows, side, size) / copy,
-            (double) copiedRows * side * size / read);
-    return new Ceilings(square.flops() / product / 1e6, bandwidth / 1e6);
+    double read = micros(of::read);
+    return new Ceilings(square.flops() / product / 1e6, of.readBytes(kernels.dtype()) / read / 1e6);
   }
 
   private double micros(Function<DeviceScratch, Runnable> work) {

@@ -7,13 +7,12 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.DeviceScratch;
-import org.pyramiddrop.bench.speed.Product;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Kernels;
 
 /**
- * The ceilings of a GPU, as they are seen there: a large square product in each type, and a copy of
+ * The ceilings of a GPU, as they are seen there: a large square product in each type, and a read of
  * a gigabyte or two.
  *
  * <p>A run is a hundred of them in a row, long enough for the clock to settle within three; two
@@ -25,7 +24,7 @@ import org.pyramiddrop.kernels.Kernels;
 public class DeviceCeilingBenchmark extends DeviceBenchmark {
   public enum Part {
     SQUARE_PRODUCT,
-    COPY
+    READ
   }
 
   @Param Part part = Part.SQUARE_PRODUCT;
@@ -33,12 +32,13 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   @Param({"FLOAT32", "FLOAT16", "BFLOAT16"})
   DType dtype = DType.BFLOAT16;
 
-  int side = DeviceCeiling.SIDE;
-  int copiedRows = DeviceCeiling.COPIED_ROWS;
-
   Kernels kernels;
 
+  /** The product, or nothing. */
   DeviceScratch.Probe probe;
+
+  /** The read, or nothing. */
+  DeviceCeiling.Read read;
 
   @Setup
   public void setUp() {
@@ -47,12 +47,17 @@ public class DeviceCeilingBenchmark extends DeviceBenchmark {
   }
 
   private Runnable work(DeviceScratch scratch) {
-    probe =
-        switch (part) {
-          case SQUARE_PRODUCT -> scratch.product(new Product(side, side, side), Activation.NONE);
-          case COPY -> DeviceCeiling.copy(scratch, copiedRows, side);
-        };
-    return probe.run();
+    DeviceCeiling ceiling = DeviceCeiling.of(modelSize());
+    return switch (part) {
+      case SQUARE_PRODUCT -> {
+        probe = scratch.product(ceiling.product(), Activation.NONE);
+        yield probe.run();
+      }
+      case READ -> {
+        read = ceiling.read(scratch);
+        yield read;
+      }
+    };
   }
 
   @Benchmark

@@ -38,7 +38,7 @@ record Work(String operation, String shape, String dtype, double flops, double b
       case "PeakBenchmark.allCores" -> peak("all cores");
       case "ReadBandwidthBenchmark.oneCore" -> reading("one core", result.number("streams"));
       case "ReadBandwidthBenchmark.allCores" -> reading("all cores", result.number("streams"));
-      case "DeviceCeilingBenchmark.ceiling" -> ceiling(result.parameter("part"), result.dtype());
+      case "DeviceCeilingBenchmark.ceiling" -> ceiling(result);
       case "MatrixProductBenchmark.product" -> matrixProduct(result);
       case "DecodeProductBenchmark.product" -> decodeProduct(result);
       case "VisionBenchmark.image" -> image(model(result), result);
@@ -70,15 +70,18 @@ record Work(String operation, String shape, String dtype, double flops, double b
     return new Work("reading, " + cores, shape, "", 0, ReadBandwidthBenchmark.CHUNK, Limit.MEMORY);
   }
 
-  private static Work ceiling(String part, DType dtype) {
-    int side = DeviceCeiling.SIDE;
-    int rows = DeviceCeiling.COPIED_ROWS;
-    if (DeviceCeilingBenchmark.Part.valueOf(part) == DeviceCeilingBenchmark.Part.COPY) {
-      double bytes = DeviceCeiling.copiedBytes(rows, side, dtype.bytes());
-      return memory("copy", rows + " rows of " + side, dtype, 0, bytes);
-    }
-    Product product = new Product(side, side, side);
-    return arithmetic("square product", product.toString(), dtype, product.flops());
+  private static Work ceiling(JmhResult result) {
+    DeviceCeiling ceiling = DeviceCeiling.of(result.size());
+    Product product = ceiling.product();
+    DType dtype = result.dtype();
+    return switch (DeviceCeilingBenchmark.Part.valueOf(result.parameter("part"))) {
+      case SQUARE_PRODUCT ->
+          arithmetic("square product", product.toString(), dtype, product.flops());
+      case READ -> {
+        String shape = "%d rows of %d".formatted(ceiling.rows(), ceiling.side());
+        yield memory("read", shape, dtype, 0, ceiling.readBytes(dtype));
+      }
+    };
   }
 
   private static Product product(JmhResult result, int tokens) {

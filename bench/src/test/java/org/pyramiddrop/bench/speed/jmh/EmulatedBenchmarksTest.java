@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -13,6 +12,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.pyramiddrop.bench.EmulatedGpu;
 import org.pyramiddrop.bench.checkpoint.ModelSize;
+import org.pyramiddrop.bench.speed.DeviceCeiling;
 import org.pyramiddrop.bench.speed.DeviceScratch;
 import org.pyramiddrop.bench.speed.ModelWork;
 import org.pyramiddrop.bench.speed.PruningChoice;
@@ -184,25 +184,28 @@ class EmulatedBenchmarksTest {
               Reference.multiply(
                   Reference.doubles(kernels.download(probe.in())),
                   numbers(kernels, Objects.requireNonNull(probe.weight())),
-                  24),
+                  DeviceCeiling.TINY.side()),
           1e-4);
       benchmark.tearDown();
     }
   }
 
   @Test
-  void theCopyIsOne() throws IOException {
+  void theReadReadsAllThatItCounts() throws IOException {
     try (EmulatedGpu _ = EmulatedGpu.present(temp)) {
-      DeviceCeilingBenchmark benchmark = ceiling(DeviceCeilingBenchmark.Part.COPY);
+      DeviceCeilingBenchmark benchmark = ceiling(DeviceCeilingBenchmark.Part.READ);
       Kernels kernels = benchmark.kernels;
-      float[] in = kernels.download(benchmark.probe.in());
-      assertThat(in).hasSize(37 * 24);
-      assertThat(Arrays.equals(in, new float[in.length])).isFalse();
-      BenchmarkRun.holdsTo(
-          benchmark::ceiling,
-          () -> kernels.download(benchmark.probe.out()),
-          () -> Reference.doubles(in),
-          0);
+      float[] in = kernels.download(benchmark.read.from());
+      assertThat(in.length * 4.0).isEqualTo(DeviceCeiling.TINY.readBytes(DType.FLOAT32));
+      int[] expected = new int[4];
+      int part = in.length / expected.length;
+      for (int i = 0; i < in.length; i++) {
+        expected[i / part] ^= Float.floatToRawIntBits(in[i]);
+      }
+      assertThat(expected).doesNotContain(0);
+      kernels.upload(new int[expected.length], benchmark.read.sums());
+      benchmark.ceiling();
+      assertThat(kernels.download(benchmark.read.sums())).containsExactly(expected);
       benchmark.tearDown();
     }
   }
@@ -211,8 +214,6 @@ class EmulatedBenchmarksTest {
     DeviceCeilingBenchmark benchmark = cuda(new DeviceCeilingBenchmark());
     benchmark.part = part;
     benchmark.dtype = DType.FLOAT32;
-    benchmark.side = 24;
-    benchmark.copiedRows = 37;
     benchmark.setUp();
     return benchmark;
   }
