@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 
 WARM_UP = 3
 
@@ -27,13 +28,18 @@ def graph(torch, run):
 class Answer:
     """Vision, prefill and decode step as functions over buffers that stay where they are, so that a graph finds them.
 
-    The way is "eager", with a cache that grows, or "reduce-overhead" or "max-autotune", with a static one: then they are
-    compiled in that mode and recorded. Without a GPU nothing is recorded.
+    The way is "eager", with a cache that grows, or "compiled" or "max-autotune", with a static one: then one layer of the
+    tower and one of the decoder are compiled for all of theirs, so are projector and last norm, and each part is recorded
+    as a whole, with what lies between: embeddings, angles, mask, head. Without a GPU nothing is recorded. A layer that
+    can't be compiled, or would be compiled again and again, is an error; none runs eagerly instead.
+
+    It tells `doing` what it is at before it takes long.
     """
 
-    def __init__(self, torch, request: dict, device: str):
-        self.torch, self.device = torch, torch.device(device)
+    def __init__(self, torch, request: dict, device: str, doing):
+        self.torch, self.device, self.doing = torch, torch.device(device), doing
         self.further = request["tokens"] - 1
+        doing("loading the model")
         self.model, self.config = self.load(request)
         self.language = self.model.model.language_model
         tiles = self.config.model_type == "llava_next"
@@ -52,9 +58,8 @@ class Answer:
         self.image = self.in_order().clone()
         self.logits = torch.empty(self.config.text_config.vocab_size, device=self.device, dtype=self.model.dtype)
         self.token = torch.zeros(1, 1, device=self.device, dtype=torch.long)
-        if self.static:
-            self.cache = self.static_cache()
-            self.compile(request["way"])
+        self.said = self.compile(request["way"]) if self.static else "nothing compiled"
+        doing("answering")
         self.first_logits, self.tokens = self.answer()
 
     def load(self, request: dict):
@@ -79,19 +84,55 @@ class Answer:
         cache = StaticCache(config=text, max_cache_len=self.ids.shape[1] + self.further + WARM_UP)
         size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         cache.early_initialization(1, text.num_key_value_heads, size, self.model.dtype, self.device)
+        for layer in cache.layers:
+            for tensor in [layer.keys, layer.values, layer.cumulative_length]:
+                # Where they are guarded, as in older versions of PyTorch, compiled code holds for one layer alone.
+                self.torch._dynamo.mark_static_address(tensor, guard=False)
         return cache
 
-    def compile(self, way: str):
-        """Compiles and records the parts, in the order in which they need each other's results."""
+    def compile(self, way: str) -> str:
+        """Compiles layers, and records the parts, in the order in which they need each other's results."""
+        from torch._dynamo.utils import counters
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         ALL_ATTENTION_FUNCTIONS.register(CAUSAL, sdpa_attention_forward)
-        # Both modes record CUDA graphs where the code lets them; here that is done once and for all of it.
-        mode = {"reduce-overhead": "default", "max-autotune": "max-autotune-no-cudagraphs"}[way]
+        self.cache = self.static_cache()
+        model = self.model.model
+        tower = next(m for m in model.vision_tower.modules() if isinstance(m, self.torch.nn.ModuleList))
+        for layers in [tower, [model.multi_modal_projector], self.language.layers, [self.language.norm]]:
+            self.share(layers, way)
+        begun = time.perf_counter()
         for name in ["look", "read", "step"]:
-            part = self.torch.compile(getattr(self, name), mode=mode, dynamic=False)
+            self.doing({"look": "compiling vision", "read": "compiling the prefill", "step": "compiling a step"}[name])
+            part = getattr(self, name)
             setattr(self, name, self.recorded(self.causal(part) if name == "read" else part))
+        seconds, graphs = time.perf_counter() - begun, counters["stats"]["unique_graphs"]
+        # A piece may be counted by both caches.
+        cached = max(counters["inductor"]["fxgraph_cache_hit"], counters["aot_autograd"]["autograd_cache_hit"])
+        return f"{graphs} pieces compiled, {cached} of them from a cache, and recorded in {seconds:.0f} s"
+
+    def share(self, layers, way: str):
+        """Has modules of one kind run the same compiled code."""
+        # Both modes record CUDA graphs of each piece where the code lets them; here that is done once and for all.
+        mode = {"compiled": "default", "max-autotune": "max-autotune-no-cudagraphs"}[way]
+        forward = self.torch.compile(type(layers[0]).forward, mode=mode, dynamic=False, fullgraph=True)
+
+        def run(layer, place, *inputs, **named):
+            if "past_key_values" in named:
+                # The whole cache and a layer's place in it would be compiled in.
+                named["past_key_values"] = self.cache.layers[place]
+            return forward(layer, *inputs, **named)
+
+        for place, layer in enumerate(layers):
+            for module in layer.modules():
+                if hasattr(module, "layer_idx"):
+                    # Or it may be compiled in; a single layer's cache doesn't read it.
+                    module.layer_idx = 0
+                if module is not layer:
+                    # They record attention weights, which nobody asks for, and can't be compiled.
+                    module._forward_hooks.clear()
+            layer.forward = partial(run, layer, place)
 
     def causal(self, run):
         def without_mask():
@@ -139,7 +180,12 @@ class Answer:
         self.choose(inputs_embeds=self.torch.cat([before, self.image[None], after], dim=1))
 
     def step(self):
-        self.choose(input_ids=self.token)
+        if self.static:
+            layer = self.cache.layers[0]
+            seen = self.torch.arange(layer.keys.shape[2], device=self.device) <= layer.cumulative_length
+            self.choose(input_ids=self.token, attention_mask=seen[None, None, None])
+        else:
+            self.choose(input_ids=self.token)
 
     def choose(self, **inputs):
         states = self.language(past_key_values=self.cache, use_cache=True, **inputs).last_hidden_state
@@ -178,7 +224,7 @@ class Answer:
         return logits, self.torch.cat([first, *self.decode()]).flatten().tolist()
 
     def prepared(self) -> dict:
-        return {"tokens": self.tokens}
+        return {"tokens": self.tokens, "said": self.said}
 
     def timed(self, run) -> float:
         self.wait()

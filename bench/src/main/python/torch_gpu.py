@@ -6,11 +6,12 @@ Speaks the protocol of torch_side.py. An operation is run `repeats` times in one
     {"op": "linear", "tokens": 636, "inputs": 4096, "outputs": 4096, "repeats": 100}
     {"op": "swiglu", "tokens": 636, "inputs": 4096, "outputs": 11008, "repeats": 100}
         prepares an operation on fresh random bfloat16 data            -> {"ready": true}
-    {"op": "model", "way": "max-autotune", "model": FOLDER, "dtype": "bfloat16", "ids": [1, ...], "picture": [672, 672],
+    {"op": "model", "way": "compiled", "model": FOLDER, "dtype": "bfloat16", "ids": [1, ...], "picture": [672, 672],
      "pixels": [5, 3, 336, 336], "data": FILE, "tokens": 128, "output": FILE}
         prepares a LLaVA on float32 pixel values and a prompt that has the image token as often as the picture, of that
         height and width, has tokens; answers it once, greedily and past any stop token, and writes the first token's
-        logits as float32 to the file "output"                         -> {"tokens": [17, ...]}
+        logits as float32 to the file "output"         -> {"doing": "loading the model"}, more of these as it goes on,
+                                                          {"tokens": [17, ...], "said": "8 pieces compiled, ..."}
     {"op": "time"}
         runs what was prepared                                         -> {"millis": 0.0312}
 
@@ -82,7 +83,7 @@ class Operation:
 
 
 def model(torch, request: dict, device: str) -> Answer:
-    answer = Answer(torch, request, device)
+    answer = Answer(torch, request, device, lambda what: say({"doing": what}))
     answer.first_logits.float().cpu().numpy().tofile(request["output"])
     return answer
 

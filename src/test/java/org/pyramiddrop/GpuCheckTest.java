@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +26,9 @@ final class GpuCheckTest {
       "while [ \"$1\" != --out ]; do shift; done; echo '{}' >\"${2%.md}.json\"; echo tables >\"$2\"";
 
   @TempDir private Path dist;
+
+  /** What the script finds in its environment beside what it needs. */
+  private final Map<String, String> environment = new TreeMap<>();
 
   @BeforeEach
   void copyTheScript() throws IOException {
@@ -72,7 +77,7 @@ final class GpuCheckTest {
         case "$*" in
           *"gpu --describe"*) %s ;;
           *ConsoleLauncher*) %s ;;
-          *"gpu --skip"*) echo "$*" >>'HERE/asked'; %s ;;
+          *"gpu --skip"*) echo "$*" >>'HERE/asked'; echo "$TORCHINDUCTOR_CACHE_DIR" >>'HERE/cache'; %s ;;
           *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
           *"Bench load"* | *"Bench profile"* | *"Bench pruning"* | *"Bench training"*) echo "$*" >>'HERE/asked'
             while [ "$1" != --markdown ]; do shift; done; echo "of ${2##*/}" >"$2" ;;
@@ -90,6 +95,7 @@ final class GpuCheckTest {
             dist.resolve("bin/gpu-check"),
             Stream.concat(Stream.of("--out", dist.resolve("out").toString()), Stream.of(arguments))
                 .toArray(String[]::new));
+    environment.forEach(script::with);
     CommandRun run = script.run();
     assertThat(script.leftovers()).isEmpty();
     return new Outcome(run.code(), Stream.of(run.out(), run.err()).flatMap(String::lines).toList());
@@ -197,6 +203,14 @@ final class GpuCheckTest {
     assertThat(outcome.lines())
         .anyMatch(line -> line.matches("profile +passed .*tables in gpu-profile.md"));
     assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void keepsWhatPyTorchCompilesForTheNextRun() throws Exception {
+    run(A_GPU, GOOD, "--only", "operations");
+    environment.put("TORCHINDUCTOR_CACHE_DIR", "/of/the/user");
+    run(A_GPU, GOOD, "--only", "operations");
+    assertThat(dist.resolve("cache")).hasContent(dist.resolve("out/compiled") + "\n/of/the/user");
   }
 
   @Test

@@ -13,6 +13,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.pyramiddrop.kernels.DType;
@@ -112,7 +114,7 @@ public record PeerProcess(
     BufferedReader answers = process.inputReader(StandardCharsets.UTF_8);
     BufferedWriter requests = process.outputWriter(StandardCharsets.UTF_8);
     try {
-      return new PeerProcess(name, process, requests, answers, answer(answers));
+      return new PeerProcess(name, process, requests, answers, answer(answers, _ -> {}));
     } catch (Failure e) {
       process.destroy();
       throw new Failure(program + " " + e.getMessage() + advice);
@@ -143,6 +145,10 @@ public record PeerProcess(
 
   /** Prepares an operation, and returns what the other side says of it. */
   public JsonNode prepare(ObjectNode request) {
+    return prepare(request, _ -> {});
+  }
+
+  private JsonNode prepare(ObjectNode request, Consumer<String> doing) {
     try {
       requests.write(request + "\n");
       requests.flush();
@@ -150,7 +156,7 @@ public record PeerProcess(
       throw new Failure(name + "'s process is gone: " + e.getMessage());
     }
     try {
-      return answer(answers);
+      return answer(answers, doing);
     } catch (Failure e) {
       throw new Failure(name + ": " + e.getMessage());
     }
@@ -159,17 +165,20 @@ public record PeerProcess(
   /**
    * Prepares an operation, and ends the process if that takes longer.
    *
-   * @throws Failure if it took longer
+   * @throws Failure if it took longer; says what the process was doing, if it told
    */
   public JsonNode prepare(ObjectNode request, Duration limit) {
+    AtomicReference<String> doing = new AtomicReference<>("");
     try {
-      return CompletableFuture.supplyAsync(() -> prepare(request))
+      return CompletableFuture.supplyAsync(
+              () -> prepare(request, what -> doing.set(", still " + what)))
           .orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS)
           .join();
     } catch (CompletionException e) {
       if (e.getCause() instanceof TimeoutException) {
         destroy();
-        throw new Failure(name + ": was not ready within " + limit.toSeconds() + " s");
+        throw new Failure(
+            "%s: was not ready within %d s%s".formatted(name, limit.toSeconds(), doing.get()));
       }
       throw e.getCause() instanceof Failure failure ? failure : e;
     }
@@ -195,17 +204,23 @@ public record PeerProcess(
     return prepare(JsonMapper.shared().createObjectNode().put("op", "time")).path("millis");
   }
 
-  private static JsonNode answer(BufferedReader answers) {
+  /** The next line that does not only say what is being done. */
+  private static JsonNode answer(BufferedReader answers, Consumer<String> doing) {
     try {
-      String line = answers.readLine();
-      if (line == null) {
-        throw new Failure("ended without an answer");
+      while (true) {
+        String line = answers.readLine();
+        if (line == null) {
+          throw new Failure("ended without an answer");
+        }
+        JsonNode answer = JsonMapper.shared().readTree(line);
+        if (answer.has("error")) {
+          throw new Failure(answer.path("error").stringValue());
+        }
+        if (!answer.has("doing")) {
+          return answer;
+        }
+        doing.accept(answer.path("doing").stringValue());
       }
-      JsonNode answer = JsonMapper.shared().readTree(line);
-      if (answer.has("error")) {
-        throw new Failure(answer.path("error").stringValue());
-      }
-      return answer;
     } catch (IOException | JacksonException e) {
       throw new Failure("gave an answer that can't be read: " + e.getMessage());
     }

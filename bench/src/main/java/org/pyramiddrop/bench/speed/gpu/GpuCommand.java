@@ -48,7 +48,7 @@ public final class GpuCommand extends BenchCommand {
   private static final int FAILED = 1;
   private static final long SEED = 11;
   private static final String NO_MODE = "none";
-  private static final List<String> MODES = List.of("eager", "reduce-overhead", "max-autotune");
+  private static final List<String> MODES = List.of("eager", "compiled", "max-autotune");
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3,}\\.\\d+(\\.\\d+)?)\\b");
 

@@ -131,8 +131,9 @@ final class ModelTables {
     return table.note(
         ("the same checkpoint, ids and pixels, no drops, in turn with ours; timed only if the first token's"
                 + " logits are within %s of their deviation; PyTorch doesn't wait for single tokens, and runs all"
-                + " layers of the vision tower, ours those whose output is read; all but eager: static cache,"
-                + " compiled in that mode, and CUDA graphs")
+                + " layers of the vision tower, ours those whose output is read; eager: cache that grows, no"
+                + " graphs; all others: static cache, a layer compiled for all of its kind, and a CUDA graph of"
+                + " vision, one of the prefill, one of a step")
             .formatted(TorchAnswers.BOUND));
   }
 

@@ -53,8 +53,11 @@ record TorchAnswers(
         OutputFile.temporaryFolder(Path.of(System.getProperty("java.io.tmpdir")), "gpu-answers");
     try (PeerProcess torch = start.get()) {
       versions = torch.versions();
-      Verdict verdict = check(torch, mode, folder);
-      String said = versions + ": " + verdict.said();
+      Path output = folder.resolve("logits.raw");
+      JsonNode answered = torch.prepare(request(mode, folder, output), limit);
+      Verdict verdict = check(answered, output);
+      String did = answered.path("said").stringValue("");
+      String said = versions + ": " + (did.isEmpty() ? "" : did + "; ") + verdict.said();
       return !verdict.agrees()
           ? new ModelResult.Peer(name, said + ", so it isn't timed", null, null)
           : timed(name, said, torch);
@@ -65,19 +68,17 @@ record TorchAnswers(
     }
   }
 
-  private Verdict check(PeerProcess torch, String mode, Path folder) {
+  private Verdict check(JsonNode answered, Path output) {
     int[] answer = ours.answer(newTokens);
     ours.prefill();
     float[] logits = ours.logits();
-    Path output = folder.resolve("logits.raw");
-    JsonNode said = torch.prepare(request(mode, folder, output), limit);
     if (!Files.isRegularFile(output)) {
       return Verdict.wrong("left no logits to compare");
     }
     Verdict near = Verdict.near(logits, RawNumbers.read(output), BOUND);
     return !near.agrees()
         ? Verdict.wrong("first logits disagree, " + near.said())
-        : Verdict.ofAnswer(near, answer, said.path("tokens"));
+        : Verdict.ofAnswer(near, answer, answered.path("tokens"));
   }
 
   private ObjectNode request(String mode, Path folder, Path output) {

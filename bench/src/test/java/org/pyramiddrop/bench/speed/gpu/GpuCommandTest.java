@@ -136,7 +136,7 @@ class GpuCommandTest {
     Path model = model(TINY.config());
     refuses("--new-tokens must be at least 2, not 1", "--new-tokens=1");
     refuses("--runs must be at least 1, not 0", "--runs=0");
-    refuses("--torch takes eager, reduce-overhead, max-autotune or none, not fast", "--torch=fast");
+    refuses("--torch takes eager, compiled, max-autotune or none, not fast", "--torch=fast");
     refuses("ceilings must be above 0", "--tflops=-1");
     refuses("--plan is of a whole model", "--plan=divprune:9");
     refuses("piece 'divprune:0'", "--model=" + model, "--plan=divprune:0");

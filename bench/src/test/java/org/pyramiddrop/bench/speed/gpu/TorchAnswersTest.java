@@ -89,7 +89,7 @@ class TorchAnswersTest {
               echo "$line" >'HERE/request.json'
               pixels=${line##*'"data":"'}; cp "${pixels%%'"'*}" 'HERE/pixels.raw'
               to=${line##*'"output":"'}; cp 'HERE/logits.raw' "${to%%'"'*}"
-              echo '{"tokens": [TOKENS]}' ;;
+              echo '{"doing": "x"}'; echo '{"tokens": [TOKENS], "said": "8 pieces compiled"}' ;;
           esac
         done
         """
@@ -122,7 +122,7 @@ class TorchAnswersTest {
     assertThat(peer.name()).isEqualTo("PyTorch, eager");
     assertThat(peer.said())
         .isEqualTo(
-            "torch 1, transformers 2: first logits off by at most 0.0 of the deviation, the first 5 of"
+            "torch 1, transformers 2: 8 pieces compiled; first logits off by at most 0.0 of the deviation, the first 5 of"
                 + " 5 greedy tokens the same");
     // The first of four runs doesn't count.
     assertThat(peer.millis())
@@ -184,7 +184,8 @@ class TorchAnswersTest {
     assertThat(peer.millis()).isNull();
     assertThat(peer.ratios()).isNull();
     assertThat(peer.said())
-        .startsWith("torch 1, transformers 2: first logits disagree, element 17 is ")
+        .startsWith(
+            "torch 1, transformers 2: 8 pieces compiled; first logits disagree, element 17 is ")
         .endsWith("so it isn't timed");
   }
 
@@ -226,8 +227,12 @@ class TorchAnswersTest {
     ModelResult.Peer peer =
         peer(
             Duration.ofSeconds(1),
-            "echo '{\"torch\": \"1\", \"threads\": 1}'; read -r line; sleep 60 & wait");
-    assertThat(peer.said()).isEqualTo("torch 1: PyTorch: was not ready within 1 s");
+            """
+            echo '{"torch": "1", "threads": 1}'; read -r line
+            echo '{"doing": "loading"}'; echo '{"doing": "compiling a step"}'; sleep 60 & wait
+            """);
+    assertThat(peer.said())
+        .isEqualTo("torch 1: PyTorch: was not ready within 1 s, still compiling a step");
     assertThat((System.nanoTime() - start) / 1e9).isLessThan(30);
   }
 
