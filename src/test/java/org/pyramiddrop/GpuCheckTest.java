@@ -78,6 +78,10 @@ final class GpuCheckTest {
           *"gpu --describe"*) %s ;;
           *ConsoleLauncher*) %s ;;
           *"gpu --skip"*) echo "$*" >>'HERE/asked'; echo "$TORCHINDUCTOR_CACHE_DIR" >>'HERE/cache'; %s ;;
+          *"Bench run"*) echo "$*" >>'HERE/asked'; folder=${1#*folder=}
+            echo 'a fork' >"$folder/OneBenchmark.log"; echo '{}' >"$folder/bench.json"
+            [ ! -e 'HERE/breaks' ] || { echo "bench: $folder/OneBenchmark.log says why" >&2; exit 2; }
+            while [ "$1" != --markdown ]; do shift; done; echo tables >"$2" ;;
           *"Bench checkpoint"*) echo "$*" >>'HERE/asked'; mkdir "$last" ;;
           *"Bench load"* | *"Bench profile"* | *"Bench pruning"* | *"Bench training"*) echo "$*" >>'HERE/asked'
             while [ "$1" != --markdown ]; do shift; done; echo "of ${2##*/}" >"$2" ;;
@@ -203,6 +207,32 @@ final class GpuCheckTest {
     assertThat(outcome.lines())
         .anyMatch(line -> line.matches("profile +passed .*tables in gpu-profile.md"));
     assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void timesLayersAndStepsWithJmh() throws Exception {
+    Outcome outcome = run(A_GPU, GOOD, "--only", "layers");
+    Path out = dist.resolve("out");
+    assertThat(asked())
+        .containsExactly(
+            "run --backend cuda --dtype BFLOAT16 --quick --rounds 1"
+                + " --only Vision|DecoderLayer|Prefill|DecodeStep --markdown "
+                + out.resolve("gpu-layers.md"));
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("layers +passed +\\d+  tables in gpu-layers.md"));
+    assertThat(out.resolve("gpu-layers.json")).hasContent("{}");
+    assertThat(out.resolve("layers.txt")).hasContent("a fork");
+    assertThat(outcome.code()).isZero();
+  }
+
+  @Test
+  void keepsTheLogThatSaysWhyABenchmarkFailed() throws Exception {
+    Files.createFile(dist.resolve("breaks"));
+    Outcome outcome = run(A_GPU, GOOD, "--only", "layers");
+    assertThat(outcome.lines())
+        .anyMatch(line -> line.matches("layers +failed +\\d+  bench: layers.txt says why"));
+    assertThat(dist.resolve("out/layers.txt")).hasContent("a fork");
+    assertThat(outcome.code()).isEqualTo(1);
   }
 
   @Test

@@ -29,17 +29,14 @@ import org.pyramiddrop.transformer.pruning.PruningPlan;
 
 /**
  * What benchmarks of a device's operations share. On the CPU one invocation is one operation. Where
- * work can be recorded, one invocation is {@value #REPEATS} of them in one recording, with one wait
- * at its end; {@link Suite} tells JMH so, and times are those of one operation.
+ * work can be recorded, one invocation is many of them in one recording, with one wait at its end;
+ * {@link Suite} tells JMH so, and times are those of one operation.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Fork(value = 2, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public abstract class DeviceBenchmark {
-  /** How often the work is recorded in a row where it can be. */
-  static final int REPEATS = 100;
-
   /** More than twice the cache of the GPUs that the kernels are compiled for. */
   private static final long LEAST_CACHED = 128L << 20;
 
@@ -50,13 +47,17 @@ public abstract class DeviceBenchmark {
   String backend = "";
 
   int threads = Runtime.getRuntime().availableProcessors();
-  int repeats = REPEATS;
 
   /** Bytes that inputs which take turns are more than, so that memory is what is measured. */
   long cached = Math.max(4 * Machine.lastLevelCacheBytes(), LEAST_CACHED);
 
   private final Resources owned = new Resources();
   private Runnable invocation = () -> {};
+
+  /** How often the work is recorded in a row where it can be. */
+  static int repeats(ModelSize size) {
+    return size == ModelSize.TINY ? 3 : 100;
+  }
 
   ModelSize modelSize() {
     return ModelSize.of(size);
@@ -78,7 +79,8 @@ public abstract class DeviceBenchmark {
 
   /** Records the work, if the device can; to be called last. */
   void prepare(Kernels kernels, Function<DeviceScratch, Runnable> work) {
-    invocation = own(new RepeatedRun(kernels, work, kernels.replays() ? repeats : 1))::run;
+    int repeats = kernels.replays() ? repeats(modelSize()) : 1;
+    invocation = own(new RepeatedRun(kernels, work, repeats))::run;
   }
 
   void prepare(Kernels kernels, Runnable work) {

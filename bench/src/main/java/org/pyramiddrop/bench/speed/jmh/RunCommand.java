@@ -51,6 +51,10 @@ public final class RunCommand extends ReportingCommand {
     DeviceStatus device = device();
     checkMarkdown();
     Map<String, String> parameters = new LinkedHashMap<>();
+    if (ModelSize.of(size) == ModelSize.TINY) {
+      // Where there is a parameter of that name.
+      parameters.putAll(Map.of("imageTokens", "20", "stage", "20-10"));
+    }
     parameters.put("size", size);
     if (dtype != null) {
       parameters.put("dtype", dtype.name());

@@ -21,6 +21,7 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
+import org.pyramiddrop.bench.checkpoint.ModelSize;
 import org.pyramiddrop.bench.report.OutputFile;
 import org.pyramiddrop.bench.timing.Stopwatch;
 import org.pyramiddrop.kernels.Devices;
@@ -144,7 +145,8 @@ record Suite(
     }
     forks.ifPresent(options::forks);
     if (!Devices.readsInPlace(backend)) {
-      options.operationsPerInvocation(DeviceBenchmark.REPEATS);
+      ModelSize size = ModelSize.of(parameters.getOrDefault("size", ModelSize.LLAVA_7B.label()));
+      options.operationsPerInvocation(DeviceBenchmark.repeats(size));
     }
     values.put("backend", List.of(backend));
     parameters.forEach((name, value) -> values.put(name, List.of(value)));

@@ -118,9 +118,14 @@ class RunCommandTest {
   @Test
   void aRecordingsTimeIsThatOfOneOfItsOperations() {
     Path log = temp.resolve("log");
-    Suite onGpu = suite("Drop", "cuda", true);
+    Suite toy = suite("Drop", "cuda", true);
+    assertThat(toy.options(toy.passes().getLast(), log).getOperationsPerInvocation().get())
+        .isEqualTo(3);
+    Suite onGpu =
+        new Suite(
+            toy.only(), "cuda", Map.of(), /* quick= */ true, 1, OptionalInt.of(0), Suite.QUICK);
     assertThat(onGpu.options(onGpu.passes().getLast(), log).getOperationsPerInvocation().get())
-        .isEqualTo(DeviceBenchmark.REPEATS);
+        .isEqualTo(100);
     Suite onCpu = suite("Drop", "cpu", true);
     assertThat(onCpu.options(onCpu.passes().getLast(), log).getOperationsPerInvocation().hasValue())
         .isFalse();
