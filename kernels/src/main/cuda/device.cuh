@@ -91,7 +91,7 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
   }                                                                                                    \
   REGISTER(name, Arguments, threads)
 
-// For kernels whose warps share out all registers of a multiprocessor among themselves.
+// For kernels whose blocks may take all registers of a multiprocessor, if they need them.
 #define EXPORT_ALONE(name, kernel, Arguments, threads)                                                 \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
     kernel(a);                                                                                         \
@@ -103,6 +103,12 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
   EXPORT(kernel##_float32, kernel<float>, Arguments<float>, threads)         \
   EXPORT(kernel##_float16, kernel<float16>, Arguments<float16>, threads)     \
   EXPORT(kernel##_bfloat16, kernel<bfloat16>, Arguments<bfloat16>, threads)
+
+// For kernels that keep much in registers: with no number of blocks to make room for, the compiler spills none.
+#define EXPORT_EACH_TYPE_ALONE(kernel, Arguments, threads)                     \
+  EXPORT_ALONE(kernel##_float32, kernel<float>, Arguments<float>, threads)     \
+  EXPORT_ALONE(kernel##_float16, kernel<float16>, Arguments<float16>, threads) \
+  EXPORT_ALONE(kernel##_bfloat16, kernel<bfloat16>, Arguments<bfloat16>, threads)
 
 // For kernels that need tensor cores.
 #define EXPORT_SHORT_TYPES(kernel, Arguments, threads)                       \

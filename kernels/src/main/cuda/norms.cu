@@ -26,91 +26,85 @@ template <typename T> struct LayerNorm {
 
 namespace norms {
 
-using shared_rows::Row;
-using shared_rows::row_sum;
-using shared_rows::SUMS;
+using shared_rows::Share;
+using shared_rows::Vectors;
 
-template <int N, typename T> __device__ void rms_row(const RmsNorm<T>& a, const Row<T>& row) {
-  int step = a.threads * N;
+template <int N, typename T> __device__ __forceinline__ void rms_row(const RmsNorm<T>& a, int index) {
+  Share share = shared_rows::share_of<N>(a.columns, a.threads);
+  int64_t begin = static_cast<int64_t>(index) * a.columns;
+  Vectors<N, T> x(a.x + begin, share), w(a.w, share);
   float squares = 0;
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(a.x + row.begin + c);
-    packs::store(row.kept + c, x);
-    squares = rms::add_squares(x, squares);
-  }
-  float scale = rms::scale(row_sum(squares, a.threads, row.scratch), a.columns, a.epsilon);
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(row.kept + c);
-    Pack<T, N> w = packs::load<N>(a.w + c);
-    packs::store(a.out + row.begin + c, rms::scaled(x, w, scale));
-  }
+  share.each([&](int k, int c) { squares = rms::add_squares(x.as_loaded(k, c), squares); });
+  float sum = shared_rows::row_sum(squares, a.threads, shared_rows::scratch());
+  float scale = rms::scale(sum, a.columns, a.epsilon);
+  share.each([&](int k, int c) {
+    packs::store(a.out + begin + c, rms::scaled(x.as_loaded(k, c), w.as_loaded(k, c), scale));
+  });
 }
 
-template <int N, typename T> __device__ void layer_row(const LayerNorm<T>& a, const Row<T>& row) {
-  int step = a.threads * N;
+template <int N, typename T> __device__ __forceinline__ void layer_row(const LayerNorm<T>& a, int index) {
+  Share share = shared_rows::share_of<N>(a.columns, a.threads);
+  int64_t begin = static_cast<int64_t>(index) * a.columns;
+  Vectors<N, T> x(a.x + begin, share), w(a.w, share), bias(a.bias, share);
   float sum = 0;
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(a.x + row.begin + c);
-    packs::store(row.kept + c, x);
-    for (int i = 0; i < N; i++) sum += widen(x.at[i]);
-  }
-  float mean = row_sum(sum, a.threads, row.scratch) / a.columns;
+  share.each([&](int k, int c) {
+    Pack<T, N> here = x.as_loaded(k, c);
+    for (int i = 0; i < N; i++) sum += widen(here.at[i]);
+  });
+  float mean = shared_rows::row_sum(sum, a.threads, shared_rows::scratch()) / a.columns;
   // The mean is rounded; what deviations from it still sum up to corrects it and the variance (Chan et al. 1983).
-  float deviations = 0, squares = 0;
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(row.kept + c);
+  float sums[2] = {};  // Of deviations, and of their squares.
+  share.each([&](int k, int c) {
+    Pack<T, N> here = x.as_loaded(k, c);
     for (int i = 0; i < N; i++) {
-      float d = widen(x.at[i]) - mean;
-      deviations += d;
-      squares += d * d;
+      float d = widen(here.at[i]) - mean;
+      sums[0] += d;
+      sums[1] += d * d;
     }
-  }
-  float shift = row_sum(deviations, a.threads, row.scratch + SUMS) / a.columns;
-  float variance = row_sum(squares, a.threads, row.scratch + 2 * SUMS) / a.columns - shift * shift;
+  });
+  shared_rows::add_up(sums, a.threads, shared_rows::scratch() + shared_rows::SUMS);
+  float shift = sums[0] / a.columns;
+  float variance = sums[1] / a.columns - shift * shift;
   float scale = 1 / sqrtf(variance + a.epsilon);
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(row.kept + c);
-    Pack<T, N> w = packs::load<N>(a.w + c);
-    Pack<T, N> bias = packs::load<N>(a.bias + c);
+  share.each([&](int k, int c) {
+    Pack<T, N> out = x.as_loaded(k, c), gain = w.as_loaded(k, c), add = bias.as_loaded(k, c);
     for (int i = 0; i < N; i++) {
-      float normal = (widen(x.at[i]) - mean - shift) * scale;
-      x.at[i] = narrow<T>(normal * widen(w.at[i]) + widen(bias.at[i]));
+      float normal = (widen(out.at[i]) - mean - shift) * scale;
+      out.at[i] = narrow<T>(normal * widen(gain.at[i]) + widen(add.at[i]));
     }
-    packs::store(a.out + row.begin + c, x);
-  }
+    packs::store(a.out + begin + c, out);
+  });
 }
 
 }  // namespace norms
 
 template <typename T> __device__ void rms_norm(const RmsNorm<T>& a) {
   constexpr int N = VECTOR<T>;
-  int index = blockIdx.x * (blockDim.x / a.threads) + threadIdx.x / a.threads;
+  int index = shared_rows::row_of(a.threads);
   if (index >= a.rows) return;  // only warps that have a row alone
-  norms::Row<T> row = shared_rows::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.out, a.columns)) {
-    norms::rms_row<N>(a, row);
+    norms::rms_row<N>(a, index);
   } else {
-    norms::rms_row<1>(a, row);
+    norms::rms_row<1>(a, index);
   }
 }
 
 template <typename T> __device__ void layer_norm(const LayerNorm<T>& a) {
   constexpr int N = VECTOR<T>;
-  int index = blockIdx.x * (blockDim.x / a.threads) + threadIdx.x / a.threads;
+  int index = shared_rows::row_of(a.threads);
   if (index >= a.rows) return;  // only warps that have a row alone
-  norms::Row<T> row = shared_rows::row_of<T>(index, a.columns, a.threads);
   if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.w, a.columns) && packs::fit<N>(a.bias, a.columns) &&
       packs::fit<N>(a.out, a.columns)) {
-    norms::layer_row<N>(a, row);
+    norms::layer_row<N>(a, index);
   } else {
-    norms::layer_row<1>(a, row);
+    norms::layer_row<1>(a, index);
   }
 }
 
-EXPORT_EACH_TYPE(rms_norm, RmsNorm, 512)
-EXPORT_EACH_TYPE(layer_norm, LayerNorm, 512)
+EXPORT_EACH_TYPE_ALONE(rms_norm, RmsNorm, 512)
+EXPORT_EACH_TYPE_ALONE(layer_norm, LayerNorm, 512)
 
 // Launch: R rows a block, `threads` for each of them; R is 1 unless `threads` is a warp's.
 //   grid     ⌈rows / R⌉
 //   threads  R · threads, whole warps and at most 512
-//   shared   SCRATCH_BYTES (384) + R · columns · sizeof(T)
+//   shared   SCRATCH_BYTES (512)

@@ -31,45 +31,39 @@ template <int N, typename T> __device__ __forceinline__ float largest(const Pack
 }
 
 template <int N, typename T> __device__ __forceinline__ void quantize(const Arguments<T>& a, int index) {
-  shared_rows::Row<T> row = shared_rows::row_of<T>(index, a.columns, a.threads);
-  int step = a.threads * N;
-  float squares = 0, most = 0;
-  for (int c = row.thread * N; c < a.columns; c += step) {
-    Pack<T, N> x = packs::load<N>(a.x + row.begin + c);
-    packs::store(row.kept + c, x);
-    if (a.norm != nullptr) {
-      squares = rms::add_squares(x, squares);
-    } else {
-      most = largest(x, most);
-    }
-  }
+  shared_rows::Share share = shared_rows::share_of<N>(a.columns, a.threads);
+  shared_rows::Vectors<N, T> x(a.x + static_cast<int64_t>(index) * a.columns, share);
+  float* scratch = shared_rows::scratch();
+  float scale = 1;
   if (a.norm != nullptr) {
-    float scale = rms::scale(shared_rows::row_sum(squares, a.threads, row.scratch), a.columns, a.epsilon);
-    for (int c = row.thread * N; c < a.columns; c += step) {
-      Pack<T, N> x = rms::scaled(packs::load<N>(row.kept + c), packs::load<N>(a.norm + c), scale);
-      packs::store(row.kept + c, x);
-      most = largest(x, most);
-    }
+    float squares = 0;
+    share.each([&](int k, int c) { squares = rms::add_squares(x.at(k, c), squares); });
+    scale = rms::scale(shared_rows::row_sum(squares, a.threads, scratch), a.columns, a.epsilon);
   }
-  most = fmaxf(shared_rows::row_max(most, a.threads, row.scratch + shared_rows::SUMS), LEAST);
-  if (row.thread == 0) a.scales[index] = most / float8::MAX;
+  // What is quantised; the norm is computed twice, since not all of a long row is kept.
+  auto number = [&](int k, int c) {
+    return a.norm == nullptr ? x.at(k, c) : rms::scaled(x.at(k, c), packs::load<N>(a.norm + c), scale);
+  };
+  float most = 0;
+  share.each([&](int k, int c) { most = largest(number(k, c), most); });
+  most = fmaxf(shared_rows::row_max(most, a.threads, scratch + shared_rows::SUMS), LEAST);
+  if (share.first == 0) a.scales[index] = most / float8::MAX;
   float inverse = float8::MAX / most;
   int padded = blocks::per_row(a.columns) * blocks::SIZE;
   unsigned char* out = a.out + static_cast<int64_t>(index) * padded;
-  for (int c = row.thread * N; c < padded; c += step) {
-    Pack<unsigned char, N> bytes = {};
-    if (c < a.columns) {
-      Pack<T, N> x = packs::load<N>(row.kept + c);
+  share.each([&](int k, int c) {
+    Pack<T, N> here = number(k, c);
+    Pack<unsigned char, N> bytes;
 #pragma unroll
-      for (int i = 0; i < N; i++) bytes.at[i] = static_cast<unsigned char>(float8::narrow(widen(x.at[i]) * inverse));
-    }
+    for (int i = 0; i < N; i++) bytes.at[i] = static_cast<unsigned char>(float8::narrow(widen(here.at[i]) * inverse));
     packs::store(out + c, bytes);
-  }
+  });
+  for (int c = a.columns + share.first; c < padded; c += share.step) packs::store(out + c, Pack<unsigned char, N>{});
 }
 
 template <typename T> __device__ void quantize_rows(const Arguments<T>& a) {
   constexpr int N = VECTOR<T>;
-  int index = blockIdx.x * (blockDim.x / a.threads) + threadIdx.x / a.threads;
+  int index = shared_rows::row_of(a.threads);
   if (index >= a.rows) return;  // only warps that have a row alone
   if (packs::fit<N>(a.x, a.columns) && (a.norm == nullptr || packs::fit<N>(a.norm, a.columns))) {
     quantize<N>(a, index);
@@ -78,7 +72,7 @@ template <typename T> __device__ void quantize_rows(const Arguments<T>& a) {
   }
 }
 
-EXPORT_EACH_TYPE(quantize_rows, Arguments, 512)
+EXPORT_EACH_TYPE_ALONE(quantize_rows, Arguments, 512)
 
 }  // namespace quantize_rows
 

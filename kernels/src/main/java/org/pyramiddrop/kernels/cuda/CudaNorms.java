@@ -8,14 +8,14 @@ final class CudaNorms {
   /** The most threads that share a row; {@code streaming.cu} has room for their warps' sums. */
   static final int MOST_THREADS = 512;
 
-  /** Vectors a thread takes at most before a row gets more than a warp. */
-  private static final int VECTORS_OF_A_WARP = 2;
+  /** Vectors a thread takes, if as many threads are enough; {@code KEPT} in the kernels. */
+  private static final int VECTORS = 4;
 
   /** Short rows a block takes. */
   private static final int SHORT_ROWS = 4;
 
   /** For the sums of a block's warps. */
-  private static final int SCRATCH_BYTES = 384;
+  private static final int SCRATCH_BYTES = 512;
 
   private final Launcher launcher;
 
@@ -57,20 +57,13 @@ final class CudaNorms {
         .int32(x.columns())
         .int32(threads)
         .float32(epsilon)
-        .launch(
-            Math.ceilDiv(x.rows(), rows),
-            1,
-            1,
-            rows * threads,
-            SCRATCH_BYTES + rows * x.columns() * x.dtype().bytes());
+        .launch(Math.ceilDiv(x.rows(), rows), 1, 1, rows * threads, SCRATCH_BYTES);
   }
 
-  /** How many threads share a row. */
+  /** How many threads share a row: whole warps, with a few accesses each under way at once. */
   static int threads(int columns, int bytes) {
     int vector = VECTOR_BYTES / bytes;
     int accesses = columns % vector == 0 ? columns / vector : columns;
-    return accesses <= VECTORS_OF_A_WARP * WARP
-        ? WARP
-        : Math.min(MOST_THREADS, Math.ceilDiv(accesses, WARP) * WARP);
+    return Math.min(MOST_THREADS, Math.ceilDiv(accesses, VECTORS * WARP) * WARP);
   }
 }
