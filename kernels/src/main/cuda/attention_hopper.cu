@@ -1,4 +1,4 @@
-// Attention of many rows with heads of 64 or 128 channels on compute capability 9.0 (FlashAttention-3, Shah et al.
+// Attention of many rows with heads of 64, 72 or 128 channels on compute capability 9.0 (FlashAttention-3, Shah et al.
 // 2024). Three warpgroups: one thread of the first has the copy engine fetch 128 keys and their values at a time, two
 // stages ahead; the other two have 64 queries each. While a warpgroup's weights are multiplied with the values, it
 // fetches the products with the next keys and makes weights of them. Scores and weights never leave registers.
@@ -6,14 +6,17 @@
 // Weights are rounded to T before they meet the values, as in every other kernel of this kind: bfloat16 is off by up to
 // 2⁻⁸ of each. The sum that they are divided by is taken before.
 //
+// A tile of a head is boxes of 64 channels. Where its last box has more channels than the head, those are zeros: they add
+// nothing to scores, and what they sum up from values is not stored.
+//
 // Several sequences of one length may lie one behind the other; queries, keys and values may be columns of wider rows.
 // Values that some rows of a block see have to be finite; those that none sees may be anything.
 #include "attention_rows.cuh"
 #include "hopper.cuh"
 
 template <typename T> struct AttentionHopper {
-  TensorMap q;          // of each sequence (rows, ≥ heads·size), in boxes of 128 rows
-  TensorMap keys;       // of each sequence (key_count, kv_heads·size), in boxes of 128 rows
+  TensorMap q;          // (sequences, rows, heads, size), in boxes of 128 rows
+  TensorMap keys;       // (sequences, key_count, kv_heads, size), in boxes of 128 rows
   TensorMap values;     // the same
   const int* last_key;  // (sequences, rows): the last key each row sees; null where `causal` says it
   T* out;               // (sequences, rows, heads·size)
@@ -30,7 +33,9 @@ using namespace ::hopper;
 
 constexpr int KEYS = BOX_ROWS;
 constexpr int STAGES = 2;
-template <int SIZE> constexpr int TILE = SIZE / BOX_COLUMNS * BOX;
+template <int SIZE> constexpr int BOXES = ceil_div(SIZE, BOX_COLUMNS);
+template <int SIZE> constexpr int TILE = BOXES<SIZE> * BOX;
+template <int SIZE> constexpr int SUMS = BOXES<SIZE> * BOX_COLUMNS / 8;  // eights of channels that values have
 
 struct Barriers {
   uint64_t queries;
@@ -55,7 +60,8 @@ template <int SIZE> struct Shared {
 };
 template <int SIZE>
 constexpr int SHARED_BYTES = BOX_ALIGNMENT + (1 + 2 * STAGES) * TILE<SIZE> + static_cast<int>(sizeof(Barriers));
-static_assert(SHARED_BYTES<64> == 83032 && SHARED_BYTES<128> == 164952, "CudaAttention asks for as much");
+static_assert(SHARED_BYTES<64> == 83032 && SHARED_BYTES<72> == 164952 && SHARED_BYTES<128> == 164952,
+              "CudaAttention asks for as much");
 
 // Which rows of which head a block does, and of how many keys.
 struct Part {
@@ -97,29 +103,29 @@ template <typename T> __device__ __forceinline__ Part part_of_block(const Attent
 }
 
 template <int SIZE>
-__device__ __forceinline__ void copy_tile(unsigned char* to, const TensorMap* map, int column, int row, int sequence,
+__device__ __forceinline__ void copy_tile(unsigned char* to, const TensorMap* map, int head, int row, int sequence,
                                           uint64_t* there) {
   barrier_expect(there, TILE<SIZE>);
 #pragma unroll
-  for (int i = 0; i < SIZE / BOX_COLUMNS; i++) {
-    copy_box(to + i * BOX, map, column + i * BOX_COLUMNS, row, sequence, there);
+  for (int i = 0; i < BOXES<SIZE>; i++) {
+    copy_box(to + i * BOX, map, i * BOX_COLUMNS, head, row, sequence, there);
   }
 }
 
 // What one thread does: all copies of a block.
 template <typename T, int SIZE>
 __device__ __forceinline__ void produce(const AttentionHopper<T>& a, const Shared<SIZE>& shared, const Part& part) {
-  int kv_column = part.head / (a.heads / a.kv_heads) * SIZE;
+  int kv_head = part.head / (a.heads / a.kv_heads);
   Barriers& barriers = *shared.barriers;
-  copy_tile<SIZE>(shared.queries(), &a.q, part.head * SIZE, part.first_row, part.sequence, &barriers.queries);
+  copy_tile<SIZE>(shared.queries(), &a.q, part.head, part.first_row, part.sequence, &barriers.queries);
 #pragma unroll 1
   for (int tile = 0; tile < part.tiles(); tile++) {
     int stage = stage_of(tile);
     // A barrier's first phase is that of its first use, so the phase before counts as over.
     barrier_wait(&barriers.keys_free[stage], parity_of(tile) ^ 1);
-    copy_tile<SIZE>(shared.keys(stage), &a.keys, kv_column, tile * KEYS, part.sequence, &barriers.keys[stage]);
+    copy_tile<SIZE>(shared.keys(stage), &a.keys, kv_head, tile * KEYS, part.sequence, &barriers.keys[stage]);
     barrier_wait(&barriers.values_free[stage], parity_of(tile) ^ 1);
-    copy_tile<SIZE>(shared.values(stage), &a.values, kv_column, tile * KEYS, part.sequence, &barriers.values[stage]);
+    copy_tile<SIZE>(shared.values(stage), &a.values, kv_head, tile * KEYS, part.sequence, &barriers.values[stage]);
   }
 }
 
@@ -129,7 +135,7 @@ __device__ __forceinline__ void multiply_keys(const unsigned char* queries, cons
                                               float (&scores)[KEYS / 8][4]) {
   products_begin(scores);
 #pragma unroll
-  for (int c = 0; c < SIZE / 16; c++) {
+  for (int c = 0; c < ceil_div(SIZE, 16); c++) {
     int at = c * 16 / BOX_COLUMNS * BOX + c * 16 % BOX_COLUMNS * 2;
     multiply_rows<T>(scores, queries + at, keys + at, c > 0);
   }
@@ -139,7 +145,7 @@ __device__ __forceinline__ void multiply_keys(const unsigned char* queries, cons
 // sums += weights · values, begun.
 template <typename T, int SIZE>
 __device__ __forceinline__ void multiply_values(const unsigned (&weights)[KEYS / 16][4], const unsigned char* values,
-                                                float (&sums)[SIZE / 8][4]) {
+                                                float (&sums)[SUMS<SIZE>][4]) {
   products_begin(sums);
 #pragma unroll
   for (int k = 0; k < KEYS / 16; k++) multiply_columns<T>(sums, weights[k], values + 16 * k * ROW_BYTES, BOX);
@@ -152,7 +158,7 @@ template <int SIZE>
 __device__ __forceinline__ void clear_values(unsigned char* values, int from, uint64_t* cleared) {
   constexpr int CHUNK = 16, CHUNKS = ROW_BYTES / CHUNK;
   Pack<float, 4> zeros{};
-  for (int i = static_cast<int>(threadIdx.x) % GROUP; i < (KEYS - from) * CHUNKS * (SIZE / BOX_COLUMNS); i += GROUP) {
+  for (int i = static_cast<int>(threadIdx.x) % GROUP; i < (KEYS - from) * CHUNKS * BOXES<SIZE>; i += GROUP) {
     int row = from + i / CHUNKS % (KEYS - from), box = i / CHUNKS / (KEYS - from);
     *reinterpret_cast<Pack<float, 4>*>(values + box * BOX + row * ROW_BYTES + i % CHUNKS * CHUNK) = zeros;
   }
@@ -170,7 +176,7 @@ __device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Share
   int sees[2] = {visible(a, part.sequence, min(row, a.rows - 1)), visible(a, part.sequence, min(row + 8, a.rows - 1))};
   int all_see = warp_least(min(sees[0], sees[1])), tiles = part.tiles();
 
-  float scores[KEYS / 8][4], sums[SIZE / 8][4] = {};
+  float scores[KEYS / 8][4], sums[SUMS<SIZE>][4] = {};
   float highest[2] = {-INFINITY, -INFINITY}, total[2] = {}, rescale[2];
   unsigned weights[KEYS / 16][4];
   auto soften_tile = [&](int tile) {
@@ -222,7 +228,7 @@ __device__ __forceinline__ void consume(const AttentionHopper<T>& a, const Share
     products_arrived<0>(sums);
   }
   T* out = a.out + static_cast<int64_t>(part.sequence) * a.rows * a.heads * SIZE;
-  store_rows(out, a.rows, a.heads * SIZE, row, part.head, total, sums);
+  store_rows<SIZE>(out, a.rows, a.heads * SIZE, row, part.head, total, sums);
 }
 
 template <typename T, int SIZE> __device__ __forceinline__ void run(const AttentionHopper<T>& a) {
@@ -254,14 +260,21 @@ template <typename T> __device__ void attention_hopper_64(const AttentionHopper<
   attention::boxes::run<T, 64>(a);
 }
 
+template <typename T> __device__ void attention_hopper_72(const AttentionHopper<T>& a) {
+  attention::boxes::run<T, 72>(a);
+}
+
 template <typename T> __device__ void attention_hopper_128(const AttentionHopper<T>& a) {
   attention::boxes::run<T, 128>(a);
 }
 
 EXPORT_ALONE(attention_hopper_64_float16, attention_hopper_64<float16>, AttentionHopper<float16>, hopper::THREADS)
 EXPORT_ALONE(attention_hopper_64_bfloat16, attention_hopper_64<bfloat16>, AttentionHopper<bfloat16>, hopper::THREADS)
+EXPORT_ALONE(attention_hopper_72_float16, attention_hopper_72<float16>, AttentionHopper<float16>, hopper::THREADS)
+EXPORT_ALONE(attention_hopper_72_bfloat16, attention_hopper_72<bfloat16>, AttentionHopper<bfloat16>, hopper::THREADS)
 EXPORT_ALONE(attention_hopper_128_float16, attention_hopper_128<float16>, AttentionHopper<float16>, hopper::THREADS)
 EXPORT_ALONE(attention_hopper_128_bfloat16, attention_hopper_128<bfloat16>, AttentionHopper<bfloat16>, hopper::THREADS)
 
-// Launch: grid (heads, ⌈rows / 128⌉, sequences), 384 threads, SHARED_BYTES (83032, 164952) of shared memory. `out` is a
-// multiple of 4 bytes; what the tensor maps need is CUDA's to say: addresses and rows that are multiples of 16 bytes.
+// Launch: grid (heads, ⌈rows / 128⌉, sequences), 384 threads, SHARED_BYTES of shared memory: 83032 for heads of 64
+// channels, 164952 for others. `out` is a multiple of 4 bytes; what the tensor maps need is CUDA's to say: addresses and
+// rows that are multiples of 16 bytes.

@@ -85,7 +85,7 @@ template <typename T, int SIZE> __device__ __forceinline__ void run(const Attent
     next = used;
   }
 
-  store_rows(a.out, a.rows, a.heads * SIZE, row, head, total, sums);
+  store_rows<SIZE>(a.out, a.rows, a.heads * SIZE, row, head, total, sums);
 }
 
 }  // namespace attention::prefill

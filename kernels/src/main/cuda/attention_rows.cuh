@@ -86,8 +86,9 @@ template <int N> __device__ __forceinline__ void scale_row(float (&sums)[N][4], 
   }
 }
 
-// Stores a lane's part of two rows of one head, (rows, columns); `row` is the first.
-template <typename T, int N>
+// Stores a lane's part of two rows of one head, (rows, columns); `row` is the first. Of sums those behind the head's
+// SIZE channels are left out.
+template <int SIZE, typename T, int N>
 __device__ __forceinline__ void store_rows(T* out, int rows, int columns, int row, int head, const float (&total)[2],
                                            const float (&sums)[N][4]) {
   int lane = threadIdx.x % WARP;
@@ -98,9 +99,9 @@ __device__ __forceinline__ void store_rows(T* out, int rows, int columns, int ro
     all += __shfl_xor_sync(ALL_LANES, all, 2);
     if (row + 8 * r >= rows) continue;
     float inverse = 1.0f / all;
-    T* to = out + static_cast<int64_t>(row + 8 * r) * columns + head * 8 * N + 2 * (lane % 4);
+    T* to = out + static_cast<int64_t>(row + 8 * r) * columns + head * SIZE + 2 * (lane % 4);
 #pragma unroll
-    for (int n = 0; n < N; n++) {
+    for (int n = 0; n < SIZE / 8; n++) {
       *reinterpret_cast<unsigned*>(to + 8 * n) = pack_two<T>(sums[n][2 * r] * inverse, sums[n][2 * r + 1] * inverse);
     }
   }

@@ -72,13 +72,14 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int col
       : "memory");
 }
 
-// The same of one of several matrices that one map describes.
-__device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int column, int row, int matrix,
+// The same of one head of one sequence. Channels behind those of the head come as zeros, as do rows of no sequence.
+__device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int channel, int head, int row, int sequence,
                                          uint64_t* barrier) {
   asm volatile(
-      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], "
       "[%2];"
-      ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(column), "r"(row), "r"(matrix)
+      ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(channel), "r"(head), "r"(row),
+        "r"(sequence)
       : "memory");
 }
 

@@ -27,32 +27,39 @@ struct CountBarrier {
 };
 static_assert(sizeof(CountBarrier) == 8, "an mbarrier");
 
+// Where a box begins, the innermost dimension first.
+struct BoxPlace {
+  int at[TensorMap::MOST_DIMENSIONS];
+};
+
 // A box on its way.
 struct BoxCopy {
   unsigned char* to;
   TensorMap map;
-  int column, row, matrix;
+  BoxPlace place;
   CountBarrier* barrier;
 
-  size_t bytes() const { return size_t{map.box_rows} * map.box_columns * map.element_bytes; }
+  size_t numbers() const { return size_t{map.box[0]} * map.box[1] * map.box[2] * map.box[3]; }
+  size_t bytes() const { return numbers() * map.element_bytes; }
 
   // Chunks of 16 bytes change places by the address they go to.
   void arrive() const {
-    size_t row_bytes = size_t{map.box_columns} * map.element_bytes;
-    for (uint32_t r = 0; r < map.box_rows; r++) {
-      for (uint32_t c = 0; c < map.box_columns; c++) {
-        uintptr_t at = reinterpret_cast<uintptr_t>(to) + r * row_bytes + c * map.element_bytes;
-        at ^= (at >> 7 & 7) << 4;
-        int64_t x = int64_t{column} + c, y = int64_t{row} + r;
-        bool inside = x >= 0 && y >= 0 && static_cast<uint64_t>(x) < map.columns && static_cast<uint64_t>(y) < map.rows &&
-                      matrix >= 0 && static_cast<uint64_t>(matrix) < map.matrices;
-        if (inside) {
-          uint64_t from = map.address + static_cast<uint64_t>(matrix) * map.matrix_bytes +
-                          static_cast<uint64_t>(y) * map.row_bytes + static_cast<uint64_t>(x) * map.element_bytes;
-          memcpy(reinterpret_cast<void*>(at), reinterpret_cast<const void*>(from), map.element_bytes);
-        } else {
-          memset(reinterpret_cast<void*>(at), 0, map.element_bytes);
-        }
+    for (size_t i = 0; i < numbers(); i++) {
+      uintptr_t to_here = reinterpret_cast<uintptr_t>(to) + i * map.element_bytes;
+      to_here ^= (to_here >> 7 & 7) << 4;
+      uint64_t from = map.address;
+      bool inside = true;
+      size_t rest = i;
+      for (unsigned d = 0; d < TensorMap::MOST_DIMENSIONS; d++) {
+        int64_t at = place.at[d] + static_cast<int64_t>(rest % map.box[d]);
+        rest /= map.box[d];
+        inside = inside && at >= 0 && static_cast<uint64_t>(at) < map.sizes[d];
+        from += static_cast<uint64_t>(at) * (d == 0 ? map.element_bytes : map.strides[d - 1]);
+      }
+      if (inside) {
+        memcpy(reinterpret_cast<void*>(to_here), reinterpret_cast<const void*>(from), map.element_bytes);
+      } else {
+        memset(reinterpret_cast<void*>(to_here), 0, map.element_bytes);
       }
     }
   }

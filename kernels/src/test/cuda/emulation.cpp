@@ -478,8 +478,9 @@ void count_barrier_wait(uint64_t* at, unsigned parity) {
   perhaps_yield();
 }
 
-void send_box(void* to, const TensorMap* map, unsigned rank, int column, int row, int matrix, uint64_t* at) {
-  BoxCopy box{static_cast<unsigned char*>(to), *map, column, row, matrix, made(at)};
+void send_box(void* to, const TensorMap* map, unsigned rank, const int* at, uint64_t* barrier) {
+  BoxCopy box{static_cast<unsigned char*>(to), *map, {}, made(barrier)};
+  std::copy(at, at + rank, box.place.at);
   if (map->made != TensorMap::MADE) fail("a tensor map that was never encoded");
   if (map->rank != rank) fail("a box of a tensor map that has another number of dimensions");
   require_aligned(to, 1024);

@@ -83,8 +83,8 @@ void count_barrier_init(uint64_t* barrier, unsigned arrivals);
 void count_barrier_arrive(uint64_t* barrier, unsigned bytes);
 void count_barrier_wait(uint64_t* barrier, unsigned parity);
 
-// A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier.
-void send_box(void* to, const TensorMap* map, unsigned rank, int column, int row, int matrix, uint64_t* barrier);
+// A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier. `at` has `rank` numbers.
+void send_box(void* to, const TensorMap* map, unsigned rank, const int* at, uint64_t* barrier);
 
 // Kernels by name, with the function that calls one with its struct of arguments.
 typedef void (*Entry)(const void* arguments);

@@ -17,10 +17,12 @@ inline void barrier_expect(uint64_t* barrier, unsigned bytes) { emulation::count
 inline void barrier_wait(uint64_t* barrier, unsigned parity) { emulation::count_barrier_wait(barrier, parity); }
 
 inline void copy_box(void* to, const TensorMap* map, int column, int row, uint64_t* barrier) {
-  emulation::send_box(to, map, 2, column, row, 0, barrier);
+  int at[] = {column, row};
+  emulation::send_box(to, map, 2, at, barrier);
 }
-inline void copy_box(void* to, const TensorMap* map, int column, int row, int matrix, uint64_t* barrier) {
-  emulation::send_box(to, map, 3, column, row, matrix, barrier);
+inline void copy_box(void* to, const TensorMap* map, int channel, int head, int row, int sequence, uint64_t* barrier) {
+  int at[] = {channel, head, row, sequence};
+  emulation::send_box(to, map, 4, at, barrier);
 }
 inline void show_to_products() {}
 

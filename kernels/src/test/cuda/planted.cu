@@ -100,7 +100,7 @@ __device__ void stage_misaligned(Arguments a) {
 template <bool awaited> __device__ void fetch(Arguments a) {
   unsigned char* box = hopper::first_box();
   uint64_t* there = reinterpret_cast<uint64_t*>(box + 4096);
-  TensorMap map{reinterpret_cast<uint64_t>(a.in), 64, 32, 128, 64, 32, 2, TensorMap::MADE, 1, 0, 2, {}};
+  TensorMap map{reinterpret_cast<uint64_t>(a.in), {64, 32, 1, 1}, {128}, {64, 32, 1, 1}, 2, TensorMap::MADE, 2, {}};
   if (threadIdx.x == 0) barrier_init(there, 1);
   barriers_made();
   __syncthreads();

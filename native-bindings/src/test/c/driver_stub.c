@@ -189,15 +189,15 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
 int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const long long *sizes,
                            const long long *strides, const unsigned *box, const unsigned *steps, int interleave,
                            int swizzle, int promotion, int fill) {
-  if ((size_t)map % 64 != 0 || rank < 2 || rank > 3 || steps[0] != 1 || steps[1] != 1 || interleave != 0 || swizzle != 3 ||
+  if ((size_t)map % 64 != 0 || rank < 2 || rank > 4 || steps[0] != 1 || steps[1] != 1 || interleave != 0 || swizzle != 3 ||
       promotion != 3 || fill != 0) {
     return 1;
   }
   long long all[16] = {type, (long long)address, sizes[0], sizes[1], strides[0], box[0], box[1]};
-  if (rank == 3) {
-    all[7] = sizes[2];
-    all[8] = strides[1];
-    all[9] = box[2];
+  for (unsigned i = 2; i < rank; i++) {
+    all[3 * i + 1] = sizes[i];
+    all[3 * i + 2] = strides[i - 1];
+    all[3 * i + 3] = box[i];
   }
   memcpy(map, all, sizeof all);
   return called("cuTensorMapEncodeTiled");

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#attention}. */
 interface AttentionContract extends ContractPart {
-  List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 80, 128);
+  List<Integer> SIZES = List.of(2, 6, 8, 16, 64, 72, 80, 128);
   List<Integer> LENGTHS = List.of(1, 2, 7, 127, 128, 129, 300);
 
   List<Group> GROUPS = List.of(new Group(6, 2), new Group(4, 1), new Group(5, 5));
@@ -57,7 +57,7 @@ interface AttentionContract extends ContractPart {
   /** Sizes, and rows whose every address is a multiple of 16, that tensor cores can take. */
   @Test
   default void attendsInTilesOfManyRows() {
-    for (int size : new int[] {64, 128}) {
+    for (int size : new int[] {64, 72, 128}) {
       for (Kind kind : Kind.values()) {
         for (int queries : new int[] {9, 64, 65, 130}) {
           int keys = queries + random().oneOf(0, 1, 63, 70);
@@ -143,11 +143,50 @@ interface AttentionContract extends ContractPart {
   /** Queries, keys and values side by side; sequences see nothing of each other. */
   @Test
   default void attendsWithinEachSequence() {
-    for (int size : new int[] {16, 64, 128}) {
-      for (int rows : new int[] {1, 7, 130}) {
+    for (int size : new int[] {16, 64, 72, 128}) {
+      for (int rows : new int[] {1, 7, 130, 145}) {
         attendsWithin(random().oneOf(GROUPS).of(size), random().between(1, 3), rows);
       }
     }
+  }
+
+  /** Nothing of a head's neighbours gets into it, though they lie in the same rows. */
+  @Test
+  default void aHeadSeesNothingOfItsNeighbours() {
+    for (int size : new int[] {16, 64, 72, 128}) {
+      for (int rows : new int[] {5, 61}) {
+        seesNothingOfNeighbours(new Heads(3, 3, size), rows);
+      }
+    }
+  }
+
+  private void seesNothingOfNeighbours(Heads heads, int rows) {
+    int width = heads.queryColumns();
+    float[] qkv = random().normal(rows * 3 * width, 1);
+    float[] clean = qkv.clone();
+    int own = random().between(0, heads.query() - 1);
+    for (int i = 0; i < qkv.length; i++) {
+      if (i % width / heads.size() != own) {
+        qkv[i] = Float.NaN;
+      }
+    }
+    Output out = device().output(rows, width);
+    kernels().selfAttention(device().input(qkv, 3 * width), heads, 1, out.view());
+    Heads one = new Heads(1, 1, heads.size());
+    int at = own * heads.size();
+    float[] q = columns(clean, 3 * width, at, heads.size());
+    float[] keys = columns(clean, 3 * width, width + at, heads.size());
+    float[] values = columns(clean, 3 * width, 2 * width + at, heads.size());
+    int[] visible = new int[rows];
+    Arrays.fill(visible, rows);
+    Reference.attention(q, heads.size(), one, keys, values, visible)
+        .rounded(device().weightTolerance())
+        .check(
+            "head %d of %s, %d rows".formatted(own, heads, rows),
+            kernels().dtype(),
+            columns(out.read(), width, at, heads.size()),
+            device().tolerance());
+    device().endCase();
   }
 
   private void attendsWithin(Heads heads, int sequences, int rows) {
@@ -259,7 +298,7 @@ interface AttentionContract extends ContractPart {
   default void doesNotLetUnseenKeysThrough() {
     for (Kind kind : List.of(Kind.CAUSAL, Kind.ASCENDING, Kind.ANY_ORDER)) {
       for (int queries : new int[] {3, 7, 61}) {
-        for (int size : new int[] {16, 64, 128}) {
+        for (int size : new int[] {16, 64, 72, 128}) {
           unseenKeysStayOut(new Case(new Heads(4, 2, size), queries, 200, kind));
         }
       }

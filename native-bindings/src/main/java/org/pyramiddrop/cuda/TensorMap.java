@@ -3,12 +3,13 @@ package org.pyramiddrop.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.pyramiddrop.cuda.bindings.cuda_h;
 
 /**
- * How the copy engine sees a row-major matrix of two-byte numbers on the GPU: it brings boxes of 64
- * columns to shared memory, whose 16-byte chunks change places by the row (CUDA's 128-byte
- * swizzle). What a box has outside of the matrix comes as zeros.
+ * How the copy engine sees rows of two-byte numbers on the GPU: it brings boxes of 64 columns to
+ * shared memory, whose 16-byte chunks change places by the row (CUDA's 128-byte swizzle). What a
+ * box has outside of them comes as zeros.
  *
  * <p>Needs compute capability 9.0. Kernels take it by value; it holds nothing on the GPU.
  */
@@ -27,14 +28,15 @@ public final class TensorMap {
   }
 
   /**
-   * Matrices of one size, one behind the other, whose rows may be parts of wider ones.
+   * Heads of the rows of several sequences, one behind the other; rows may be parts of wider ones.
    *
-   * @param count of matrices, at least one
-   * @param rows of each
-   * @param columns of a row
+   * @param sequences at least one
+   * @param rows of each sequence
+   * @param heads of a row, side by side
+   * @param size channels of a head, which take a multiple of 16 bytes
    * @param pitch numbers from one row to the next, which take a multiple of 16 bytes
    */
-  public record Matrices(int count, int rows, int columns, int pitch) {}
+  public record Heads(int sequences, int rows, int heads, int size, int pitch) {}
 
   /**
    * Describes a matrix.
@@ -48,23 +50,39 @@ public final class TensorMap {
    * @throws CudaException if the driver refuses
    */
   public static TensorMap of(ElementType type, long address, int rows, int columns, int boxRows) {
-    return of(type, address, new Matrices(1, rows, columns, columns), 2, boxRows);
+    return of(
+        type,
+        address,
+        "%d × %d numbers".formatted(rows, columns),
+        new long[] {columns, rows},
+        new long[] {(long) columns * type.bytes()},
+        new int[] {BOX_COLUMNS, boxRows});
   }
 
   /**
-   * Describes matrices, in three dimensions: what a box has below its matrix comes as zeros, not
-   * from the next.
+   * Describes heads, in four dimensions: channel, head, row and sequence. What a box has behind the
+   * last channel of its head, or below the last row of its sequence, comes as zeros, not from the
+   * next.
    *
    * @param address of the first row, a multiple of 16 bytes
+   * @param boxRows of a box, which has channels of one head, at most 256
    * @throws IllegalArgumentException if numbers of this type don't take two bytes
    * @throws CudaException if the driver refuses
    */
-  public static TensorMap of(ElementType type, long address, Matrices matrices, int boxRows) {
-    return of(type, address, matrices, 3, boxRows);
+  public static TensorMap of(ElementType type, long address, Heads heads, int boxRows) {
+    long rowBytes = (long) heads.pitch * type.bytes();
+    return of(
+        type,
+        address,
+        heads.toString(),
+        new long[] {heads.size, heads.heads, heads.rows, heads.sequences},
+        new long[] {(long) heads.size * type.bytes(), rowBytes, heads.rows * rowBytes},
+        new int[] {BOX_COLUMNS, 1, boxRows, 1});
   }
 
+  /** Describes numbers by their dimensions, the innermost first, whose strides are left out. */
   private static TensorMap of(
-      ElementType type, long address, Matrices matrices, int rank, int boxRows) {
+      ElementType type, long address, String what, long[] sizes, long[] strides, int[] box) {
     int number =
         switch (type) {
           case FLOAT16 -> cuda_h.CU_TENSOR_MAP_DATA_TYPE_FLOAT16();
@@ -72,21 +90,20 @@ public final class TensorMap {
           case FLOAT32, FLOAT8_E4M3 ->
               throw new IllegalArgumentException("boxes are of two-byte numbers, not " + type);
         };
-    int rows = matrices.rows;
-    int columns = matrices.columns;
-    long rowBytes = (long) matrices.pitch * type.bytes();
+    int[] steps = new int[box.length];
+    Arrays.fill(steps, 1);
     MemorySegment map = Arena.ofAuto().allocate(BYTES, ALIGNMENT);
     try (Arena arena = Arena.ofConfined()) {
       int result =
           cuda_h.cuTensorMapEncodeTiled(
               map,
               number,
-              rank,
+              sizes.length,
               MemorySegment.ofAddress(address),
-              arena.allocateFrom(ValueLayout.JAVA_LONG, columns, rows, matrices.count),
-              arena.allocateFrom(ValueLayout.JAVA_LONG, rowBytes, rows * rowBytes),
-              arena.allocateFrom(ValueLayout.JAVA_INT, BOX_COLUMNS, boxRows, 1),
-              arena.allocateFrom(ValueLayout.JAVA_INT, 1, 1, 1),
+              arena.allocateFrom(ValueLayout.JAVA_LONG, sizes),
+              arena.allocateFrom(ValueLayout.JAVA_LONG, strides),
+              arena.allocateFrom(ValueLayout.JAVA_INT, box),
+              arena.allocateFrom(ValueLayout.JAVA_INT, steps),
               cuda_h.CU_TENSOR_MAP_INTERLEAVE_NONE(),
               cuda_h.CU_TENSOR_MAP_SWIZZLE_128B(),
               cuda_h.CU_TENSOR_MAP_L2_PROMOTION_L2_256B(),
@@ -95,8 +112,7 @@ public final class TensorMap {
         throw Status.driverFailure(
             result,
             "cuTensorMapEncodeTiled",
-            "%d × %d numbers at 0x%x in boxes of %d rows"
-                .formatted(rows, columns, address, boxRows));
+            "%s at 0x%x in boxes of %s".formatted(what, address, Arrays.toString(box)));
       }
     }
     return new TensorMap(map);

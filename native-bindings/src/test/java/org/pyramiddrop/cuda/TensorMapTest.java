@@ -40,12 +40,12 @@ final class TensorMapTest {
   }
 
   @Test
-  void describesMatricesWhoseRowsArePartsOfWiderOnes() {
-    TensorMap.Matrices matrices = new TensorMap.Matrices(5, 577, 1024, 3072);
-    TensorMap map = TensorMap.of(ElementType.FLOAT16, 0x800, matrices, 128);
+  void describesHeadsOfRowsThatArePartsOfWiderOnes() {
+    TensorMap.Heads heads = new TensorMap.Heads(5, 729, 16, 72, 3456);
+    TensorMap map = TensorMap.of(ElementType.FLOAT16, 0x800, heads, 128);
 
-    assertThat(numbers(map.struct(), 0, 10))
-        .containsExactly(6, 0x800, 1024, 577, 2 * 3072, 64, 128, 5, 577 * 2 * 3072, 1);
+    assertThat(numbers(map.struct(), 0, 13))
+        .containsExactly(6, 0x800, 72, 16, 2 * 72, 64, 1, 729, 2 * 3456, 128, 5, 729 * 2 * 3456, 1);
   }
 
   @Test
@@ -71,7 +71,7 @@ final class TensorMapTest {
     assertThatThrownBy(() -> TensorMap.of(ElementType.FLOAT16, 32, 5, 16, 4))
         .isInstanceOf(CudaException.class)
         .hasMessageContaining("cuTensorMapEncodeTiled")
-        .hasMessageContaining("5 × 16 numbers at 0x20 in boxes of 4 rows");
+        .hasMessageContaining("5 × 16 numbers at 0x20 in boxes of [64, 4]");
   }
 
   @Test

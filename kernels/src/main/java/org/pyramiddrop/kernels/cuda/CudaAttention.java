@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cuda;
 
+import java.util.Set;
 import java.util.function.Consumer;
 import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.cuda.TensorMap;
@@ -25,6 +26,11 @@ final class CudaAttention {
   private static final int THREADS = 128;
   private static final int PREFILL_ROWS = 64;
   private static final int PREFILL_TILES = 4;
+
+  /** Channels of heads that tensor cores take, those of compute capability 9.0 and others. */
+  private static final Set<Integer> HOPPER_SIZES = Set.of(64, 72, 128);
+
+  private static final Set<Integer> PREFILL_SIZES = Set.of(64, 128);
 
   /**
    * Keys and values, a multiprocessor, that blocks which run side by side may read together: 32 MiB
@@ -99,9 +105,9 @@ final class CudaAttention {
       return address % ALIGNMENT == 0 && (long) pitch * dtype.bytes() % ALIGNMENT == 0;
     }
 
-    private TensorMap tensorMap(int sequences, int columns) {
+    private TensorMap tensorMap(int sequences, int heads, int size) {
       return Hopper.tensorMap(
-          dtype, address, new TensorMap.Matrices(sequences, count / sequences, columns, pitch));
+          dtype, address, new TensorMap.Heads(sequences, count / sequences, heads, size, pitch));
     }
   }
 
@@ -113,10 +119,10 @@ final class CudaAttention {
   private record Operands(
       Rows q, Heads heads, Rows keys, Rows values, Mask mask, Rows out, int sequences) {
 
-    /** Whether tensor cores take them. */
-    boolean suitTensorCores() {
+    /** Whether tensor cores take heads of these sizes, and these rows. */
+    boolean suitTensorCores(Set<Integer> sizes) {
       return q.dtype() != DType.FLOAT32
-          && (heads.size() == 64 || heads.size() == 128)
+          && sizes.contains(heads.size())
           && q.aligned()
           && keys.aligned()
           && values.aligned()
@@ -179,11 +185,11 @@ final class CudaAttention {
       return;
     }
     boolean few = rows <= FEW_ROWS && decodeSharedBytes(operands.heads) <= MOST_SHARED_BYTES;
-    boolean tensorCores = !few && operands.suitTensorCores();
-    if (tensorCores && hopper && operands.keyCount() > 0) {
+    if (!few && hopper && operands.keyCount() > 0 && operands.suitTensorCores(HOPPER_SIZES)) {
       hopper(operands);
       return;
     }
+    boolean tensorCores = operands.suitTensorCores(PREFILL_SIZES);
     for (int i = 0; i < operands.sequences; i++) {
       Operands one = operands.sequence(i);
       if (few) {
@@ -221,9 +227,9 @@ final class CudaAttention {
     int sequences = operands.sequences;
     launcher
         .kernel("attention_hopper_" + heads.size())
-        .tensorMap(operands.q.tensorMap(sequences, heads.queryColumns()))
-        .tensorMap(operands.keys.tensorMap(sequences, heads.keyValueColumns()))
-        .tensorMap(operands.values.tensorMap(sequences, heads.keyValueColumns()))
+        .tensorMap(operands.q.tensorMap(sequences, heads.query(), heads.size()))
+        .tensorMap(operands.keys.tensorMap(sequences, heads.keyValue(), heads.size()))
+        .tensorMap(operands.values.tensorMap(sequences, heads.keyValue(), heads.size()))
         .pointer(lastKey(operands.mask))
         .pointer(operands.out.address())
         .int32(operands.rows())
@@ -250,7 +256,8 @@ final class CudaAttention {
 
   /** Queries, two stages of keys and of values, and barriers; see {@code SHARED_BYTES}. */
   private static int hopperSharedBytes(int size) {
-    return 1024 + 5 * Hopper.ROWS * size * DType.BFLOAT16.bytes() + 88;
+    int channels = Math.ceilDiv(size, Hopper.BOX_COLUMNS) * Hopper.BOX_COLUMNS;
+    return 1024 + 5 * Hopper.ROWS * channels * DType.BFLOAT16.bytes() + 88;
   }
 
   private void plain(Operands operands) {

@@ -12,6 +12,9 @@ final class Hopper {
   /** Rows of a block's tile, and of a box of activations. */
   static final int ROWS = 128;
 
+  /** Columns of a box. */
+  static final int BOX_COLUMNS = 64;
+
   private Hopper() {}
 
   /** Describes rows of activations, which are two-byte numbers. */
@@ -28,9 +31,9 @@ final class Hopper {
     return tensorMap(w.dtype(), w.address(), w.rows(), w.columns(), boxRows);
   }
 
-  /** Describes several matrices, whose numbers take two bytes. */
-  static TensorMap tensorMap(DType dtype, long address, TensorMap.Matrices matrices) {
-    return TensorMap.of(type(dtype), address, matrices, ROWS);
+  /** Describes heads of rows, whose numbers take two bytes. */
+  static TensorMap tensorMap(DType dtype, long address, TensorMap.Heads heads) {
+    return TensorMap.of(type(dtype), address, heads, ROWS);
   }
 
   private static TensorMap tensorMap(
