@@ -75,6 +75,7 @@ void Driver::reset() {
   quiet = false;
   devices = 1;
   compute_capability = 90;
+  multiprocessors = 4;
   version = 13000;
   memory_bytes = size_t{4} << 30;
   launches = graph_launches = graph_nodes = captures = instantiations = captured_nodes = 0;
@@ -226,6 +227,11 @@ EXPORTED void emulated_devices(int devices) {
 EXPORTED void emulated_compute_capability(int capability) {
   std::lock_guard<std::mutex> holding(driver().lock);
   driver().compute_capability = capability;
+}
+
+EXPORTED void emulated_multiprocessors(int count) {
+  std::lock_guard<std::mutex> holding(driver().lock);
+  driver().multiprocessors = count;
 }
 
 // 13000 for 13.0.

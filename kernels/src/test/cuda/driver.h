@@ -56,6 +56,7 @@ struct Driver {
 
   int devices = 1;
   int compute_capability = 90;
+  int multiprocessors = 4;
   int version = 13000;
   size_t memory_bytes = size_t{4} << 30;
 

@@ -21,7 +21,7 @@ int attribute(const Driver& d, int which, int* value) {
     case 8: *value = DEFAULT_SHARED_BYTES; break;                       // shared memory a block
     case 10: *value = 32; break;                                        // warp
     case 13: *value = 1000000; break;                                   // clock in kHz
-    case 16: *value = 4; break;                                         // multiprocessors
+    case 16: *value = d.multiprocessors; break;
     case 36: *value = 1000000; break;                                   // memory clock in kHz
     case 37: *value = 64; break;                                        // memory bus in bits
     case 38: *value = 1 << 20; break;                                   // L2 cache

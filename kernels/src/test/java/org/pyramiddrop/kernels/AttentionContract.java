@@ -237,6 +237,12 @@ interface AttentionContract extends ContractPart {
     attends(new Case(heads, queries, keys, Kind.ASCENDING), heads.queryColumns(), 1, 0);
   }
 
+  /** One query of few heads, whose keys are split over as many blocks as there can be. */
+  default void attendsToManyKeys(int keys) {
+    Heads heads = new Heads(2, 1, 8);
+    attends(new Case(heads, 1, keys, Kind.ASCENDING), heads.queryColumns(), 1, 0);
+  }
+
   /**
    * Attends with scores of this deviation around {@code shift}: far above 88, e^score overflows,
    * and far below it vanishes.
