@@ -29,6 +29,8 @@ enum {
   LANES = 16,
   // Inputs that share a scale in weights in blocks.
   BLOCK = 32,
+  // Blocks whose scales are in one vector of 256 bits.
+  GROUP = 8,
   // Weight rows of a panel.
   PANEL = 2 * LANES,
   // The most rows of a tile: 24 sums in registers beside two vectors of weights and one of activations.
@@ -72,6 +74,72 @@ AVX2 INLINE float sum_of(__m256 x) {
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+AVX2 INLINE __m256 sizes_of(__m256 x) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+AVX2 INLINE float most_of(__m256 x) {
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+// 16 signed words as shorts.
+AVX2 INLINE __m256i shorts_of(__m256i first, __m256i second) {
+  return _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xd8);
+}
+
+// 32 signed words as bytes.
+AVX2 INLINE __m256i bytes_of(const __m256i words[4]) {
+  __m256i turned = _mm256_packs_epi16(_mm256_packs_epi32(words[0], words[1]), _mm256_packs_epi32(words[2], words[3]));
+  return _mm256_permutevar8x32_epi32(turned, _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0));
+}
+
+// A block of a row as whole numbers, the largest of which is `bound`, those behind the row's end zero: returns their
+// scale. A block that isn't finite has a scale of NaN and zeros.
+AVX2 INLINE float whole_numbers(const float *row, int32_t block, int32_t inputs, float bound, __m256i whole[4]) {
+  int32_t left = inputs - block * BLOCK;
+  const float *from = row + (int64_t)block * BLOCK;
+  float filled[BLOCK];
+  if (left < BLOCK) {
+    for (int i = 0; i < BLOCK; i++) {
+      filled[i] = i < left ? from[i] : 0;
+    }
+    from = filled;
+  }
+  __m256 largest = _mm256_set1_ps(3.40282347e38f);
+  __m256 sizes = _mm256_setzero_ps();
+  __m256 odd = _mm256_setzero_ps();
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    __m256 size = sizes_of(_mm256_loadu_ps(from + 8 * i));
+    odd = _mm256_or_ps(odd, _mm256_cmp_ps(size, largest, _CMP_NLE_UQ));
+    sizes = _mm256_max_ps(sizes, size);
+  }
+  int finite = _mm256_movemask_ps(odd) == 0;
+  float most = most_of(sizes);
+  int some = finite && most >= SMALLEST;
+  __m256 inverse = _mm256_set1_ps(some ? bound / most : 0);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    __m256 times = _mm256_mul_ps(_mm256_loadu_ps(from + 8 * i), inverse);
+    whole[i] = some ? _mm256_cvtps_epi32(times) : _mm256_setzero_si256();
+  }
+  return finite ? some ? most / bound : 0 : __builtin_nanf("");
+}
+
+// The scales of up to eight blocks, those that aren't there zero.
+AVX2 INLINE __m256 scales_of(const char *at, int32_t count) {
+  if (count == GROUP) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)at));
+  }
+  char there[2 * GROUP] __attribute__((aligned(16))) = {0};
+  for (int32_t i = 0; i < 2 * count; i++) {
+    there[i] = at[i];
+  }
+  return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)there));
 }
 
 // Puts the sums of one step of all streams into their places.

@@ -11,8 +11,6 @@
 #include "kernels.h"
 
 enum {
-  // Blocks whose scales are in one vector.
-  GROUP = 8,
   BYTES = 32,
   LINE = 64,
   // Bits of int8's lower digit.
@@ -35,27 +33,6 @@ INLINE int64_t block_bytes(int32_t blocks) {
 
 INLINE int64_t row_bytes(const int int4, int32_t blocks) {
   return number_bytes(int4, blocks) + (int4 ? 2 : 1) * block_bytes(blocks);
-}
-
-AVX2 INLINE __m256 sizes_of(__m256 x) {
-  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
-}
-
-AVX2 INLINE float most_of(__m256 x) {
-  __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
-// 16 signed words as shorts.
-AVX2 INLINE __m256i shorts_of(__m256i first, __m256i second) {
-  return _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xd8);
-}
-
-// 32 signed words as bytes.
-AVX2 INLINE __m256i bytes_of(const __m256i words[4]) {
-  __m256i turned = _mm256_packs_epi16(_mm256_packs_epi32(words[0], words[1]), _mm256_packs_epi32(words[2], words[3]));
-  return _mm256_permutevar8x32_epi32(turned, _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0));
 }
 
 AVX2 INLINE void store_int8(const __m256i whole[4], char *to) {
@@ -89,7 +66,6 @@ AVX2 INLINE void store_int4(__m256i whole[4], char *to) {
 }
 
 AVX2 INLINE void pack(const int int4, const float *x, int32_t rows, int32_t inputs, char *out) {
-  __m256 largest = _mm256_set1_ps(3.40282347e38f);
   int32_t blocks = blocks_of(inputs);
   int32_t padded = (int32_t)groups_of(blocks) * GROUP;
   int32_t stored = int4 ? (blocks + 1) / 2 * 2 : blocks;
@@ -99,38 +75,10 @@ AVX2 INLINE void pack(const int int4, const float *x, int32_t rows, int32_t inpu
     float *scales = (float *)(numbers + number_bytes(int4, blocks));
     float *totals = scales + padded;
     for (int32_t b = 0; b < padded; b++) {
-      int32_t left = inputs - b * BLOCK;
-      const float *from = row + (int64_t)b * BLOCK;
-      float filled[BLOCK];
-      if (left < BLOCK) {
-        for (int i = 0; i < BLOCK; i++) {
-          filled[i] = i < left ? from[i] : 0;
-        }
-        from = filled;
-      }
-      __m256 sizes = _mm256_setzero_ps();
-      __m256 odd = _mm256_setzero_ps();
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) {
-        __m256 size = sizes_of(_mm256_loadu_ps(from + 8 * i));
-        odd = _mm256_or_ps(odd, _mm256_cmp_ps(size, largest, _CMP_NLE_UQ));
-        sizes = _mm256_max_ps(sizes, size);
-      }
-      int finite = _mm256_movemask_ps(odd) == 0;
-      float most = most_of(sizes);
-      int some = finite && most >= SMALLEST;
-      float bound = int4 ? INT4_LARGEST : INT8_LARGEST;
-      scales[b] = finite ? some ? most / bound : 0 : __builtin_nanf("");
-      __m256 inverse = _mm256_set1_ps(some ? bound / most : 0);
       __m256i whole[4];
-      __m256i total = _mm256_setzero_si256();
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) {
-        __m256 times = _mm256_mul_ps(_mm256_loadu_ps(from + 8 * i), inverse);
-        whole[i] = some ? _mm256_cvtps_epi32(times) : _mm256_setzero_si256();
-        total = _mm256_add_epi32(total, whole[i]);
-      }
+      scales[b] = whole_numbers(row, b, inputs, int4 ? INT4_LARGEST : INT8_LARGEST, whole);
       if (int4) {
+        __m256i total = _mm256_add_epi32(_mm256_add_epi32(whole[0], whole[1]), _mm256_add_epi32(whole[2], whole[3]));
         __m128i four = _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
         __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
         totals[b] = scales[b] * (float)_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
@@ -150,18 +98,6 @@ AVX2 EXPORT void pyramiddrop_streaming_int8_256_pack(const float *x, int32_t row
 
 AVX2 EXPORT void pyramiddrop_streaming_int4_256_pack(const float *x, int32_t rows, int32_t inputs, char *out) {
   pack(1, x, rows, inputs, out);
-}
-
-// The scales of up to eight blocks, those that aren't there zero.
-AVX2 INLINE __m256 scales_of(const char *at, int32_t count) {
-  if (count == GROUP) {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)at));
-  }
-  char there[2 * GROUP] __attribute__((aligned(16))) = {0};
-  for (int32_t i = 0; i < 2 * count; i++) {
-    there[i] = at[i];
-  }
-  return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)there));
 }
 
 // The zeros of eight blocks, as floats.

@@ -51,6 +51,13 @@ record NativeLibrary(SymbolLookup functions, int features) {
 
   private static final int BLOCKS_TILE_ROWS = 6;
 
+  private static final int BLOCKS_TILE_ROWS_256 = 3;
+
+  /** Blocks that a panel of {@code matmul_blocks_256.c} keeps. */
+  private static final int INT8_RUN_256 = 16;
+
+  private static final int INT4_RUN_256 = 32;
+
   private static final int LANES = 16;
   private static final int TILE_ROWS = 12;
   private static final String RESOURCE = "kernels.so";
@@ -217,7 +224,36 @@ record NativeLibrary(SymbolLookup functions, int features) {
               // Bytes and a scale.
               (Blocks.SIZE + Float.BYTES) * RUN / Blocks.SIZE));
     }
+    if (weights == DType.INT8 && has(AVX2)) {
+      // Shorts and a scale, on both sides.
+      int bytes = Short.BYTES * Blocks.SIZE + Float.BYTES;
+      return Optional.of(matmul256(weights, bytes, bytes * INT8_RUN_256));
+    }
+    if (weights == DType.INT4 && has(AVX2)) {
+      // Bytes and a scale; of weights also what the offset of rows adds.
+      int bytes = Blocks.SIZE + Float.BYTES;
+      return Optional.of(matmul256(weights, bytes, (bytes + 2 * Short.BYTES) * INT4_RUN_256));
+    }
     return Optional.empty();
+  }
+
+  /**
+   * The product by blocks that AVX2 alone does.
+   *
+   * @param blockBytes what a row's block takes
+   * @param columnBytes what a weight row of a panel takes
+   */
+  private NativeKernel matmul256(DType weights, int blockBytes, int columnBytes) {
+    String name = "matmul_" + weights.label() + "_256";
+    return NativeKernel.of(
+        functions,
+        name + "_pack",
+        name,
+        planes(weights),
+        BLOCKS_TILE_ROWS_256,
+        inputs -> blockBytes * blocks(inputs),
+        // There is one panel, of half as many weight rows as there are at least.
+        columnBytes / 2);
   }
 
   private static int blocks(int inputs) {

@@ -105,7 +105,14 @@ class NativeProviderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"streaming_bfloat16_512", "streaming_bfloat16_256", "matmul_bfloat16"})
+  @ValueSource(
+      strings = {
+        "streaming_bfloat16_512",
+        "streaming_bfloat16_256",
+        "matmul_bfloat16",
+        "matmul_int8_256",
+        "matmul_int4_256"
+      })
   void aLibraryThatComputesWronglyIsRefused(String function) throws ReflectiveOperationException {
     NativeLibrary right = TestLibrary.open();
     boolean narrow = function.endsWith("_256");
