@@ -36,7 +36,7 @@ template <> __device__ __forceinline__ float16 narrow<float16>(float x) { return
 template <> __device__ __forceinline__ bfloat16 narrow<bfloat16>(float x) { return __float2bfloat16_rn(x); }
 
 // Makes a kernel known by name; only the emulation has to.
-#define REGISTER(name, Arguments, threads)
+#define REGISTER(name, Arguments, threads, cluster_blocks)
 #endif
 
 constexpr int WARP = 32;
@@ -89,14 +89,26 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
   extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Arguments a) {    \
     kernel(a);                                                                                         \
   }                                                                                                    \
-  REGISTER(name, Arguments, threads)
+  REGISTER(name, Arguments, threads, 1)
 
 // For kernels whose blocks may take all registers of a multiprocessor, if they need them.
 #define EXPORT_ALONE(name, kernel, Arguments, threads)                                                 \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
     kernel(a);                                                                                         \
   }                                                                                                    \
-  REGISTER(name, Arguments, threads)
+  REGISTER(name, Arguments, threads, 1)
+
+// The same, of blocks that run in pairs: clusters of two, which compute capability 9.0 has.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define CLUSTER(blocks)
+#else
+#define CLUSTER(blocks) __cluster_dims__(blocks, 1, 1)
+#endif
+#define EXPORT_PAIRS(name, kernel, Arguments, threads)                                                            \
+  extern "C" __global__ void CLUSTER(2) __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
+    kernel(a);                                                                                                    \
+  }                                                                                                               \
+  REGISTER(name, Arguments, threads, 2)
 
 // Here Arguments is a struct template over the element type, as the kernel is.
 #define EXPORT_EACH_TYPE(kernel, Arguments, threads)                         \

@@ -72,7 +72,8 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int col
       : "memory");
 }
 
-// The same of one head of one sequence. Channels behind those of the head come as zeros, as do rows of no sequence.
+// The same of a map in four dimensions: of one head of one sequence, where channels behind those of the head come as
+// zeros, as do rows of no sequence.
 __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int channel, int head, int row, int sequence,
                                          uint64_t* barrier) {
   asm volatile(
@@ -80,6 +81,47 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int cha
       "[%2];"
       ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(channel), "r"(head), "r"(row),
         "r"(sequence)
+      : "memory");
+}
+
+// Clusters: blocks side by side that run at once and reach each other's shared memory. Each has its own at the same
+// addresses, so that what is named by this block's is found in the others.
+
+__device__ __forceinline__ unsigned block_of_cluster() {
+  unsigned block;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(block));
+  return block;
+}
+
+// A barrier of all threads of the cluster.
+__device__ __forceinline__ void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
+}
+
+// As barriers_made, before a cluster_sync.
+__device__ __forceinline__ void cluster_barriers_made() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+// Arrives at another block's barrier, or at this one's own.
+__device__ __forceinline__ void barrier_arrive(uint64_t* barrier, unsigned block) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+      "}"
+      ::"r"(shared_address(barrier)), "r"(block)
+      : "memory");
+}
+
+// copy_box into all blocks of the cluster whose bits are set; the bytes count for the barrier of each.
+__device__ __forceinline__ void copy_box_to_all(uint16_t blocks, void* to, const TensorMap* map, int column, int row,
+                                                uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+      "[%0], [%1, {%3, %4}], [%2], %5;"
+      ::"r"(shared_address(to)), "l"(map), "r"(shared_address(barrier)), "r"(column), "r"(row), "h"(blocks)
       : "memory");
 }
 
@@ -129,23 +171,36 @@ __device__ __forceinline__ uint64_t box_descriptor(const void* at, unsigned colu
 #define REGISTERS_64 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15" \
   ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define REGISTERS_128 REGISTERS_64 \
-  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47" \
-  ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define REGISTERS_224 REGISTERS_128 \
-  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79" \
-  ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95" \
-  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111"
+#define REGISTERS_80 REGISTERS_64 \
+  ", %32, %33, %34, %35, %36, %37, %38, %39"
+#define REGISTERS_128 REGISTERS_80 \
+  ", %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55" \
+  ", %56, %57, %58, %59, %60, %61, %62, %63"
+#define REGISTERS_144 REGISTERS_128 \
+  ", %64, %65, %66, %67, %68, %69, %70, %71"
+#define REGISTERS_176 REGISTERS_144 \
+  ", %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87"
+#define REGISTERS_208 REGISTERS_176 \
+  ", %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103"
+#define REGISTERS_224 REGISTERS_208 \
+  ", %104, %105, %106, %107, %108, %109, %110, %111"
 #define REGISTERS_256 REGISTERS_224 \
   ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define SUMS_OF(n) "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3])
 #define SUMS_64 \
   SUMS_OF(0), SUMS_OF(1), SUMS_OF(2), SUMS_OF(3), SUMS_OF(4), SUMS_OF(5), SUMS_OF(6), SUMS_OF(7)
+#define SUMS_80 \
+  SUMS_64, SUMS_OF(8), SUMS_OF(9)
 #define SUMS_128 \
-  SUMS_64, SUMS_OF(8), SUMS_OF(9), SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
+  SUMS_80, SUMS_OF(10), SUMS_OF(11), SUMS_OF(12), SUMS_OF(13), SUMS_OF(14), SUMS_OF(15)
+#define SUMS_144 \
+  SUMS_128, SUMS_OF(16), SUMS_OF(17)
+#define SUMS_176 \
+  SUMS_144, SUMS_OF(18), SUMS_OF(19), SUMS_OF(20), SUMS_OF(21)
+#define SUMS_208 \
+  SUMS_176, SUMS_OF(22), SUMS_OF(23), SUMS_OF(24), SUMS_OF(25)
 #define SUMS_224 \
-  SUMS_128, SUMS_OF(16), SUMS_OF(17), SUMS_OF(18), SUMS_OF(19), SUMS_OF(20), SUMS_OF(21), SUMS_OF(22), \
-  SUMS_OF(23), SUMS_OF(24), SUMS_OF(25), SUMS_OF(26), SUMS_OF(27)
+  SUMS_208, SUMS_OF(26), SUMS_OF(27)
 #define SUMS_256 \
   SUMS_224, SUMS_OF(28), SUMS_OF(29), SUMS_OF(30), SUMS_OF(31)
 
@@ -171,7 +226,11 @@ __device__ __forceinline__ uint64_t box_descriptor(const void* at, unsigned colu
       MULTIPLY_ROWS(columns, "f16", a_operand, b_operand, add_operand);                                              \
     }                                                                                                                \
   }
+MULTIPLY_ROWS_OF(80, "%40", "%41", "%42")
 MULTIPLY_ROWS_OF(128, "%64", "%65", "%66")
+MULTIPLY_ROWS_OF(144, "%72", "%73", "%74")
+MULTIPLY_ROWS_OF(176, "%88", "%89", "%90")
+MULTIPLY_ROWS_OF(208, "%104", "%105", "%106")
 MULTIPLY_ROWS_OF(224, "%112", "%113", "%114")
 MULTIPLY_ROWS_OF(256, "%128", "%129", "%130")
 #undef MULTIPLY_ROWS
@@ -205,12 +264,20 @@ MULTIPLY_COLUMNS_OF(128, "%64, %65, %66, %67", "%68", "%69")
 #undef MULTIPLY_COLUMNS_OF
 
 #undef REGISTERS_64
+#undef REGISTERS_80
 #undef REGISTERS_128
+#undef REGISTERS_144
+#undef REGISTERS_176
+#undef REGISTERS_208
 #undef REGISTERS_224
 #undef REGISTERS_256
 #undef SUMS_OF
 #undef SUMS_64
+#undef SUMS_80
 #undef SUMS_128
+#undef SUMS_144
+#undef SUMS_176
+#undef SUMS_208
 #undef SUMS_224
 #undef SUMS_256
 
@@ -236,8 +303,8 @@ constexpr int BOX = BOX_ROWS * ROW_BYTES;
 constexpr int BOX_ALIGNMENT = 1024;
 
 // Registers a thread; together no more than the 168 that 384 threads can have each.
-constexpr int PRODUCER_REGISTERS = 24;
-constexpr int CONSUMER_REGISTERS = 240;
+constexpr int PRODUCER_REGISTERS = 40;
+constexpr int CONSUMER_REGISTERS = 232;
 
 // Where boxes can begin in the block's shared memory, at most BOX_ALIGNMENT bytes behind its beginning.
 __device__ __forceinline__ unsigned char* first_box() {

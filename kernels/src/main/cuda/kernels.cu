@@ -17,6 +17,7 @@
 #include "matmul_blocks.cu"
 #include "matmul_hopper.cu"
 #include "matmul_plain.cu"
+#include "matmul_stream_k.cu"
 #include "merging.cu"
 #include "norm_gradients.cu"
 #include "norms.cu"

@@ -18,9 +18,9 @@ class BlockMemory {
 #ifdef EMULATION_ASAN
     ASAN_UNPOISON_MEMORY_REGION(whole.data(), whole.size());
 #endif
-    if (whole.size() < wanted + 2 * GUARD_BYTES + ALIGNMENT) whole.resize(wanted + 2 * GUARD_BYTES + ALIGNMENT);
+    if (whole.size() < wanted + 2 * GUARD_BYTES + PERIOD) whole.resize(wanted + 2 * GUARD_BYTES + PERIOD);
     first = whole.data() + GUARD_BYTES;
-    first += (ALIGNMENT - reinterpret_cast<uintptr_t>(first) % ALIGNMENT) % ALIGNMENT;
+    first += (PERIOD + ALIGNMENT - reinterpret_cast<uintptr_t>(first) % PERIOD) % PERIOD;
     bytes = wanted;
     for (size_t i = 0; i < GUARD_BYTES; i++) first[bytes + i] = (first - GUARD_BYTES)[i] = guard_at(i);
 #ifdef EMULATION_ASAN
@@ -54,7 +54,9 @@ class BlockMemory {
 
  private:
   static constexpr size_t GUARD_BYTES = 256;
+  // The same place in each period, as blocks of a cluster have it, and the least aligned that a kernel may count on.
   static constexpr size_t ALIGNMENT = 128;
+  static constexpr size_t PERIOD = 1024;
 
   // NaN for every type, so that what is read there by mistake shows as well.
   static unsigned char guard_at(size_t i) { return i % 2 == 0 ? 0xa5 : 0xff; }

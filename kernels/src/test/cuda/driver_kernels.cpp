@@ -106,6 +106,10 @@ EXPORTED int cuLaunchKernel(uint64_t handle, unsigned grid_x, unsigned grid_y, u
       return refuse(LAUNCH_OUT_OF_RESOURCES, name + ": " + std::to_string(threads) + " threads, compiled for " +
                                                  std::to_string(emulation::max_threads(function->kernel)));
     }
+    if (grid_x % emulation::cluster_blocks(function->kernel) != 0) {
+      return refuse(INVALID_VALUE, name + ": " + std::to_string(grid_x) + " blocks are no whole clusters of " +
+                                       std::to_string(emulation::cluster_blocks(function->kernel)));
+    }
     if (shared_bytes > function->shared_bytes_allowed) {
       return refuse(INVALID_VALUE, name + ": " + std::to_string(shared_bytes) +
                                        " bytes of shared memory, allowed are " +

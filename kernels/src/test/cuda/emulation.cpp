@@ -19,13 +19,15 @@ struct Kernel {
   unsigned argument_bytes;
   std::vector<Pointer> pointers;
   unsigned max_threads;
+  unsigned cluster_blocks;
 };
 
 Scene scene;
 
 namespace {
 
-constexpr unsigned MAX_WARPS = 32;
+constexpr unsigned MAX_WARPS = 32;  // of all blocks of a cluster
+constexpr unsigned MAX_CLUSTER_BLOCKS = 8;
 
 struct alignas(64) Fiber : Strand {
   Thread thread;
@@ -62,6 +64,7 @@ struct Group {
 struct Warp {
   Bag ready;
   unsigned at_barrier = 0;
+  unsigned at_cluster_barrier = 0;
   unsigned groups = 0;
   Group group[LANES];
   const void* in[LANES];
@@ -75,7 +78,22 @@ struct Parked {
   unsigned warp, lane;
 };
 
-// Everything there is of a launch; one block at a time.
+// A box on its way to a block of the cluster.
+struct Sent {
+  BoxCopy box;
+  unsigned rank;
+};
+
+// What a block has for itself.
+struct Block {
+  BlockMemory shared;
+  unsigned unfinished = 0;
+  unsigned waiting = 0;
+  const char* barrier_file = nullptr;
+  int barrier_line = 0;
+};
+
+// Everything there is of a launch; one cluster at a time.
 struct State {
   uint64_t random = 0x9e3779b97f4a7c15u;
 
@@ -90,8 +108,15 @@ struct State {
   // Fibers stand in the middle of a kernel and have to begin anew.
   bool interrupted = false;
   Fiber* current = nullptr;
-  unsigned threads = 0;
-  unsigned unfinished = 0;
+  unsigned threads = 0;  // of a block
+  unsigned cluster = 1;  // blocks
+
+  unsigned all_threads() const { return threads * cluster; }
+  unsigned unfinished() const {
+    unsigned all = 0;
+    for (unsigned b = 0; b < cluster; b++) all += blocks[b].unfinished;
+    return all;
+  }
 
   Warp warps[MAX_WARPS];
   // Warps of which a lane is ready.
@@ -99,13 +124,11 @@ struct State {
   // How readily another warp goes on, in 65536ths.
   unsigned restless = 0;
 
-  unsigned waiting = 0;
-  const char* barrier_file = nullptr;
-  int barrier_line = 0;
+  Block blocks[MAX_CLUSTER_BLOCKS];
+  unsigned waiting_for_cluster = 0;
 
-  BlockMemory shared;
   std::vector<Parked> parked;
-  std::vector<BoxCopy> boxes;
+  std::vector<Sent> boxes;
 };
 
 // Never destroyed: another thread may still be in a launch when the process ends.
@@ -174,7 +197,7 @@ void advance(CountBarrier* barrier) {
 // Lets one of the boxes that are on their way arrive.
 void deliver_box() {
   unsigned which = draw(static_cast<unsigned>(state.boxes.size()));
-  BoxCopy box = state.boxes[which];
+  BoxCopy box = state.boxes[which].box;
   state.boxes[which] = state.boxes.back();
   state.boxes.pop_back();
   box.arrive();
@@ -212,19 +235,30 @@ std::string hexadecimal(unsigned bits) {
 
 // Ends the launch here and now.
 void fail(const std::string& what) {
-  state.error = what + " in block " + coordinates(scene.block) + ", thread " + coordinates(threadIdx);
+  state.error = what + " in block " + coordinates(blockIdx) + ", thread " + coordinates(threadIdx);
   state.interrupted = true;
   state.current->go_to(state.main);
 }
 
-void open_barrier_if_complete() {
-  if (state.waiting == 0 || state.waiting < state.unfinished) return;
-  for (unsigned w = 0; w * LANES < state.threads; w++) {
+// Lets those go on who wait for what `of` says.
+void open(unsigned first_warp, unsigned threads, unsigned Warp::*of) {
+  for (unsigned w = first_warp; w < first_warp + (threads + LANES - 1) / LANES; w++) {
     Warp& warp = state.warps[w];
-    if (warp.at_barrier != 0) make_ready(w, warp.at_barrier);
-    warp.at_barrier = 0;
+    if (warp.*of != 0) make_ready(w, warp.*of);
+    warp.*of = 0;
   }
-  state.waiting = 0;
+}
+
+void open_barriers_if_complete(unsigned rank) {
+  Block& block = state.blocks[rank];
+  if (block.waiting != 0 && block.waiting == block.unfinished) {
+    open(rank * (state.threads / LANES), state.threads, &Warp::at_barrier);
+    block.waiting = 0;
+  }
+  if (state.waiting_for_cluster != 0 && state.waiting_for_cluster == state.unfinished()) {
+    open(0, state.all_threads(), &Warp::at_cluster_barrier);
+    state.waiting_for_cluster = 0;
+  }
 }
 
 // What a fiber does: one thread of one block after the other.
@@ -234,19 +268,26 @@ void live() {
   while (true) {
     state.kernel->entry(state.arguments);
     self->copies.forget();
-    state.unfinished--;
-    open_barrier_if_complete();
+    unsigned rank = self->thread.rank;
+    if (--state.blocks[rank].unfinished == 0) {
+      for (const Sent& sent : state.boxes) {
+        if (sent.rank == rank) fail("a block ends while a box is on its way to its shared memory");
+      }
+    }
+    open_barriers_if_complete(rank);
     give_way();
   }
 }
 
 // Why threads are left that can't go on.
 std::string deadlock() {
-  for (unsigned w = 0; w * LANES < state.threads; w++) {
+  std::string first_block = coordinates(state.fibers[0].thread.block);
+  for (unsigned w = 0; w * LANES < state.all_threads(); w++) {
     const Warp& warp = state.warps[w];
     if (warp.groups == 0) continue;
     const Group& group = warp.group[0];
-    std::string in = " in block " + coordinates(scene.block) + ", warp " + std::to_string(w);
+    std::string in = " in block " + coordinates(state.fibers[w * LANES].thread.block) + ", warp " +
+                     std::to_string(w % ((state.threads + LANES - 1) / LANES));
     for (unsigned g = 1; g < warp.groups; g++) {
       if ((warp.group[g].mask & group.mask) != 0) {
         return "lanes of a warp disagree about who takes part: " + hexadecimal(group.mask) + " and " +
@@ -257,10 +298,12 @@ std::string deadlock() {
   }
   if (!state.parked.empty()) {
     return std::to_string(state.parked.size()) +
-           " threads wait for a barrier in shared memory whose phase never ends, in block " + coordinates(scene.block);
+           " threads wait for a barrier in shared memory whose phase never ends, in block " + first_block;
   }
-  return "a barrier waits for threads that never come: " + std::to_string(state.waiting) + " of " +
-         std::to_string(state.unfinished) + " are there, in block " + coordinates(scene.block);
+  unsigned waiting = state.waiting_for_cluster;
+  for (unsigned b = 0; b < state.cluster; b++) waiting += state.blocks[b].waiting;
+  return "a barrier waits for threads that never come: " + std::to_string(waiting) + " of " +
+         std::to_string(state.unfinished()) + " are there, in block " + first_block;
 }
 
 void begin(Fiber& fiber) {
@@ -270,7 +313,7 @@ void begin(Fiber& fiber) {
 
 void prepare_fibers(Place shape) {
   if (state.fibers == nullptr) state.fibers = std::make_unique<Fiber[]>(MAX_WARPS * LANES);
-  for (; state.prepared < state.threads; state.prepared++) {
+  for (; state.prepared < state.all_threads(); state.prepared++) {
     Fiber& fiber = state.fibers[state.prepared];
     fiber.thread.warp = state.prepared / LANES;
     fiber.thread.lane = state.prepared % LANES;
@@ -281,48 +324,58 @@ void prepare_fibers(Place shape) {
     for (unsigned t = 0; t < state.prepared; t++) begin(state.fibers[t]);
     state.interrupted = false;
   }
-  for (unsigned t = 0; t < state.threads; t++) {
-    state.fibers[t].thread.index = {t % shape.x, t / shape.x % shape.y, t / shape.x / shape.y};
+  for (unsigned i = 0; i < state.all_threads(); i++) {
+    unsigned t = i % state.threads;
+    state.fibers[i].thread.index = {t % shape.x, t / shape.x % shape.y, t / shape.x / shape.y};
+    state.fibers[i].thread.rank = i / state.threads;
   }
 }
 
-void run_block(Place block) {
-  scene.block = block;
-  state.shared.forget();
-  state.unfinished = state.threads;
-  state.waiting = 0;
+// Blocks of a cluster lie side by side.
+void run_cluster(Place first) {
+  for (unsigned t = 0; t < state.all_threads(); t++) {
+    Thread& thread = state.fibers[t].thread;
+    thread.block = {first.x + thread.rank, first.y, first.z};
+  }
+  for (unsigned b = 0; b < state.cluster; b++) {
+    state.blocks[b].shared.forget();
+    state.blocks[b].unfinished = state.threads;
+    state.blocks[b].waiting = 0;
+  }
+  state.waiting_for_cluster = 0;
   state.ready_warps.count = 0;
   state.parked.clear();
   state.boxes.clear();
   state.restless = 65536u >> draw(4) * 4;
-  for (unsigned w = 0; w * LANES < state.threads; w++) {
+  for (unsigned w = 0; w * LANES < state.all_threads(); w++) {
     Warp& warp = state.warps[w];
-    warp.groups = warp.at_barrier = 0;
+    warp.groups = warp.at_barrier = warp.at_cluster_barrier = 0;
     warp.later.forget();
-    unsigned lanes = min(state.threads - w * LANES, static_cast<unsigned>(LANES));
+    unsigned lanes = min(state.all_threads() - w * LANES, static_cast<unsigned>(LANES));
     warp.ready.count = 0;
     make_ready(w, lanes == LANES ? 0xffffffffu : (1u << lanes) - 1);
   }
-  state.current = &state.fibers[draw(state.threads)];
+  state.current = &state.fibers[draw(state.all_threads())];
   state.current = take_ready();
   scene.thread = &state.current->thread;
   state.main.go_to(*state.current);
-  if (state.error.empty() && state.unfinished > 0) {
+  if (state.error.empty() && state.unfinished() > 0) {
     state.error = deadlock();
     state.interrupted = true;
   }
-  if (state.error.empty() && !state.boxes.empty()) {
-    state.error = "a block ends while a box is on its way to its shared memory, block " + coordinates(block);
+  for (unsigned b = 0; b < state.cluster; b++) {
+    std::string damage = state.blocks[b].shared.damage();
+    if (state.error.empty() && !damage.empty()) {
+      state.error = damage + ", in block " + coordinates(state.fibers[b * state.threads].thread.block);
+    }
   }
-  std::string damage = state.shared.damage();
-  if (state.error.empty() && !damage.empty()) state.error = damage + ", in block " + coordinates(block);
 }
 
 }  // namespace
 
 Registration::Registration(const char* name, Entry entry, unsigned argument_bytes, std::vector<Pointer> pointers,
-                           unsigned max_threads) {
-  kernels()[name] = Kernel{entry, argument_bytes, std::move(pointers), max_threads};
+                           unsigned max_threads, unsigned cluster_blocks) {
+  kernels()[name] = Kernel{entry, argument_bytes, std::move(pointers), max_threads, cluster_blocks};
 }
 
 const Kernel* find(const char* name) {
@@ -336,6 +389,8 @@ const std::vector<Pointer>& pointers(const Kernel* kernel) { return kernel->poin
 
 unsigned max_threads(const Kernel* kernel) { return kernel->max_threads; }
 
+unsigned cluster_blocks(const Kernel* kernel) { return kernel->cluster_blocks; }
+
 void seed(uint64_t seed) {
   state.random = (seed + 1) * 0x9e3779b97f4a7c15u | 1;
   draw();
@@ -346,38 +401,64 @@ const char* run(const Kernel* kernel, const Launch& launch, const void* argument
   state.arguments = arguments;
   state.error.clear();
   state.threads = launch.block.x * launch.block.y * launch.block.z;
-  if (state.threads == 0 || state.threads > MAX_WARPS * LANES) return "a block has 1 to 1024 threads";
-  scene = {nullptr, {}, launch.block, launch.grid};
+  state.cluster = kernel->cluster_blocks;
+  if (state.threads == 0 || state.all_threads() > MAX_WARPS * LANES) return "a block, or cluster here, has 1 to 1024 threads";
+  if (state.cluster > 1 && state.threads % LANES != 0) return "blocks of a cluster are whole warps here";
+  scene = {nullptr, launch.block, launch.grid};
   prepare_fibers(launch.block);
-  state.shared.resize(launch.shared_bytes);
-  unsigned blocks = launch.grid.x * launch.grid.y * launch.grid.z;
-  state.order.resize(blocks);
-  for (unsigned i = 0; i < blocks; i++) {
+  for (unsigned b = 0; b < state.cluster; b++) state.blocks[b].shared.resize(launch.shared_bytes);
+  unsigned columns = launch.grid.x / state.cluster;
+  unsigned clusters = columns * launch.grid.y * launch.grid.z;
+  state.order.resize(clusters);
+  for (unsigned i = 0; i < clusters; i++) {
     unsigned j = draw(i + 1);
     state.order[i] = state.order[j];
     state.order[j] = i;
   }
-  for (unsigned i = 0; i < blocks && state.error.empty(); i++) {
-    unsigned b = state.order[i];
-    run_block({b % launch.grid.x, b / launch.grid.x % launch.grid.y, b / launch.grid.x / launch.grid.y});
+  for (unsigned i = 0; i < clusters && state.error.empty(); i++) {
+    unsigned c = state.order[i];
+    run_cluster({c % columns * state.cluster, c / columns % launch.grid.y, c / columns / launch.grid.y});
   }
   scene.thread = nullptr;
   return state.error.empty() ? nullptr : state.error.c_str();
 }
 
-unsigned char* shared_memory() { return state.shared.begin(); }
+namespace {
+
+// The running thread's.
+Block& own_block() { return state.blocks[state.current->thread.rank]; }
+
+// Where another block of the cluster has what this one has there.
+template <typename T> T* in_block(unsigned rank, T* own) {
+  if (rank >= state.cluster) fail("block " + std::to_string(rank) + " of a cluster of " + std::to_string(state.cluster));
+  if (state.blocks[rank].unfinished == 0) fail("shared memory of a block that has ended");
+  uintptr_t at = reinterpret_cast<uintptr_t>(own) - reinterpret_cast<uintptr_t>(own_block().shared.begin());
+  return reinterpret_cast<T*>(state.blocks[rank].shared.begin() + at);
+}
+
+}  // namespace
+
+unsigned char* shared_memory() { return own_block().shared.begin(); }
 
 void barrier(const char* file, int line) {
-  if (state.waiting == 0) {
-    state.barrier_file = file;
-    state.barrier_line = line;
-  } else if (line != state.barrier_line || (file != state.barrier_file && strcmp(file, state.barrier_file) != 0)) {
+  Block& block = own_block();
+  if (block.waiting == 0) {
+    block.barrier_file = file;
+    block.barrier_line = line;
+  } else if (line != block.barrier_line || (file != block.barrier_file && strcmp(file, block.barrier_file) != 0)) {
     fail("threads of a block meet at different barriers: " + std::string(file) + ":" + std::to_string(line) + " and " +
-         state.barrier_file + ":" + std::to_string(state.barrier_line));
+         block.barrier_file + ":" + std::to_string(block.barrier_line));
   }
-  state.waiting++;
+  block.waiting++;
   state.warps[state.current->thread.warp].at_barrier |= 1u << state.current->thread.lane;
-  open_barrier_if_complete();
+  open_barriers_if_complete(state.current->thread.rank);
+  give_way();
+}
+
+void cluster_barrier() {
+  state.waiting_for_cluster++;
+  state.warps[state.current->thread.warp].at_cluster_barrier |= 1u << state.current->thread.lane;
+  open_barriers_if_complete(state.current->thread.rank);
   give_way();
 }
 
@@ -415,7 +496,7 @@ void require_aligned(const void* address, unsigned bytes) {
 }
 
 void require_shared(const void* address, unsigned bytes) {
-  if (!state.shared.holds(address, bytes)) fail("an access outside of the block's shared memory");
+  if (!own_block().shared.holds(address, bytes)) fail("an access outside of the block's shared memory");
 }
 
 void copy_async(void* shared, const void* global, bool inside) {
@@ -439,12 +520,21 @@ void later_arrived(int pending) { state.warps[state.current->thread.warp].later.
 
 namespace {
 
-CountBarrier* made(uint64_t* at) {
+CountBarrier* made(uint64_t* at, unsigned rank) {
   require_aligned(at, sizeof(CountBarrier));
   require_shared(at, sizeof(CountBarrier));
-  CountBarrier* barrier = reinterpret_cast<CountBarrier*>(at);
+  CountBarrier* barrier = reinterpret_cast<CountBarrier*>(in_block(rank, at));
   if (barrier->made != CountBarrier::MADE) fail("a barrier in shared memory that was never made");
   return barrier;
+}
+
+unsigned own_rank() { return state.current->thread.rank; }
+
+void arrive(CountBarrier* barrier, unsigned bytes) {
+  if (barrier->arrivals == 0) fail("more threads arrive at a barrier in shared memory than it waits for");
+  barrier->bytes += static_cast<int32_t>(bytes);
+  barrier->arrivals--;
+  advance(barrier);
 }
 
 }  // namespace
@@ -458,15 +548,16 @@ void count_barrier_init(uint64_t* at, unsigned arrivals) {
 
 void count_barrier_arrive(uint64_t* at, unsigned bytes) {
   perhaps_yield();
-  CountBarrier* barrier = made(at);
-  if (barrier->arrivals == 0) fail("more threads arrive at a barrier in shared memory than it waits for");
-  barrier->bytes += static_cast<int32_t>(bytes);
-  barrier->arrivals--;
-  advance(barrier);
+  arrive(made(at, own_rank()), bytes);
+}
+
+void count_barrier_arrive_at(uint64_t* at, unsigned rank) {
+  perhaps_yield();
+  arrive(made(at, rank), 0);
 }
 
 void count_barrier_wait(uint64_t* at, unsigned parity) {
-  CountBarrier* barrier = made(at);
+  CountBarrier* barrier = made(at, own_rank());
   while (barrier->parity == parity) {
     if (!state.boxes.empty() && draw(2) == 0) {
       deliver_box();
@@ -478,14 +569,23 @@ void count_barrier_wait(uint64_t* at, unsigned parity) {
   perhaps_yield();
 }
 
-void send_box(void* to, const TensorMap* map, unsigned rank, const int* at, uint64_t* barrier) {
-  BoxCopy box{static_cast<unsigned char*>(to), *map, {}, made(barrier)};
-  std::copy(at, at + rank, box.place.at);
+void send_box(void* to, const TensorMap* map, unsigned dimensions, const int* at, uint64_t* barrier) {
+  send_box_to(1u << own_rank(), to, map, dimensions, at, barrier);
+}
+
+void send_box_to(unsigned ranks, void* to, const TensorMap* map, unsigned dimensions, const int* at, uint64_t* barrier) {
   if (map->made != TensorMap::MADE) fail("a tensor map that was never encoded");
-  if (map->rank != rank) fail("a box of a tensor map that has another number of dimensions");
+  if (map->rank != dimensions) fail("a box of a tensor map that has another number of dimensions");
+  BoxCopy box{static_cast<unsigned char*>(to), *map, {}, nullptr};
+  std::copy(at, at + dimensions, box.place.at);
   require_aligned(to, 1024);
   require_shared(to, static_cast<unsigned>(box.bytes()));
-  state.boxes.push_back(box);
+  for (unsigned left = ranks; left != 0; left &= left - 1) {
+    unsigned rank = static_cast<unsigned>(__builtin_ctz(left));
+    box.to = in_block(rank, static_cast<unsigned char*>(to));
+    box.barrier = made(barrier, rank);
+    state.boxes.push_back({box, rank});
+  }
   if (draw(2) == 0) deliver_box();
 }
 

@@ -1,8 +1,9 @@
 // CUDA for the host: enough of it that the kernels in src/main/cuda compile unchanged with a C++ compiler and run.
 //
-// Blocks run one after another in random order. Each thread of a block is a fiber that runs until it meets a barrier,
-// a warp-wide operation or an atomic; which fiber goes on is drawn at random, from a seed, so that code which lacks a
-// barrier, or whose threads race, gives other results for other seeds. Shared memory begins as NaN in every block.
+// Blocks run one after another in random order, those of a cluster at once. Each thread of a block is a fiber that runs
+// until it meets a barrier, a warp-wide operation or an atomic; which fiber goes on is drawn at random, from a seed, so
+// that code which lacks a barrier, or whose threads race, gives other results for other seeds. Shared memory begins as
+// NaN in every block.
 // An asynchronous copy or product is done at once, when it is waited for, or in between, as the seed has it.
 #pragma once
 
@@ -21,6 +22,7 @@ using std::min;
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __grid_constant__
 #define __align__(n) alignas(n)
 
@@ -35,16 +37,16 @@ namespace emulation {
 
 struct Place { unsigned x, y, z; };
 
-// Which thread of its block a fiber is.
+// Which thread of its block a fiber is, and which block of its cluster that is; warps are numbered over the cluster.
 struct Thread {
-  Place index;
-  unsigned warp, lane;
+  Place index, block;
+  unsigned rank, warp, lane;
 };
 
 // The running thread and what is around it.
 struct Scene {
   Thread* thread;
-  Place block, block_size, grid_size;
+  Place block_size, grid_size;
 };
 
 extern Scene scene __attribute__((visibility("hidden")));
@@ -58,6 +60,9 @@ void together(unsigned mask, const void* in, void* out, Together work, const voi
 
 // A barrier of the block; where it stands, so that threads that meet at different ones are found.
 void barrier(const char* file, int line);
+
+// A barrier of all threads of the cluster that have not ended.
+void cluster_barrier();
 
 // Lets other fibers run, sometimes.
 void perhaps_yield();
@@ -81,16 +86,20 @@ void later_arrived(int pending);
 // the phase of that parity is over.
 void count_barrier_init(uint64_t* barrier, unsigned arrivals);
 void count_barrier_arrive(uint64_t* barrier, unsigned bytes);
+// The same at another block of the cluster, whose barrier lies where this one does.
+void count_barrier_arrive_at(uint64_t* barrier, unsigned rank);
 void count_barrier_wait(uint64_t* barrier, unsigned parity);
 
-// A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier. `at` has `rank` numbers.
-void send_box(void* to, const TensorMap* map, unsigned rank, const int* at, uint64_t* barrier);
+// A box of 128-byte rows into shared memory, now or later; its bytes count for the barrier. `at` has as many numbers as
+// the map has dimensions. The block's own memory, or that of all blocks of the cluster whose bits are set.
+void send_box(void* to, const TensorMap* map, unsigned dimensions, const int* at, uint64_t* barrier);
+void send_box_to(unsigned ranks, void* to, const TensorMap* map, unsigned dimensions, const int* at, uint64_t* barrier);
 
 // Kernels by name, with the function that calls one with its struct of arguments.
 typedef void (*Entry)(const void* arguments);
 struct Registration {
   Registration(const char* name, Entry entry, unsigned argument_bytes, std::vector<Pointer> pointers,
-               unsigned max_threads);
+               unsigned max_threads, unsigned cluster_blocks);
 };
 
 struct Launch {
@@ -104,6 +113,8 @@ unsigned argument_bytes(const Kernel* kernel);
 const std::vector<Pointer>& pointers(const Kernel* kernel);
 // The most threads a block of it may have, as it was compiled.
 unsigned max_threads(const Kernel* kernel);
+// How many blocks side by side are a cluster.
+unsigned cluster_blocks(const Kernel* kernel);
 
 // Runs a kernel to its end. Returns null, or what it did that no GPU would let pass (a barrier not all threads reach, a
 // write behind its shared memory).
@@ -115,14 +126,14 @@ void seed(uint64_t seed);
 }  // namespace emulation
 
 #define threadIdx (emulation::scene.thread->index)
-#define blockIdx (emulation::scene.block)
+#define blockIdx (emulation::scene.thread->block)
 #define blockDim (emulation::scene.block_size)
 #define gridDim (emulation::scene.grid_size)
 
-#define REGISTER(name, Arguments, threads)                                                            \
+#define REGISTER(name, Arguments, threads, cluster_blocks)                                            \
   static emulation::Registration registration_of_##name(                                             \
       #name, [](const void* a) { name(*static_cast<const Arguments*>(a)); }, sizeof(Arguments), \
-      emulation::pointers_of<Arguments>(), threads);
+      emulation::pointers_of<Arguments>(), threads, cluster_blocks);
 
 #include "numbers.h"
 #include "tensor_core_host.h"

@@ -26,6 +26,17 @@ inline void copy_box(void* to, const TensorMap* map, int channel, int head, int 
 }
 inline void show_to_products() {}
 
+// Clusters -----------------------------------------------------------------------------------------------------------
+
+inline unsigned block_of_cluster() { return emulation::scene.thread->rank; }
+inline void cluster_sync() { emulation::cluster_barrier(); }
+inline void cluster_barriers_made() {}
+inline void barrier_arrive(uint64_t* barrier, unsigned block) { emulation::count_barrier_arrive_at(barrier, block); }
+inline void copy_box_to_all(uint16_t blocks, void* to, const TensorMap* map, int column, int row, uint64_t* barrier) {
+  int at[] = {column, row};
+  emulation::send_box_to(blocks, to, map, 2, at, barrier);
+}
+
 template <int count> void give_registers() {}
 template <int count> void take_registers() {}
 

@@ -17,9 +17,14 @@ final class Hopper {
 
   private Hopper() {}
 
-  /** Describes rows of activations, which are two-byte numbers. */
+  /** Describes rows of activations, which are two-byte numbers, in boxes of 128. */
   static TensorMap tensorMap(CudaTensor x) {
-    return tensorMap(x.dtype(), x.address(), x.rows(), x.columns(), ROWS);
+    return tensorMap(x, ROWS);
+  }
+
+  /** The same in boxes of so many rows. */
+  static TensorMap tensorMap(CudaTensor x, int boxRows) {
+    return tensorMap(x.dtype(), x.address(), x.rows(), x.columns(), boxRows);
   }
 
   /**
@@ -29,6 +34,11 @@ final class Hopper {
    */
   static TensorMap tensorMap(CudaWeight w, int boxRows) {
     return tensorMap(w.dtype(), w.address(), w.rows(), w.columns(), boxRows);
+  }
+
+  /** Describes gates stacked on ups, eight and eight in turn. */
+  static TensorMap gatedTensorMap(CudaWeight w, int boxRows) {
+    return TensorMap.gated(type(w.dtype()), w.address(), w.rows() / 2, w.columns(), boxRows);
   }
 
   /** Describes heads of rows, whose numbers take two bytes. */

@@ -23,6 +23,16 @@ sealed interface ProductAlgorithm {
     }
   }
 
+  /** Our kernel for compute capability 9.0 that shares the weights' bytes out evenly. */
+  record StreamK() implements ProductAlgorithm {
+    private static final String TEXT = "stream-k";
+
+    @Override
+    public String text() {
+      return TEXT;
+    }
+  }
+
   /** Our kernel for any type, shape and address, weights in blocks among them. */
   record Plain() implements ProductAlgorithm {
     private static final String TEXT = "plain";
@@ -74,6 +84,9 @@ sealed interface ProductAlgorithm {
     }
     if (text.equals(Hopper.TEXT)) {
       return Optional.of(new Hopper());
+    }
+    if (text.equals(StreamK.TEXT)) {
+      return Optional.of(new StreamK());
     }
     if (text.equals(Plain.TEXT)) {
       return Optional.of(new Plain());

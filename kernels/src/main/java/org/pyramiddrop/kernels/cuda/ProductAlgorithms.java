@@ -2,6 +2,8 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.Transposed;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
@@ -13,12 +15,12 @@ final class ProductAlgorithms {
   private final LinearKernels kernels;
   private final CublasLtProducts library;
   private final DeviceMemory memory;
-  private final boolean hopper;
+  private final @Nullable StreamK streamK;
 
   /**
    * The algorithms of one GPU.
    *
-   * @param memory for matrices that are widened
+   * @param memory for matrices that are widened, and for sums
    * @param hopper whether kernels for compute capability 9.0 are among them
    */
   ProductAlgorithms(
@@ -31,7 +33,7 @@ final class ProductAlgorithms {
     this.kernels = kernels;
     this.library = library;
     this.memory = memory;
-    this.hopper = hopper;
+    streamK = hopper ? new StreamK(launcher, memory) : null;
   }
 
   /**
@@ -91,14 +93,17 @@ final class ProductAlgorithms {
     }
     Tile best = Tile.fastest(product, launcher);
     List<ProductAlgorithm> all = new ArrayList<>();
-    boolean onHopper = hopper && kernels.supportsHopper(product);
+    boolean onHopper = streamK != null && kernels.supportsHopper(product);
     if (onHopper && product.gated()) {
       all.add(new ProductAlgorithm.Hopper());
     }
     all.add(new ProductAlgorithm.Tiled(best));
-    // No GPU has timed it, so it is for measurement to choose.
+    // No GPU has timed these, so they are for measurement to choose.
     if (onHopper && !product.gated()) {
       all.add(new ProductAlgorithm.Hopper());
+    }
+    if (streamK != null && onHopper && streamK.supports(product)) {
+      all.add(new ProductAlgorithm.StreamK());
     }
     for (Tile tile : Tile.values()) {
       if (tile != best && tile.fits(launcher)) {
@@ -120,6 +125,7 @@ final class ProductAlgorithms {
     return switch (algorithm) {
       case ProductAlgorithm.Tiled _,
           ProductAlgorithm.Hopper _,
+          ProductAlgorithm.StreamK _,
           ProductAlgorithm.Plain _,
           ProductAlgorithm.Widened _ ->
           ownKernels(product).contains(algorithm);
@@ -134,6 +140,7 @@ final class ProductAlgorithms {
     switch (algorithm) {
       case ProductAlgorithm.Tiled(Tile tile) -> kernels.multiply(product, tile);
       case ProductAlgorithm.Hopper _ -> kernels.multiplyOnHopper(product);
+      case ProductAlgorithm.StreamK _ -> Objects.requireNonNull(streamK).multiply(product);
       case ProductAlgorithm.Plain _ -> kernels.multiplyPlain(product);
       case ProductAlgorithm.Widened _ -> multiplyWidened(product);
       case ProductAlgorithm.CublasLt _, ProductAlgorithm.CublasLtDefault _ ->

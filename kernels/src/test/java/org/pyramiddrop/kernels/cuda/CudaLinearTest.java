@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,6 +24,20 @@ import org.pyramiddrop.kernels.Weight;
 
 /** Linear layers of sizes and types that take algorithms which the contract's do not. */
 class CudaLinearTest {
+  /** Of a GPU on which several blocks share a tile. */
+  private static final int MULTIPROCESSORS = 11;
+
+  @AfterEach
+  void forgetHooks() {
+    emulate(4);
+  }
+
+  private static void emulate(int multiprocessors) {
+    if (!TestGpu.isReal()) {
+      TestGpu.hook("emulated_multiprocessors", multiprocessors);
+    }
+  }
+
   record Sizes(int rows, int inputs, int outputs) {}
 
   /**
@@ -256,19 +271,58 @@ class CudaLinearTest {
   @ParameterizedTest
   @EnumSource(names = {"FLOAT16", "BFLOAT16"})
   void multipliesOnComputeCapability9(DType dtype, @TempDir Path folder) {
+    List<Sizes> all =
+        List.of(new Sizes(5, 8, 3), new Sizes(130, 136, 259), new Sizes(40, 72, 1026));
+    multipliesBy(ProductAlgorithm.Hopper.class, 4, dtype, folder, all);
+  }
+
+  /**
+   * Tiles that two pairs of blocks share, or many, or none, both parts of rows, and edges of all.
+   */
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  void sharesWeightsOutEvenlyOnComputeCapability9(DType dtype, @TempDir Path folder) {
+    List<Sizes> all =
+        List.of(
+            new Sizes(5, 8, 3),
+            new Sizes(132, 1096, 259),
+            new Sizes(80, 264, 1026),
+            new Sizes(171, 456, 130),
+            new Sizes(301, 1032, 70));
+    multipliesBy(ProductAlgorithm.StreamK.class, MULTIPROCESSORS, dtype, folder, all);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FLOAT16", "BFLOAT16"})
+  void gatesByWeightsSharedOutEvenly(DType dtype, @TempDir Path folder) {
+    AtomicInteger taken = new AtomicInteger();
     TestGpu.prepare();
-    AtomicInteger offered = new AtomicInteger();
-    Stopwatch stopwatch =
-        (algorithm, _) -> {
-          boolean hopper = algorithm instanceof ProductAlgorithm.Hopper;
-          offered.addAndGet(hopper ? 1 : 0);
-          return hopper ? 1 : 2;
-        };
-    Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
-    CudaOptions options = new CudaOptions(true, true, tuning).withHopper(true);
-    try (Kernels kernels = TestGpu.open(dtype, options)) {
+    emulate(MULTIPROCESSORS);
+    try (Kernels kernels = preferring(ProductAlgorithm.StreamK.class, dtype, folder, taken)) {
       for (Sizes sizes :
-          List.of(new Sizes(5, 8, 3), new Sizes(130, 136, 259), new Sizes(40, 72, 1026))) {
+          List.of(
+              new Sizes(5, 8, 8),
+              new Sizes(81, 1096, 136),
+              new Sizes(177, 456, 264),
+              new Sizes(290, 584, 72))) {
+        assertThat(new Layer(dtype, sizes, Activation.NONE, false, true).run(kernels, dtype))
+            .isEmpty();
+      }
+    }
+    assertThat(taken.get()).isPositive();
+  }
+
+  private static void multipliesBy(
+      Class<? extends ProductAlgorithm> kind,
+      int multiprocessors,
+      DType dtype,
+      Path folder,
+      List<Sizes> all) {
+    AtomicInteger taken = new AtomicInteger();
+    TestGpu.prepare();
+    emulate(multiprocessors);
+    try (Kernels kernels = preferring(kind, dtype, folder, taken)) {
+      for (Sizes sizes : all) {
         for (Activation activation : Activation.values()) {
           for (boolean biased : new boolean[] {false, true}) {
             Layer layer = new Layer(dtype, sizes, activation, biased, false);
@@ -279,7 +333,20 @@ class CudaLinearTest {
         assertThat(wide.run(kernels, DType.FLOAT32)).isEmpty();
       }
     }
-    assertThat(offered.get()).isPositive();
+    assertThat(taken.get()).isPositive();
+  }
+
+  /** A GPU on which one kind of algorithm seems the fastest; counts how often it is measured. */
+  private static Kernels preferring(
+      Class<? extends ProductAlgorithm> kind, DType dtype, Path folder, AtomicInteger taken) {
+    Stopwatch stopwatch =
+        (algorithm, _) -> {
+          boolean preferred = kind.isInstance(algorithm);
+          taken.addAndGet(preferred ? 1 : 0);
+          return preferred ? 1 : 2;
+        };
+    Tuning tuning = new Tuning.Measured(folder, (_, _, _) -> stopwatch);
+    return TestGpu.open(dtype, new CudaOptions(true, true, tuning).withHopper(true));
   }
 
   @ParameterizedTest
