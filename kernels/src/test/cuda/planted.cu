@@ -139,6 +139,19 @@ template <bool too_few> __device__ void await(Arguments a) {
   a.out[threadIdx.x] = 1;
 }
 
+// Each block of a pair arrives at the other's barrier, and stays until the other has come, or doesn't.
+template <bool stays> __device__ void visit(Arguments a) {
+  uint64_t* barrier = reinterpret_cast<uint64_t*>(hopper::first_box());
+  if (threadIdx.x == 0) {
+    barrier_init(barrier, 1);
+    cluster_barriers_made();
+  }
+  cluster_sync();
+  if (threadIdx.x == 0) barrier_arrive(barrier, 1 - block_of_cluster());
+  if (stays) barrier_wait(barrier, 0);
+  if (blockIdx.x == 0) a.out[threadIdx.x] = 1;
+}
+
 }  // namespace planted
 
 EXPORT(planted_race, planted::race<false>, planted::Arguments, 1024)
@@ -167,3 +180,5 @@ EXPORT(planted_missing_product_wait, planted::multiply<false>, planted::Argument
 EXPORT(correct_missing_product_wait, planted::multiply<true>, planted::Arguments, 1024)
 EXPORT(planted_missing_arrival, planted::await<true>, planted::Arguments, 1024)
 EXPORT(correct_missing_arrival, planted::await<false>, planted::Arguments, 1024)
+EXPORT_PAIRS(planted_early_end, planted::visit<false>, planted::Arguments, 512)
+EXPORT_PAIRS(correct_early_end, planted::visit<true>, planted::Arguments, 512)

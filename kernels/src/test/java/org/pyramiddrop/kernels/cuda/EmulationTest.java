@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -33,7 +34,8 @@ class EmulationTest {
         "missing_wait",
         "missing_box_wait",
         "missing_product_wait",
-        "last_block"
+        "last_block",
+        "early_end"
       })
   void findsWhatDependsOnTheOrderOfThreads(String fault) {
     assertThat(outcomes("planted_" + fault)).hasSizeGreaterThan(1);
@@ -61,6 +63,22 @@ class EmulationTest {
         .allMatch(outcome -> outcome.contains(text));
   }
 
+  @Test
+  void namesWhatReachesABlockThatHasEnded() {
+    assertThat(outcomes("planted_early_end"))
+        .anyMatch(outcome -> outcome.contains("shared memory of a block that has ended"));
+  }
+
+  @Test
+  void refusesBlocksThatAreNoWholeClusters() {
+    try (EmulatedGpu gpu = new EmulatedGpu(0)) {
+      long function = gpu.function("correct_early_end");
+      MemorySegment arguments = gpu.arguments(0, gpu.upload(new int[THREADS]), THREADS);
+      assertThat(gpu.launch(function, arguments, 3, THREADS, BOX_BYTES)).isEqualTo(1);
+      assertThat(gpu.error()).contains("3 blocks are no whole clusters of 2");
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({
     "global_write, 700, a write 0 bytes behind the end of device memory of 1024 bytes",
@@ -83,6 +101,7 @@ class EmulationTest {
         "missing_product_wait",
         "missing_arrival",
         "last_block",
+        "early_end",
         "divergent_barrier",
         "missing_lanes",
         "global_read",
@@ -113,13 +132,19 @@ class EmulationTest {
     int sharedBytes =
         switch (fault) {
           case "missing_wait" -> 4 * COUNT;
-          case "missing_box_wait", "missing_product_wait", "missing_arrival" -> BOX_BYTES;
+          case "missing_box_wait", "missing_product_wait", "missing_arrival", "early_end" ->
+              BOX_BYTES;
           default -> 4 * THREADS;
         };
     try (EmulatedGpu gpu = new EmulatedGpu(seed)) {
       long in = gpu.upload(IntStream.range(0, read).toArray());
       long out = gpu.upload(new int[written]);
-      int blocks = fault.equals("last_block") ? BLOCKS : 1;
+      int blocks =
+          switch (fault) {
+            case "last_block" -> BLOCKS;
+            case "early_end" -> 2;
+            default -> 1;
+          };
       int status =
           gpu.launch(
               gpu.function(kernel), gpu.arguments(in, out, THREADS), blocks, THREADS, sharedBytes);
@@ -139,7 +164,7 @@ class EmulationTest {
           case "missing_wait", "missing_box_wait" -> IntStream.range(0, COUNT).toArray();
           case "missing_product_wait" -> IntStream.range(0, THREADS).map(i -> 16).toArray();
           case "last_block" -> new int[] {0 + 1 + 2 + 3, 0, 0, 1, 2, 3};
-          case "divergent_barrier", "missing_arrival" ->
+          case "divergent_barrier", "missing_arrival", "early_end" ->
               IntStream.range(0, THREADS).map(i -> 1).toArray();
           // The first warp's first lane has a 0, which is no vote.
           case "missing_lanes" -> IntStream.range(0, THREADS).map(i -> i < 32 ? -2 : -1).toArray();
