@@ -1,157 +1,163 @@
 // Rotary position embedding ("RoFormer", Su et al. 2021), with halves of a head turned against each other as in LLaMA:
 // channels (c, c + size/2) of a head in row i turn by the angle of (position of row i, c).
 //
-//   rotate            turns the first heads of each row, in place
-//   rotate_back       turns them by the same angles the other way, which is the gradient of rotate
-//   store_key_values  turns keys, and copies them and the values into rows of a cache
-//   rotate_and_store  does both for the heads of one fused product
+//   rotate_and_store  turns heads in place, and keys behind them on their way into a cache, where the values go as well
+//   rotate_back       turns heads by the same angles the other way, which is the gradient of turning them in place
+//   store_key_values  copies keys and values into a cache as they are
 //
 // A position outside the table makes NaN of what it should have turned.
+//
+// All is bytes on their way, so each thread has several accesses of 16 of them under way, and loads its entries of the
+// tables once for all heads that it turns.
 #include "rotary.cuh"
 
 template <typename T> struct Rotate {
-  T* x;                  // (rows, columns); the first heads · size columns are turned
+  T* x;                  // (rows, columns): from column `first` on heads turned in place, keys, values
+  T* keys;               // (cache_rows, kv_columns)
+  T* values;             // (cache_rows, kv_columns)
+  const int* to;         // (rows): rows of the cache, all different; one outside of it is not stored
   const float* cos;      // (table_rows, size / 2)
   const float* sin;      // (table_rows, size / 2)
   const int* positions;  // (rows)
-  int columns, heads, size, table_rows;
-};
-
-template <typename T> struct StoreKeyValues {
-  const T* x;            // (rows, first + 2 · columns): columns that are not read, keys, values
-  T* keys;               // (cache_rows, columns)
-  T* values;             // (cache_rows, columns)
-  const int* to;         // (rows): rows of the cache, all different; one outside of it is not stored
-  const float* cos;      // (table_rows, size / 2); null to store keys as they are
-  const float* sin;      // (table_rows, size / 2)
-  const int* positions;  // (rows); not read without a table
-  int first, columns, size, table_rows, cache_rows;
-};
-
-template <typename T> struct RotateAndStore {
-  int query_blocks;  // that share a row's queries; those behind them share its keys and values
-  Rotate<T> queries;
-  StoreKeyValues<T> cache;  // of the same x, behind the queries
+  int columns, first;
+  int heads;       // turned in place
+  int kv_columns;  // of keys, and of values; 0 where nothing is stored
+  int size, table_rows, cache_rows;
 };
 
 namespace rotary {
 
-constexpr int N = 4;
-
-// Which of the blocks that share a row this is.
-struct Share {
-  int block, blocks;
-};
-
-__device__ __forceinline__ Share whole() {
-  return {static_cast<int>(blockIdx.y), static_cast<int>(gridDim.y)};
-}
+constexpr int HEADS = 2;   // whose channels a thread has under way
+constexpr int VALUES = 4;  // accesses of values that it has under way
 
 enum class Way { FORTH, BACK };
 
-template <int N, Way WAY, typename T> __device__ __forceinline__ void turn_row(const Rotate<T>& a, Share share) {
-  int half = a.size / 2;
+// Which row of the cache belongs to this block's row; -1 for none.
+template <typename T> __device__ __forceinline__ int cache_row(const Rotate<T>& a) {
+  if (a.kv_columns == 0) return -1;
+  int to = a.to[blockIdx.x];
+  return to < a.cache_rows ? to : -1;
+}
+
+// Copies a row; blocks that share one take turns.
+template <int N, typename T> __device__ __forceinline__ void copy(const T* from, T* to, int columns) {
+  int step = static_cast<int>(gridDim.y * blockDim.x) * N;
+  for (int c = static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x) * N; c < columns; c += VALUES * step) {
+    Pack<T, N> here[VALUES];
+#pragma unroll
+    for (int i = 0; i < VALUES; i++) {
+      if (c + i * step < columns) here[i] = packs::load<N>(from + c + i * step);
+    }
+#pragma unroll
+    for (int i = 0; i < VALUES; i++) {
+      if (c + i * step < columns) packs::store(to + c + i * step, here[i]);
+    }
+  }
+}
+
+// Turns the first `heads` heads of a row; those from a.heads on are keys, and go to `keys`. Neighbouring threads have
+// neighbouring channels of a head, and as many heads side by side as a block has threads for.
+template <int N, Way WAY, typename T>
+__device__ __forceinline__ void turn(const Rotate<T>& a, T* row, T* keys, int heads) {
+  int half = a.size / 2, threads = blockDim.x, thread = threadIdx.x;
+  int width = min(half / N, threads), side_by_side = threads / width;
+  if (thread / width >= side_by_side) return;  // no whole head is left for these
   int position = a.positions[blockIdx.x];
-  T* row = a.x + static_cast<int64_t>(blockIdx.x) * a.columns;
-  int first = (share.block * blockDim.x + threadIdx.x) * N;
-  for (int i = first; i < a.heads * half; i += share.blocks * blockDim.x * N) {
-    int pair = i % half;
-    T* at = row + i / half * a.size + pair;
-    Pack<T, N> low = packs::load<N>(at), high = packs::load<N>(at + half);
+  int first = blockIdx.y * side_by_side + thread / width, step = gridDim.y * side_by_side;
+  for (int pair = thread % width * N; pair < half; pair += width * N) {
     Pack<float, N> cos = entries<N>(a.cos, a.table_rows, half, position, pair);
     Pack<float, N> sin = entries<N>(a.sin, a.table_rows, half, position, pair);
-    for (int j = 0; j < N; j++) {
-      float x = widen(low.at[j]), y = widen(high.at[j]);
-      float c = cos.at[j], s = WAY == Way::FORTH ? sin.at[j] : -sin.at[j];
-      low.at[j] = narrow<T>(x * c - y * s);
-      high.at[j] = narrow<T>(y * c + x * s);
+    for (int head = first; head < heads; head += HEADS * step) {
+      Pack<T, N> low[HEADS], high[HEADS];
+#pragma unroll
+      for (int i = 0; i < HEADS; i++) {
+        const T* from = row + (head + i * step) * a.size + pair;
+        if (head + i * step >= heads) break;
+        low[i] = packs::load<N>(from);
+        high[i] = packs::load<N>(from + half);
+      }
+#pragma unroll
+      for (int i = 0; i < HEADS; i++) {
+        int here = head + i * step;
+        if (here >= heads) break;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+          float x = widen(low[i].at[j]), y = widen(high[i].at[j]);
+          float c = cos.at[j], s = WAY == Way::FORTH ? sin.at[j] : -sin.at[j];
+          low[i].at[j] = narrow<T>(turned(x, -y, c, s));
+          high[i].at[j] = narrow<T>(turned(y, x, c, s));
+        }
+        T* to = (here < a.heads ? row + here * a.size : keys + (here - a.heads) * a.size) + pair;
+        packs::store(to, low[i]);
+        packs::store(to + half, high[i]);
+      }
     }
-    packs::store(at, low);
-    packs::store(at + half, high);
   }
 }
 
-// Keys `column` to `column` + N of one row, turned.
-template <int N, typename T>
-__device__ __forceinline__ Pack<T, N> turned(const StoreKeyValues<T>& a, const T* keys, int position, int column) {
+template <int N, Way WAY, typename T> __device__ __forceinline__ void run(const Rotate<T>& a) {
+  T* row = a.x + static_cast<int64_t>(blockIdx.x) * a.columns + a.first;
+  int to = cache_row(a), heads = a.heads;
+  T* keys = nullptr;
+  if (to >= 0) {
+    // Values first: they are on their way while the position is, and then its entries.
+    int64_t begin = static_cast<int64_t>(to) * a.kv_columns;
+    copy<N>(row + a.heads * a.size + a.kv_columns, a.values + begin, a.kv_columns);
+    keys = a.keys + begin;
+    heads += a.kv_columns / a.size;
+  }
+  turn<N, WAY>(a, row, keys, heads);
+}
+
+// Whether rows of x and of the cache can be cut into packs.
+template <int N, typename T> __device__ __forceinline__ bool rows_fit(const Rotate<T>& a) {
+  return packs::fit<N>(a.x + a.first, a.columns) &&
+         (a.kv_columns == 0 || (packs::fit<N>(a.keys, a.kv_columns) && packs::fit<N>(a.values, a.kv_columns)));
+}
+
+template <Way WAY, typename T> __device__ __forceinline__ void run(const Rotate<T>& a) {
+  constexpr int N = VECTOR<T>;
   int half = a.size / 2;
-  int channel = column % a.size;
-  bool low = channel < half;
-  int pair = low ? channel : channel - half;
-  Pack<T, N> x = packs::load<N>(keys + column);
-  Pack<T, N> partner = packs::load<N>(keys + (low ? column + half : column - half));
-  Pack<float, N> cos = entries<N>(a.cos, a.table_rows, half, position, pair);
-  Pack<float, N> sin = entries<N>(a.sin, a.table_rows, half, position, pair);
-  for (int j = 0; j < N; j++) {
-    float other = widen(partner.at[j]);
-    x.at[j] = narrow<T>(widen(x.at[j]) * cos.at[j] + (low ? -other : other) * sin.at[j]);
-  }
-  return x;
-}
-
-template <int N, typename T> __device__ __forceinline__ void store_row(const StoreKeyValues<T>& a, Share share) {
-  int to = a.to[blockIdx.x];
-  if (to < 0 || to >= a.cache_rows) return;
-  int position = a.cos == nullptr ? 0 : a.positions[blockIdx.x];
-  const T* from = a.x + static_cast<int64_t>(blockIdx.x) * (a.first + 2 * a.columns) + a.first;
-  T* keys = a.keys + static_cast<int64_t>(to) * a.columns;
-  T* values = a.values + static_cast<int64_t>(to) * a.columns;
-  int first = (share.block * blockDim.x + threadIdx.x) * N;
-  for (int c = first; c < a.columns; c += share.blocks * blockDim.x * N) {
-    packs::store(keys + c, a.cos == nullptr ? packs::load<N>(from + c) : turned<N>(a, from, position, c));
-    packs::store(values + c, packs::load<N>(from + a.columns + c));
-  }
-}
-
-template <Way WAY, typename T> __device__ __forceinline__ void turn(const Rotate<T>& a, Share share) {
-  int half = a.size / 2;
-  if (packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half)) {
-    turn_row<N, WAY>(a, share);
+  if (rows_fit<N>(a) && packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half)) {
+    run<N, WAY>(a);
   } else {
-    turn_row<1, WAY>(a, share);
+    run<1, WAY>(a);
   }
 }
 
-template <typename T> __device__ __forceinline__ void store(const StoreKeyValues<T>& a, Share share) {
-  int half = a.size / 2;
-  bool tables = a.cos == nullptr || (packs::fit<N>(a.cos, half) && packs::fit<N>(a.sin, half));
-  if (tables && a.first % N == 0 && packs::fit<N>(a.x, a.columns) && packs::fit<N>(a.keys, a.columns) &&
-      packs::fit<N>(a.values, a.columns)) {
-    store_row<N>(a, share);
-  } else {
-    store_row<1>(a, share);
-  }
+template <int N, typename T> __device__ __forceinline__ void store(const Rotate<T>& a) {
+  int to = cache_row(a);
+  if (to < 0) return;
+  const T* from = a.x + static_cast<int64_t>(blockIdx.x) * a.columns + a.first;
+  int64_t begin = static_cast<int64_t>(to) * a.kv_columns;
+  copy<N>(from, a.keys + begin, a.kv_columns);
+  copy<N>(from + a.kv_columns, a.values + begin, a.kv_columns);
 }
 
 }  // namespace rotary
 
-template <typename T> __device__ void rotate(const Rotate<T>& a) {
-  rotary::turn<rotary::Way::FORTH>(a, rotary::whole());
+template <typename T> __device__ void rotate_and_store(const Rotate<T>& a) {
+  rotary::run<rotary::Way::FORTH>(a);
 }
 
 template <typename T> __device__ void rotate_back(const Rotate<T>& a) {
-  rotary::turn<rotary::Way::BACK>(a, rotary::whole());
+  rotary::run<rotary::Way::BACK>(a);
 }
 
-template <typename T> __device__ void store_key_values(const StoreKeyValues<T>& a) {
-  rotary::store(a, rotary::whole());
-}
-
-template <typename T> __device__ void rotate_and_store(const RotateAndStore<T>& a) {
-  rotary::Share share = rotary::whole();
-  if (share.block < a.query_blocks) {
-    rotary::turn<rotary::Way::FORTH>(a.queries, {share.block, a.query_blocks});
+template <typename T> __device__ void store_key_values(const Rotate<T>& a) {
+  constexpr int N = VECTOR<T>;
+  if (rotary::rows_fit<N>(a)) {
+    rotary::store<N>(a);
   } else {
-    rotary::store(a.cache, {share.block - a.query_blocks, share.blocks - a.query_blocks});
+    rotary::store<1>(a);
   }
 }
 
-EXPORT_EACH_TYPE(rotate, Rotate, 256)
-EXPORT_EACH_TYPE(rotate_back, Rotate, 256)
-EXPORT_EACH_TYPE(store_key_values, StoreKeyValues, 256)
-EXPORT_EACH_TYPE(rotate_and_store, RotateAndStore, 256)
+EXPORT_EACH_TYPE(rotate_and_store, Rotate, 128)
+EXPORT_EACH_TYPE(rotate_back, Rotate, 128)
+EXPORT_EACH_TYPE(store_key_values, Rotate, 128)
 
 // Launch:
-//   grid     (rows, any number of blocks that share a row); rotate_and_store: more than query_blocks of them
-//   threads  whole warps, at most 256
+//   grid     (rows, any number of blocks that share a row)
+//   threads  128
 //   shared   none

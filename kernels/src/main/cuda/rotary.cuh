@@ -21,6 +21,12 @@ __device__ __forceinline__ Pack<float, N> entries(const float* table, int rows, 
   return packs::load<N>(table + static_cast<int64_t>(position) * half + pair);
 }
 
+// A channel turned, where `other` is the one it is turned against, for the lower half its negative. Rounded by name, so
+// that every kernel that turns it comes to the same bits.
+__device__ __forceinline__ float turned(float x, float other, float cos, float sin) {
+  return __fadd_rn(__fmul_rn(x, cos), __fmul_rn(other, sin));
+}
+
 // One channel of a head, turned.
 template <typename T>
 __device__ __forceinline__ T turned(const T* head, int channel, int size, const RotaryTable& table, int position) {
@@ -30,7 +36,7 @@ __device__ __forceinline__ T turned(const T* head, int channel, int size, const 
   float x = widen(head[channel]), other = widen(head[low ? channel + half : pair]);
   float cos = entries<1>(table.cos, table.rows, half, position, pair).at[0];
   float sin = entries<1>(table.sin, table.rows, half, position, pair).at[0];
-  return narrow<T>(x * cos + (low ? -other : other) * sin);
+  return narrow<T>(turned(x, low ? -other : other, cos, sin));
 }
 
 }  // namespace rotary

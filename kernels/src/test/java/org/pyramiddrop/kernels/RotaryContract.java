@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** {@link Kernels#rotate}, {@link Kernels#storeKeyValues} and both in one. */
 interface RotaryContract extends ContractPart {
   int POSITIONS = 4096;
+
+  /** More heads, and more columns of them, than a block of a GPU takes at once. */
+  Heads MANY = new Heads(33, 33, 128);
 
   @Test
   default void tellsWhatATableHolds() {
@@ -75,75 +79,86 @@ interface RotaryContract extends ContractPart {
 
   @Test
   default void storesKeysAndValuesApart() {
-    for (int size : AttentionContract.SIZES) {
-      for (boolean rotated : new boolean[] {true, false}) {
-        int heads = random().between(1, 5);
-        int columns = heads * size;
+    for (boolean rotated : new boolean[] {true, false}) {
+      for (int size : AttentionContract.SIZES) {
         int first = random().oneOf(0, random().between(1, 40));
-        int[] positions = positions(random().oneOf(1, 3, 13, 61));
-        int rows = positions.length;
-        float[] x = random().normal(rows * (first + 2 * columns), 1);
-        int room = rows + random().between(0, 5);
-        int[] to = random().distinctBelow(room, rows);
-        Output keys = device().output(room, columns);
-        Output values = device().output(room, columns);
-        kernels()
-            .storeKeyValues(
-                device().input(x, first + 2 * columns),
-                first,
-                rotated ? device().owned(kernels().rotary(size, 10_000, POSITIONS)) : null,
-                rotated ? device().indices(positions) : null,
-                device().indices(to),
-                keys.view(),
-                values.view());
-        float[] k = columns(x, rows, first, columns);
-        Expected expected =
-            rotated
-                ? Reference.rotate(k, columns, heads, size, 10_000, positions)
-                : Expected.exactly(k, columns);
-        String what = "keys of %d × %d".formatted(heads, size);
-        device().check(what, keys, expected.atRows(to, room));
-        float[] v = columns(x, rows, first + columns, columns);
-        device().check("values", values, Expected.exactly(v, columns).atRows(to, room));
-        device().endCase();
+        storesKeysAndValues(random().between(1, 5), size, first, rotated);
       }
+      storesKeysAndValues(MANY.keyValue(), MANY.size(), random().oneOf(0, 1, 8), rotated);
     }
+  }
+
+  private void storesKeysAndValues(int heads, int size, int first, boolean rotated) {
+    int columns = heads * size;
+    int[] positions = positions(random().oneOf(1, 3, 13, 61));
+    int rows = positions.length;
+    float[] x = random().normal(rows * (first + 2 * columns), 1);
+    int room = rows + random().between(0, 5);
+    int[] to = random().distinctBelow(room, rows);
+    Output keys = device().output(room, columns);
+    Output values = device().output(room, columns);
+    kernels()
+        .storeKeyValues(
+            device().input(x, first + 2 * columns),
+            first,
+            rotated ? device().owned(kernels().rotary(size, 10_000, POSITIONS)) : null,
+            rotated ? device().indices(positions) : null,
+            device().indices(to),
+            keys.view(),
+            values.view());
+    float[] k = columns(x, rows, first, columns);
+    Expected expected =
+        rotated
+            ? Reference.rotate(k, columns, heads, size, 10_000, positions)
+            : Expected.exactly(k, columns);
+    String what = "keys of %d × %d".formatted(heads, size);
+    device().check(what, keys, expected.atRows(to, room));
+    float[] v = columns(x, rows, first + columns, columns);
+    device().check("values", values, Expected.exactly(v, columns).atRows(to, room));
+    device().endCase();
   }
 
   @Test
   default void rotatesQueriesAndStoresTheKeysAndValuesBesideThem() {
     for (int size : AttentionContract.SIZES) {
       for (AttentionContract.Group group : AttentionContract.GROUPS) {
-        Heads heads = group.of(size);
-        int q = heads.queryColumns();
-        int kv = heads.keyValueColumns();
-        int[] positions = positions(random().oneOf(1, 2, 3, 13, 61));
-        int rows = positions.length;
-        float[] x = random().normal(rows * (q + 2 * kv), 1);
-        int room = rows + random().between(0, 5);
-        int[] to = random().distinctBelow(room, rows);
-        Output qkv = device().output(x, q + 2 * kv);
-        Output keys = device().output(room, kv);
-        Output values = device().output(room, kv);
-        kernels()
-            .rotateAndStore(
-                qkv.view(),
-                heads,
-                device().owned(kernels().rotary(size, 10_000, POSITIONS)),
-                device().indices(positions),
-                device().indices(to),
-                keys.view(),
-                values.view());
-        Expected queries = Reference.rotate(x, q + 2 * kv, heads.query(), size, 10_000, positions);
-        device().check("queries of " + heads, qkv, queries);
-        float[] k = columns(x, rows, q, kv);
-        Expected turned = Reference.rotate(k, kv, heads.keyValue(), size, 10_000, positions);
-        device().check("keys of " + heads, keys, turned.atRows(to, room));
-        float[] v = columns(x, rows, q + kv, kv);
-        device().check("values", values, Expected.exactly(v, kv).atRows(to, room));
-        device().endCase();
+        rotatesAndStores(group.of(size));
       }
     }
+    for (Heads heads : List.of(MANY, new Heads(70, 35, 6), new Heads(3, 1, 300))) {
+      rotatesAndStores(heads);
+    }
+  }
+
+  private void rotatesAndStores(Heads heads) {
+    int size = heads.size();
+    int q = heads.queryColumns();
+    int kv = heads.keyValueColumns();
+    int[] positions = positions(random().oneOf(1, 2, 3, 13, 61));
+    int rows = positions.length;
+    float[] x = random().normal(rows * (q + 2 * kv), 1);
+    int room = rows + random().between(0, 5);
+    int[] to = random().distinctBelow(room, rows);
+    Output qkv = device().output(x, q + 2 * kv);
+    Output keys = device().output(room, kv);
+    Output values = device().output(room, kv);
+    kernels()
+        .rotateAndStore(
+            qkv.view(),
+            heads,
+            device().owned(kernels().rotary(size, 10_000, POSITIONS)),
+            device().indices(positions),
+            device().indices(to),
+            keys.view(),
+            values.view());
+    Expected queries = Reference.rotate(x, q + 2 * kv, heads.query(), size, 10_000, positions);
+    device().check("queries of " + heads, qkv, queries);
+    float[] k = columns(x, rows, q, kv);
+    Expected turned = Reference.rotate(k, kv, heads.keyValue(), size, 10_000, positions);
+    device().check("keys of " + heads, keys, turned.atRows(to, room));
+    float[] v = columns(x, rows, q + kv, kv);
+    device().check("values", values, Expected.exactly(v, kv).atRows(to, room));
+    device().endCase();
   }
 
   private static float[] columns(float[] x, int rows, int first, int count) {

@@ -7,8 +7,11 @@ import org.pyramiddrop.kernels.Heads;
 final class CudaRotaryKernels {
   private static final int THREADS = 128;
 
-  /** Neighbouring channels a thread takes at once. */
-  private static final int PACK = 4;
+  /** Bytes of an access. */
+  private static final int VECTOR_BYTES = 16;
+
+  /** Blocks, a multiprocessor, that bring as many bytes as can be on their way. */
+  private static final int BLOCKS_EACH = 4;
 
   private final Launcher launcher;
 
@@ -18,22 +21,12 @@ final class CudaRotaryKernels {
 
   /** Turns the first heads of each row in place. */
   void rotate(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
-    turn("rotate", x, heads, rotary, positions);
+    launch("rotate_and_store", x, 0, heads, rotary, positions, null);
   }
 
   /** Turns them back. */
   void rotateBack(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
-    turn("rotate_back", x, heads, rotary, positions);
-  }
-
-  private void turn(
-      String kernel, CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
-    if (x.rows() == 0) {
-      return;
-    }
-    launcher.kernel(kernel);
-    appendRotate(x, heads, rotary, positions)
-        .launch(x.rows(), blocks(heads * rotary.headSize() / 2), 1, THREADS, 0);
+    launch("rotate_back", x, 0, heads, rotary, positions, null);
   }
 
   /** Stores keys, turned where there is a table, and values into the rows of a cache. */
@@ -45,12 +38,9 @@ final class CudaRotaryKernels {
       CudaIndices rows,
       CudaTensor keys,
       CudaTensor values) {
-    if (x.rows() == 0) {
-      return;
-    }
-    launcher.kernel("store_key_values");
-    appendStore(x, firstColumn, rotary, positions, rows, keys, values)
-        .launch(x.rows(), blocks(keys.columns()), 1, THREADS, 0);
+    Cache cache = new Cache(rows, keys, values);
+    String kernel = rotary == null ? "store_key_values" : "rotate_and_store";
+    launch(kernel, x, firstColumn, 0, rotary, positions, cache);
   }
 
   /** Turns the queries of a fused product in place, and stores its keys, turned, and values. */
@@ -62,55 +52,53 @@ final class CudaRotaryKernels {
       CudaIndices rows,
       CudaTensor keys,
       CudaTensor values) {
-    if (qkv.rows() == 0) {
-      return;
-    }
-    int queryBlocks = blocks(heads.queryColumns() / 2);
-    launcher.kernel("rotate_and_store").int32(queryBlocks);
-    appendRotate(qkv, heads.query(), rotary, positions);
-    appendStore(qkv, heads.queryColumns(), rotary, positions, rows, keys, values)
-        .launch(qkv.rows(), queryBlocks + blocks(keys.columns()), 1, THREADS, 0);
+    Cache cache = new Cache(rows, keys, values);
+    launch("rotate_and_store", qkv, 0, heads.query(), rotary, positions, cache);
   }
 
-  /** Appends {@code struct Rotate}. */
-  private Launcher appendRotate(CudaTensor x, int heads, CudaRotary rotary, CudaIndices positions) {
-    return launcher
-        .pointer(x.address())
-        .pointer(rotary.cos())
-        .pointer(rotary.sin())
-        .pointer(positions.address())
-        .int32(x.columns())
-        .int32(heads)
-        .int32(rotary.headSize())
-        .int32(rotary.tabulated());
-  }
+  /** Rows of keys and values, and which of them are written. */
+  private record Cache(CudaIndices to, CudaTensor keys, CudaTensor values) {}
 
-  /** Appends {@code struct StoreKeyValues}. */
-  private Launcher appendStore(
+  /** Appends {@code struct Rotate} and launches. */
+  private void launch(
+      String kernel,
       CudaTensor x,
       int firstColumn,
+      int heads,
       @Nullable CudaRotary rotary,
       @Nullable CudaIndices positions,
-      CudaIndices rows,
-      CudaTensor keys,
-      CudaTensor values) {
-    return launcher
+      @Nullable Cache cache) {
+    if (x.rows() == 0) {
+      return;
+    }
+    int size = rotary == null ? 0 : rotary.headSize();
+    int stored = cache == null ? 0 : cache.keys.columns();
+    launcher
+        .kernel(kernel)
         .pointer(x.address())
-        .pointer(keys.address())
-        .pointer(values.address())
-        .pointer(rows.address())
+        .pointer(cache == null ? 0 : cache.keys.address())
+        .pointer(cache == null ? 0 : cache.values.address())
+        .pointer(cache == null ? 0 : cache.to.address())
         .pointer(rotary == null ? 0 : rotary.cos())
         .pointer(rotary == null ? 0 : rotary.sin())
-        .pointer(rotary == null || positions == null ? 0 : positions.address())
+        .pointer(positions == null ? 0 : positions.address())
+        .int32(x.columns())
         .int32(firstColumn)
-        .int32(keys.columns())
-        .int32(rotary == null ? 0 : rotary.headSize())
+        .int32(heads)
+        .int32(stored)
+        .int32(size)
         .int32(rotary == null ? 0 : rotary.tabulated())
-        .int32(keys.rows());
+        .int32(cache == null ? 0 : cache.keys.rows())
+        .launch(x.rows(), blocks(x, Math.max(heads * size, stored)), 1, THREADS, 0);
   }
 
-  /** Blocks that share a row. */
-  private static int blocks(int channels) {
-    return Math.ceilDiv(channels, PACK * THREADS);
+  /**
+   * Blocks that share a row: as many as fill the GPU, if it has work for them.
+   *
+   * @param columns of its heads, its keys or its values, whichever are more
+   */
+  private int blocks(CudaTensor x, int columns) {
+    int most = Math.ceilDiv(columns * x.dtype().bytes(), VECTOR_BYTES * THREADS);
+    return Math.clamp((long) launcher.multiprocessors() * BLOCKS_EACH / x.rows(), 1, most);
   }
 }
