@@ -15,7 +15,7 @@
 
 template <typename T> struct MatmulStreamK {
   TensorMap x;  // (rows, inputs), in boxes of half a product's columns
-  TensorMap w;  // (outputs, inputs), in boxes of 128 rows; of a gated product in four dimensions, see below
+  TensorMap w;  // (outputs or 2·outputs, inputs), in boxes of 128 rows, of a gated product eight
   int rows, inputs;
   int parts;          // of the rows, each as many as a product has columns
   float4* sums;       // (pairs, 2, 2, columns / 8, 256), of tiles that pairs share
@@ -29,19 +29,21 @@ using namespace ::hopper;
 
 constexpr int PAIR = 2;             // blocks
 constexpr int DEPTH = BOX_COLUMNS;  // inputs of a step
-constexpr int WEIGHTS = ROWS;       // rows of w in a block's box
+constexpr int WEIGHTS = ROWS;       // rows of w of a block
 constexpr int WARPS = CONSUMERS * GROUP_WARPS;
 constexpr int SUM_THREADS = CONSUMERS * GROUP;
 
-// The box of a gated product has eight gates, then the ups of the same outputs, the next eight gates, and so on, so that
-// a thread's two rows, eight apart, are one output. Its dimensions: inputs, eight outputs, gate or up, eights.
+// A gated product's 128 rows are eight gates, the ups of the same outputs, the next eight gates, and so on, so that a
+// thread's two rows, eight apart, are one output.
 constexpr int EIGHT = 8;
+constexpr int EIGHT_BYTES = EIGHT * ROW_BYTES;
 template <bool GATED> constexpr int OUTPUTS = GATED ? WEIGHTS / 2 : WEIGHTS;  // of a block
 
 // COLUMNS: of a product, rows of x.
 template <int COLUMNS> constexpr int STAGE = BOX + COLUMNS * ROW_BYTES;
 constexpr int MOST_STAGES = 8, MOST_BYTES = 214 << 10;
-template <int COLUMNS> constexpr int STAGES = MOST_BYTES / STAGE<COLUMNS> < MOST_STAGES ? MOST_BYTES / STAGE<COLUMNS> : MOST_STAGES;
+template <int COLUMNS>
+constexpr int STAGES = MOST_BYTES / STAGE<COLUMNS> < MOST_STAGES ? MOST_BYTES / STAGE<COLUMNS> : MOST_STAGES;
 
 template <int COLUMNS> struct Barriers {
   uint64_t there[STAGES<COLUMNS>], free[STAGES<COLUMNS>];
@@ -106,7 +108,7 @@ struct Share {
   }
 };
 
-// What one thread does: this block's box of w, and its half of x for both.
+// What one thread does: copies of this block's rows of w, and of its half of x for both.
 template <bool GATED, int COLUMNS, typename T>
 __device__ __forceinline__ void produce(const MatmulStreamK<T>& a, Stages<COLUMNS> stages, Share share) {
   constexpr int HALF = COLUMNS / PAIR;
@@ -121,7 +123,12 @@ __device__ __forceinline__ void produce(const MatmulStreamK<T>& a, Stages<COLUMN
     uint64_t* there = &stages.barriers->there[stages.now];
     barrier_expect(there, STAGE<COLUMNS>);
     if constexpr (GATED) {
-      copy_box(stages.w(), &a.w, input, 0, 0, output / EIGHT, there);
+      unsigned char* w = stages.w();
+#pragma unroll 1
+      for (int i = 0; i < OUTPUTS<GATED>; i += EIGHT, w += 2 * EIGHT_BYTES) {
+        copy_box(w, &a.w, input, output + i, there);
+        copy_box(w + EIGHT_BYTES, &a.w, input, a.end.outputs + output + i, there);
+      }
     } else {
       copy_box(stages.w(), &a.w, input, output, there);
     }

@@ -21,9 +21,6 @@ public final class TensorMap {
 
   private static final int BOX_COLUMNS = 64;
 
-  /** Rows of gates in a box, before their ups come. */
-  private static final int EIGHT = 8;
-
   private final MemorySegment map;
 
   private TensorMap(MemorySegment map) {
@@ -81,30 +78,6 @@ public final class TensorMap {
         new long[] {heads.size, heads.heads, heads.rows, heads.sequences},
         new long[] {(long) heads.size * type.bytes(), rowBytes, heads.rows * rowBytes},
         new int[] {BOX_COLUMNS, 1, boxRows, 1});
-  }
-
-  /**
-   * Describes gates stacked on the ups of as many outputs, in four dimensions: input, one of eight
-   * outputs, gate or up, and which eight. A box has eight gates, the ups of the same outputs, the
-   * next eight gates, and so on.
-   *
-   * @param address of the first gate, a multiple of 16 bytes
-   * @param outputs as many gates, and as many ups; a multiple of eight
-   * @param inputs of a row, which take a multiple of 16 bytes
-   * @param boxRows gates and ups of a box, a multiple of 16
-   * @throws IllegalArgumentException if numbers of this type don't take two bytes
-   * @throws CudaException if the driver refuses
-   */
-  public static TensorMap gated(
-      ElementType type, long address, int outputs, int inputs, int boxRows) {
-    long rowBytes = (long) inputs * type.bytes();
-    return of(
-        type,
-        address,
-        "gates and ups of %d × %d numbers".formatted(outputs, inputs),
-        new long[] {inputs, EIGHT, 2, outputs / EIGHT},
-        new long[] {rowBytes, outputs * rowBytes, EIGHT * rowBytes},
-        new int[] {BOX_COLUMNS, EIGHT, 2, boxRows / (2 * EIGHT)});
   }
 
   /** Describes numbers by their dimensions, the innermost first, whose strides are left out. */

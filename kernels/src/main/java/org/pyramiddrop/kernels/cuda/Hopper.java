@@ -36,11 +36,6 @@ final class Hopper {
     return tensorMap(w.dtype(), w.address(), w.rows(), w.columns(), boxRows);
   }
 
-  /** Describes gates stacked on ups, eight and eight in turn. */
-  static TensorMap gatedTensorMap(CudaWeight w, int boxRows) {
-    return TensorMap.gated(type(w.dtype()), w.address(), w.rows() / 2, w.columns(), boxRows);
-  }
-
   /** Describes heads of rows, whose numbers take two bytes. */
   static TensorMap tensorMap(DType dtype, long address, TensorMap.Heads heads) {
     return TensorMap.of(type(dtype), address, heads, ROWS);

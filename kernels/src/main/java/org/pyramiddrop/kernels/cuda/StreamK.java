@@ -20,10 +20,14 @@ final class StreamK {
   /** Blocks that share x. */
   private static final int PAIR = 2;
 
-  /** Inputs of a step, and rows of w in a block's box. */
+  /** Inputs of a step. */
   private static final int DEPTH = 64;
 
+  /** Rows of w of a block. */
   private static final int WEIGHTS = 128;
+
+  /** Gates that lie side by side there, then as many ups. */
+  private static final int EIGHT = 8;
 
   private static final int SUM_WARPS = 8;
   private static final int SUM_THREADS = 256;
@@ -69,7 +73,7 @@ final class StreamK {
   boolean supports(Product product) {
     return product.rows() <= MOST_PARTS * MOST_COLUMNS
         && pairs() >= MOST_PARTS
-        && (!product.gated() || product.outputs() % 8 == 0);
+        && (!product.gated() || product.outputs() % EIGHT == 0);
   }
 
   /** Does it. */
@@ -89,10 +93,7 @@ final class StreamK {
           .kernel(operation + "_stream_k_" + columns)
           .matrixProduct(product.rows(), product.inputs(), product.sums(), product.w().dtype())
           .tensorMap(Hopper.tensorMap(product.x(), columns / PAIR))
-          .tensorMap(
-              product.gated()
-                  ? Hopper.gatedTensorMap(product.w(), WEIGHTS)
-                  : Hopper.tensorMap(product.w(), WEIGHTS))
+          .tensorMap(Hopper.tensorMap(product.w(), product.gated() ? EIGHT : WEIGHTS))
           .int32(product.rows())
           .int32(product.inputs())
           .int32(parts)
