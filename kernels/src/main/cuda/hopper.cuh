@@ -324,6 +324,51 @@ __device__ __forceinline__ void release(uint64_t* barrier) {
   if (threadIdx.x % WARP == 0) barrier_arrive(barrier);
 }
 
+// Stages in shared memory, which the producer fills and consumers free one after the other, round and round. Each role
+// has a copy of its own, which says how far it is.
+template <int BYTES, int COUNT> struct Stages {
+  static constexpr int SHARED_BYTES = BOX_ALIGNMENT + COUNT * (BYTES + 2 * static_cast<int>(sizeof(uint64_t)));
+
+  unsigned char* begin;
+  int now = 0;
+  unsigned parity = 0;
+
+  __device__ __forceinline__ Stages() : begin(first_box()) {}
+
+  __device__ __forceinline__ unsigned char* at() const { return begin + now * BYTES; }
+
+  // Of a stage: that all its bytes are there, and that all consumers have released it.
+  __device__ __forceinline__ uint64_t* there(int stage) const {
+    return reinterpret_cast<uint64_t*>(begin + COUNT * BYTES) + stage;
+  }
+  __device__ __forceinline__ uint64_t* free(int stage) const { return there(COUNT + stage); }
+
+  // One thread makes the barriers, before the others see them.
+  __device__ __forceinline__ void make(unsigned releases) const {
+    for (int s = 0; s < COUNT; s++) {
+      barrier_init(there(s), 1);
+      barrier_init(free(s), releases);
+    }
+  }
+
+  // Waits until the producer may fill this stage, and announces its bytes to the barrier that is given back.
+  __device__ __forceinline__ uint64_t* fill() const {
+    // A barrier's first phase is that of its first use, so the phase before counts as over.
+    barrier_wait(free(now), parity ^ 1);
+    barrier_expect(there(now), BYTES);
+    return there(now);
+  }
+
+  __device__ __forceinline__ void await() const { barrier_wait(there(now), parity); }
+
+  __device__ __forceinline__ void next() {
+    if (++now == COUNT) {
+      now = 0;
+      parity ^= 1;
+    }
+  }
+};
+
 // Runs both roles; `produce` in one thread.
 template <typename Produce, typename Consume>
 __device__ __forceinline__ void share_out(Produce produce, Consume consume) {

@@ -31,37 +31,10 @@ template <bool GATED> constexpr int HALF = GATED ? 112 : 128;
 template <bool GATED> constexpr int OUTPUTS = GATED ? HALF<GATED> : 2 * HALF<GATED>;
 template <bool GATED> constexpr int SUMS = 2 * HALF<GATED> / 8;  // products of eight columns
 template <bool GATED> constexpr int HALF_BYTES = HALF<GATED> * ROW_BYTES;
-template <bool GATED> constexpr int STAGE = BOX + 2 * HALF_BYTES<GATED>;  // rows of x, both boxes of w
-template <bool GATED> constexpr int STAGES = GATED ? 5 : 4;
-
-template <bool GATED> struct Barriers {
-  uint64_t there[STAGES<GATED>], free[STAGES<GATED>];
-};
-template <bool GATED>
-constexpr int SHARED_BYTES =
-    BOX_ALIGNMENT + STAGES<GATED> * STAGE<GATED> + static_cast<int>(sizeof(Barriers<GATED>));
-static_assert(SHARED_BYTES<false> == 197696 && SHARED_BYTES<true> == 226384, "LinearKernels asks for as much");
-
-// The stages, used one after the other over all tiles of a block.
-template <bool GATED> struct Stages {
-  unsigned char* begin;
-  Barriers<GATED>* barriers;
-  int now = 0;
-  unsigned parity = 0;
-
-  __device__ __forceinline__ Stages()
-      : begin(first_box()), barriers(reinterpret_cast<Barriers<GATED>*>(begin + STAGES<GATED> * STAGE<GATED>)) {}
-
-  __device__ __forceinline__ unsigned char* x() const { return begin + now * STAGE<GATED>; }
-  __device__ __forceinline__ unsigned char* w() const { return x() + BOX; }
-
-  __device__ __forceinline__ void next() {
-    if (++now == STAGES<GATED>) {
-      now = 0;
-      parity ^= 1;
-    }
-  }
-};
+// Rows of x, then both boxes of w.
+template <bool GATED> using Stages = hopper::Stages<BOX + 2 * HALF_BYTES<GATED>, GATED ? 5 : 4>;
+static_assert(Stages<false>::SHARED_BYTES == 197696 && Stages<true>::SHARED_BYTES == 226384,
+              "LinearKernels asks for as much");
 
 // Tiles in the order in which blocks take them. Those side by side share rows of w and, a band high, of x: w comes from
 // memory once a band, and both stay in L2 meanwhile.
@@ -88,13 +61,10 @@ __device__ __forceinline__ void produce(const MatmulHopper<T>& a, Stages<GATED> 
     int row, output;
     tiles.place(tile, &row, &output);
     for (int input = 0; input < a.inputs; input += DEPTH) {
-      // A barrier's first phase is that of its first use, so the phase before counts as over.
-      barrier_wait(&stages.barriers->free[stages.now], stages.parity ^ 1);
-      uint64_t* there = &stages.barriers->there[stages.now];
-      barrier_expect(there, STAGE<GATED>);
-      copy_box(stages.x(), &a.x, input, row, there);
-      copy_box(stages.w(), &a.w, input, output, there);
-      copy_box(stages.w() + HALF_BYTES<GATED>, &a.w, input, apart + output, there);
+      uint64_t* there = stages.fill();
+      copy_box(stages.at(), &a.x, input, row, there);
+      copy_box(stages.at() + BOX, &a.w, input, output, there);
+      copy_box(stages.at() + BOX + HALF_BYTES<GATED>, &a.w, input, apart + output, there);
       stages.next();
     }
   }
@@ -140,22 +110,22 @@ __device__ __forceinline__ void consume(const MatmulHopper<T>& a, Stages<GATED> 
     int before = -1;
 #pragma unroll 1
     for (int input = 0; input < a.inputs; input += DEPTH) {
-      barrier_wait(&stages.barriers->there[stages.now], stages.parity);
-      const unsigned char* x = stages.x() + consumer() * GROUP_ROWS * ROW_BYTES;
+      stages.await();
+      const unsigned char* x = stages.at() + consumer() * GROUP_ROWS * ROW_BYTES;
       products_begin(sums);
 #pragma unroll
       for (int k = 0; k < DEPTH / 16; k++) {
-        multiply_rows<T>(sums, x + 32 * k, stages.w() + 32 * k, input > 0 || k > 0);
+        multiply_rows<T>(sums, x + 32 * k, stages.at() + BOX + 32 * k, input > 0 || k > 0);
       }
       products_sent();
       // Those of the stage before are done now, while these run on.
       products_arrived<1>();
-      if (before >= 0) release(&stages.barriers->free[before]);
+      if (before >= 0) release(stages.free(before));
       before = stages.now;
       stages.next();
     }
     products_arrived<0>(sums);
-    release(&stages.barriers->free[before]);
+    release(stages.free(before));
     int row, output;
     tiles.place(tile, &row, &output);
     int column = output + static_cast<int>(threadIdx.x) % 4 * 2;
@@ -167,10 +137,7 @@ template <bool GATED, typename T> __device__ __forceinline__ void run(const Matm
 #if HOPPER
   Stages<GATED> stages;
   if (threadIdx.x == 0) {
-    for (int s = 0; s < STAGES<GATED>; s++) {
-      barrier_init(&stages.barriers->there[s], 1);
-      barrier_init(&stages.barriers->free[s], RELEASES);
-    }
+    stages.make(RELEASES);
     barriers_made();
   }
   __syncthreads();

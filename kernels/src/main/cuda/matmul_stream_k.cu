@@ -39,41 +39,14 @@ constexpr int EIGHT = 8;
 constexpr int EIGHT_BYTES = EIGHT * ROW_BYTES;
 template <bool GATED> constexpr int OUTPUTS = GATED ? WEIGHTS / 2 : WEIGHTS;  // of a block
 
-// COLUMNS: of a product, rows of x.
+// Rows of w, then as many rows of x as a product has COLUMNS.
 template <int COLUMNS> constexpr int STAGE = BOX + COLUMNS * ROW_BYTES;
 constexpr int MOST_STAGES = 8, MOST_BYTES = 214 << 10;
 template <int COLUMNS>
-constexpr int STAGES = MOST_BYTES / STAGE<COLUMNS> < MOST_STAGES ? MOST_BYTES / STAGE<COLUMNS> : MOST_STAGES;
-
-template <int COLUMNS> struct Barriers {
-  uint64_t there[STAGES<COLUMNS>], free[STAGES<COLUMNS>];
-};
-template <int COLUMNS>
-constexpr int SHARED_BYTES =
-    BOX_ALIGNMENT + STAGES<COLUMNS> * STAGE<COLUMNS> + static_cast<int>(sizeof(Barriers<COLUMNS>));
-static_assert(SHARED_BYTES<80> == 214144 && SHARED_BYTES<144> == 210016 && SHARED_BYTES<176> == 195664 &&
-                  SHARED_BYTES<208> == 216144,
+using Stages = hopper::Stages<STAGE<COLUMNS>, (MOST_BYTES / STAGE<COLUMNS> < MOST_STAGES ? MOST_BYTES / STAGE<COLUMNS> : MOST_STAGES)>;
+static_assert(Stages<80>::SHARED_BYTES == 214144 && Stages<144>::SHARED_BYTES == 210016 &&
+                  Stages<176>::SHARED_BYTES == 195664 && Stages<208>::SHARED_BYTES == 216144,
               "StreamK asks for as much");
-
-template <int COLUMNS> struct Stages {
-  unsigned char* begin;
-  Barriers<COLUMNS>* barriers;
-  int now = 0;
-  unsigned parity = 0;
-
-  __device__ __forceinline__ Stages()
-      : begin(first_box()), barriers(reinterpret_cast<Barriers<COLUMNS>*>(begin + STAGES<COLUMNS> * STAGE<COLUMNS>)) {}
-
-  __device__ __forceinline__ unsigned char* w() const { return begin + now * STAGE<COLUMNS>; }
-  __device__ __forceinline__ unsigned char* x() const { return w() + BOX; }
-
-  __device__ __forceinline__ void next() {
-    if (++now == STAGES<COLUMNS>) {
-      now = 0;
-      parity ^= 1;
-    }
-  }
-};
 
 // Which tiles and steps a pair has. Pairs of all parts take turns, so that those of one tile read its weights at about
 // the same time. A worker is a pair among those of its part.
@@ -118,21 +91,18 @@ __device__ __forceinline__ void produce(const MatmulStreamK<T>& a, Stages<COLUMN
   int input = first % share.steps * DEPTH;
   int output = (first / share.steps * PAIR + block) * OUTPUTS<GATED>;
   for (; left > 0; left--) {
-    // A barrier's first phase is that of its first use, so the phase before counts as over.
-    barrier_wait(&stages.barriers->free[stages.now], stages.parity ^ 1);
-    uint64_t* there = &stages.barriers->there[stages.now];
-    barrier_expect(there, STAGE<COLUMNS>);
+    uint64_t* there = stages.fill();
     if constexpr (GATED) {
-      unsigned char* w = stages.w();
+      unsigned char* w = stages.at();
 #pragma unroll 1
       for (int i = 0; i < OUTPUTS<GATED>; i += EIGHT, w += 2 * EIGHT_BYTES) {
         copy_box(w, &a.w, input, output + i, there);
         copy_box(w + EIGHT_BYTES, &a.w, input, a.end.outputs + output + i, there);
       }
     } else {
-      copy_box(stages.w(), &a.w, input, output, there);
+      copy_box(stages.at(), &a.w, input, output, there);
     }
-    copy_box_to_all((1 << PAIR) - 1, stages.x() + block * HALF * ROW_BYTES, &a.x, input, row, there);
+    copy_box_to_all((1 << PAIR) - 1, stages.at() + BOX + block * HALF * ROW_BYTES, &a.x, input, row, there);
     stages.next();
     input += DEPTH;
     if (input >= a.inputs) {
@@ -244,22 +214,22 @@ __device__ __forceinline__ void consume(const MatmulStreamK<T>& a, Stages<COLUMN
     int before = -1;
 #pragma unroll 1
     for (int first = step; step < tile_end; step++) {
-      barrier_wait(&stages.barriers->there[stages.now], stages.parity);
-      const unsigned char* w = stages.w() + consumer() * GROUP_ROWS * ROW_BYTES;
+      stages.await();
+      const unsigned char* w = stages.at() + consumer() * GROUP_ROWS * ROW_BYTES;
       products_begin(sums);
 #pragma unroll
       for (int k = 0; k < DEPTH / 16; k++) {
-        multiply_rows<T>(sums, w + 32 * k, stages.x() + 32 * k, step > first || k > 0);
+        multiply_rows<T>(sums, w + 32 * k, stages.at() + BOX + 32 * k, step > first || k > 0);
       }
       products_sent();
       // Those of the step before are done now, while these run on.
       products_arrived<1>();
-      if (before >= 0) release_pair(&stages.barriers->free[before]);
+      if (before >= 0) release_pair(stages.free(before));
       before = stages.now;
       stages.next();
     }
     products_arrived<0>(sums);
-    release_pair(&stages.barriers->free[before]);
+    release_pair(stages.free(before));
     if (whole || add_up<COLUMNS>(a, share, tile, sums)) {
       int output = (tile * PAIR + static_cast<int>(block_of_cluster())) * OUTPUTS<GATED>;
       store<GATED, COLUMNS>(a, share.part * COLUMNS, output, sums);
@@ -271,15 +241,12 @@ template <bool GATED, int COLUMNS, typename T> __device__ __forceinline__ void r
 #if HOPPER
   Stages<COLUMNS> stages;
   if (threadIdx.x == 0) {
-    for (int s = 0; s < STAGES<COLUMNS>; s++) {
-      barrier_init(&stages.barriers->there[s], 1);
-      barrier_init(&stages.barriers->free[s], PAIR * RELEASES);
-    }
+    stages.make(PAIR * RELEASES);
     cluster_barriers_made();
   }
   cluster_sync();
   Share share(a.inputs, a.end.outputs, a.parts, PAIR * OUTPUTS<GATED>);
-  share_out([&] { produce<GATED>(a, stages, share); }, [&] { consume<GATED>(a, stages, share); });
+  share_out([&] { produce<GATED, COLUMNS>(a, stages, share); }, [&] { consume<GATED, COLUMNS>(a, stages, share); });
   // Neither block ends while the other may still write to it.
   cluster_sync();
 #else
