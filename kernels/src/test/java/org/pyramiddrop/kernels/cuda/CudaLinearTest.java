@@ -29,13 +29,7 @@ class CudaLinearTest {
 
   @AfterEach
   void forgetHooks() {
-    emulate(4);
-  }
-
-  private static void emulate(int multiprocessors) {
-    if (!TestGpu.isReal()) {
-      TestGpu.hook("emulated_multiprocessors", multiprocessors);
-    }
+    TestGpu.restore();
   }
 
   record Sizes(int rows, int inputs, int outputs) {}
@@ -273,7 +267,7 @@ class CudaLinearTest {
   void multipliesOnComputeCapability9(DType dtype, @TempDir Path folder) {
     List<Sizes> all =
         List.of(new Sizes(5, 8, 3), new Sizes(130, 136, 259), new Sizes(40, 72, 1026));
-    multipliesBy(ProductAlgorithm.Hopper.class, 4, dtype, folder, all);
+    multipliesBy(ProductAlgorithm.Hopper.class, dtype, folder, all);
   }
 
   /**
@@ -289,15 +283,15 @@ class CudaLinearTest {
             new Sizes(80, 264, 1026),
             new Sizes(171, 456, 130),
             new Sizes(301, 1032, 70));
-    multipliesBy(ProductAlgorithm.StreamK.class, MULTIPROCESSORS, dtype, folder, all);
+    TestGpu.emulateMultiprocessors(MULTIPROCESSORS);
+    multipliesBy(ProductAlgorithm.StreamK.class, dtype, folder, all);
   }
 
   @ParameterizedTest
   @EnumSource(names = {"FLOAT16", "BFLOAT16"})
   void gatesByWeightsSharedOutEvenly(DType dtype, @TempDir Path folder) {
     AtomicInteger taken = new AtomicInteger();
-    TestGpu.prepare();
-    emulate(MULTIPROCESSORS);
+    TestGpu.emulateMultiprocessors(MULTIPROCESSORS);
     try (Kernels kernels = preferring(ProductAlgorithm.StreamK.class, dtype, folder, taken)) {
       for (Sizes sizes :
           List.of(
@@ -313,14 +307,8 @@ class CudaLinearTest {
   }
 
   private static void multipliesBy(
-      Class<? extends ProductAlgorithm> kind,
-      int multiprocessors,
-      DType dtype,
-      Path folder,
-      List<Sizes> all) {
+      Class<? extends ProductAlgorithm> kind, DType dtype, Path folder, List<Sizes> all) {
     AtomicInteger taken = new AtomicInteger();
-    TestGpu.prepare();
-    emulate(multiprocessors);
     try (Kernels kernels = preferring(kind, dtype, folder, taken)) {
       for (Sizes sizes : all) {
         for (Activation activation : Activation.values()) {
@@ -339,6 +327,7 @@ class CudaLinearTest {
   /** A GPU on which one kind of algorithm seems the fastest; counts how often it is measured. */
   private static Kernels preferring(
       Class<? extends ProductAlgorithm> kind, DType dtype, Path folder, AtomicInteger taken) {
+    TestGpu.prepare();
     Stopwatch stopwatch =
         (algorithm, _) -> {
           boolean preferred = kind.isInstance(algorithm);

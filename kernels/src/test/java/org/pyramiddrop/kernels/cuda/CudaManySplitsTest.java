@@ -14,18 +14,13 @@ class CudaManySplitsTest extends AttentionOnlyContract {
   @Override
   protected Kernels open() {
     TestGpu.prepare();
-    if (!TestGpu.isReal()) {
-      TestGpu.hook("emulated_multiprocessors", 16);
-    }
+    TestGpu.emulateMultiprocessors(16);
     return TestGpu.open(DType.FLOAT32, new CudaOptions(true, false).withHopper(false));
   }
 
   @AfterEach
   void forgetHooks() {
     TestGpu.restore();
-    if (!TestGpu.isReal()) {
-      TestGpu.hook("emulated_multiprocessors", 4);
-    }
   }
 
   @Override

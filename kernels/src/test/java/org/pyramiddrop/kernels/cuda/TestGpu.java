@@ -29,6 +29,8 @@ public final class TestGpu {
   /** What the emulated driver takes for compiled kernels; its own are linked in. */
   private static final Path IMAGE = image();
 
+  private static final int EMULATED_MULTIPROCESSORS = 4;
+
   private TestGpu() {}
 
   private static Path image() {
@@ -57,6 +59,14 @@ public final class TestGpu {
   /** Later tests find the machine as it is. */
   public static void restore() {
     properties().keySet().forEach(System::clearProperty);
+    emulateMultiprocessors(EMULATED_MULTIPROCESSORS);
+  }
+
+  /** What an emulated GPU has of them until {@link #restore}; a real one stays as it is. */
+  static void emulateMultiprocessors(int count) {
+    if (!REAL) {
+      hook("emulated_multiprocessors", count);
+    }
   }
 
   private static Map<String, String> properties() {
