@@ -84,19 +84,17 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
   return warp_max(lane < warps ? scratch[lane] : -INFINITY);
 }
 
+#define EXPORT_WITH(attributes, name, kernel, Arguments, threads, cluster_blocks)              \
+  extern "C" __global__ void attributes name(const __grid_constant__ Arguments a) { kernel(a); } \
+  REGISTER(name, Arguments, threads, cluster_blocks)
+
 // `kernel` is a __device__ function of one Arguments; `threads` the most that a block of it has.
-#define EXPORT(name, kernel, Arguments, threads)                                                       \
-  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Arguments a) {    \
-    kernel(a);                                                                                         \
-  }                                                                                                    \
-  REGISTER(name, Arguments, threads, 1)
+#define EXPORT(name, kernel, Arguments, threads) \
+  EXPORT_WITH(__launch_bounds__(threads), name, kernel, Arguments, threads, 1)
 
 // For kernels whose blocks may take all registers of a multiprocessor, if they need them.
-#define EXPORT_ALONE(name, kernel, Arguments, threads)                                                 \
-  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
-    kernel(a);                                                                                         \
-  }                                                                                                    \
-  REGISTER(name, Arguments, threads, 1)
+#define EXPORT_ALONE(name, kernel, Arguments, threads) \
+  EXPORT_WITH(__launch_bounds__(threads, 1), name, kernel, Arguments, threads, 1)
 
 // The same, of blocks that run in pairs: clusters of two, which compute capability 9.0 has.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
@@ -104,11 +102,8 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
 #else
 #define CLUSTER(blocks) __cluster_dims__(blocks, 1, 1)
 #endif
-#define EXPORT_PAIRS(name, kernel, Arguments, threads)                                                            \
-  extern "C" __global__ void CLUSTER(2) __launch_bounds__(threads, 1) name(const __grid_constant__ Arguments a) { \
-    kernel(a);                                                                                                    \
-  }                                                                                                               \
-  REGISTER(name, Arguments, threads, 2)
+#define EXPORT_PAIRS(name, kernel, Arguments, threads) \
+  EXPORT_WITH(CLUSTER(2) __launch_bounds__(threads, 1), name, kernel, Arguments, threads, 2)
 
 // Here Arguments is a struct template over the element type, as the kernel is.
 #define EXPORT_EACH_TYPE(kernel, Arguments, threads)                         \

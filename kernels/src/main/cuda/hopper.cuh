@@ -72,8 +72,7 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int col
       : "memory");
 }
 
-// The same of a map in four dimensions: of one head of one sequence, where channels behind those of the head come as
-// zeros, as do rows of no sequence.
+// The same of one head of one sequence. Channels behind those of the head come as zeros, as do rows of no sequence.
 __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int channel, int head, int row, int sequence,
                                          uint64_t* barrier) {
   asm volatile(
