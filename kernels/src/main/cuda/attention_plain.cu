@@ -7,6 +7,9 @@ namespace attention::plain {
 constexpr int MOST_CHANNELS = 256;
 constexpr int LANE_CHANNELS = MOST_CHANNELS / WARP;
 
+// A key's weights for all rows of a warp.
+using KeyWeights = Pack<float, WARP_ROWS>;
+
 }  // namespace attention::plain
 
 template <typename T> __device__ void attention_plain(const Attention<T>& a) {
@@ -14,8 +17,11 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
   using namespace attention::plain;
   int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
   int size = a.size, stride = size + 1;
-  float* queries = reinterpret_cast<float*>(shared_memory());  // (ROWS, size + 1)
-  float* tile = queries + ROWS * stride;                       // (KEYS, size + 1): keys, then values
+  // (warps, KEYS) weights; (ROWS, size + 1) queries; (KEYS, size + 1) keys, then values.
+  KeyWeights* weights = reinterpret_cast<KeyWeights*>(shared_memory());
+  float* queries = reinterpret_cast<float*>(weights + THREADS);
+  float* tile = queries + ROWS * stride;
+  weights += warp * KEYS;
 
   int head = blockIdx.x, first_row = blockIdx.y * ROWS;
   int kv_columns = a.kv_columns, kv_column = head / (a.heads / a.kv_heads) * size;
@@ -39,15 +45,16 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
     load_tile(a.keys + kv_column, kv_columns, key, here, size, tile);
     __syncthreads();
 
-    float products[WARP_ROWS], weights[WARP_ROWS];
+    float products[WARP_ROWS];
     multiply(queries, tile, size, products);
 #pragma unroll
     for (int r = 0; r < WARP_ROWS; r++) {
       float product = key + lane < sees[r] ? products[r] : -INFINITY;
       float higher = fmaxf(highest[r], level(warp_max(product), a.scale));
       float rescale = correction(highest[r], higher);
-      weights[r] = weight(product, a.scale, higher);
-      total[r] = total[r] * rescale + warp_sum(weights[r]);
+      float w = weight(product, a.scale, higher);
+      weights[lane].at[r] = w;
+      total[r] = total[r] * rescale + warp_sum(w);
       highest[r] = higher;
 #pragma unroll
       for (int i = 0; i < LANE_CHANNELS; i++) sums[r][i] *= rescale;
@@ -65,12 +72,12 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
         int channel = lane + i * WARP;
         v[i] = channel < size ? tile[j * stride + channel] : 0.0f;
       }
+      KeyWeights w = weights[j];
 #pragma unroll
       for (int r = 0; r < WARP_ROWS; r++) {
-        float w = __shfl_sync(ALL_LANES, weights[r], j);
         if (key + j < sees[r]) {
 #pragma unroll
-          for (int i = 0; i < LANE_CHANNELS; i++) sums[r][i] = fmaf(w, v[i], sums[r][i]);
+          for (int i = 0; i < LANE_CHANNELS; i++) sums[r][i] = fmaf(w.at[r], v[i], sums[r][i]);
         }
       }
     }
@@ -90,4 +97,4 @@ template <typename T> __device__ void attention_plain(const Attention<T>& a) {
 
 EXPORT_EACH_TYPE(attention_plain, Attention, attention::plain::THREADS)
 
-// Launch: grid (heads, ⌈rows / 16⌉), 128 threads, 4 · (16 + 32) · (size + 1) bytes of shared memory.
+// Launch: grid (heads, ⌈rows / 16⌉), 128 threads, 2048 + 4 · (16 + 32) · (size + 1) bytes of shared memory.

@@ -223,30 +223,37 @@ public interface BlockWeightContract extends ContractPart {
 
   @Test
   default void multipliesANormByBlocksAsBothOperationsInARowDo() {
+    List<LinearContract.Sizes> all = new ArrayList<>();
     for (DType dtype : TYPES) {
       for (int rows : new int[] {1, 2, 4, 6}) {
         for (int inputs : new int[] {8, 33, 72, 264, 1032, 4104}) {
-          int outputs = random().between(1, 40);
-          Tensor x = device().input(random().normal(rows * inputs, 1), inputs);
-          Weight norm =
-              device().weight(DType.FLOAT16, random().weights(DType.FLOAT16, inputs, 1), 1);
-          Output normed = device().output(rows, inputs);
-          kernels().rmsNorm(x, norm, 1e-5f, normed.view());
-          Weight w = stored(dtype, 2 * outputs, inputs).weight;
-          Output product = device().output(rows, 2 * outputs);
-          Output both = device().output(rows, 2 * outputs);
-          kernels().normLinear(x, norm, 1e-5f, w, null, product.view());
-          kernels().linear(normed.view(), w, null, Activation.NONE, both.view());
-          assertThat(product.read()).as("linear %s, %d", dtype, inputs).isEqualTo(both.read());
-          Output gated = device().output(rows, outputs);
-          Output bothGated = device().output(rows, outputs);
-          kernels().normSwiGlu(x, norm, 1e-5f, w, gated.view());
-          kernels().swiGlu(normed.view(), w, bothGated.view());
-          assertThat(gated.read()).as("gated %s, %d", dtype, inputs).isEqualTo(bothGated.read());
-          device().endCase();
+          all.add(new LinearContract.Sizes(dtype, rows, inputs, random().between(1, 40)));
         }
       }
     }
+    random().fewCases(all).forEach(this::multipliesANorm);
+  }
+
+  private void multipliesANorm(LinearContract.Sizes sizes) {
+    int rows = sizes.rows();
+    int inputs = sizes.inputs();
+    int outputs = sizes.outputs();
+    Tensor x = device().input(random().normal(rows * inputs, 1), inputs);
+    Weight norm = device().weight(DType.FLOAT16, random().weights(DType.FLOAT16, inputs, 1), 1);
+    Output normed = device().output(rows, inputs);
+    kernels().rmsNorm(x, norm, 1e-5f, normed.view());
+    Weight w = stored(sizes.dtype(), 2 * outputs, inputs).weight;
+    Output product = device().output(rows, 2 * outputs);
+    Output both = device().output(rows, 2 * outputs);
+    kernels().normLinear(x, norm, 1e-5f, w, null, product.view());
+    kernels().linear(normed.view(), w, null, Activation.NONE, both.view());
+    assertThat(product.read()).as("linear, " + sizes).isEqualTo(both.read());
+    Output gated = device().output(rows, outputs);
+    Output bothGated = device().output(rows, outputs);
+    kernels().normSwiGlu(x, norm, 1e-5f, w, gated.view());
+    kernels().swiGlu(normed.view(), w, bothGated.view());
+    assertThat(gated.read()).as("gated, " + sizes).isEqualTo(bothGated.read());
+    device().endCase();
   }
 
   @Test

@@ -44,13 +44,10 @@ public final class Reference {
     int outputs = w.length / inputs;
     Expected expected = new Expected(rows, outputs);
     for (int i = 0; i < rows * outputs; i++) {
-      double sum = bias == null ? 0 : bias[i % outputs];
-      double scale = Math.abs(sum);
-      for (int c = 0; c < inputs; c++) {
-        double term = (double) x[i / outputs * inputs + c] * w[i % outputs * inputs + c];
-        sum += term;
-        scale += Math.abs((double) x[i / outputs * inputs + c] * sizes[i % outputs * inputs + c]);
-      }
+      double added = bias == null ? 0 : bias[i % outputs];
+      Dot dot = new Dot(x, i / outputs * inputs, w, sizes, i % outputs * inputs, inputs);
+      double sum = added + dot.sum;
+      double scale = Math.abs(added) + dot.scale;
       switch (activation) {
         case NONE -> expected.set(i, sum, scale);
         case ADD -> expected.set(i, before[i] + sum, scale + Math.abs(before[i]));
@@ -90,19 +87,13 @@ public final class Reference {
     int hidden = gateUp.length / inputs / 2;
     Expected expected = new Expected(rows, hidden);
     for (int i = 0; i < rows * hidden; i++) {
-      double gate = 0;
-      double up = 0;
-      double gateScale = 0;
-      double upScale = 0;
-      for (int c = 0; c < inputs; c++) {
-        double value = x[i / hidden * inputs + c];
-        double g = value * gateUp[i % hidden * inputs + c];
-        double u = value * gateUp[(hidden + i % hidden) * inputs + c];
-        gate += g;
-        up += u;
-        gateScale += Math.abs(value * sizes[i % hidden * inputs + c]);
-        upScale += Math.abs(value * sizes[(hidden + i % hidden) * inputs + c]);
-      }
+      Dot gated = new Dot(x, i / hidden * inputs, gateUp, sizes, i % hidden * inputs, inputs);
+      int upAt = (hidden + i % hidden) * inputs;
+      Dot raised = new Dot(x, i / hidden * inputs, gateUp, sizes, upAt, inputs);
+      double gate = gated.sum;
+      double up = raised.sum;
+      double gateScale = gated.scale;
+      double upScale = raised.scale;
       double silu = gate / (1 + Math.exp(-gate));
       // Where weights less their zeros are nothing, both sums may be no more than their errors.
       double both = 1e-6 * gateScale * upScale;
@@ -236,6 +227,40 @@ public final class Reference {
       expected.set(j, means[j], scales[j]);
     }
     return expected;
+  }
+
+  /** A row of x times a row of w, and what rounding errors of it grow with. */
+  private static final class Dot {
+    final double sum;
+    final double scale;
+
+    Dot(float[] x, int xAt, double[] w, float[] sizes, int wAt, int count) {
+      // Three sums of each: one alone waits for each of its additions.
+      double sum0 = 0;
+      double sum1 = 0;
+      double sum2 = 0;
+      double scale0 = 0;
+      double scale1 = 0;
+      double scale2 = 0;
+      int c = 0;
+      for (; c < count - 2; c += 3) {
+        double x0 = x[xAt + c];
+        double x1 = x[xAt + c + 1];
+        double x2 = x[xAt + c + 2];
+        sum0 += x0 * w[wAt + c];
+        sum1 += x1 * w[wAt + c + 1];
+        sum2 += x2 * w[wAt + c + 2];
+        scale0 += Math.abs(x0 * sizes[wAt + c]);
+        scale1 += Math.abs(x1 * sizes[wAt + c + 1]);
+        scale2 += Math.abs(x2 * sizes[wAt + c + 2]);
+      }
+      for (; c < count; c++) {
+        sum0 += x[xAt + c] * w[wAt + c];
+        scale0 += Math.abs((double) x[xAt + c] * sizes[wAt + c]);
+      }
+      sum = sum0 + sum1 + sum2;
+      scale = scale0 + scale1 + scale2;
+    }
   }
 
   /** One query's softmax over keys, and how much an error in a score grows in it. */

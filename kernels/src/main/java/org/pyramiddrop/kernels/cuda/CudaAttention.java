@@ -268,7 +268,8 @@ final class CudaAttention {
             Math.ceilDiv(operands.rows(), PLAIN_ROWS),
             1,
             THREADS,
-            (PLAIN_ROWS + PLAIN_KEYS) * (heads.size() + 1) * Float.BYTES);
+            (PLAIN_ROWS * PLAIN_KEYS + (PLAIN_ROWS + PLAIN_KEYS) * (heads.size() + 1))
+                * Float.BYTES);
   }
 
   /** Whether {@link #decodeStep} takes a row. */

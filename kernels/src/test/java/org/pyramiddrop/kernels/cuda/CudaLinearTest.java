@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -308,15 +309,20 @@ class CudaLinearTest {
 
   private static void multipliesBy(
       Class<? extends ProductAlgorithm> kind, DType dtype, Path folder, List<Sizes> all) {
+    List<Layer> layers = new ArrayList<>();
+    for (Sizes sizes : all) {
+      for (Activation activation : Activation.values()) {
+        for (boolean biased : new boolean[] {false, true}) {
+          layers.add(new Layer(dtype, sizes, activation, biased, false));
+        }
+      }
+    }
     AtomicInteger taken = new AtomicInteger();
     try (Kernels kernels = preferring(kind, dtype, folder, taken)) {
+      for (Layer layer : new RandomData(kind + " " + dtype, dtype).fewCases(layers)) {
+        assertThat(layer.run(kernels, dtype)).isEmpty();
+      }
       for (Sizes sizes : all) {
-        for (Activation activation : Activation.values()) {
-          for (boolean biased : new boolean[] {false, true}) {
-            Layer layer = new Layer(dtype, sizes, activation, biased, false);
-            assertThat(layer.run(kernels, dtype)).isEmpty();
-          }
-        }
         Layer wide = new Layer(dtype, sizes, Activation.QUICK_GELU, true, false);
         assertThat(wide.run(kernels, DType.FLOAT32)).isEmpty();
       }
