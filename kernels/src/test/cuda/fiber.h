@@ -155,7 +155,8 @@ class Strand {
   }
 
  private:
-  static constexpr size_t MAPPED = 256 << 10;
+  // An odd number of pages: stacks whose pages were numbered alike would push each other out of the TLB.
+  static constexpr size_t MAPPED = 260 << 10;
 
   void* stack_pointer = nullptr;
   void* mapping = nullptr;
