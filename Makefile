@@ -63,7 +63,8 @@ run: $(CLASSES) ## Ask the demo model three questions about one image, and draw 
 	@bin/pyramiddrop generate --model $(SCENES)/model --image $(IMAGE) \
 	  --prompt "what number is on the gray triangle ?" --overlay target/overlay.png
 
-test: tools cuda native emulation ## Build everything and run all checks and tests
+test: tools ## Build everything and run all checks and tests
+	@$(MAKE) --no-print-directory -j2 cuda native emulation
 	$(MAVEN) $(QUIET) -T 2 verify -Dpyramiddrop.preload="$$(cat target/emulated/sanitized/preload)"
 
 fuzz: tools ## Read damaged files of all kinds for MINUTES (10); what is found lies in loader/target/fuzz
@@ -138,7 +139,7 @@ native: $(if $(NATIVE_CC),$(NATIVE))
 
 emulation: ## Build the emulated CUDA driver, with our kernels in it, for tests on machines without a GPU
 	@command -v $(CXX) >/dev/null || { echo "no $(CXX) found: install g++ 12 or newer, or name another compiler with CXX=" >&2; exit 1; }
-	@$(MAKE) --no-print-directory -j2 -f kernels/src/test/cuda/emulation.mk CXX=$(CXX)
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) -f kernels/src/test/cuda/emulation.mk CXX=$(CXX)
 
 dist: cuda native tools ## Put the command, its own Java, the demo model and what checks and measures a GPU into dist/
 	$(MAVEN) $(QUIET) -q -Pdist -pl src/test -am package -DskipTests -Dspotless.check.skip
