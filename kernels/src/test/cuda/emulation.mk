@@ -8,15 +8,15 @@ OUT := target/emulated
 CLANG := $(findstring clang,$(CXX))
 
 DRIVER := emulation memory context driver driver_device driver_kernels driver_streams driver_tensor_maps kernels planted
-FLAGS := -std=c++17 -Wall -Wextra -fPIC -fvisibility=hidden -I$(HERE) -I$(KERNELS) -MMD -MP
+FLAGS = -std=c++17 $(THIS_PROCESSOR) -Wall -Wextra -fPIC -fvisibility=hidden -I$(HERE) -I$(KERNELS) -MMD -MP
 # What nvcc knows, or doesn't warn of.
 KERNEL_FLAGS := -x c++ -Wno-sign-compare -Wno-unknown-pragmas -Wno-pass-failed \
   -Wno-missing-field-initializers -Wno-missing-braces -Wno-psabi
 # For this very processor: without its fused multiply-add each fmaf is a call. Nothing else may be fused.
 MACHINE := $(shell $(CXX) -dumpmachine)
 THIS_PROCESSOR := $(if $(findstring x86_64,$(MACHINE)),-march=native,-mcpu=native) -ffp-contract=off
-PLAIN := -O2 -g1 $(THIS_PROCESSOR)
-SANITIZED := -O2 -g1 $(THIS_PROCESSOR) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+PLAIN := -O2 -g1
+SANITIZED := -O2 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)
 ASAN_RUNTIME = $(if $(CLANG),libclang_rt.asan-$(shell uname -m).so,libasan.so)
 
