@@ -16,7 +16,7 @@ KERNEL_FLAGS := -x c++ -Wno-sign-compare -Wno-unknown-pragmas -Wno-pass-failed \
 MACHINE := $(shell $(CXX) -dumpmachine)
 THIS_PROCESSOR := $(if $(findstring x86_64,$(MACHINE)),-march=native,-mcpu=native) -ffp-contract=off
 PLAIN := -O2 -g1
-SANITIZED := -O2 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZED := -O2 -g1 -fno-omit-frame-pointer -fno-optimize-sibling-calls -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)
 ASAN_RUNTIME = $(if $(CLANG),libclang_rt.asan-$(shell uname -m).so,libasan.so)
 
