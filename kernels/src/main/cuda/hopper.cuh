@@ -114,6 +114,14 @@ __device__ __forceinline__ void barrier_arrive(uint64_t* barrier, unsigned block
       : "memory");
 }
 
+// Stores where another block of the cluster, or this one, has what this one has at `at`. The block must have begun, and
+// finds it behind the next cluster_sync.
+template <typename T> __device__ __forceinline__ void store_to_block(T* at, unsigned block, const T& x) {
+  uint64_t there;
+  asm volatile("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(at), "r"(block));
+  *reinterpret_cast<T*>(there) = x;
+}
+
 // copy_box into all blocks of the cluster whose bits are set; the bytes count for the barrier of each.
 __device__ __forceinline__ void copy_box_to_all(uint16_t blocks, void* to, const TensorMap* map, int column, int row,
                                                 uint64_t* barrier) {

@@ -29,7 +29,7 @@ namespace {
 // What touches only the scheduler's own, at every switch: sanitizers would take half of their time here.
 #define SCHEDULES __attribute__((no_sanitize("address", "undefined")))
 
-constexpr unsigned MAX_WARPS = 32;  // of all blocks of a cluster
+constexpr unsigned MAX_WARPS = 64;  // of all blocks of a cluster
 constexpr unsigned MAX_CLUSTER_BLOCKS = 8;
 
 struct alignas(64) Fiber : Strand {
@@ -37,10 +37,10 @@ struct alignas(64) Fiber : Strand {
   Copies copies;
 };
 
-// Up to 32 numbers, from which any can be taken.
+// Up to 64 numbers, from which any can be taken.
 struct Bag {
   unsigned count = 0;
-  unsigned char items[32];
+  unsigned char items[64];
 
   SCHEDULES void add_all(unsigned bits) {
     if (bits == 0xffffffffu) {
@@ -50,6 +50,8 @@ struct Bag {
     }
     for (; bits != 0; bits &= bits - 1) items[count++] = static_cast<unsigned char>(__builtin_ctz(bits));
   }
+
+  SCHEDULES void add(unsigned item) { items[count++] = static_cast<unsigned char>(item); }
 
   SCHEDULES unsigned take(unsigned which) {
     unsigned item = items[which];
@@ -90,6 +92,7 @@ struct Sent {
 // What a block has for itself.
 struct Block {
   BlockMemory shared;
+  bool begun = false;
   unsigned unfinished = 0;
   unsigned waiting = 0;
   const char* barrier_file = nullptr;
@@ -128,6 +131,8 @@ struct State {
   unsigned restless = 0;
 
   Block blocks[MAX_CLUSTER_BLOCKS];
+  // Blocks, by bits, that begin only when the others can't go on without them.
+  unsigned held = 0;
   unsigned waiting_for_cluster = 0;
 
   std::vector<Parked> parked;
@@ -160,7 +165,7 @@ SCHEDULES unsigned draw(unsigned bound) { return static_cast<unsigned>((draw() >
 
 SCHEDULES void make_ready(unsigned warp, unsigned lanes) {
   Bag& ready = state.warps[warp].ready;
-  if (ready.count == 0) state.ready_warps.add_all(1u << warp);
+  if (ready.count == 0) state.ready_warps.add(warp);
   ready.add_all(lanes);
 }
 
@@ -208,10 +213,21 @@ void deliver_box() {
   advance(box.barrier);
 }
 
+void begin_held() {
+  for (unsigned w = 0; w * LANES < state.all_threads(); w++) {
+    if ((state.held >> w * LANES / state.threads & 1) != 0) make_ready(w, 0xffffffffu);
+  }
+  state.held = 0;
+}
+
 // Goes on with another fiber, or with this one if it is ready and drawn; with the launching thread if none is ready.
 SCHEDULES void give_way() {
   Fiber* self = state.current;
   Fiber* next = take_ready();
+  if (next == nullptr && state.held != 0) {
+    begin_held();
+    next = take_ready();
+  }
   while (next == nullptr && !state.boxes.empty()) {
     deliver_box();
     next = take_ready();
@@ -269,6 +285,7 @@ void live() {
   Fiber* self = state.current;
   self->arrived();
   while (true) {
+    state.blocks[self->thread.rank].begun = true;
     state.kernel->entry(state.arguments);
     self->copies.forget();
     unsigned rank = self->thread.rank;
@@ -342,6 +359,7 @@ void run_cluster(Place first) {
   }
   for (unsigned b = 0; b < state.cluster; b++) {
     state.blocks[b].shared.forget();
+    state.blocks[b].begun = false;
     state.blocks[b].unfinished = state.threads;
     state.blocks[b].waiting = 0;
   }
@@ -350,13 +368,15 @@ void run_cluster(Place first) {
   state.parked.clear();
   state.boxes.clear();
   state.restless = 65536u >> draw(4) * 4;
+  unsigned first_block = state.cluster > 1 ? draw(state.cluster) : 0;
+  state.held = state.cluster > 1 ? draw(1u << state.cluster) & ~(1u << first_block) : 0;
   for (unsigned w = 0; w * LANES < state.all_threads(); w++) {
     Warp& warp = state.warps[w];
     warp.groups = warp.at_barrier = warp.at_cluster_barrier = 0;
     warp.later.forget();
     unsigned lanes = min(state.all_threads() - w * LANES, static_cast<unsigned>(LANES));
     warp.ready.count = 0;
-    make_ready(w, lanes == LANES ? 0xffffffffu : (1u << lanes) - 1);
+    if ((state.held >> w * LANES / state.threads & 1) == 0) make_ready(w, lanes == LANES ? 0xffffffffu : (1u << lanes) - 1);
   }
   state.current = &state.fibers[draw(state.all_threads())];
   state.current = take_ready();
@@ -405,7 +425,8 @@ const char* run(const Kernel* kernel, const Launch& launch, const void* argument
   state.error.clear();
   state.threads = launch.block.x * launch.block.y * launch.block.z;
   state.cluster = kernel->cluster_blocks;
-  if (state.threads == 0 || state.all_threads() > MAX_WARPS * LANES) return "a block, or cluster here, has 1 to 1024 threads";
+  if (state.threads == 0 || state.threads > 1024) return "a block has 1 to 1024 threads";
+  if (state.all_threads() > MAX_WARPS * LANES) return "a cluster has at most 2048 threads here";
   if (state.cluster > 1 && state.threads % LANES != 0) return "blocks of a cluster are whole warps here";
   scene = {nullptr, launch.block, launch.grid};
   prepare_fibers(launch.block);
@@ -434,6 +455,7 @@ Block& own_block() { return state.blocks[state.current->thread.rank]; }
 // Where another block of the cluster has what this one has there.
 template <typename T> T* in_block(unsigned rank, T* own) {
   if (rank >= state.cluster) fail("block " + std::to_string(rank) + " of a cluster of " + std::to_string(state.cluster));
+  if (!state.blocks[rank].begun) fail("shared memory of a block that has not begun");
   if (state.blocks[rank].unfinished == 0) fail("shared memory of a block that has ended");
   uintptr_t at = reinterpret_cast<uintptr_t>(own) - reinterpret_cast<uintptr_t>(own_block().shared.begin());
   return reinterpret_cast<T*>(state.blocks[rank].shared.begin() + at);
@@ -500,6 +522,13 @@ void require_aligned(const void* address, unsigned bytes) {
 
 void require_shared(const void* address, unsigned bytes) {
   if (!own_block().shared.holds(address, bytes)) fail("an access outside of the block's shared memory");
+}
+
+void store_to_block(void* at, unsigned rank, const void* from, unsigned bytes) {
+  perhaps_yield();
+  require_aligned(at, bytes);
+  require_shared(at, bytes);
+  memcpy(in_block(rank, static_cast<unsigned char*>(at)), from, bytes);
 }
 
 void copy_async(void* shared, const void* global, bool inside) {

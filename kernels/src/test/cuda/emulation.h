@@ -73,6 +73,9 @@ unsigned char* shared_memory();
 void require_aligned(const void* address, unsigned bytes);
 void require_shared(const void* address, unsigned bytes);
 
+// Bytes, a power of two, to where another block of the cluster has what this one has at `at`.
+void store_to_block(void* at, unsigned rank, const void* from, unsigned bytes);
+
 void copy_async(void* shared, const void* global, bool inside);
 void copies_sent();
 void copies_arrived(int pending);

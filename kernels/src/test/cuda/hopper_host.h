@@ -32,6 +32,9 @@ inline unsigned block_of_cluster() { return emulation::scene.thread->rank; }
 inline void cluster_sync() { emulation::cluster_barrier(); }
 inline void cluster_barriers_made() {}
 inline void barrier_arrive(uint64_t* barrier, unsigned block) { emulation::count_barrier_arrive_at(barrier, block); }
+template <typename T> void store_to_block(T* at, unsigned block, const T& x) {
+  emulation::store_to_block(at, block, &x, sizeof(T));
+}
 inline void copy_box_to_all(uint16_t blocks, void* to, const TensorMap* map, int column, int row, uint64_t* barrier) {
   int at[] = {column, row};
   emulation::send_box_to(blocks, to, map, 2, at, barrier);

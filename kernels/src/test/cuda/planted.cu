@@ -152,6 +152,18 @@ template <bool stays> __device__ void visit(Arguments a) {
   if (blockIdx.x == 0) a.out[threadIdx.x] = 1;
 }
 
+// What cluster_sync stands for: that all blocks have begun, and that all have stored.
+enum class Left { NOTHING, FIRST, LAST };
+
+// Each block of a pair stores a number a thread in the other's shared memory; the first hands on what it has got.
+template <Left left_out> __device__ void exchange(Arguments a) {
+  int* numbers = reinterpret_cast<int*>(shared_memory());
+  if (left_out != Left::FIRST) cluster_sync();
+  store_to_block(numbers + threadIdx.x, 1 - block_of_cluster(), a.in[threadIdx.x]);
+  if (left_out != Left::LAST) cluster_sync();
+  if (blockIdx.x == 0) a.out[threadIdx.x] = numbers[threadIdx.x];
+}
+
 }  // namespace planted
 
 EXPORT(planted_race, planted::race<false>, planted::Arguments, 1024)
@@ -182,3 +194,6 @@ EXPORT(planted_missing_arrival, planted::await<true>, planted::Arguments, 1024)
 EXPORT(correct_missing_arrival, planted::await<false>, planted::Arguments, 1024)
 EXPORT_PAIRS(planted_early_end, planted::visit<false>, planted::Arguments, 512)
 EXPORT_PAIRS(correct_early_end, planted::visit<true>, planted::Arguments, 512)
+EXPORT_PAIRS(planted_early_store, planted::exchange<planted::Left::FIRST>, planted::Arguments, 512)
+EXPORT_PAIRS(planted_late_store, planted::exchange<planted::Left::LAST>, planted::Arguments, 512)
+EXPORT_PAIRS(correct_store, planted::exchange<planted::Left::NOTHING>, planted::Arguments, 512)

@@ -35,7 +35,9 @@ class EmulationTest {
         "missing_box_wait",
         "missing_product_wait",
         "last_block",
-        "early_end"
+        "early_end",
+        "early_store",
+        "late_store"
       })
   void findsWhatDependsOnTheOrderOfThreads(String fault) {
     assertThat(outcomes("planted_" + fault)).hasSizeGreaterThan(1);
@@ -63,10 +65,11 @@ class EmulationTest {
         .allMatch(outcome -> outcome.contains(text));
   }
 
-  @Test
-  void namesWhatReachesABlockThatHasEnded() {
-    assertThat(outcomes("planted_early_end"))
-        .anyMatch(outcome -> outcome.contains("shared memory of a block that has ended"));
+  @ParameterizedTest
+  @CsvSource({"early_end, ended", "late_store, ended", "early_store, not begun"})
+  void namesWhatReachesABlockThatIsNotThere(String fault, String state) {
+    assertThat(outcomes("planted_" + fault))
+        .anyMatch(outcome -> outcome.contains("shared memory of a block that has " + state));
   }
 
   @Test
@@ -102,6 +105,7 @@ class EmulationTest {
         "missing_arrival",
         "last_block",
         "early_end",
+        "store",
         "divergent_barrier",
         "missing_lanes",
         "global_read",
@@ -142,7 +146,7 @@ class EmulationTest {
       int blocks =
           switch (fault) {
             case "last_block" -> BLOCKS;
-            case "early_end" -> 2;
+            case "early_end", "early_store", "late_store", "store" -> 2;
             default -> 1;
           };
       int status =
@@ -168,7 +172,7 @@ class EmulationTest {
               IntStream.range(0, THREADS).map(i -> 1).toArray();
           // The first warp's first lane has a 0, which is no vote.
           case "missing_lanes" -> IntStream.range(0, THREADS).map(i -> i < 32 ? -2 : -1).toArray();
-          case "global_read", "global_write" -> IntStream.range(0, THREADS).toArray();
+          case "global_read", "global_write", "store" -> IntStream.range(0, THREADS).toArray();
           case "shared_write" -> IntStream.range(0, THREADS).map(i -> THREADS - 1 - i).toArray();
           default -> throw new IllegalArgumentException(fault);
         };
