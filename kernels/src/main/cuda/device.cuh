@@ -96,14 +96,17 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
 #define EXPORT_ALONE(name, kernel, Arguments, threads) \
   EXPORT_WITH(__launch_bounds__(threads, 1), name, kernel, Arguments, threads, 1)
 
-// The same, of blocks that run in pairs: clusters of two, which compute capability 9.0 has.
+// Of blocks that run in clusters, which compute capability 9.0 has; so many that a multiprocessor has registers for.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
 #define CLUSTER(blocks)
 #else
 #define CLUSTER(blocks) __cluster_dims__(blocks, 1, 1)
 #endif
-#define EXPORT_PAIRS(name, kernel, Arguments, threads) \
-  EXPORT_WITH(CLUSTER(2) __launch_bounds__(threads, 1), name, kernel, Arguments, threads, 2)
+#define EXPORT_CLUSTERS(name, kernel, Arguments, threads, blocks, each) \
+  EXPORT_WITH(CLUSTER(blocks) __launch_bounds__(threads, each), name, kernel, Arguments, threads, blocks)
+
+// Of pairs of blocks that may take all registers of a multiprocessor.
+#define EXPORT_PAIRS(name, kernel, Arguments, threads) EXPORT_CLUSTERS(name, kernel, Arguments, threads, 2, 1)
 
 // Here Arguments is a struct template over the element type, as the kernel is.
 #define EXPORT_EACH_TYPE(kernel, Arguments, threads)                         \

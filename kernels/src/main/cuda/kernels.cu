@@ -3,6 +3,7 @@
 #include "activations.cu"
 #include "adam_w.cu"
 #include "attention_decode.cu"
+#include "attention_decode_cluster.cu"
 #include "attention_gradient.cu"
 #include "attention_gradient_tensor.cu"
 #include "attention_hopper.cu"

@@ -247,6 +247,12 @@ interface AttentionContract extends ContractPart {
     attends(new Case(heads, 1, keys, Kind.ASCENDING), heads.queryColumns(), 1, 0);
   }
 
+  /** One query that sees all of so many keys; in a decode step the last of them is its own. */
+  default void attendsToAllKeys(Heads heads, int keys) {
+    attends(new Case(heads, 1, keys, Kind.FULL), heads.queryColumns(), 1, 0);
+    storesAndAttends(heads, keys + 3, keys - 1);
+  }
+
   /**
    * Attends with scores of this deviation around {@code shift}: far above 88, e^score overflows,
    * and far below it vanishes.

@@ -2,6 +2,7 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.util.Set;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.cuda.DeviceBuffer;
 import org.pyramiddrop.cuda.TensorMap;
 import org.pyramiddrop.kernels.DType;
@@ -9,10 +10,10 @@ import org.pyramiddrop.kernels.Heads;
 import org.pyramiddrop.kernels.Mask;
 
 /**
- * Attention and the scoring of tokens: {@code attention_decode.cu} for a few rows, {@code
- * attention_prefill.cu} for many on tensor cores, {@code attention_hopper.cu} instead of it where
- * that is wanted and fits, {@code attention_plain.cu} for what neither takes, and {@code
- * score_tokens.cu}.
+ * Attention and the scoring of tokens: {@code attention_decode.cu} for a few rows, or {@link
+ * ClusterDecode} where that is wanted and fits, {@code attention_prefill.cu} for many on tensor
+ * cores, {@code attention_hopper.cu} instead of it where that is wanted and fits, {@code
+ * attention_plain.cu} for what neither takes, and {@code score_tokens.cu}.
  */
 final class CudaAttention {
   /** Rows up to which reading keys and values is all the work. */
@@ -58,6 +59,7 @@ final class CudaAttention {
   private final Launcher launcher;
   private final DeviceMemory memory;
   private final boolean hopper;
+  private final @Nullable ClusterDecode clusterDecode;
 
   /**
    * For each row and key/value head that decode splits the keys of, how many splits are done; zeros
@@ -69,11 +71,13 @@ final class CudaAttention {
    * Attention on one stream.
    *
    * @param hopper whether kernels for compute capability 9.0 are to be used
+   * @param clusterDecode whether those of a few rows are among them
    */
-  CudaAttention(Launcher launcher, DeviceMemory memory, boolean hopper) {
+  CudaAttention(Launcher launcher, DeviceMemory memory, boolean hopper, boolean clusterDecode) {
     this.launcher = launcher;
     this.memory = memory;
     this.hopper = hopper;
+    this.clusterDecode = hopper && clusterDecode ? new ClusterDecode(launcher) : null;
     // With more rows and heads than half the blocks there is one split each.
     long blocks = (long) launcher.multiprocessors() * MOST_BLOCKS_EACH;
     arrived = memory.allocateBuffer(blocks / 2 * Integer.BYTES);
@@ -121,12 +125,12 @@ final class CudaAttention {
 
     /** Whether tensor cores take heads of these sizes, and these rows. */
     boolean suitTensorCores(Set<Integer> sizes) {
-      return q.dtype() != DType.FLOAT32
-          && sizes.contains(heads.size())
-          && q.aligned()
-          && keys.aligned()
-          && values.aligned()
-          && out.aligned();
+      return q.dtype() != DType.FLOAT32 && sizes.contains(heads.size()) && q.aligned() && aligned();
+    }
+
+    /** Whether keys, values and outputs can be cut into accesses of 16 bytes. */
+    boolean aligned() {
+      return keys.aligned() && values.aligned() && out.aligned();
     }
 
     /** Rows of queries of each sequence. */
@@ -137,6 +141,11 @@ final class CudaAttention {
     /** Keys of each sequence. */
     int keyCount() {
       return keys.count / sequences;
+    }
+
+    /** Appends {@code struct Attention}. */
+    Launcher append(Launcher launcher) {
+      return CudaAttention.append(launcher, q, heads, keys, values, mask, out.address());
     }
 
     /** One of the sequences. */
@@ -306,14 +315,21 @@ final class CudaAttention {
   }
 
   /**
-   * Appends {@code struct AttentionDecode} and launches.
+   * Appends {@code struct AttentionDecode}, or what a cluster takes instead, and launches.
    *
    * @param rest appends what the kernel takes beyond it
    */
   private void decode(String kernel, Operands operands, Consumer<Launcher> rest) {
     Heads heads = operands.heads;
     int rows = operands.rows();
-    int splits = splits(heads, rows, operands.keyCount());
+    int keys = operands.keyCount();
+    if (clusterDecode != null
+        && operands.aligned()
+        && clusterDecode.takes(operands.q.dtype(), heads, rows, keys)) {
+      clusterDecode.launch(kernel + "_cluster", heads, rows, keys, operands::append, rest);
+      return;
+    }
+    int splits = splits(heads, rows, keys);
     if (splits == 1) {
       decode(kernel, operands, rest, 0, 0, 1);
       return;
@@ -351,15 +367,7 @@ final class CudaAttention {
   }
 
   private Launcher start(String kernel, Operands operands) {
-    launcher.kernel(kernel);
-    return append(
-        launcher,
-        operands.q,
-        operands.heads,
-        operands.keys,
-        operands.values,
-        operands.mask,
-        operands.out.address());
+    return operands.append(launcher.kernel(kernel));
   }
 
   /**

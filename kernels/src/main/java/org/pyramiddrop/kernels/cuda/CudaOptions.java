@@ -8,6 +8,8 @@ package org.pyramiddrop.kernels.cuda;
  *     once, so that tools see every access outside of it
  * @param hopper whether a GPU of compute capability 9.0 runs the kernels made for it alone
  * @param fusedDecode whether a decode step's rotary, cache and attention are one kernel
+ * @param clusterDecode whether attention of a few rows is joined within clusters of blocks, where
+ *     {@code hopper} kernels are used
  * @param recordFirst whether work is recorded before its first run, which then is the recording's
  * @param busyRows how many rows of work that can be split are run at a time
  * @param libraryAdds whether cuBLASLt itself adds residuals of two bytes, see {@link
@@ -19,6 +21,7 @@ record CudaOptions(
     boolean reuse,
     boolean hopper,
     boolean fusedDecode,
+    boolean clusterDecode,
     boolean recordFirst,
     int busyRows,
     boolean libraryAdds,
@@ -32,6 +35,9 @@ record CudaOptions(
 
   /** {@code false} makes rotary and cache a kernel of their own before attention. */
   static final String FUSED_DECODE_PROPERTY = "pyramiddrop.cuda.fusedDecode";
+
+  /** {@code false} joins the parts of a decode step's attention through global memory. */
+  static final String CLUSTER_DECODE_PROPERTY = "pyramiddrop.cuda.clusterDecode";
 
   /** {@code true} makes a prompt of a length not met before wait for its recording. */
   static final String RECORD_FIRST_PROPERTY = "pyramiddrop.cuda.recordFirst";
@@ -60,6 +66,7 @@ record CudaOptions(
         reuse,
         !"false".equals(System.getProperty(HOPPER_PROPERTY)),
         !"false".equals(System.getProperty(FUSED_DECODE_PROPERTY)),
+        !"false".equals(System.getProperty(CLUSTER_DECODE_PROPERTY)),
         Boolean.getBoolean(RECORD_FIRST_PROPERTY),
         Math.max(1, Integer.getInteger(BUSY_ROWS_PROPERTY, BUSY_ROWS)),
         Boolean.getBoolean(LIBRARY_ADDS_PROPERTY),
@@ -72,10 +79,11 @@ record CudaOptions(
 
   CudaOptions withHopper(boolean own) {
     return new CudaOptions(
-        graphs, reuse, own, fusedDecode, recordFirst, busyRows, libraryAdds, tuning);
+        graphs, reuse, own, fusedDecode, clusterDecode, recordFirst, busyRows, libraryAdds, tuning);
   }
 
   CudaOptions withLibraryAdds(boolean adds) {
-    return new CudaOptions(graphs, reuse, hopper, fusedDecode, recordFirst, busyRows, adds, tuning);
+    return new CudaOptions(
+        graphs, reuse, hopper, fusedDecode, clusterDecode, recordFirst, busyRows, adds, tuning);
   }
 }

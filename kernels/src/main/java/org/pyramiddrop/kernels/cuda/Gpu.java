@@ -67,7 +67,7 @@ final class Gpu implements AutoCloseable {
       linear = linear(launcher, image, options);
       norms = new CudaNorms(launcher);
       rotary = new CudaRotaryKernels(launcher);
-      attention = new CudaAttention(launcher, memory, hopper);
+      attention = new CudaAttention(launcher, memory, hopper, options.clusterDecode());
       attentionReceived = new CudaAttentionReceived(launcher, memory);
       selection = new CudaSelection(launcher);
       RowScaling scaling = new RowScaling(launcher, memory);
