@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -15,10 +16,20 @@ import java.util.List;
  * {@code package}.
  */
 enum Installation {
-  /** A clone in which {@code make build} ran. */
+  /**
+   * A clone in which {@code make build} ran; what that keeps of Java's classes is made once a
+   * build.
+   */
   CHECKOUT {
     @Override
-    Path folder() {
+    Path folder() throws IOException, InterruptedException {
+      once(
+          "checkout",
+          own -> {
+            // Its rule looks at the jar's date, and the jar itself is Maven's here.
+            Files.deleteIfExists(root().resolve(CLASSES));
+            make(own, "--old-file=cli/target/pyramiddrop.jar", CLASSES);
+          });
       return root();
     }
   },
@@ -27,23 +38,18 @@ enum Installation {
   DIST {
     @Override
     Path folder() throws IOException, InterruptedException {
-      Path target = Files.createDirectories(Path.of("target").toAbsolutePath());
-      Path folder = target.resolve("dist");
-      Path stamp = target.resolve("dist-of");
-      try (FileChannel lock =
-          FileChannel.open(
-              target.resolve("dist-lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-        lock.lock(); // Until the channel is closed: tests may run in several processes.
-        String now = state();
-        if (!Files.exists(stamp) || !Files.readString(stamp).equals(now)) {
-          Files.deleteIfExists(stamp);
-          make(target.resolve("dist-making"), folder);
-          Files.writeString(stamp, now);
-        }
-      }
+      Path folder = Path.of("target/dist").toAbsolutePath();
+      once("dist", own -> make(own, "command-folder", "DIST=" + folder));
       return folder;
     }
   };
+
+  private static final String CLASSES = "cli/target/pyramiddrop.jsa";
+
+  /** What makes an installation, given a folder of its own. */
+  private interface Maker {
+    void make(Path own) throws IOException, InterruptedException;
+  }
 
   /** The folder it stands in. */
   abstract Path folder() throws IOException, InterruptedException;
@@ -58,7 +64,23 @@ enum Installation {
     return Path.of("../..").toAbsolutePath().normalize();
   }
 
-  /** What the folder is made of, and when that was made. */
+  private static void once(String name, Maker maker) throws IOException, InterruptedException {
+    Path target = Files.createDirectories(Path.of("target").toAbsolutePath());
+    Path stamp = target.resolve(name + "-of");
+    try (FileChannel lock =
+        FileChannel.open(
+            target.resolve(name + "-lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      lock.lock(); // Until the channel is closed: tests may run in several processes.
+      String now = state();
+      if (!Files.exists(stamp) || !Files.readString(stamp).equals(now)) {
+        Files.deleteIfExists(stamp);
+        maker.make(Files.createDirectories(target.resolve(name + "-making")));
+        Files.writeString(stamp, now);
+      }
+    }
+  }
+
+  /** What an installation is made of, and when that was made. */
   private static String state() throws IOException {
     StringBuilder state = new StringBuilder(System.getProperty("java.home"));
     for (String name : List.of("Makefile", "bin/pyramiddrop", "cli/target/pyramiddrop.jar")) {
@@ -69,13 +91,10 @@ enum Installation {
     return state.toString();
   }
 
-  private static void make(Path own, Path folder) throws IOException, InterruptedException {
-    CommandRun made =
-        new Program(
-                Files.createDirectories(own),
-                List.of("make", "-C", root().toString(), "command-folder", "DIST=" + folder))
-            .within(Duration.ofMinutes(5))
-            .run();
+  private static void make(Path own, String... words) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("make", "-C", root().toString()));
+    command.addAll(List.of(words));
+    CommandRun made = new Program(own, command).within(Duration.ofMinutes(5)).run();
     assertThat(made.code()).as("%s%s", made.out(), made.err()).isZero();
   }
 }

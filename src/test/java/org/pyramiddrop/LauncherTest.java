@@ -367,6 +367,31 @@ class LauncherTest {
   }
 
   @Test
+  void answersWithoutAnArchiveOfClasses() throws IOException, InterruptedException {
+    Path clone = own.resolve("clone");
+    Files.createDirectories(clone.resolve("cli/target"));
+    for (String name : List.of("bin", "cli/target/pyramiddrop.jar", "cli/target/lib")) {
+      Files.createSymbolicLink(clone.resolve(name), Installation.root().resolve(name));
+    }
+    CommandRun run =
+        Program.script(
+                own,
+                "sh",
+                clone.resolve("bin/pyramiddrop"),
+                "generate",
+                "--model",
+                MODEL,
+                "--image",
+                IMAGE.toString(),
+                "--prompt",
+                QUESTION)
+            .run();
+
+    assertThat(run.ownErr()).isEmpty();
+    assertThat(run.out().lines()).first().isEqualTo(ANSWER);
+  }
+
+  @Test
   void anImageComesFromThePipe() throws IOException, InterruptedException {
     CommandRun run =
         command("generate", "--model", MODEL, "--image", "-", "--prompt", QUESTION)

@@ -57,9 +57,15 @@ final class Soak {
   /** Asks; returns what is wrong, a sentence each. */
   static List<String> run(List<Ask> asks, long requests, SplittableRandom random)
       throws IOException {
+    return run(asks, requests, FOOTPRINTS, random);
+  }
+
+  /** The same with another number of footprints: each takes two full collections. */
+  static List<String> run(List<Ask> asks, long requests, int looks, SplittableRandom random)
+      throws IOException {
     Map<Ask, Object> outcomes = new HashMap<>();
     List<Footprint> footprints = new ArrayList<>();
-    long between = Math.max(1, requests / FOOTPRINTS);
+    long between = Math.max(1, requests / looks);
     long row = Math.min(1000, Math.max(1, requests / 2));
     System.out.println(Footprint.header());
     for (long asked = 1; asked <= requests; asked++) {

@@ -57,7 +57,7 @@ final class SoakTest {
     assumeThat(Footprint.now(0).resident()).isPresent();
     try (Arena arena = Arena.ofConfined()) {
       Ask leaking = new Ask("leaking", () -> arena.allocate(1 << 16).fill((byte) 1).byteSize());
-      assertThat(Soak.run(List.of(leaking), 2000, RANDOM.split()))
+      assertThat(Soak.run(List.of(leaking), 2000, 12, RANDOM.split()))
           .anyMatch(problem -> problem.startsWith("resident memory grows by 6"));
     }
   }
@@ -80,7 +80,7 @@ final class SoakTest {
                     })
                     .isAlive());
     try {
-      assertThat(Soak.run(List.of(leaking), 60, RANDOM.split()))
+      assertThat(Soak.run(List.of(leaking), 60, 12, RANDOM.split()))
           .hasSize(1)
           .first()
           .asString()
