@@ -92,7 +92,8 @@ final class LoadTest {
   void everyAnswerIsTheSingleRunsWhileClientsComeAndGo()
       throws IOException, InterruptedException, ExecutionException {
     long seed = new Random().nextLong();
-    SchedulerLimits limits = SchedulerLimits.defaults().withRows(4).withWaiting(CLIENTS);
+    // One that left keeps its place until the server looks, and its client asks again at once.
+    SchedulerLimits limits = SchedulerLimits.defaults().withRows(4).withWaiting(CLIENTS * EACH);
     try (Served served = served(limits);
         ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<Integer>> ends = new ArrayList<>();
