@@ -81,7 +81,16 @@ final class NativeProducts implements Products {
   }
 
   private @Nullable NativeKernel kernel(CpuTensor x, CpuWeight w) {
-    return (x.rows() <= STREAMED_ROWS ? streaming : matmul).get(w.dtype());
+    return kernel(w.dtype(), x.rows());
+  }
+
+  private @Nullable NativeKernel kernel(DType weights, int rows) {
+    return (rows <= STREAMED_ROWS ? streaming : matmul).get(weights);
+  }
+
+  /** Whether the library does a product of so many rows, and not the Vector API. */
+  boolean multiplies(DType weights, int rows) {
+    return kernel(weights, rows) != null;
   }
 
   @Override
