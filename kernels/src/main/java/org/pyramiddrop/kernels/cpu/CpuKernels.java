@@ -1,8 +1,11 @@
 package org.pyramiddrop.kernels.cpu;
 
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.CachedSequence;
@@ -28,6 +31,9 @@ public final class CpuKernels implements Kernels {
   private final QueryAttention queryAttention;
   private final @Nullable CpuGradientKernels gradients;
   private final String title;
+
+  /** Of all weights, by their type. */
+  private final Map<DType, Long> weightBytes = new EnumMap<>(DType.class);
 
   /** Starts {@code threads - 1} threads that help the calling one. */
   public CpuKernels(int threads) {
@@ -79,7 +85,13 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public Weight weight(List<HostMatrix> parts) {
-    return CpuWeight.of(products.readable(parts));
+    CpuWeight weight = CpuWeight.of(products.readable(parts));
+    DType dtype = weight.dtype();
+    long bytes = dtype.bytes(weight.rows(), weight.columns());
+    if (weightBytes.merge(dtype, bytes, Long::sum) >= WarmUp.LEAST_BYTES) {
+      WarmUp.start(Optional.of(dtype).filter(products::useVectorApi));
+    }
+    return weight;
   }
 
   @Override

@@ -40,7 +40,6 @@ public final class CpuProvider implements DeviceProvider {
 
   @Override
   public Kernels open(int threads, DType dtype) {
-    WarmUp.start(Optional.of(dtype));
     return new CpuKernels(threads);
   }
 

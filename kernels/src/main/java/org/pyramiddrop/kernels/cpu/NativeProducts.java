@@ -155,6 +155,11 @@ final class NativeProducts implements Products {
     }
   }
 
+  @Override
+  public boolean useVectorApi(DType weights) {
+    return !multiplies(weights, 1) || !multiplies(weights, STREAMED_ROWS + 1);
+  }
+
   /** Outside the heap, where native code may read them. */
   @Override
   public List<HostMatrix> readable(List<HostMatrix> matrices) {

@@ -68,10 +68,8 @@ public final class NativeProvider implements DeviceProvider {
   @Override
   public Kernels open(int threads, DType dtype) {
     Found found = found();
-    NativeLibrary library = found.library.orElseThrow(() -> new DeviceException(found.reason));
-    boolean products = library.streaming(dtype).isEmpty() || library.matmul(dtype).isEmpty();
-    WarmUp.start(Optional.of(dtype).filter(_ -> products));
-    return new CpuKernels(threads, library);
+    return new CpuKernels(
+        threads, found.library.orElseThrow(() -> new DeviceException(found.reason)));
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.pyramiddrop.kernels.cpu;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.pyramiddrop.kernels.Activation;
+import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.HostMatrix;
 
 /** Products on the Vector API: few rows stream the weights, many are packed. */
@@ -32,6 +33,11 @@ final class VectorProducts implements Products {
     } else {
       matrix.swiGlu(x, gateUp, out);
     }
+  }
+
+  @Override
+  public boolean useVectorApi(DType weights) {
+    return true;
   }
 
   /** All of them: Java reads its own arrays as well as memory outside. */

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.DType;
 import org.pyramiddrop.kernels.Heads;
@@ -22,7 +23,8 @@ import org.pyramiddrop.kernels.Mask;
 /**
  * Runs a decoder layer's kernels on a few numbers until Java has compiled them, beside the loading
  * of a model: vector code that isn't compiled yet is a hundred times slower, and a first decode
- * step took thirty times as long as those behind it.
+ * step took thirty times as long as those behind it. A model of few weights has answered before
+ * that is done, and would only be held up.
  *
  * <p>Always the same calls in the same order, so that what the compiler goes by is the same in
  * every start. Weights lie in both kinds of memory, a file's and Java's own: code that knows one
@@ -48,8 +50,14 @@ final class WarmUp {
 
   private static final Heads HEADS = new Heads(INPUTS / 64, INPUTS / 64, 64);
 
+  /** Bytes of weights from which on it is worth it. */
+  static final long LEAST_BYTES = 16L << 20;
+
   /** What is compiled stays so: it is the process's, not a device's. */
   private static final Set<Optional<DType>> STARTED = ConcurrentHashMap.newKeySet();
+
+  /** One after the other, in every start. */
+  private static final ReentrantLock ALONE = new ReentrantLock();
 
   private final CpuKernels kernels = new CpuKernels(1);
   private final Random random = new Random(1);
@@ -70,14 +78,22 @@ final class WarmUp {
     if (!STARTED.add(weights)) {
       return;
     }
-    Thread.ofPlatform()
-        .daemon()
-        .name("pyramiddrop-warm-up")
-        .start(() -> {
-          try (Arena arena = Arena.ofShared()) {
-            new WarmUp().run(weights, arena);
-          }
-        });
+    Thread.ofPlatform().daemon().name("pyramiddrop-warm-up").start(() -> run(weights));
+  }
+
+  /** Runs here and now. */
+  static void run(Optional<DType> weights) {
+    ALONE.lock();
+    try (Arena arena = Arena.ofShared()) {
+      new WarmUp().run(weights, arena);
+    } finally {
+      ALONE.unlock();
+    }
+  }
+
+  /** Whether it was started for a type of weights. */
+  static boolean started(Optional<DType> weights) {
+    return STARTED.contains(weights);
   }
 
   private CpuTensor random(int rows) {
