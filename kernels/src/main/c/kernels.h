@@ -25,8 +25,9 @@
 #define AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 enum {
-  // Numbers in a vector of 512 bits.
+  // Numbers in a vector of 512 bits, and of 256.
   LANES = 16,
+  HALF = LANES / 2,
   // Inputs that share a scale in weights in blocks.
   BLOCK = 32,
   // Blocks whose scales are in one vector of 256 bits.
@@ -173,6 +174,32 @@ AVX512 INLINE void store_step(const int rows, __m512 sum[STREAMS][STREAMED_ROWS]
       product(4, x, inputs, w, columns, sums);               \
       break;                                                 \
   }
+
+// 8 × 8 words: rows become columns.
+AVX2 INLINE void turn(__m256i a[HALF]) {
+  __m256i b[HALF];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    b[2 * i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
+    b[2 * i + 1] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    a[4 * i] = _mm256_unpacklo_epi64(b[4 * i], b[4 * i + 2]);
+    a[4 * i + 1] = _mm256_unpackhi_epi64(b[4 * i], b[4 * i + 2]);
+    a[4 * i + 2] = _mm256_unpacklo_epi64(b[4 * i + 1], b[4 * i + 3]);
+    a[4 * i + 3] = _mm256_unpackhi_epi64(b[4 * i + 1], b[4 * i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    b[i] = _mm256_permute2x128_si256(a[i], a[4 + i], 0x20);
+    b[4 + i] = _mm256_permute2x128_si256(a[i], a[4 + i], 0x31);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < HALF; i++) {
+    a[i] = b[i];
+  }
+}
 
 // 16 × 16 words: rows become columns.
 AVX512 INLINE void transpose(__m512i a[LANES]) {

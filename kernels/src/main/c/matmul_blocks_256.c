@@ -13,9 +13,7 @@
 #include "kernels.h"
 
 enum {
-  // Numbers in a vector of 256 bits.
-  HALF = 8,
-  // Bytes of such a vector.
+  // Bytes of a vector of 256 bits.
   BYTES = 32,
   // Weight rows of a panel.
   COLUMNS = 2 * HALF,
@@ -171,32 +169,6 @@ AVX2 INLINE void tile_of(const int int4, int rows, const uint32_t *x, const char
     OF(3);
   }
 #undef OF
-}
-
-// 8 × 8 words: rows become columns.
-AVX2 INLINE void turn(__m256i a[HALF]) {
-  __m256i b[HALF];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    b[2 * i] = _mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]);
-    b[2 * i + 1] = _mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]);
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; i++) {
-    a[4 * i] = _mm256_unpacklo_epi64(b[4 * i], b[4 * i + 2]);
-    a[4 * i + 1] = _mm256_unpackhi_epi64(b[4 * i], b[4 * i + 2]);
-    a[4 * i + 2] = _mm256_unpacklo_epi64(b[4 * i + 1], b[4 * i + 3]);
-    a[4 * i + 3] = _mm256_unpackhi_epi64(b[4 * i + 1], b[4 * i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    b[i] = _mm256_permute2x128_si256(a[i], a[4 + i], 0x20);
-    b[4 + i] = _mm256_permute2x128_si256(a[i], a[4 + i], 0x31);
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < HALF; i++) {
-    a[i] = b[i];
-  }
 }
 
 // Where the i-th of the vectors of 8 weight rows of a panel's block lies.

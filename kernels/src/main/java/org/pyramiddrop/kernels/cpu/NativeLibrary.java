@@ -53,6 +53,11 @@ record NativeLibrary(SymbolLookup functions, int features) {
 
   private static final int BLOCKS_TILE_ROWS_256 = 3;
 
+  private static final int SINGLE_TILE_ROWS_256 = 6;
+
+  /** Inputs that a panel of {@code matmul_single_256.c} keeps. */
+  private static final int SINGLE_RUN_256 = 256;
+
   /** Blocks that a panel of {@code matmul_blocks_256.c} keeps. */
   private static final int INT8_RUN_256 = 16;
 
@@ -211,6 +216,18 @@ record NativeLibrary(SymbolLookup functions, int features) {
               inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
               Short.BYTES * RUN));
     }
+    // With wider vectors Java's are faster.
+    if (!weights.inBlocks() && has(AVX2) && !has(AVX512)) {
+      return Optional.of(
+          NativeKernel.of(
+              functions,
+              "matmul_single_256_pack",
+              "matmul_" + weights.label() + "_256",
+              1,
+              SINGLE_TILE_ROWS_256,
+              inputs -> Float.BYTES * inputs,
+              Float.BYTES * SINGLE_RUN_256));
+    }
     if ((weights == DType.INT8 || weights == DType.INT4) && has(VNNI)) {
       return Optional.of(
           NativeKernel.of(
@@ -254,6 +271,11 @@ record NativeLibrary(SymbolLookup functions, int features) {
         inputs -> blockBytes * blocks(inputs),
         // There is one panel, of half as many weight rows as there are at least.
         columnBytes / 2);
+  }
+
+  /** Whether {@link #matmul} rounds rows, to bfloat16 or to bytes. */
+  boolean roundsRows(DType weights) {
+    return weights.inBlocks() || (weights == DType.BFLOAT16 && has(BFLOAT16));
   }
 
   private static int blocks(int inputs) {

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.pyramiddrop.kernels.Activation;
 import org.pyramiddrop.kernels.Blocks;
 import org.pyramiddrop.kernels.DType;
@@ -54,18 +55,22 @@ final class NativeSelfTest {
         // Numbers that products which round them, to bfloat16 or to bytes, leave as they are.
         x.data()[i] = (i % INPUTS % Blocks.SIZE == 0 ? 127 : random.nextInt(-127, 128)) / 128f;
       }
-      for (DType dtype : List.of(DType.BFLOAT16, DType.INT8, DType.INT4)) {
-        CpuWeight w = weight(dtype, random, arena);
-        double[] expected = expected(x.data(), w);
-        for (int rows : new int[] {1, 3, 7, ROWS}) {
-          if (!products.multiplies(dtype, rows)) {
-            continue;
-          }
-          CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
-          products.linear(x.rows(0, rows), w, null, Activation.NONE, actual);
-          compare(expected, actual.data(), rows);
+      for (DType dtype : DType.values()) {
+        int[] counts =
+            IntStream.of(1, 3, 7, ROWS).filter(rows -> products.multiplies(dtype, rows)).toArray();
+        if (counts.length > 0) {
+          compare(products, weight(dtype, random, arena), x, counts);
         }
       }
+    }
+  }
+
+  private static void compare(NativeProducts products, CpuWeight w, CpuTensor x, int[] counts) {
+    double[] expected = expected(x.data(), w);
+    for (int rows : counts) {
+      CpuTensor actual = CpuTensor.allocate(rows, OUTPUTS);
+      products.linear(x.rows(0, rows), w, null, Activation.NONE, actual);
+      compare(expected, actual.data(), rows);
     }
   }
 
@@ -95,13 +100,22 @@ final class NativeSelfTest {
       if (dtype.inBlocks()) {
         new Quantization(new Blocks(dtype, OUTPUTS, INPUTS), data).row(r, row);
       } else {
-        for (int i = 0; i < INPUTS; i++) {
-          short bits = (short) (Float.floatToRawIntBits(row[i]) >>> 16);
-          data.set(ValueLayout.JAVA_SHORT, 2L * (r * INPUTS + i), bits);
-        }
+        store(dtype, row, data, (long) r * INPUTS);
       }
     }
     return CpuWeight.of(List.of(new HostMatrix(dtype, data, OUTPUTS, INPUTS)));
+  }
+
+  private static void store(DType dtype, float[] row, MemorySegment to, long at) {
+    for (int i = 0; i < INPUTS; i++) {
+      if (dtype == DType.FLOAT32) {
+        to.setAtIndex(ValueLayout.JAVA_FLOAT, at + i, row[i]);
+      } else {
+        short bfloat16 = (short) (Float.floatToRawIntBits(row[i]) >>> 16);
+        short bits = dtype == DType.FLOAT16 ? Float.floatToFloat16(row[i]) : bfloat16;
+        to.setAtIndex(ValueLayout.JAVA_SHORT, at + i, bits);
+      }
+    }
   }
 
   private static void compare(double[] expected, float[] actual, int rows) {

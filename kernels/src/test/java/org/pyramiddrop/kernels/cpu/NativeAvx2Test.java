@@ -1,6 +1,6 @@
 package org.pyramiddrop.kernels.cpu;
 
-/** Products by native code on a processor that has AVX2 alone: all but many rows by bfloat16. */
+/** Products by native code on a processor that has AVX2 alone, whose bfloat16 rounds no rows. */
 final class NativeAvx2Test extends NativeKernelsTest {
   @Override
   NativeLibrary library() {

@@ -43,7 +43,8 @@ class NativeKernelsTest extends KernelsContract implements BlockWeightContract {
       boolean vector = library().streaming(weights).isEmpty();
       return vector ? x : TestLibrary.streamed(weights, inputs, x);
     }
-    return library().matmul(weights).isEmpty() ? x : TestLibrary.rounded(weights, inputs, x);
+    boolean exact = library().matmul(weights).isEmpty() || !library().roundsRows(weights);
+    return exact ? x : TestLibrary.rounded(weights, inputs, x);
   }
 
   @Test
