@@ -17,6 +17,8 @@ MACHINE := $(shell $(CXX) -dumpmachine)
 THIS_PROCESSOR := $(if $(findstring x86_64,$(MACHINE)),-march=native,-mcpu=native) -ffp-contract=off
 PLAIN := -O2 -g1
 SANITIZED := -O2 -g1 -fno-omit-frame-pointer -fno-optimize-sibling-calls -fsanitize=address,undefined -fno-sanitize-recover=all
+# Without what the address sanitizer sees as well, and compilers warn of.
+SANITIZED += -fno-sanitize=null,object-size,return,unreachable,nonnull-attribute,returns-nonnull-attribute,vptr
 SANITIZED += -ftrivial-auto-var-init=pattern $(if $(CLANG),-shared-libasan)
 ASAN_RUNTIME = $(if $(CLANG),libclang_rt.asan-$(shell uname -m).so,libasan.so)
 

@@ -26,14 +26,14 @@ import org.pyramiddrop.transformer.Backend;
 
 /** A cluster of two executors, each a process of its own, that get our jars as users send them. */
 final class ClusterTest {
-  private static final int ROWS = 1000;
-  private static final long FATAL_KEY = 500;
+  private static final int ROWS = 400;
+  private static final long FATAL_KEY = 200;
 
   @TempDir private Path folder;
 
   @Test
   void aKilledExecutorsPartitionsRunAgainAndTheAnswersStayTheSame() throws Exception {
-    List<Scenes.Scene> scenes = Scenes.first(300);
+    List<Scenes.Scene> scenes = Scenes.first(120);
     List<Answer> alone = Scenes.answers(scenes);
     Path marker = folder.resolve("killed");
     List<Row> answered;
