@@ -216,7 +216,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
               inputs -> Integer.BYTES * Math.ceilDiv(inputs, 2),
               Short.BYTES * RUN));
     }
-    // With wider vectors Java's are faster.
+    // With AVX-512 Java's vectors are twice as wide.
     if (!weights.inBlocks() && has(AVX2) && !has(AVX512)) {
       return Optional.of(
           NativeKernel.of(

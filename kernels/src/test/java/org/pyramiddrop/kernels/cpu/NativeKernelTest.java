@@ -25,7 +25,7 @@ class NativeKernelTest {
   private final Random random = new Random(SEED);
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 4, 5, 12, 13, 25, 38})
+  @ValueSource(ints = {1, 2, 3, 4, 5, 12, 13, 25, 38, 130})
   void touchesNothingBesideItsMemory(int rows) {
     NativeLibrary library = TestLibrary.open();
     for (int features : new int[] {NativeLibrary.AVX2, -1}) {
