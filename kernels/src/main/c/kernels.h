@@ -158,22 +158,16 @@ AVX512 INLINE void store_step(const int rows, __m512 sum[STREAMS][STREAMED_ROWS]
   }
 }
 
-// Calls a streaming product with a constant number of rows, so that its sums stay in registers.
-#define STREAMED(product, rows, x, inputs, w, columns, sums) \
-  switch (rows) {                                            \
-    case 1:                                                  \
-      product(1, x, inputs, w, columns, sums);               \
-      break;                                                 \
-    case 2:                                                  \
-      product(2, x, inputs, w, columns, sums);               \
-      break;                                                 \
-    case 3:                                                  \
-      product(3, x, inputs, w, columns, sums);               \
-      break;                                                 \
-    case 4:                                                  \
-      product(4, x, inputs, w, columns, sums);               \
-      break;                                                 \
-  }
+// The cases of a switch over a product's rows: it has them as a constant, so that its sums stay in registers.
+#define CASE_OF(count, product, ...) \
+  case count:                        \
+    product(count, __VA_ARGS__);     \
+    break;
+#define CASES_3(...) CASE_OF(1, __VA_ARGS__) CASE_OF(2, __VA_ARGS__) CASE_OF(3, __VA_ARGS__)
+#define CASES_4(...) CASES_3(__VA_ARGS__) CASE_OF(4, __VA_ARGS__)
+#define CASES_6(...) CASES_4(__VA_ARGS__) CASE_OF(5, __VA_ARGS__) CASE_OF(6, __VA_ARGS__)
+#define CASES_9(...) CASES_6(__VA_ARGS__) CASE_OF(7, __VA_ARGS__) CASE_OF(8, __VA_ARGS__) CASE_OF(9, __VA_ARGS__)
+#define CASES_12(...) CASES_9(__VA_ARGS__) CASE_OF(10, __VA_ARGS__) CASE_OF(11, __VA_ARGS__) CASE_OF(12, __VA_ARGS__)
 
 // 8 × 8 words: rows become columns.
 AVX2 INLINE void turn(__m256i a[HALF]) {

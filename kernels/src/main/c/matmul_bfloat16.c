@@ -63,25 +63,9 @@ AVX512_BF16 INLINE void tile(const int rows, const uint32_t *x, const char *pane
 
 AVX512_BF16 static void tile_of(int rows, const uint32_t *x, const char *panel, int64_t pairs, float *sums,
                                 int64_t stride, int add) {
-#define OF(n)                                            \
-  case n:                                                \
-    tile(n, x, panel, pairs, sums, stride, add);         \
-    break
   switch (rows) {
-    OF(1);
-    OF(2);
-    OF(3);
-    OF(4);
-    OF(5);
-    OF(6);
-    OF(7);
-    OF(8);
-    OF(9);
-    OF(10);
-    OF(11);
-    OF(12);
+    CASES_12(tile, x, panel, pairs, sums, stride, add)
   }
-#undef OF
 }
 
 // `count` inputs, from number `from` on, of the first `there` of 16 weight rows; the others are zero.

@@ -117,19 +117,9 @@ AVX512_VNNI INLINE void tile(const int rows, const uint32_t *x, const char *pane
 
 AVX512_VNNI static void tile_of(int rows, const uint32_t *x, const char *panel, int32_t blocks, int32_t offset, float *sums,
                          int64_t stride, int add) {
-#define OF(n)                                                    \
-  case n:                                                        \
-    tile(n, x, panel, blocks, offset, sums, stride, add);        \
-    break
   switch (rows) {
-    OF(1);
-    OF(2);
-    OF(3);
-    OF(4);
-    OF(5);
-    OF(6);
+    CASES_6(tile, x, panel, blocks, offset, sums, stride, add)
   }
-#undef OF
 }
 
 // Two blocks of a weight row, the second only if there are two, as bytes that the offset has made positive.

@@ -123,7 +123,7 @@ AVX2 INLINE void sum_block(const int int4, const int rows, const uint32_t *x, co
 }
 
 // Always with a constant number of rows, so that sums stay in registers.
-AVX2 INLINE void tile(const int int4, const int rows, const uint32_t *x, const char *panel, int32_t blocks, float *sums,
+AVX2 INLINE void tile(const int rows, const int int4, const uint32_t *x, const char *panel, int32_t blocks, float *sums,
                       int64_t stride, int add) {
   const int words = words_of(int4);
   const int scales = 2 * words + (int4 ? 2 : 0);
@@ -159,16 +159,9 @@ AVX2 INLINE void tile(const int int4, const int rows, const uint32_t *x, const c
 
 AVX2 INLINE void tile_of(const int int4, int rows, const uint32_t *x, const char *panel, int32_t blocks, float *sums,
                          int64_t stride, int add) {
-#define OF(n)                                           \
-  case n:                                               \
-    tile(int4, n, x, panel, blocks, sums, stride, add); \
-    break
   switch (rows) {
-    OF(1);
-    OF(2);
-    OF(3);
+    CASES_3(tile, int4, x, panel, blocks, sums, stride, add)
   }
-#undef OF
 }
 
 // Where the i-th of the vectors of 8 weight rows of a panel's block lies.

@@ -121,19 +121,9 @@ AVX2 INLINE void tile(const int rows, const float *x, const float *panel, int32_
 
 AVX2 static void tile_of(int rows, const float *x, const float *panel, int32_t count, float *sums, int64_t stride,
                          int add) {
-#define OF(n)                                    \
-  case n:                                        \
-    tile(n, x, panel, count, sums, stride, add); \
-    break
   switch (rows) {
-    OF(1);
-    OF(2);
-    OF(3);
-    OF(4);
-    OF(5);
-    OF(6);
+    CASES_6(tile, x, panel, count, sums, stride, add)
   }
-#undef OF
 }
 
 AVX2 INLINE void product(const Stored stored, const float *x, int32_t rows, int32_t height, int32_t inputs,

@@ -75,7 +75,9 @@ AVX512 INLINE void wide(const int rows, const float *x, int32_t inputs, const ch
 AVX512 EXPORT void pyramiddrop_streaming_bfloat16_512(const float *x, int32_t rows, int32_t height, int32_t inputs,
                                                       const char *const *w, int32_t columns, char *panels,
                                                       float *sums) {
-  STREAMED(wide, rows, x, inputs, w, columns, sums)
+  switch (rows) {
+    CASES_4(wide, x, inputs, w, columns, sums)
+  }
 }
 
 enum { NARROW = 8 };

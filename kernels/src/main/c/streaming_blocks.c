@@ -230,11 +230,15 @@ AVX512_VNNI INLINE void streams(const int int4, const int rows, const char *x, i
 AVX512_VNNI EXPORT void pyramiddrop_streaming_int8(const char *x, int32_t rows, int32_t height, int32_t inputs,
                                                    const char *const *w, int32_t columns, char *panels, float *sums) {
 #define INT8(rows, ...) streams(0, rows, __VA_ARGS__)
-  STREAMED(INT8, rows, x, inputs, w, columns, sums)
+  switch (rows) {
+    CASES_4(INT8, x, inputs, w, columns, sums)
+  }
 }
 
 AVX512_VNNI EXPORT void pyramiddrop_streaming_int4(const char *x, int32_t rows, int32_t height, int32_t inputs,
                                                    const char *const *w, int32_t columns, char *panels, float *sums) {
 #define INT4(rows, ...) streams(1, rows, __VA_ARGS__)
-  STREAMED(INT4, rows, x, inputs, w, columns, sums)
+  switch (rows) {
+    CASES_4(INT4, x, inputs, w, columns, sums)
+  }
 }
