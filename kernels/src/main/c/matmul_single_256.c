@@ -46,7 +46,7 @@ AVX2 INLINE __m256 eight_of(const Stored stored, const char *at) {
                            : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(shorts), 16));
 }
 
-// Eight inputs of eight weight rows, from number `from` on, input by input: `left` of them, if that is less.
+// Eight inputs of eight weight rows, from number `from` on, input by input; zeros where there are only `left`.
 AVX2 INLINE void widen(const Stored stored, const char *const rows[HALF], int64_t from, int32_t left, float *panel) {
   __m256i words[HALF];
 #pragma GCC unroll 8
@@ -64,9 +64,7 @@ AVX2 INLINE void widen(const Stored stored, const char *const rows[HALF], int64_
   turn(words);
 #pragma GCC unroll 8
   for (int i = 0; i < HALF; i++) {
-    if (i < left) {
-      _mm256_store_si256((__m256i *)(panel + i * COLUMNS), words[i]);
-    }
+    _mm256_store_si256((__m256i *)(panel + i * COLUMNS), words[i]);
   }
 }
 

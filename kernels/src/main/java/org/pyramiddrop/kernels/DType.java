@@ -1,5 +1,7 @@
 package org.pyramiddrop.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Locale;
 
@@ -53,6 +55,24 @@ public enum DType {
     return inBlocks()
         ? new Blocks(this, rows, columns).bytes()
         : Math.multiplyExact(Math.multiplyExact((long) rows, columns), bytes);
+  }
+
+  /**
+   * Stores a number, rounded to the nearest that this type has; as bfloat16 to the next towards
+   * zero.
+   *
+   * @param index how many numbers of this type lie before it
+   * @throws IllegalArgumentException for a type in blocks
+   */
+  public void store(float value, MemorySegment to, long index) {
+    switch (this) {
+      case FLOAT32 -> to.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+      case FLOAT16 -> to.setAtIndex(ValueLayout.JAVA_SHORT, index, Float.floatToFloat16(value));
+      case BFLOAT16 ->
+          to.setAtIndex(
+              ValueLayout.JAVA_SHORT, index, (short) (Float.floatToRawIntBits(value) >>> 16));
+      case INT8, INT4, FP8 -> throw notSingle();
+    }
   }
 
   /** What to throw where only numbers that are stored one by one can be used. */

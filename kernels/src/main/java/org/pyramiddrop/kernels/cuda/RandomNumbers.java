@@ -2,10 +2,8 @@ package org.pyramiddrop.kernels.cuda;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
 import org.pyramiddrop.cuda.CudaStream;
-import org.pyramiddrop.kernels.DType;
 
 /**
  * Normally distributed numbers to measure with. A GPU that multiplies zeros or a constant switches
@@ -25,7 +23,7 @@ final class RandomNumbers {
       MemorySegment numbers = arena.allocate(filled, Float.BYTES);
       SplittableRandom random = new SplittableRandom(PERIOD);
       for (long i = 0; i < filled / size; i++) {
-        put((float) random.nextGaussian(), x.dtype(), numbers, i);
+        x.dtype().store((float) random.nextGaussian(), numbers, i);
       }
       stream.upload(numbers, 0, x.address(), filled);
       while (filled < x.bytes()) {
@@ -34,17 +32,6 @@ final class RandomNumbers {
         filled += bytes;
       }
       stream.synchronize();
-    }
-  }
-
-  private static void put(float value, DType dtype, MemorySegment numbers, long i) {
-    switch (dtype) {
-      case FLOAT32 -> numbers.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-      case FLOAT16 -> numbers.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
-      case BFLOAT16 ->
-          numbers.setAtIndex(
-              ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
-      case INT8, INT4, FP8 -> throw dtype.notSingle();
     }
   }
 }
