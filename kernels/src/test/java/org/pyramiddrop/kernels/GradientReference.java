@@ -366,17 +366,19 @@ final class GradientReference {
       for (int c = 0; c < columns; c++) {
         maximum = Math.max(maximum, logits[at + c]);
       }
-      double total = 0;
+      double others = 0;
       for (int c = 0; c < columns; c++) {
-        total += Math.exp(logits[at + c] - maximum);
+        others += c == labels[row] ? 0 : Math.exp(logits[at + c] - maximum);
       }
-      double loss = Math.log(total) + maximum - logits[at + labels[row]];
-      losses.set(row, loss, 1 + loss);
+      double below = logits[at + labels[row]] - maximum;
+      double total = others + Math.exp(below);
+      double loss = below == 0 ? Math.log1p(others) : Math.log(total) - below;
+      // Of exponentials, what float32 hardly holds may be lost.
+      losses.set(row, loss, loss + 1e-30);
       for (int c = 0; c < columns; c++) {
-        double p = Math.exp(logits[at + c] - maximum) / total;
-        double label = c == labels[row] ? 1 : 0;
-        // Of exponentials, what float32 hardly holds may be lost.
-        dLogits.set(at + c, scale * (p - label), Math.abs(scale) * (p + label + 1e-30));
+        double rest = c == labels[row] ? -others : Math.exp(logits[at + c] - maximum);
+        dLogits.set(
+            at + c, scale * rest / total, Math.abs(scale) * (Math.abs(rest) / total + 1e-30));
       }
     }
     return new CrossEntropy(losses, dLogits);

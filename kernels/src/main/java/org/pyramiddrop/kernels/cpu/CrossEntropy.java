@@ -22,18 +22,21 @@ final class CrossEntropy {
     }
     int at = logits.row(r);
     float maximum = Attention.maximum(logits.data(), at, columns);
-    double own = (double) logits.data()[at + label] - maximum;
+    double below = (double) logits.data()[at + label] - maximum;
     System.arraycopy(logits.data(), at, out, to, columns);
-    double total = 0;
+    // Of all but the label, so that what a sure label leaves to the others isn't lost beside 1.
+    out[to + label] = Float.NEGATIVE_INFINITY;
+    double others = 0;
     for (int c = 0; c < columns; c += BLOCK) {
-      total += Exponential.of(out, to + c, 1, -maximum, out, to + c, Math.min(BLOCK, columns - c));
+      others += Exponential.of(out, to + c, 1, -maximum, out, to + c, Math.min(BLOCK, columns - c));
     }
-    losses.data()[losses.row(r)] = (float) (Math.log(total) - own);
+    double total = others + Math.exp(below);
+    losses.data()[losses.row(r)] =
+        (float) (below == 0 ? Math.log1p(others) : Math.log(total) - below);
     float share = (float) (scale / total);
     for (int c = 0; c < columns; c++) {
       out[to + c] *= share;
     }
-    // The difference is made in double: where the label is all but certain, it is small.
-    out[to + label] = (float) (scale * (Math.exp(own) / total - 1));
+    out[to + label] = (float) (scale * -others / total);
   }
 }
