@@ -1,9 +1,9 @@
 package org.pyramiddrop.kernels.cpu;
 
 /** Products by native code on a processor that has AVX2 alone, whose bfloat16 rounds no rows. */
-final class NativeAvx2Test extends NativeKernelsTest {
+final class NativeAvx2Test extends NativeProductsTest {
   @Override
-  NativeLibrary library() {
+  public NativeLibrary library() {
     return super.library().limitedTo(NativeLibrary.AVX2);
   }
 
