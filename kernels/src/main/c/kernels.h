@@ -40,11 +40,13 @@ enum {
   STREAMED_ROWS = 4,
   // Weight rows that a streaming product reads side by side.
   STREAMS = 4,
-  // Bytes of a whole number that stands for a row's input in products by weights in blocks.
-  PARTS = 3,
-  // The largest such numbers: four products by bytes, and eight by half bytes, are below 2^31, and the highest byte is one.
+  // Bytes of a whole number that stands for a row's input in products by weights in blocks. Beside half bytes arithmetic
+  // binds, and a third byte would be lost in what they round off.
+  INT8_PARTS = 3,
+  INT4_PARTS = 2,
+  // The largest such numbers: four products by three bytes are below 2^31, and the highest byte is one.
   INT8_LARGEST = (1 << 22) - 1,
-  INT4_LARGEST = 127 << 16,
+  INT4_LARGEST = 127 << 8,
   // How far ahead of its reads a stream asks for memory, in bytes: what the processor does by itself ends with a page.
   AHEAD = 1024
 };

@@ -1,9 +1,9 @@
 // Decode's product by weights in blocks of 32 with a scale: sums[r][j] = Σ_b scale[j][b] · Σ_i x[r][i] · (q[j][i] -
-// zero[j][b]). A block of x becomes whole numbers of 23 bits (24 for int4) with a scale, about what float32 keeps of
-// them, so that a block is summed exactly in integers, four products at a time, and scaled once.
+// zero[j][b]). A block of x becomes whole numbers of 23 bits (16 for int4) with a scale, so that a block is summed
+// exactly in integers, four products at a time, and scaled once.
 //
-// packed  of each vector of 64 inputs the highest, middle and lowest bytes, all signed; for int8, then what its sums
-//         begin with; filled up with zeros to whole vectors, for int4 to pairs of them; then the blocks' scales; for int4,
+// packed  of each vector of 64 inputs the highest, middle (not for int4) and lowest bytes, all signed; for int8, then what
+//         its sums begin with; filled up with zeros to whole vectors, for int4 to pairs of them; then the blocks' scales; for int4,
 //         then the blocks' sums; both float32 and filled up to whole vectors
 // w       where the numbers of each weight row begin, then where its scales do; for int4, then its zeros
 // panels  none
@@ -27,7 +27,7 @@ INLINE int32_t together(const int int4) {
 
 // Bytes of the packed numbers of blocks read together.
 INLINE int64_t group_bytes(const int int4) {
-  return int4 ? 2 * PARTS * VECTOR : (PARTS + 1) * VECTOR;
+  return int4 ? 2 * INT4_PARTS * VECTOR : (INT8_PARTS + 1) * VECTOR;
 }
 
 // Bytes of all packed numbers of a row.
@@ -45,9 +45,9 @@ INLINE int64_t row_bytes(const int int4, int32_t blocks) {
 }
 
 // Half a block's whole numbers, taken apart.
-AVX512_VNNI INLINE void store_parts(__m512i whole, char *to) {
+AVX512_VNNI INLINE void store_parts(const int parts, __m512i whole, char *to) {
 #pragma GCC unroll 3
-  for (int part = PARTS - 1; part >= 0; part--) {
+  for (int part = parts - 1; part >= 0; part--) {
     _mm_storeu_si128((__m128i *)(to + part * VECTOR), _mm512_cvtepi32_epi8(whole));
     __m512i lowest = _mm512_srai_epi32(_mm512_slli_epi32(whole, 24), 24);
     whole = _mm512_srai_epi32(_mm512_sub_epi32(whole, lowest), 8);
@@ -95,12 +95,12 @@ AVX512_VNNI INLINE void pack(const int int4, const float *x, int32_t rows, int32
       char *to = numbers + b / together(int4) * group_bytes(int4);
       int32_t place = b % together(int4);
       if (int4) {
-        store_parts(low, to + place * LANES);
-        store_parts(high, to + PARTS * VECTOR + place * LANES);
+        store_parts(INT4_PARTS, low, to + place * LANES);
+        store_parts(INT4_PARTS, high, to + INT4_PARTS * VECTOR + place * LANES);
       } else {
-        store_parts(low, to + place * BLOCK);
-        store_parts(high, to + place * BLOCK + LANES);
-        __m128i *offsets = (__m128i *)(to + PARTS * VECTOR + place * BLOCK);
+        store_parts(INT8_PARTS, low, to + place * BLOCK);
+        store_parts(INT8_PARTS, high, to + place * BLOCK + LANES);
+        __m128i *offsets = (__m128i *)(to + INT8_PARTS * VECTOR + place * BLOCK);
         _mm_storeu_si128(offsets, offsets_of(low));
         _mm_storeu_si128(offsets + 1, offsets_of(high));
       }
@@ -128,7 +128,7 @@ AVX512_VNNI INLINE __m512 zeros_of(const char *zeros, int32_t count) {
 AVX512_VNNI INLINE __m512i sums_of_int8(__m512i bytes, const char *x) {
   __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes, _mm512_loadu_si512(x));
   sum = _mm512_dpbusd_epi32(_mm512_slli_epi32(sum, 8), bytes, _mm512_loadu_si512(x + VECTOR));
-  __m512i lowest = _mm512_loadu_si512(x + PARTS * VECTOR);
+  __m512i lowest = _mm512_loadu_si512(x + INT8_PARTS * VECTOR);
   lowest = _mm512_dpbusd_epi32(lowest, bytes, _mm512_loadu_si512(x + 2 * VECTOR));
   return _mm512_add_epi32(_mm512_slli_epi32(sum, 8), lowest);
 }
@@ -136,11 +136,11 @@ AVX512_VNNI INLINE __m512i sums_of_int8(__m512i bytes, const char *x) {
 // Sums of eight products each, of int4's four blocks.
 AVX512_VNNI INLINE __m512i sums_of_int4(__m512i low, __m512i high, const char *x) {
   __m512i sum = _mm512_setzero_si512();
-#pragma GCC unroll 3
-  for (int part = 0; part < PARTS; part++) {
+#pragma GCC unroll 2
+  for (int part = 0; part < INT4_PARTS; part++) {
     sum = _mm512_slli_epi32(sum, 8);
     sum = _mm512_dpbusd_epi32(sum, low, _mm512_loadu_si512(x + part * VECTOR));
-    sum = _mm512_dpbusd_epi32(sum, high, _mm512_loadu_si512(x + (PARTS + part) * VECTOR));
+    sum = _mm512_dpbusd_epi32(sum, high, _mm512_loadu_si512(x + (INT4_PARTS + part) * VECTOR));
   }
   return sum;
 }

@@ -1,8 +1,8 @@
 // The products of streaming_blocks.c on processors with AVX2 alone. A block of x becomes whole numbers there, too, of 23
-// bits (24 for int4) with a scale, which are taken apart so that vectors of bytes and shorts sum them exactly.
+// bits (16 for int4) with a scale, which are taken apart so that vectors of bytes and shorts sum them exactly.
 //
 // packed  int8: of each block the upper digits of all inputs, then the lower ones of 12 bits, all signed shorts; int4: of each pair of
-//         blocks the highest, middle and lowest bytes of the first halves of both, then of the second halves; then the
+//         blocks the upper and lower bytes of the first halves of both, then of the second halves; then the
 //         blocks' scales; for int4, then the blocks' sums; both float32 and filled up to whole groups of 8
 // w, panels, sums as in streaming_blocks.c
 //
@@ -23,7 +23,7 @@ INLINE int64_t groups_of(int32_t blocks) {
 
 // Bytes of all packed numbers of a row.
 INLINE int64_t number_bytes(const int int4, int32_t blocks) {
-  return int4 ? ((int64_t)blocks + 1) / 2 * (2 * PARTS * BYTES) : (int64_t)blocks * (2 * BLOCK * (int64_t)sizeof(int16_t));
+  return int4 ? ((int64_t)blocks + 1) / 2 * (2 * INT4_PARTS * BYTES) : (int64_t)blocks * (2 * BLOCK * (int64_t)sizeof(int16_t));
 }
 
 // Bytes of a packed row's scales, or of its sums.
@@ -51,8 +51,8 @@ AVX2 INLINE void store_int8(const __m256i whole[4], char *to) {
 }
 
 AVX2 INLINE void store_int4(__m256i whole[4], char *to) {
-#pragma GCC unroll 3
-  for (int part = PARTS - 1; part >= 0; part--) {
+#pragma GCC unroll 2
+  for (int part = INT4_PARTS - 1; part >= 0; part--) {
     __m256i lowest[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -61,7 +61,7 @@ AVX2 INLINE void store_int4(__m256i whole[4], char *to) {
     }
     __m256i bytes = bytes_of(lowest);
     _mm_storeu_si128((__m128i *)(to + part * BYTES), _mm256_castsi256_si128(bytes));
-    _mm_storeu_si128((__m128i *)(to + (PARTS + part) * BYTES), _mm256_extracti128_si256(bytes, 1));
+    _mm_storeu_si128((__m128i *)(to + (INT4_PARTS + part) * BYTES), _mm256_extracti128_si256(bytes, 1));
   }
 }
 
@@ -84,7 +84,7 @@ AVX2 INLINE void pack(const int int4, const float *x, int32_t rows, int32_t inpu
         totals[b] = scales[b] * (float)_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
       }
       if (b < stored && int4) {
-        store_int4(whole, numbers + (int64_t)(b / 2) * (2 * PARTS * BYTES) + b % 2 * (BYTES / 2));
+        store_int4(whole, numbers + (int64_t)(b / 2) * (2 * INT4_PARTS * BYTES) + b % 2 * (BYTES / 2));
       } else if (b < stored) {
         store_int8(whole, numbers + (int64_t)b * (4 * BYTES));
       }
@@ -126,15 +126,14 @@ AVX2 INLINE __m256i sums_of_int4(__m256i bytes, const char *x) {
   const __m256i *parts = (const __m256i *)x;
   __m256i low = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
   __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15));
-  __m256i sums[PARTS];
-#pragma GCC unroll 3
-  for (int part = 0; part < PARTS; part++) {
+  __m256i sums[INT4_PARTS];
+#pragma GCC unroll 2
+  for (int part = 0; part < INT4_PARTS; part++) {
     sums[part] = _mm256_add_epi16(_mm256_maddubs_epi16(low, _mm256_loadu_si256(parts + part)),
-                                  _mm256_maddubs_epi16(high, _mm256_loadu_si256(parts + PARTS + part)));
+                                  _mm256_maddubs_epi16(high, _mm256_loadu_si256(parts + INT4_PARTS + part)));
   }
-  __m256i one = _mm256_set1_epi16(1);
-  __m256i upper = _mm256_add_epi32(_mm256_madd_epi16(sums[0], _mm256_set1_epi16(256)), _mm256_madd_epi16(sums[1], one));
-  return _mm256_add_epi32(_mm256_slli_epi32(upper, 8), _mm256_madd_epi16(sums[2], one));
+  return _mm256_add_epi32(_mm256_madd_epi16(sums[0], _mm256_set1_epi16(1 << 8)),
+                          _mm256_madd_epi16(sums[1], _mm256_set1_epi16(1)));
 }
 
 AVX2 INLINE void stream_int8(const char *w, const char *x, const float own[GROUP], int32_t count, __m256 *sum) {
@@ -149,7 +148,7 @@ AVX2 INLINE void stream_int4(const char *w, const char *x, const float own[GROUP
     const char *at = w + b * (BLOCK / 2);
     __m256i bytes = b + 1 < count ? _mm256_loadu_si256((const __m256i *)at)
                                   : _mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)at));
-    __m256i whole = sums_of_int4(bytes, x + (int64_t)(b / 2) * (2 * PARTS * BYTES));
+    __m256i whole = sums_of_int4(bytes, x + (int64_t)(b / 2) * (2 * INT4_PARTS * BYTES));
     __m256 both = _mm256_set_m128(_mm_broadcast_ss(own + b + 1), _mm_broadcast_ss(own + b));
     *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), both, *sum);
   }
@@ -158,7 +157,7 @@ AVX2 INLINE void stream_int4(const char *w, const char *x, const float own[GROUP
 AVX2 INLINE void streams(const int int4, const char *x, int32_t rows, int32_t inputs, const char *const *w,
                          int32_t columns, float *sums) {
   const int64_t numbers_of_group = GROUP * BLOCK / (int4 ? 2 : 1);
-  const int64_t packed_of_group = int4 ? GROUP / 2 * (2 * PARTS * BYTES) : GROUP * (4 * BYTES);
+  const int64_t packed_of_group = int4 ? GROUP / 2 * (2 * INT4_PARTS * BYTES) : GROUP * (4 * BYTES);
   int32_t blocks = blocks_of(inputs);
   int64_t row = row_bytes(int4, blocks);
   int64_t stride = stride_of(columns);

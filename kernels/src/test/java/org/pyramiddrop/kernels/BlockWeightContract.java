@@ -310,9 +310,11 @@ public interface BlockWeightContract extends ContractPart {
         StoredBlocks w = stored(dtype, 41, 67);
         Output out = device().output(rows, 41);
         kernels().linear(device().input(x, 67), w.weight, null, Activation.NONE, out.view());
+        float[] exact = device().multiplied(dtype, 67, x);
         double[] values = multiplied(rows, w);
+        float[] none = new float[rows * 41];
         Expected expected =
-            Reference.linear(x, values, w.sizes, 67, null, Activation.NONE, new float[rows * 41]);
+            Reference.linear(exact, values, w.sizes, 67, null, Activation.NONE, none);
         device().check("not finite, " + dtype, out, expected);
         device().endCase();
       }

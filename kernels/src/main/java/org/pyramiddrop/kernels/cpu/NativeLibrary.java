@@ -44,7 +44,9 @@ record NativeLibrary(SymbolLookup functions, int features) {
   private static final int RUN = 1024;
 
   /** Bytes that a packed input's whole number takes in {@code streaming_blocks.c}. */
-  private static final int PARTS = 3;
+  private static final int INT8_PARTS = 3;
+
+  private static final int INT4_PARTS = 2;
 
   /** Inputs that {@code streaming_blocks.c} takes at once, of int4 twice as many. */
   private static final int VECTOR = 64;
@@ -153,7 +155,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
           weights,
           "",
           inputs ->
-              (PARTS + Integer.BYTES / 4) * padded(inputs, VECTOR)
+              (INT8_PARTS + Integer.BYTES / 4) * padded(inputs, VECTOR)
                   + Float.BYTES * padded(blocks(inputs), LANES));
     }
     if (weights == DType.INT4 && has(VNNI)) {
@@ -162,7 +164,8 @@ record NativeLibrary(SymbolLookup functions, int features) {
           weights,
           "",
           inputs ->
-              PARTS * padded(inputs, 2 * VECTOR) + 2 * Float.BYTES * padded(blocks(inputs), LANES));
+              INT4_PARTS * padded(inputs, 2 * VECTOR)
+                  + 2 * Float.BYTES * padded(blocks(inputs), LANES));
     }
     if (weights == DType.INT8 && has(AVX2)) {
       // Two digits an input.
@@ -178,7 +181,7 @@ record NativeLibrary(SymbolLookup functions, int features) {
           weights,
           "_256",
           inputs ->
-              PARTS * padded(inputs, 2 * Blocks.SIZE)
+              INT4_PARTS * padded(inputs, 2 * Blocks.SIZE)
                   + 2 * Float.BYTES * padded(blocks(inputs), LANES / 2));
     }
     return Optional.empty();

@@ -43,13 +43,13 @@ final class TestLibrary {
 
   /**
    * Activations as products of few rows by weights in blocks take them: whole numbers of 23 bits,
-   * of INT4 24, with a scale for each 32. A number that is small beside a block's largest keeps
+   * of INT4 16, with a scale for each 32. A number that is small beside a block's largest keeps
    * fewer.
    */
   static float[] streamed(DType weights, int inputs, float[] x) {
     float[] whole = x.clone();
     if (weights.inBlocks()) {
-      blocks(inputs, whole, weights == DType.INT4 ? 127 << 16 : (1 << 22) - 1);
+      blocks(inputs, whole, weights == DType.INT4 ? 127 << 8 : (1 << 22) - 1);
     }
     return whole;
   }
