@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.pyramiddrop.kernels.Activation;
-import org.pyramiddrop.kernels.AllOperations;
 import org.pyramiddrop.kernels.BlockWeightContract;
 import org.pyramiddrop.kernels.Checked;
 import org.pyramiddrop.kernels.DType;
@@ -17,14 +15,15 @@ import org.pyramiddrop.kernels.Kernels;
 import org.pyramiddrop.kernels.RandomData;
 import org.pyramiddrop.kernels.Stored;
 import org.pyramiddrop.kernels.Tensor;
+import org.pyramiddrop.kernels.ThreadsContract;
 import org.pyramiddrop.kernels.Weight;
 
 /** What a device has to hold whose products are native code. */
-interface NativeContract extends BlockWeightContract {
+interface NativeContract extends BlockWeightContract, ThreadsContract {
   /** What it may use of the processor. */
   NativeLibrary library();
 
-  /** The device, of so many threads. */
+  @Override
   default Kernels open(int threads) {
     return Checked.over(new CpuKernels(threads, library()));
   }
@@ -43,18 +42,6 @@ interface NativeContract extends BlockWeightContract {
   default void saysWhatOfTheProcessorItUses() {
     assertThat(device().kernels().description())
         .isEqualTo("native, %s, 2 threads".formatted(library().used()));
-  }
-
-  @Test
-  default void givesTheSameBitsOnAnyNumberOfThreads() {
-    try (Kernels alone = open(1);
-        Kernels three = open(3)) {
-      Map<String, float[]> expected = AllOperations.of(alone, "threads", 1);
-      for (Kernels kernels : List.of(device().kernels(), three)) {
-        AllOperations.of(kernels, "threads", 1)
-            .forEach((what, bits) -> assertThat(bits).as(what).isEqualTo(expected.get(what)));
-      }
-    }
   }
 
   @Test
