@@ -2,6 +2,7 @@ package org.pyramiddrop.soak;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
@@ -12,7 +13,9 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -55,11 +58,26 @@ final class SoakTest {
   @Test
   void memoryThatIsNotGivenBackIsSeen() throws IOException {
     assumeThat(Footprint.now(0).resident()).isPresent();
+    // So much that what other tests give back meanwhile, some 10 MB, changes it by a few percent.
+    int bytes = 1 << 18;
     try (Arena arena = Arena.ofConfined()) {
-      Ask leaking = new Ask("leaking", () -> arena.allocate(1 << 16).fill((byte) 1).byteSize());
-      assertThat(Soak.run(List.of(leaking), 2000, 12, RANDOM.split()))
-          .anyMatch(problem -> problem.startsWith("resident memory grows by 6"));
+      Ask leaking = new Ask("leaking", () -> arena.allocate(bytes).fill((byte) 1).byteSize());
+      assertThat(Soak.run(List.of(leaking), 1800, 12, RANDOM.split()))
+          .filteredOn(problem -> problem.startsWith("resident memory grows by "))
+          .singleElement()
+          .extracting(problem -> Double.valueOf(problem.replaceAll(".* by (.*) MB.*", "$1")))
+          .asInstanceOf(InstanceOfAssertFactories.DOUBLE)
+          .isCloseTo(bytes / 1e3, withinPercentage(8));
     }
+  }
+
+  @Test
+  void eachKindIsAskedBeforeAnyIsAskedAgain() throws IOException {
+    List<Integer> asked = new ArrayList<>();
+    List<Ask> asks =
+        IntStream.range(0, 30).mapToObj(i -> new Ask("kind " + i, () -> asked.add(i))).toList();
+    assertThat(Soak.run(asks, 99, 3, RANDOM.split())).isEmpty();
+    assertThat(asked.subList(0, 30)).doesNotHaveDuplicates();
   }
 
   @Test
