@@ -24,7 +24,8 @@ interface CutContract extends ContractPart {
     for (int size : AttentionContract.SIZES) {
       int count = random().oneOf(AttentionContract.LENGTHS);
       int rows = random().oneOf(2, 3, 17, 65);
-      scoresTokens(size, rows, count, random().between(0, 9), random().oneOf(0.1, 1, 6));
+      Heads heads = random().oneOf(AttentionContract.GROUPS).of(size);
+      scoresTokens(heads, rows, count, random().between(0, 9), random().oneOf(0.1, 1, 6));
     }
   }
 
@@ -34,14 +35,14 @@ interface CutContract extends ContractPart {
     for (int size : new int[] {64, 128}) {
       for (int rows : new int[] {9, 64, 65, 130}) {
         int count = rows + random().oneOf(-8, 0, 1, 63, 70);
-        scoresTokens(size, rows, count, random().oneOf(0, 8, 64), random().oneOf(0.1, 1, 6));
+        Heads heads = random().oneOf(AttentionContract.GROUPS).of(size);
+        scoresTokens(heads, rows, count, random().oneOf(0, 8, 64), random().oneOf(0.1, 1, 6));
       }
     }
   }
 
   /** Scores by queries that have further columns, which must not be read. */
-  private void scoresTokens(int size, int rows, int count, int further, double deviation) {
-    Heads heads = random().oneOf(AttentionContract.GROUPS).of(size);
+  default void scoresTokens(Heads heads, int rows, int count, int further, double deviation) {
     int columns = heads.queryColumns() + further;
     float[] queries = random().normal(rows * columns, deviation);
     for (int row = 0; row < rows; row++) {

@@ -57,6 +57,18 @@ class CpuKernelsTest extends KernelsContract implements BlockWeightContract, Thr
   }
 
   @Test
+  void attendsAndScoresInRunsOfHeads() {
+    for (int keys : new int[] {1, 3, 4, 5, 7, 131}) {
+      for (int size : new int[] {8, 20, 64}) {
+        // Two threads have runs of two heads, and a last one of one.
+        attendsToAllKeys(new Heads(11, 11, size), keys);
+        attendsToAllKeys(new Heads(22, 11, size), keys);
+        scoresTokens(new Heads(22, 11, size), 1 + keys % 3, keys, 3, 1);
+      }
+    }
+  }
+
+  @Test
   void givesARowTheSameBitsHoweverManyFollow() {
     Kernels kernels = device().kernels();
     RandomData random = new RandomData("rows", DType.FLOAT32);
