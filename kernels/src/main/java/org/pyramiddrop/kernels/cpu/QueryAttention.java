@@ -160,7 +160,7 @@ final class QueryAttention {
       CpuTensor out,
       int to) {
     float[] own = scratch.ofWorker(worker, run.queries() * see + ROWS * Lanes.COUNT);
-    probabilities(q.data(), at + run.queryColumn(), run, keys, see, own, 0, run.queries() * see);
+    probabilities(q.data(), at + run.queryColumn(), run, keys, see, own, run.queries() * see);
     weightedSums(own, run, values, see, out.data(), to + run.queryColumn());
   }
 
@@ -178,7 +178,7 @@ final class QueryAttention {
           int to = run.first() * run.group() * count;
           for (int row = 0; row < queries.rows(); row++) {
             int at = queries.row(row) + run.queryColumn();
-            probabilities(queries.data(), at, run, keys, count, own, 0, scores);
+            probabilities(queries.data(), at, run, keys, count, own, scores);
             for (int j = 0; j < scores; j++) {
               all[to + j] = row == 0 ? own[j] : all[to + j] + own[j];
             }
@@ -199,7 +199,7 @@ final class QueryAttention {
    * @param lanes where {@code ROWS · Lanes.COUNT} numbers have room
    */
   private static void probabilities(
-      float[] q, int qi, HeadRun run, CpuTensor keys, int see, float[] out, int at, int lanes) {
+      float[] q, int qi, HeadRun run, CpuTensor keys, int see, float[] out, int lanes) {
     int size = run.heads().size();
     int group = run.group();
     float scale = (float) (1 / Math.sqrt(size));
@@ -208,7 +208,7 @@ final class QueryAttention {
       for (int h = 0; h < run.queries(); h++) {
         int query = qi + h * size;
         int key = keys.row(j) + run.column() + h / group * size;
-        int to = at + h * see + j;
+        int to = h * see + j;
         if (j < together) {
           dots(q, query, keys.data(), key, keys.columns(), size, out, to, lanes);
         } else {
@@ -217,7 +217,7 @@ final class QueryAttention {
       }
     }
     for (int h = 0; h < run.queries(); h++) {
-      int from = at + h * see;
+      int from = h * see;
       for (int j = 0; j < see; j++) {
         out[from + j] *= scale;
       }
