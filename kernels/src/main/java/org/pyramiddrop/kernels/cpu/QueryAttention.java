@@ -1,5 +1,6 @@
 package org.pyramiddrop.kernels.cpu;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -41,15 +42,14 @@ final class QueryAttention {
       CpuTensor values,
       Attention.VisibleKeys visible,
       CpuTensor out) {
-    int run = headsOfTask(heads, q.rows());
-    int runs = MatrixProduct.ceilDiv(heads.keyValue(), run);
+    List<HeadRun> runs = runs(heads, q.rows());
     workers.run(
-        q.rows() * runs,
+        q.rows() * runs.size(),
         (task, worker) -> {
-          int row = task / runs;
-          HeadRun own = HeadRun.of(heads, task % runs * run, run);
+          int row = task / runs.size();
+          HeadRun run = runs.get(task % runs.size());
           int see = visible.count(row);
-          attend(q, q.row(row), own, keys, values, see, worker, out, out.row(row));
+          attend(q, q.row(row), run, keys, values, see, worker, out, out.row(row));
         });
   }
 
@@ -69,27 +69,31 @@ final class QueryAttention {
       Objects.checkIndex(rows[i], sequence.keys().rows());
       seen += rows[i] + 1;
     }
-    int run = headsOfTask(heads, rows.length);
-    int runs = MatrixProduct.ceilDiv(heads.keyValue(), run);
-    int parts = rows.length * runs;
+    List<HeadRun> runs = runs(heads, rows.length);
+    int parts = rows.length * runs.size();
     workers.byPart(
         parts,
         2 * seen * heads.queryColumns() / Math.max(1, parts),
         (part, worker) -> {
-          int i = part / runs;
+          int i = part / runs.size();
           CachedSequence sequence = sequences.get(i);
           CpuTensor keys = (CpuTensor) sequence.keys();
           CpuTensor values = (CpuTensor) sequence.values();
-          HeadRun own = HeadRun.of(heads, part % runs * run, run);
-          store(qkv, qkv.row(i), own, rotary, positions[i], rows[i], keys, values);
-          attend(qkv, qkv.row(i), own, keys, values, rows[i] + 1, worker, out, out.row(i));
+          HeadRun run = runs.get(part % runs.size());
+          store(qkv, qkv.row(i), run, rotary, positions[i], rows[i], keys, values);
+          attend(qkv, qkv.row(i), run, keys, values, rows[i] + 1, worker, out, out.row(i));
         });
   }
 
-  /** Few enough that every worker gets two tasks, if there are so many. */
-  private int headsOfTask(Heads heads, int rows) {
+  /** All heads, in runs of so few that every worker gets two tasks, if there are so many. */
+  private List<HeadRun> runs(Heads heads, int rows) {
     int shared = rows * heads.keyValue() / (2 * workers.count());
-    return Math.clamp(shared, 1, Math.max(1, RUN / heads.size()));
+    int most = Math.clamp(shared, 1, Math.max(1, RUN / heads.size()));
+    List<HeadRun> runs = new ArrayList<>();
+    for (int first = 0; first < heads.keyValue(); first += most) {
+      runs.add(new HeadRun(heads, first, Math.min(most, heads.keyValue() - first)));
+    }
+    return runs;
   }
 
   /**
@@ -98,10 +102,6 @@ final class QueryAttention {
    * @param first key/value head
    */
   private record HeadRun(Heads heads, int first, int count) {
-    static HeadRun of(Heads heads, int first, int most) {
-      return new HeadRun(heads, first, Math.min(most, heads.keyValue() - first));
-    }
-
     /** Queries that share a key. */
     int group() {
       return heads.query() / heads.keyValue();
@@ -168,11 +168,11 @@ final class QueryAttention {
   void score(CpuTensor queries, Heads heads, CpuTensor keys, CpuTensor out) {
     int count = keys.rows();
     float[] all = scratch.left(heads.query() * count);
-    int most = headsOfTask(heads, 1);
+    List<HeadRun> runs = runs(heads, 1);
     workers.run(
-        MatrixProduct.ceilDiv(heads.keyValue(), most),
+        runs.size(),
         (task, worker) -> {
-          HeadRun run = HeadRun.of(heads, task * most, most);
+          HeadRun run = runs.get(task);
           int scores = run.queries() * count;
           float[] own = scratch.ofWorker(worker, scores + ROWS * Lanes.COUNT);
           int to = run.first() * run.group() * count;
